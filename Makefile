@@ -1,0 +1,47 @@
+# A machine needs Python 3.10 or later and make. Each target installs into .venv what it needs, once, and again when
+# pyproject.toml or constraints.txt change.
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench clean
+.NOTPARALLEL: # two pips must not write one environment
+.DELETE_ON_ERROR:
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed-plot ## Run one example; its picture goes to examples/output/
+	MPLBACKEND=Agg $(BIN)/python examples/plot_rank_features.py
+
+test: $(VENV)/installed-test ## Run the tests and doctests; PYTEST_ARGS is passed on
+	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+lint: $(VENV)/installed-lint ## Check style, types and docstrings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/numpydoc lint $$(find skmine -name '*.py')
+
+docs: $(VENV)/installed-docs ## Build the site into docs/_build/html; SKMINE_DOCS_GALLERY=1 runs the examples
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+bench: $(VENV)/installed-plot ## Run the benchmarks
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) build dist *.egg-info .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst examples/output
+	find skmine tests examples benchmarks docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(VENV)/created:
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+# $* is the extra of pyproject.toml.
+$(VENV)/installed-%: $(VENV)/created pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@touch $@

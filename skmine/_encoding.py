@@ -1,0 +1,299 @@
+"""Columns of any kind to float columns that a critic can read.
+
+Continuous columns become normal scores of their ranks, categories become one-hot codes, and a missing
+value becomes its own indicator with the value set to a constant. Mutual information does not change
+under these maps of a column (nothing is imputed; the information in missingness counts).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.special import logsumexp, ndtri
+
+MAX_KNOTS = 10_000
+MAX_LEVELS = 64
+MAX_NUMERIC_LEVELS = 20
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: numbers with NaN for missing, or integer codes with -1 for missing.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n,)
+        float64 numbers, or objects that are categories.
+    categorical : bool
+        Whether the values have no order.
+    """
+
+    values: np.ndarray
+    categorical: bool
+
+
+def _is_missing(values: np.ndarray) -> np.ndarray:
+    """Mask of None, NaN, NA and NaT in an object array: what is not equal to itself, or cannot tell."""
+    return np.fromiter(
+        (v is None or type(v).__name__ in ("NAType", "NaTType") or v != v for v in values),
+        dtype=bool,
+        count=len(values),
+    )
+
+
+def _read_objects(values: np.ndarray, name: str) -> Column:
+    missing = _is_missing(values)
+    present = values[~missing]
+    if all(isinstance(v, (str, bool, np.bool_, np.str_)) for v in present) and len(present):
+        out = np.where(missing, None, values)
+        return Column(out, categorical=True)
+    numbers = np.full(len(values), np.nan)
+    try:
+        numbers[~missing] = present.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        kinds = sorted({type(v).__name__ for v in present})
+        raise TypeError(
+            f"{name} has object values that are neither all strings nor all numbers (types {kinds}): "
+            "argument must be a string or a number. Convert the column to numbers or to strings."
+        ) from error
+    return Column(numbers, categorical=False)
+
+
+def _read_column(values: np.ndarray, name: str, categorical: bool = False) -> Column:
+    kind = values.dtype.kind
+    if kind in "mM":
+        raise TypeError(
+            f"{name} must hold numbers or categories; got {values.dtype}, a date or a duration. Convert it to a "
+            "number first, such as days since a date."
+        )
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {name} is {values.dtype}. Pass its parts.")
+    if kind in "OUST":
+        column = _read_objects(values.astype(object), name)
+        return Column(column.values.astype(object), True) if categorical else column
+    if kind == "b" or categorical:
+        out = values.astype(object)
+        return Column(np.where(_is_missing(out), None, out), categorical=True)
+    numbers = values.astype(np.float64)
+    if np.isinf(numbers).any():
+        raise ValueError(
+            f"Input {name} contains infinity or a value too large for dtype('float64'). Replace it by a "
+            "finite number, or by NaN if it means missing."
+        )
+    return Column(numbers, categorical=False)
+
+
+def _series_to_column(series, name: str) -> Column:
+    """A column of a pandas or polars DataFrame, told apart by their own words for dtypes."""
+    dtype = str(series.dtype).lower()
+    categorical = dtype.startswith(("category", "categorical", "enum", "bool"))
+    values = np.asarray(series.to_numpy())
+    return _read_column(values, name, categorical)
+
+
+def read_columns(data, name: str) -> list[Column]:
+    """Columns of an array, a sparse matrix, or a pandas or polars DataFrame or Series.
+
+    Parameters
+    ----------
+    data : array-like of shape (n,) or (n, d)
+        The input.
+    name : str
+        ``"X"`` or ``"y"``, for messages.
+
+    Returns
+    -------
+    list of Column
+
+    Raises
+    ------
+    TypeError
+        Dates, or object columns that are neither strings nor numbers.
+    ValueError
+        Complex or infinite values.
+    """
+    if issparse(data):
+        data = data.toarray()
+    if hasattr(data, "columns") and hasattr(data, "dtypes"):
+        return [_series_to_column(data[c], f"{name} (column {c!r})") for c in data.columns]
+    if hasattr(data, "to_numpy") and hasattr(data, "dtype"):
+        return [_series_to_column(data, name)]
+    array = np.asarray(data)
+    if array.ndim == 1:
+        array = array[:, None]
+    return [
+        _read_column(array[:, j], f"{name} (column {j})" if array.shape[1] > 1 else name)
+        for j in range(array.shape[1])
+    ]
+
+
+def _level_codes(column: Column, levels: np.ndarray) -> np.ndarray:
+    """Position of each value among the sorted levels; -1 where it is none of them (or is missing)."""
+    if not column.categorical:
+        position = np.searchsorted(levels, column.values).clip(0, max(len(levels) - 1, 0))
+        return np.where(levels[position] == column.values, position, -1)
+    lookup = {level: i for i, level in enumerate(levels)}
+    return np.fromiter((lookup.get(v, -1) for v in column.values), dtype=np.int64)
+
+
+def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct values present, in order, and how often each occurs."""
+    if not column.categorical:
+        present = column.values[~np.isnan(column.values)]
+        return np.unique(present, return_counts=True)
+    counts: dict = {}
+    for value in column.values:
+        if value is not None:
+            counts[value] = counts.get(value, 0) + 1
+    ordered = sorted(counts, key=lambda v: (type(v).__name__, v))
+    levels = np.empty(len(ordered), dtype=object)
+    levels[:] = ordered
+    return levels, np.array([counts[v] for v in ordered], dtype=np.int64)
+
+
+def _missing(column: Column) -> np.ndarray:
+    if column.categorical:
+        return np.fromiter((v is None for v in column.values), dtype=bool)
+    return np.isnan(column.values)
+
+
+class _NormalScores:
+    """Normal quantiles of the ranks of one numeric column, interpolated for unseen values."""
+
+    def __init__(self, column: Column):
+        levels, counts = _levels(column)
+        middle_rank = np.cumsum(counts) - counts / 2
+        scores = ndtri(middle_rank / counts.sum())
+        mean = np.average(scores, weights=counts)
+        deviation = np.sqrt(np.average((scores - mean) ** 2, weights=counts))
+        keep = np.unique(np.linspace(0, len(levels) - 1, MAX_KNOTS).round().astype(int))
+        self.knots, self.scores = levels[keep], ((scores - mean) / (deviation or 1.0))[keep]
+
+    def __call__(self, column: Column) -> np.ndarray:
+        scores = np.interp(column.values, self.knots, self.scores)
+        return np.where(np.isnan(column.values), 0.0, scores)[:, None]
+
+
+class _OneHot:
+    """Indicators of the most frequent levels of one column; any other value is all zeros."""
+
+    def __init__(self, column: Column):
+        levels, counts = _levels(column)
+        self.levels = levels[np.sort(np.argsort(-counts, kind="stable")[:MAX_LEVELS])]
+        if len(levels) <= MAX_LEVELS and not _missing(column).any():
+            self.levels = self.levels[1:]  # the first level is where all others are zero
+
+    def __call__(self, column: Column) -> np.ndarray:
+        return (_level_codes(column, self.levels)[:, None] == np.arange(len(self.levels))) * 1.0
+
+
+class _RobustViews:
+    """Robustly scaled asinh coordinates of the numeric columns, and their log radius."""
+
+    def __init__(self, values: np.ndarray):
+        self.median = np.nanmedian(values, axis=0)
+        low, high = np.nanpercentile(values, [25, 75], axis=0)
+        spread = (high - low) / 1.349
+        fallback = np.nanmean(np.abs(values - self.median), axis=0)
+        self.spread = np.where(spread > 0, spread, np.where(fallback > 0, fallback, 1.0))
+        raw = self._raw(values)
+        self.mean, self.deviation = raw.mean(axis=0), raw.std(axis=0)
+        self.deviation[self.deviation == 0] = 1.0
+
+    def _raw(self, values: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            scaled = np.nan_to_num((values - self.median) / self.spread, posinf=1e300, neginf=-1e300)
+        magnitude = np.log(np.abs(scaled) + 1e-3)
+        log_radius = logsumexp(2 * magnitude, axis=1, keepdims=True) / 2
+        return np.hstack([np.arcsinh(scaled), log_radius])
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        return (self._raw(values) - self.mean) / self.deviation
+
+
+class BlockEncoder:
+    """Encode the columns of X, or of y, for a critic.
+
+    Parameters
+    ----------
+    columns : list of Column
+        The rows to learn ranks, levels and scales from.
+
+    Attributes
+    ----------
+    n_core : int
+        Leading columns of the encoding that a reference reads; the others are views of the same data.
+    class_rows : dict or None
+        For a block of discrete columns with few distinct rows: row -> class number. The encoding is then
+        the one-hot class.
+    probability : ndarray of shape (n_classes,) or None
+        How often each class occurs.
+    """
+
+    def __init__(self, columns: list[Column], weight: np.ndarray | None = None):
+        n = len(columns[0].values)
+        self.parts: list = []
+        self.views: _RobustViews | None = None
+        self.class_rows: dict | None = None
+        self.probability: np.ndarray | None = None
+        self.distinct = [_levels(c)[0] for c in columns]
+        self.has_missing = [bool(_missing(c).any()) for c in columns]
+        self._find_classes(columns, n, weight)
+        if self.class_rows is not None:
+            self.n_core = len(self.class_rows)
+            return
+        for j, column in enumerate(columns):
+            if self.has_missing[j]:
+                self.parts.append((j, _Missing()))
+            if len(self.distinct[j]) > 1:
+                self.parts.append(
+                    (j, _OneHot(column) if column.categorical else _NormalScores(column))
+                )
+        self.n_core = self._core(columns).shape[1]
+        self.numeric = [
+            j for j, c in enumerate(columns) if not c.categorical and len(self.distinct[j]) > 1
+        ]
+        if len(self.numeric) > 1:
+            self.views = _RobustViews(self._numeric_values(columns))
+
+    def _find_classes(self, columns: list[Column], n: int, weight: np.ndarray | None) -> None:
+        for column, levels in zip(columns, self.distinct, strict=True):
+            limit = min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
+            if len(levels) > max(2, limit):
+                return
+        codes = self._codes(columns)
+        rows, inverse = np.unique(codes, axis=0, return_inverse=True)
+        if len(rows) > max(2, min(MAX_LEVELS, n // 10)):
+            return
+        self.class_rows = {tuple(row): i for i, row in enumerate(rows.tolist())}
+        mass = np.bincount(inverse.ravel(), weights=weight, minlength=len(rows))
+        self.probability = mass / mass.sum()
+
+    def _codes(self, columns: list[Column]) -> np.ndarray:
+        return np.column_stack(
+            [_level_codes(c, lv) for c, lv in zip(columns, self.distinct, strict=True)]
+        )
+
+    def _numeric_values(self, columns: list[Column]) -> np.ndarray:
+        return np.column_stack([columns[j].values for j in self.numeric])
+
+    def _core(self, columns: list[Column]) -> np.ndarray:
+        parts = [encode(columns[j]) for j, encode in self.parts]
+        return np.hstack([np.empty((len(columns[0].values), 0)), *parts])
+
+    def __call__(self, columns: list[Column]) -> np.ndarray:
+        """Encoding of shape (n, n_core + n_views); a class never seen in fit is all zeros."""
+        if self.class_rows is not None:
+            numbers = [self.class_rows.get(tuple(row), -1) for row in self._codes(columns).tolist()]
+            return (np.array(numbers)[:, None] == np.arange(len(self.class_rows))) * 1.0
+        core = self._core(columns)
+        if self.views is None:
+            return core
+        return np.hstack([core, self.views(self._numeric_values(columns))])
+
+
+class _Missing:
+    """Indicator of missing values."""
+
+    def __call__(self, column: Column) -> np.ndarray:
+        return _missing(column)[:, None] * 1.0

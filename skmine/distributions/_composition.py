@@ -1,0 +1,250 @@
+"""Joints made of joints: transformed, concatenated, padded with noise, cut apart."""
+
+import numpy as np
+
+from skmine.distributions._base import JointDistribution, check_count, check_joint
+from skmine.distributions._transforms import Transform
+
+_LOG_SQRT_2_PI = np.log(2 * np.pi) / 2
+
+
+class Transformed(JointDistribution):
+    """X and Y of a joint after injective maps; `mi` is that of the base.
+
+    Parameters
+    ----------
+    base : JointDistribution
+    transform_x, transform_y : Transform, list of Transform, or None, default=None
+        A list is applied from left to right; None leaves the columns as they are.
+
+    Examples
+    --------
+    >>> from skmine.distributions import Asinh, HalfCube, MultivariateNormal, Transformed
+    >>> base = MultivariateNormal.bivariate(0.75)
+    >>> joint = Transformed(base, transform_x=[HalfCube(), Asinh()])
+    >>> X, Y = joint.sample(4, random_state=0)
+    >>> bool(joint.mi == base.mi), joint.log_ratio(X, Y).shape
+    (True, (4,))
+    """
+
+    def __init__(self, base, transform_x=None, transform_y=None):
+        self.base = check_joint(base, "base")
+        self.transform_x = _check_transforms(transform_x, "transform_x")
+        self.transform_y = _check_transforms(transform_y, "transform_y")
+        self.d_x, self.d_y = base.d_x, base.d_y
+        for transform in self.transform_x:
+            self.d_x = transform.n_outputs(self.d_x)
+        for transform in self.transform_y:
+            self.d_y = transform.n_outputs(self.d_y)
+
+    def _sample(self, n_samples, rng):
+        X, Y = self.base._sample(n_samples, rng)
+        return _forward(X, self.transform_x), _forward(Y, self.transform_y)
+
+    def _mutual_information(self):
+        return self.base._mi_and_error
+
+    def _log_ratio(self, X, Y):
+        return self.base._log_ratio(self._base_x(X), self._base_y(Y))
+
+    def _log_prob(self, X, Y):
+        base_x, base_y = self._base_x(X), self._base_y(Y)
+        volume = _log_volume(base_x, self.transform_x) + _log_volume(base_y, self.transform_y)
+        return self.base._log_prob(base_x, base_y) - volume
+
+    def _log_prob_x(self, X):
+        base_x = self._base_x(X)
+        return self.base._log_prob_x(base_x) - _log_volume(base_x, self.transform_x)
+
+    def _log_prob_y(self, Y):
+        base_y = self._base_y(Y)
+        return self.base._log_prob_y(base_y) - _log_volume(base_y, self.transform_y)
+
+    def _base_x(self, X):
+        return _inverse(X, self.transform_x)
+
+    def _base_y(self, Y):
+        return _inverse(Y, self.transform_y)
+
+
+class Concatenated(JointDistribution):
+    """Independent joints side by side; `mi` is the sum.
+
+    Parameters
+    ----------
+    joints : sequence of JointDistribution
+
+    Examples
+    --------
+    >>> from skmine.distributions import AdditiveUniformNoise, Concatenated, MultivariateNormal
+    >>> joint = Concatenated([AdditiveUniformNoise(0.75), MultivariateNormal.bivariate(0.75)])
+    >>> joint.d_x, round(joint.mi, 4)
+    (2, 0.7467)
+    """
+
+    def __init__(self, joints):
+        self.joints = [check_joint(joint, "each of joints") for joint in joints]
+        if not self.joints:
+            raise ValueError("joints must hold at least one joint; got none. Pass a list of them.")
+        self.d_x = sum(joint.d_x for joint in self.joints)
+        self.d_y = sum(joint.d_y for joint in self.joints)
+
+    def _sample(self, n_samples, rng):
+        halves = zip(*(joint._sample(n_samples, rng) for joint in self.joints), strict=True)
+        X, Y = (np.hstack(half) for half in halves)
+        return X, Y
+
+    def _mutual_information(self):
+        values, errors = np.transpose([joint._mi_and_error for joint in self.joints])
+        return values.sum(), np.sqrt(np.sum(errors**2))
+
+    def _log_ratio(self, X, Y):
+        return sum(joint._log_ratio(x, y) for joint, x, y in self._parts(X, Y))
+
+    def _log_prob(self, X, Y):
+        return sum(joint._log_prob(x, y) for joint, x, y in self._parts(X, Y))
+
+    def _log_prob_x(self, X):
+        blocks = np.split(X, self._ends("d_x"), axis=1)
+        return sum(j._log_prob_x(block) for j, block in zip(self.joints, blocks, strict=True))
+
+    def _log_prob_y(self, Y):
+        blocks = np.split(Y, self._ends("d_y"), axis=1)
+        return sum(j._log_prob_y(block) for j, block in zip(self.joints, blocks, strict=True))
+
+    def _parts(self, X, Y):
+        blocks_x = np.split(X, self._ends("d_x"), axis=1)
+        blocks_y = np.split(Y, self._ends("d_y"), axis=1)
+        return zip(self.joints, blocks_x, blocks_y, strict=True)
+
+    def _ends(self, name):
+        return np.cumsum([getattr(joint, name) for joint in self.joints])[:-1]
+
+
+class Padded(JointDistribution):
+    """A joint with independent standard normal columns after those of X and of Y.
+
+    `mi` is that of the base. Turn the columns with `Affine.rotation` to hide the signal.
+
+    Parameters
+    ----------
+    base : JointDistribution
+    extra_x, extra_y : int, default=0
+        Number of columns of noise.
+
+    Examples
+    --------
+    >>> from skmine.distributions import MultivariateNormal, Padded
+    >>> joint = Padded(MultivariateNormal.bivariate(0.75), extra_x=9)
+    >>> joint.d_x, joint.d_y, round(joint.mi, 4)
+    (10, 1, 0.4133)
+    """
+
+    def __init__(self, base, extra_x=0, extra_y=0):
+        self.base = check_joint(base, "base")
+        self.extra_x = check_count(extra_x, "extra_x", minimum=0)
+        self.extra_y = check_count(extra_y, "extra_y", minimum=0)
+        self.d_x, self.d_y = base.d_x + extra_x, base.d_y + extra_y
+
+    def _sample(self, n_samples, rng):
+        X, Y = self.base._sample(n_samples, rng)
+        noise_x = rng.standard_normal((n_samples, self.extra_x))
+        noise_y = rng.standard_normal((n_samples, self.extra_y))
+        return np.hstack([X, noise_x]), np.hstack([Y, noise_y])
+
+    def _mutual_information(self):
+        return self.base._mi_and_error
+
+    def _log_ratio(self, X, Y):
+        return self.base._log_ratio(X[:, : self.base.d_x], Y[:, : self.base.d_y])
+
+    def _log_prob(self, X, Y):
+        base = self.base._log_prob(X[:, : self.base.d_x], Y[:, : self.base.d_y])
+        return base + _log_normal(X[:, self.base.d_x :]) + _log_normal(Y[:, self.base.d_y :])
+
+    def _log_prob_x(self, X):
+        base = self.base._log_prob_x(X[:, : self.base.d_x])
+        return base + _log_normal(X[:, self.base.d_x :])
+
+    def _log_prob_y(self, Y):
+        base = self.base._log_prob_y(Y[:, : self.base.d_y])
+        return base + _log_normal(Y[:, self.base.d_y :])
+
+
+class Independent(JointDistribution):
+    """The product of the marginals of a joint: X and Y as before, but independent; `mi` is 0.
+
+    Parameters
+    ----------
+    base : JointDistribution
+
+    Examples
+    --------
+    >>> from skmine.distributions import Independent, MultivariateNormal
+    >>> Independent(MultivariateNormal.bivariate(0.75)).mi
+    0.0
+    """
+
+    def __init__(self, base):
+        self.base = check_joint(base, "base")
+        self.d_x, self.d_y = base.d_x, base.d_y
+
+    def _sample(self, n_samples, rng):
+        X, _ = self.base._sample(n_samples, rng)
+        _, Y = self.base._sample(n_samples, rng)
+        return X, Y
+
+    def _mutual_information(self):
+        return 0.0
+
+    def _log_ratio(self, X, Y):
+        return np.zeros(len(X))
+
+    def _log_prob(self, X, Y):
+        return self.base._log_prob_x(X) + self.base._log_prob_y(Y)
+
+    def _log_prob_x(self, X):
+        return self.base._log_prob_x(X)
+
+    def _log_prob_y(self, Y):
+        return self.base._log_prob_y(Y)
+
+    def _axis_breaks(self):
+        return self.base._axis_breaks()
+
+
+def _check_transforms(transforms, name):
+    if transforms is None:
+        return []
+    transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
+    for transform in transforms:
+        if not isinstance(transform, Transform):
+            raise TypeError(
+                f"{name} must be a Transform or a list of them; got {type(transform).__name__}. "
+                "Pass for example HalfCube()."
+            )
+    return transforms
+
+
+def _forward(points, transforms):
+    for transform in transforms:
+        points = transform.forward(points)
+    return points
+
+
+def _inverse(points, transforms):
+    for transform in reversed(transforms):
+        points = transform.inverse(points)
+    return points
+
+
+def _log_volume(points, transforms):
+    total = np.zeros(len(points))
+    for transform in transforms:
+        total = total + transform.log_abs_det_jacobian(points)
+        points = transform.forward(points)
+    return total
+
+
+def _log_normal(points):
+    return -np.sum(points**2 / 2 + _LOG_SQRT_2_PI, axis=1)

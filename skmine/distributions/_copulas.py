@@ -1,0 +1,159 @@
+"""Archimedean copulas: uniform marginals, dependence that can sit in the tails."""
+
+import numpy as np
+from scipy.special import ndtr
+
+from skmine.distributions._base import JointDistribution, check_number
+from skmine.distributions._quadrature import panel_nodes
+
+
+class _Copula(JointDistribution):
+    """One column each, uniform on (0, 1); the log ratio is the log density."""
+
+    d_x, d_y = 1, 1
+
+    def _log_ratio(self, X, Y):
+        inside = (X > 0) & (X < 1) & (Y > 0) & (Y < 1)
+        return np.where(inside[:, 0], self._log_density(X[:, 0], Y[:, 0]), -np.inf)
+
+    def _log_prob(self, X, Y):
+        return self._log_ratio(X, Y)
+
+    def _log_prob_x(self, X):
+        return np.where((X[:, 0] > 0) & (X[:, 0] < 1), 0.0, -np.inf)
+
+    def _log_prob_y(self, Y):
+        return self._log_prob_x(Y)
+
+    def _mutual_information(self):
+        # Normal scores of u and v spread the corners, where the density is unbounded.
+        scores, weights = panel_nodes(np.linspace(-8, 8, 65), n_nodes=10)
+        weights = weights * np.exp(-(scores**2) / 2) / np.sqrt(2 * np.pi)
+        u, v = np.meshgrid(ndtr(scores), ndtr(scores), indexing="ij")
+        log_density = self._log_density(u, v)
+        return weights @ (np.exp(log_density) * log_density) @ weights
+
+
+class ClaytonCopula(_Copula):
+    """Clayton copula: dependence in the lower tail.
+
+    `mi` is exact: log(1 + theta) - theta / (1 + theta) nats.
+
+    Parameters
+    ----------
+    theta : float
+        Positive; Kendall's tau is theta / (theta + 2).
+
+    References
+    ----------
+    Nelsen, 2006, An Introduction to Copulas, equation 4.2.1.
+
+    Examples
+    --------
+    >>> from skmine.distributions import ClaytonCopula
+    >>> round(ClaytonCopula(2.0).mi, 4)
+    0.4319
+    """
+
+    def __init__(self, theta):
+        self.theta = check_number(theta, "theta", 0)
+
+    def _sample(self, n_samples, rng):
+        u, level = rng.uniform(size=(2, n_samples, 1))
+        # Inverse of the conditional distribution of v given u.
+        log_inner = np.log(np.expm1(-self.theta / (1 + self.theta) * np.log(level)))
+        return u, np.exp(-np.logaddexp(0, log_inner - self.theta * np.log(u)) / self.theta)
+
+    def _mutual_information(self):
+        # By the law of the copula's own value C(u, v), Nelsen 2006, theorem 4.3.4.
+        return np.log1p(self.theta) - self.theta / (1 + self.theta)
+
+    def _log_density(self, u, v):
+        theta, log_u, log_v = self.theta, np.log(u), np.log(v)
+        # log(u^-theta + v^-theta - 1), safe from overflow.
+        largest = np.maximum(-theta * log_u, -theta * log_v)
+        sum_ = np.exp(-theta * log_u - largest) + np.exp(-theta * log_v - largest)
+        log_sum = largest + np.log(sum_ - np.exp(-largest))
+        return np.log1p(theta) - (1 + theta) * (log_u + log_v) - (2 + 1 / theta) * log_sum
+
+
+class GumbelCopula(_Copula):
+    """Gumbel copula: dependence in the upper tail. `mi` by quadrature, error below 1e-4.
+
+    Parameters
+    ----------
+    theta : float
+        At least 1 (independence); Kendall's tau is 1 - 1 / theta.
+
+    References
+    ----------
+    Nelsen, 2006, An Introduction to Copulas, equation 4.2.4. Kanter, 1975, Annals of Probability
+    3, 697-707 (positive stable variables, for sampling).
+
+    Examples
+    --------
+    >>> from skmine.distributions import GumbelCopula
+    >>> round(GumbelCopula(2.0).mi, 3)
+    0.375
+    """
+
+    def __init__(self, theta):
+        self.theta = check_number(theta, "theta", 1, closed="left")
+
+    def _sample(self, n_samples, rng):
+        alpha = 1 / self.theta
+        angle = rng.uniform(0, np.pi, size=(n_samples, 1))
+        waiting, first, second = rng.exponential(size=(3, n_samples, 1))
+        # Frailty with Laplace transform exp(-s^alpha); a constant when alpha is 1.
+        stable = np.sin(alpha * angle) / np.sin(angle) ** self.theta
+        stable = stable * (np.sin((1 - alpha) * angle) / waiting) ** (self.theta - 1)
+        return np.exp(-((first / stable) ** alpha)), np.exp(-((second / stable) ** alpha))
+
+    def _log_density(self, u, v):
+        theta, a, b = self.theta, -np.log(u), -np.log(v)
+        log_sum = np.logaddexp(theta * np.log(a), theta * np.log(b))
+        level = np.exp(log_sum / theta)
+        powers = (theta - 1) * (np.log(a) + np.log(b)) + (1 / theta - 2) * log_sum
+        return -level + a + b + powers + np.log(level + theta - 1)
+
+
+class FrankCopula(_Copula):
+    """Frank copula: symmetric, no tail dependence. `mi` by quadrature, error below 1e-4.
+
+    Parameters
+    ----------
+    theta : float
+        Not zero, between -35 and 35; negative for decreasing dependence.
+
+    References
+    ----------
+    Nelsen, 2006, An Introduction to Copulas, equation 4.2.5.
+
+    Examples
+    --------
+    >>> from skmine.distributions import FrankCopula
+    >>> round(FrankCopula(5.0).mi, 3)
+    0.258
+    """
+
+    def __init__(self, theta):
+        self.theta = check_number(theta, "theta", -35, 35)
+        if self.theta == 0:
+            raise ValueError(
+                f"theta must not be zero; got {theta!r}. Use Independent for no dependence."
+            )
+
+    def _sample(self, n_samples, rng):
+        u, level = rng.uniform(size=(2, n_samples, 1))
+        # Inverse of the conditional distribution of v given u.
+        log_rest = np.log1p(-level) - self.theta * u
+        log_odds = np.logaddexp(np.log(level), log_rest)
+        return u, (log_odds - np.logaddexp(np.log(level) - self.theta, log_rest)) / self.theta
+
+    def _log_density(self, u, v):
+        theta = self.theta
+        # 1 - e^-theta - (1 - e^-theta u)(1 - e^-theta v), as a sum of terms of one sign.
+        first = np.exp(-theta * u) * np.expm1(-theta * v)
+        second = np.exp(-theta * v) * np.expm1(-theta * (1 - v))
+        log_numerator = np.log(-theta * np.expm1(-theta)) - theta * (u + v)
+        return log_numerator - 2 * np.log(np.abs(first + second))

@@ -1,0 +1,71 @@
+"""Mutual information in torch: bounds, critics, references and the training of banks of critics.
+
+Needs torch only. The parts compose: a critic scores pairs, a bound turns scores into nats, and an
+optimiser climbs (or descends) the bound's ``surrogate``.
+
+Examples
+--------
+Maximise the mutual information between two tensors of your own model, from these parts alone:
+
+>>> import torch
+>>> from skmine.nn import BOUNDS, ConcatCritic, SampledPairs
+>>> generator = torch.Generator().manual_seed(0)
+>>> x = torch.randn(1, 512, 2, generator=generator)
+>>> encoder = torch.nn.Linear(2, 1)
+>>> critic = ConcatCritic(2, 1, n_members=1, generator=generator)
+>>> bound, pairs = BOUNDS["mine"](), SampledPairs(group_size=4)
+>>> optimiser = torch.optim.Adam([*encoder.parameters(), *critic.parameters()], lr=1e-3)
+>>> for _ in range(5):
+...     code = encoder(x) + 0.5 * torch.randn(1, 512, 1, generator=generator)
+...     scores = pairs(critic, x, code)
+...     optimiser.zero_grad()
+...     (-bound.surrogate(*scores)).sum().backward()
+...     optimiser.step()
+>>> bound.estimate(*scores).shape
+torch.Size([1])
+"""
+
+from .bounds import BOUNDS, MINE, MINEF, SMILE, DonskerVaradhan, InfoNCE, JensenShannon
+from .critics import CRITICS, BankLinear, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
+from .crossfit import Block, CrossFit, Ensemble, Folds, build_critic, cross_fit
+from .reference import (
+    ClassNormalised,
+    ClassReference,
+    GaussianReference,
+    ReferencedCritic,
+    fit_class_reference,
+    fit_gaussian_reference,
+)
+from .training import EnumeratedPairs, SampledPairs, TrainingResult, train
+
+__all__ = [
+    "BOUNDS",
+    "CRITICS",
+    "MINE",
+    "MINEF",
+    "SMILE",
+    "BankLinear",
+    "Block",
+    "ClassCritic",
+    "ClassNormalised",
+    "ClassReference",
+    "ConcatCritic",
+    "CriticBank",
+    "CrossFit",
+    "DonskerVaradhan",
+    "Ensemble",
+    "EnumeratedPairs",
+    "Folds",
+    "GaussianReference",
+    "InfoNCE",
+    "JensenShannon",
+    "ReferencedCritic",
+    "SampledPairs",
+    "SeparableCritic",
+    "TrainingResult",
+    "build_critic",
+    "cross_fit",
+    "fit_class_reference",
+    "fit_gaussian_reference",
+    "train",
+]

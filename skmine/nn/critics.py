@@ -1,0 +1,224 @@
+"""Critics: functions of a pair (x, y) whose best value is the log density ratio.
+
+A critic is any ``nn.Module`` with ``forward(x, y)``, ``(..., d_x), (..., d_y) -> (...)``, whose leading axes
+broadcast: ``x[..., :, None, :]`` with ``y[..., None, :, :]`` scores all pairs. A *bank* is one module that
+holds ``n_members`` critics on the first axis of every parameter, and reads that axis first.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.functional import silu
+
+
+class BankLinear(nn.Module):
+    """Linear layer, or a bank of them on the first axis.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Columns read and written.
+    n_members : int or None
+        Size of the bank; None for a plain layer without bank axis.
+    generator : torch.Generator or None
+        Source of the initial weights.
+    zero : bool, default=False
+        Start from zero weights.
+    """
+
+    def __init__(self, n_in, n_out, n_members=None, generator=None, *, zero=False):
+        super().__init__()
+        bank = () if n_members is None else (n_members,)
+        weight = torch.zeros(*bank, n_in, n_out)
+        if not zero:
+            weight.normal_(0.0, math.sqrt(1.0 / max(n_in, 1)), generator=generator)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(*bank, 1, n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (..., n_in) -> (..., n_out); with a bank, (n_members, ..., n_in)."""
+        if self.weight.dim() == 2:
+            return x @ self.weight + self.bias[0]
+        flat = x.reshape(x.shape[0], -1, x.shape[-1])
+        return torch.baddbmm(self.bias, flat, self.weight).view(*x.shape[:-1], -1)
+
+
+def _mlp(widths, n_members, generator, *, zero_last=False) -> nn.ModuleList:
+    last = len(widths) - 2
+    return nn.ModuleList(
+        BankLinear(n_in, n_out, n_members, generator, zero=zero_last and i == last)
+        for i, (n_in, n_out) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+    )
+
+
+def _run(layers: nn.ModuleList, x: Tensor) -> Tensor:
+    for layer in layers[:-1]:
+        x = silu(layer(x))
+    return layers[-1](x)
+
+
+class ConcatCritic(nn.Module):
+    """Multilayer perceptron on x and y side by side.
+
+    The first layer is applied to x and to y apart and summed, so that scoring all pairs of a group costs
+    one pass of it a row. The last layer starts at zero: an untrained critic is 0.
+
+    Parameters
+    ----------
+    d_x, d_y : int
+        Columns of x and of y.
+    hidden_layer_sizes : sequence of int, default=(64, 64, 64)
+        Widths of the hidden layers.
+    n_members : int or None, default=None
+        Size of the bank; None for one critic without bank axis.
+    n_products : int, default=0
+        The last ``n_products`` columns of x and of y are multiplied one by one and shown too.
+    generator : torch.Generator or None, default=None
+        Source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        d_x: int,
+        d_y: int,
+        hidden_layer_sizes: Sequence[int] = (64, 64, 64),
+        *,
+        n_members: int | None = None,
+        n_products: int = 0,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        first, *rest = hidden_layer_sizes
+        self.n_products = n_products
+        self.from_x = BankLinear(d_x, first, n_members, generator)
+        self.from_y = BankLinear(d_y, first, n_members, generator)
+        self.from_products = (
+            BankLinear(n_products, first, n_members, generator) if n_products else None
+        )
+        self.layers = _mlp([first, *rest, 1], n_members, generator, zero_last=True)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Critic values, ``(..., d_x), (..., d_y) -> (...)``."""
+        hidden = self.from_x(x) + self.from_y(y)
+        if self.from_products is not None:
+            products = x[..., -self.n_products :] * y[..., -self.n_products :]
+            hidden = hidden + self.from_products(products)
+        return _run(self.layers, silu(hidden)).squeeze(-1)
+
+
+class SeparableCritic(nn.Module):
+    """Inner product of an embedding of x and an embedding of y.
+
+    All pairs cost one matrix product, which suits bounds with many negatives (InfoNCE).
+
+    Parameters
+    ----------
+    d_x, d_y, hidden_layer_sizes, n_members, n_products, generator
+        As in :class:`ConcatCritic`; ``n_products`` is accepted and not needed.
+    embedding_size : int, default=32
+        Columns of the embeddings.
+    """
+
+    def __init__(
+        self,
+        d_x: int,
+        d_y: int,
+        hidden_layer_sizes: Sequence[int] = (64, 64, 64),
+        *,
+        n_members: int | None = None,
+        n_products: int = 0,
+        embedding_size: int = 32,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        widths = [*hidden_layer_sizes, embedding_size]
+        self.embed_x = _mlp([d_x, *widths], n_members, generator, zero_last=True)
+        self.embed_y = _mlp([d_y, *widths], n_members, generator)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Critic values, ``(..., d_x), (..., d_y) -> (...)``."""
+        return torch.einsum("...e,...e->...", _run(self.embed_x, x), _run(self.embed_y, y))
+
+
+class ClassCritic(nn.Module):
+    """One output a class of y: ``forward(x, one_hot)`` picks the outputs of the classes.
+
+    Parameters
+    ----------
+    d_x : int
+        Columns of x.
+    d_y : int
+        Number of classes; y is one-hot.
+    hidden_layer_sizes, n_members, n_products, generator
+        As in :class:`ConcatCritic`; ``n_products`` is accepted and not needed.
+    """
+
+    def __init__(
+        self,
+        d_x: int,
+        d_y: int,
+        hidden_layer_sizes: Sequence[int] = (64, 64, 64),
+        *,
+        n_members: int | None = None,
+        n_products: int = 0,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        self.layers = _mlp([d_x, *hidden_layer_sizes, d_y], n_members, generator, zero_last=True)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Critic values, ``(..., d_x), (..., n_classes) -> (...)``."""
+        return torch.einsum("...c,...c->...", _run(self.layers, x), y)
+
+
+class CriticBank(nn.Module):
+    """A bank made of critics that know no bank axis, through ``torch.func``.
+
+    Parameters
+    ----------
+    factory : callable
+        ``factory(d_x, d_y) -> nn.Module``, called once a member.
+    d_x, d_y : int
+        Columns of x and of y.
+    n_members : int
+        Size of the bank.
+    generator : torch.Generator or None, default=None
+        Seeds the global generator while the factory runs; its state is put back.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[[int, int], nn.Module],
+        d_x: int,
+        d_y: int,
+        n_members: int,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            if generator is not None:
+                torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+            members = [factory(d_x, d_y) for _ in range(n_members)]
+        parameters, buffers = stack_module_state(members)
+        self._skeleton = [members[0].to("meta")]  # in a list: its own weights are not part of the bank
+        self._names = list(parameters), list(buffers)
+        self.weights = nn.ParameterList(parameters.values())
+        for i, value in enumerate(buffers.values()):
+            self.register_buffer(f"buffer_{i}", value)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Critic values; the first axis of x and of y is the bank."""
+        parameters = dict(zip(self._names[0], self.weights, strict=True))
+        buffers = {n: getattr(self, f"buffer_{i}") for i, n in enumerate(self._names[1])}
+
+        def member(parameters, buffers, x, y):
+            return functional_call(self._skeleton[0], (parameters, buffers), (x, y))
+
+        return vmap(member, randomness="different")(parameters, buffers, x, y)
+
+
+#: Critics by name. A new critic is one class above and its line here.
+CRITICS = {"concat": ConcatCritic, "separable": SeparableCritic}

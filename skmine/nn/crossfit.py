@@ -1,0 +1,328 @@
+"""Cross-fitting: a bank of critics, one a fold, and the values that they give.
+
+Each row is held out by one member. The held-out rows of a member are cut in two halves: the iteration
+that is best on one half is valued on the other, so that stopping does not flatter the held-out value.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .bounds import DonskerVaradhan
+from .critics import CRITICS, ClassCritic, CriticBank
+from .reference import (
+    ClassNormalised,
+    ReferencedCritic,
+    fit_class_reference,
+    fit_gaussian_reference,
+)
+from .training import EnumeratedPairs, SampledPairs, TrainingResult, train
+
+_STOPPING_ROWS = 4096
+_STOPPING_GROUP = 16
+_MAX_GROUP = 256
+_PAIRS_A_MEMBER = 2**16
+
+
+@dataclass(frozen=True)
+class Block:
+    """Encoded columns of X or of y.
+
+    Attributes
+    ----------
+    values : Tensor of shape (n, d)
+        The columns; one-hot classes for a discrete block.
+    n_core : int
+        Leading columns that the reference reads.
+    probability : Tensor of shape (n_classes,) or None
+        Class probabilities of a discrete block.
+    """
+
+    values: Tensor
+    n_core: int
+    probability: Tensor | None = None
+
+    @property
+    def core(self) -> Tensor:
+        """The leading columns, shape (n, n_core)."""
+        return self.values[:, : self.n_core]
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Row numbers of each member of the bank.
+
+    Attributes
+    ----------
+    train : LongTensor of shape (n_members, n_train)
+        Rows that a member learns from.
+    halves : tuple of two LongTensor of shape (n_members, n_half)
+        Rows that it holds out, in two halves.
+    """
+
+    train: Tensor
+    halves: tuple[Tensor, Tensor]
+
+    @classmethod
+    def draw(cls, n: int, n_folds: int, n_held_out: int, generator: torch.Generator) -> "Folds":
+        """Random folds; rows left over by unequal division are only trained on.
+
+        Parameters
+        ----------
+        n, n_folds, n_held_out : int
+            Rows, members, and rows that each member holds out (an odd one is trained on).
+        generator : torch.Generator
+            On the CPU.
+
+        Returns
+        -------
+        Folds
+        """
+        half = n_held_out // 2
+        order = torch.randperm(n, generator=generator)
+        held_out = order[: 2 * half * n_folds].view(n_folds, 2, half)
+        train = torch.stack(
+            [torch.cat([order[: 2 * half * k], order[2 * half * (k + 1) :]]) for k in range(n_folds)]
+        )
+        return cls(train, (held_out[:, 0], held_out[:, 1]))
+
+    @property
+    def held_out(self) -> Tensor:
+        """Both halves, shape (n_members, 2 n_half)."""
+        return torch.cat(self.halves, 1)
+
+    def to(self, device: torch.device) -> "Folds":
+        """The same rows on a device."""
+        return Folds(self.train.to(device), (self.halves[0].to(device), self.halves[1].to(device)))
+
+
+@dataclass
+class CrossFit:
+    """What :func:`cross_fit` found.
+
+    Attributes
+    ----------
+    critic : nn.Module
+        The bank.
+    states : list of dict
+        Best parameters of the bank by the first and by the second half of the held-out rows.
+    held_out : Tensor of shape (n_members,)
+        Bound on held-out rows, in nats.
+    training : Tensor of shape (n_members,)
+        Bound on training rows, in nats.
+    pointwise : Tensor of shape (n_rows,)
+        Log density ratio at the held-out rows, normalised, in nats.
+    result : TrainingResult
+        History and how training ended.
+    """
+
+    critic: nn.Module
+    states: list
+    held_out: Tensor
+    training: Tensor
+    pointwise: Tensor
+    result: TrainingResult
+
+
+class Ensemble(nn.Module):
+    """Mean critic over members and states, as a bank of one.
+
+    The bounds are concave in the critic, so the mean critic's value is at least the mean of the values.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        A bank.
+    states : list of dict
+        States of the bank to average over.
+    """
+
+    def __init__(self, critic: nn.Module, states: list):
+        super().__init__()
+        self.critic = critic
+        self.states = states
+        self.n_members = next(iter(critic.state_dict().values())).shape[0]
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Critic values, ``(1, ..., d_x), (1, ..., d_y) -> (1, ...)``."""
+        x = x.expand(self.n_members, *x.shape[1:])
+        y = y.expand(self.n_members, *y.shape[1:])
+        total: Tensor | float = 0.0
+        for state in self.states:
+            self.critic.load_state_dict(state, strict=False)
+            total = total + self.critic(x, y).mean(0, keepdim=True)
+        return total / len(self.states)
+
+
+def choose_pairs(bound, probability: Tensor | None, group_size: int):
+    """Marginal pairs: exact over classes where y is discrete, sampled within groups otherwise.
+
+    Parameters
+    ----------
+    bound : object
+        See :mod:`skmine.nn.bounds`.
+    probability : Tensor or None
+        Class probabilities of a discrete y.
+    group_size : int
+        Rows of a group.
+
+    Returns
+    -------
+    EnumeratedPairs or SampledPairs
+    """
+    if probability is not None:
+        return EnumeratedPairs(probability)
+    return SampledPairs(max(2, group_size), bound.includes_joint)
+
+
+@torch.no_grad()
+def pair_scores(critic: nn.Module, x: Block, y: Block, rows: Tensor, bound, weight=None):
+    """Scores of many rows for the final values, in chunks.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        A bank.
+    x, y : Block
+        All rows.
+    rows : LongTensor of shape (n_members, m)
+        Rows of each member.
+    bound : object
+        See :mod:`skmine.nn.bounds`.
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    tuple of Tensor or None
+        joint, marginal, joint_weight, marginal_weight, as the bounds take them.
+    """
+    group_size = max(4, min(_MAX_GROUP, _PAIRS_A_MEMBER // rows.shape[1]))
+    pairs = choose_pairs(bound, y.probability, group_size)
+    row_weight = None if weight is None else weight[rows]
+    return pairs(critic, x.values[rows], y.values[rows], row_weight)
+
+
+def _network(critic, reference, x: Block, y: Block, hidden_layer_sizes, generator) -> nn.Module:
+    """The trainable part: by name, by factory, or one output a class."""
+    n_members, _, rank = reference.project_x.weight.shape
+    if y.probability is not None:
+        d_x, d_y, n_products = x.values.shape[1] + rank, len(y.probability), 0
+    else:
+        d_x, d_y, n_products = x.values.shape[1] + rank, y.values.shape[1] + rank, rank
+    if callable(critic):
+        return CriticBank(critic, d_x, d_y, n_members, generator)
+    kind = ClassCritic if y.probability is not None else CRITICS[critic]
+    return kind(
+        d_x,
+        d_y,
+        hidden_layer_sizes,
+        n_members=n_members,
+        n_products=n_products,
+        generator=generator,
+    )
+
+
+def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, generator):
+    """Reference plus untrained network, as a bank with one member a fold.
+
+    Parameters
+    ----------
+    critic : str or callable
+        Name in :data:`skmine.nn.CRITICS`, or a factory ``(d_x, d_y) -> nn.Module``.
+    x, y : Block
+        All rows.
+    folds : Folds
+        Rows of each member.
+    hidden_layer_sizes : sequence of int
+        Widths of the hidden layers of a named critic.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Returns
+    -------
+    nn.Module
+    """
+    rows = folds.train, folds.held_out
+    if y.probability is None:
+        reference = fit_gaussian_reference(x.core, y.core, *rows)
+    else:
+        reference = fit_class_reference(x.core, y.core, *rows, y.probability)
+    network = _network(critic, reference, x, y, hidden_layer_sizes, generator)
+    bank = ReferencedCritic(reference, network.to(x.values.device))
+    return bank if y.probability is None else ClassNormalised(bank, y.probability)
+
+
+def cross_fit(
+    critic: nn.Module,
+    x: Block,
+    y: Block,
+    folds: Folds,
+    *,
+    bound,
+    weight: Tensor | None = None,
+    generator: torch.Generator,
+    on_check: Callable[[dict], None] | None = None,
+    **training,
+) -> CrossFit:
+    """Train a bank of critics on folds and value each on the rows it held out.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        The bank, from :func:`build_critic`.
+    x, y : Block
+        All rows.
+    folds : Folds
+        Rows of each member.
+    bound : object
+        See :mod:`skmine.nn.bounds`.
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
+    generator : torch.Generator
+        On the CPU; the only source of randomness.
+    on_check : callable or None
+        Called with each new entry of the history.
+    **training
+        Further parameters of :func:`train`.
+
+    Returns
+    -------
+    CrossFit
+    """
+    result = train(
+        critic,
+        x.values,
+        y.values,
+        folds.train,
+        [half[:, :_STOPPING_ROWS] for half in folds.halves],
+        bound=bound,
+        pairs=choose_pairs(bound, y.probability, bound.group_size),
+        stopping_pairs=choose_pairs(
+            bound, y.probability, max(_STOPPING_GROUP, bound.group_size)
+        ),
+        weight=weight,
+        generator=generator,
+        on_check=on_check,
+        **training,
+    )
+    held_out, in_training, pointwise = [], [], []
+    for state, unseen in zip(result.states, reversed(folds.halves), strict=True):
+        critic.load_state_dict(state, strict=False)
+        scores = pair_scores(critic, x, y, unseen, bound, weight)
+        held_out.append(bound.estimate(*scores))
+        log_mean = scores[0].mean(1) - DonskerVaradhan().estimate(scores[0], *scores[1:2], None, scores[3])
+        pointwise.append(scores[0] - log_mean.unsqueeze(1))
+        in_training.append(
+            bound.estimate(*pair_scores(critic, x, y, folds.train, bound, weight))
+        )
+    return CrossFit(
+        critic=critic,
+        states=result.states,
+        held_out=torch.stack(held_out).mean(0),
+        training=torch.stack(in_training).mean(0),
+        pointwise=torch.cat(pointwise, 1).flatten(),
+        result=result,
+    )

@@ -1,0 +1,305 @@
+"""References: closed-form log density ratios that a critic starts from.
+
+A reference offers ``forward(x, y)`` like a critic, and the coordinates it found, ``project_x`` and
+``project_y``, for the network to read. Dependence that the closed form explains needs no training.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from .bounds import DonskerVaradhan
+
+#: Ridges on the within-block correlations, and shares of the sampling noise taken off the canonical
+#: correlations, among which the held-out value chooses.
+RIDGES = (1e-4, 0.03, 0.3)
+NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
+MAX_RANK = 64
+_MAX_ROWS = 1024
+
+
+class _Projection(nn.Module):
+    """Centred linear map of the leading columns of a block, one a bank member."""
+
+    def __init__(self, mean: Tensor, weight: Tensor):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("weight", weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[..., : self.mean.shape[-1]]
+        flat = x.reshape(x.shape[0], -1, x.shape[-1])
+        return torch.bmm(flat - self.mean.unsqueeze(1), self.weight).view(*x.shape[:-1], -1)
+
+
+class GaussianReference(nn.Module):
+    """Log density ratio of the Gaussian with the canonical correlations of the data.
+
+    ``T(u, v) = sum_k [ -log(1 - r_k^2) / 2 - (r_k^2 (u_k^2 + v_k^2) - 2 r_k u_k v_k) / (2 (1 - r_k^2)) ]``
+    in canonical coordinates u of x and v of y. Exact for Gaussians of any dimension.
+
+    Parameters
+    ----------
+    projection_x, projection_y : nn.Module
+        Maps to the canonical coordinates, (n_members, ..., d) -> (n_members, ..., rank).
+    correlations : Tensor of shape (n_members, rank)
+        Canonical correlations r_k, in [0, 1).
+
+    References
+    ----------
+    Hotelling (1936); Gelfand and Yaglom (1959) for ``I = -sum_k log(1 - r_k^2) / 2``.
+    """
+
+    def __init__(self, projection_x: nn.Module, projection_y: nn.Module, correlations: Tensor):
+        super().__init__()
+        self.project_x = projection_x
+        self.project_y = projection_y
+        self.register_buffer("correlations", correlations)
+
+    def forward(self, u: Tensor, v: Tensor) -> Tensor:
+        """Log ratio of canonical coordinates, ``(n_members, ..., rank)`` twice -> (n_members, ...)."""
+        bank = (self.correlations.shape[0],) + (1,) * (max(u.dim(), v.dim()) - 2)
+        r = self.correlations.view(*bank, -1)
+        quadratic = r**2 / (2 * (1 - r**2))
+        u_term = (quadratic * u**2).sum(-1)
+        v_term = (quadratic * v**2).sum(-1)
+        cross = torch.einsum("...k,...k->...", u * (r / (1 - r**2)), v)
+        return cross - u_term - v_term + self.mutual_information().view(bank)
+
+    def mutual_information(self) -> Tensor:
+        """``-sum_k log(1 - r_k^2) / 2`` in nats, shape (n_members,)."""
+        return -0.5 * torch.log1p(-(self.correlations**2)).sum(-1)
+
+
+def _whitening(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Principal axes of centred rows as columns, and their variances; rank at most n - 1."""
+    n, d = z.shape
+    if d <= n:
+        variance, axes = torch.linalg.eigh(z.T @ z / n)
+    else:
+        variance, left = torch.linalg.eigh(z @ z.T / n)
+        axes = z.T @ (left / (variance.clamp_min(1e-12) * n).sqrt())
+    keep = variance > 1e-6 * max(float(variance[-1]), 1e-12)
+    return axes[:, keep], variance[keep]
+
+
+class _CanonicalCorrelations:
+    """Canonical correlations of one member's training rows, at any ridge."""
+
+    def __init__(self, x: Tensor, y: Tensor):
+        self.n = x.shape[0]
+        self.mean_x, self.mean_y = x.mean(0), y.mean(0)
+        x, y = x - self.mean_x, y - self.mean_y
+        self.axes_x, self.variance_x = _whitening(x)
+        self.axes_y, self.variance_y = _whitening(y)
+        self.cross = (x @ self.axes_x).T @ (y @ self.axes_y) / self.n
+
+    def solve(self, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights of x and of y, and correlations, largest first; at most MAX_RANK."""
+        scale_x = (self.variance_x + ridge).rsqrt()
+        scale_y = (self.variance_y + ridge).rsqrt()
+        left, r, right = torch.linalg.svd(
+            scale_x[:, None] * self.cross * scale_y, full_matrices=False
+        )
+        k = min(MAX_RANK, r.shape[0])
+        return (
+            self.axes_x @ (scale_x[:, None] * left[:, :k]),
+            self.axes_y @ (scale_y[:, None] * right[:k].T),
+            r[:k],
+        )
+
+    def noise(self, ridge: float) -> float:
+        """Largest squared sample correlation to expect from independent blocks (Wachter 1980)."""
+        ratio_x, ratio_y = (
+            min(float((v / (v + ridge)).sum()) / self.n, 0.999)
+            for v in (self.variance_x, self.variance_y)
+        )
+        edge = math.sqrt(ratio_x * (1 - ratio_y)) + math.sqrt(ratio_y * (1 - ratio_x))
+        return min(edge**2, 0.999)
+
+
+def _shrink(r: Tensor, level: Tensor) -> Tensor:
+    """Correlations with a noise level taken off their squares."""
+    level = level.clamp_max(0.999)
+    return ((r**2 - level).clamp_min(0) / (1 - level)).sqrt().clamp_max(1 - 1e-6)
+
+
+class ClassReference(nn.Module):
+    """Log ratio of classes with Gaussian columns of one covariance (linear discriminant analysis).
+
+    Parameters
+    ----------
+    projection_x : nn.Module
+        Map to the discriminant coordinates, (n_members, ..., d) -> (n_members, ..., rank).
+    weight : Tensor of shape (n_members, rank, n_classes)
+        Class means over the variance within classes.
+    bias : Tensor of shape (n_members, 1, n_classes)
+        Minus half the squared length of the class means, in that metric.
+
+    References
+    ----------
+    Fisher (1936); Hastie, Tibshirani and Friedman (2009), section 4.3.
+    """
+
+    def __init__(self, projection_x: nn.Module, weight: Tensor, bias: Tensor):
+        super().__init__()
+        self.project_x = projection_x
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+
+    def project_y(self, one_hot: Tensor) -> Tensor:
+        """No further coordinates: shape (..., 0)."""
+        return one_hot[..., :0]
+
+    def forward(self, u: Tensor, one_hot: Tensor) -> Tensor:
+        """Class scores, ``(n_members, ..., rank), (..., n_classes) -> (n_members, ...)``."""
+        flat = torch.baddbmm(self.bias, u.reshape(u.shape[0], -1, u.shape[-1]), self.weight)
+        return torch.einsum("...c,...c->...", flat.view(*u.shape[:-1], -1), one_hot)
+
+
+def _solutions(
+    x: Tensor, y: Tensor, train_rows: Tensor
+) -> Iterator[tuple[_Projection, _Projection, Tensor, Tensor]]:
+    """Projections of x and y, sample correlations and shrunken ones, for every ridge and share."""
+    fits = [_CanonicalCorrelations(x[rows], y[rows]) for rows in train_rows]
+    mean_x, mean_y = (torch.stack([getattr(f, m) for f in fits]) for m in ("mean_x", "mean_y"))
+    for ridge in RIDGES:
+        solved = [f.solve(ridge) for f in fits]
+        rank = min(r.shape[0] for *_, r in solved)
+        weight_x, weight_y = (torch.stack([s[i][:, :rank] for s in solved]) for i in (0, 1))
+        r = torch.stack([s[2][:rank] for s in solved])
+        noise = torch.tensor([f.noise(ridge) for f in fits], dtype=r.dtype, device=r.device)
+        for share in NOISE_SHARES:
+            yield (
+                _Projection(mean_x, weight_x),
+                _Projection(mean_y, weight_y),
+                r,
+                _shrink(r, share * noise[:, None]),
+            )
+
+
+def fit_gaussian_reference(
+    x: Tensor, y: Tensor, train_rows: Tensor, held_out_rows: Tensor
+) -> GaussianReference:
+    """Fit a :class:`GaussianReference` a bank member on its training rows.
+
+    Ridge and shrinkage are one choice for the whole bank, by the mean held-out Donsker-Varadhan value;
+    independence (all correlations 0) competes too.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (n, d_x), (n, d_y)
+        The columns that the reference reads.
+    train_rows, held_out_rows : LongTensor of shape (n_members, n_train), (n_members, n_held_out)
+        Row numbers of each member.
+
+    Returns
+    -------
+    GaussianReference
+    """
+    rows = held_out_rows[:, :_MAX_ROWS]
+    off = ~torch.eye(rows.shape[1], dtype=torch.bool, device=x.device)
+    best, best_value = None, -math.inf
+    for projection_x, projection_y, _, r in _solutions(x, y, train_rows):
+        reference = GaussianReference(projection_x, projection_y, r)
+        u, v = projection_x(x[rows]), projection_y(y[rows])
+        scores = reference(u.unsqueeze(-2), v.unsqueeze(-3))
+        joint = scores.diagonal(dim1=-2, dim2=-1)
+        value = float(DonskerVaradhan().estimate(joint, scores[:, off].unsqueeze(-1)).mean())
+        if best is None or value > best_value:
+            best, best_value = reference, value
+    if best_value <= 0:
+        best.correlations.zero_()
+    return best
+
+
+def fit_class_reference(
+    x: Tensor, one_hot: Tensor, train_rows: Tensor, held_out_rows: Tensor, probability: Tensor
+) -> ClassReference:
+    """Fit a :class:`ClassReference` a bank member on its training rows.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, d_x)
+        The columns that the reference reads.
+    one_hot : Tensor of shape (n, n_classes)
+        The classes.
+    train_rows, held_out_rows : LongTensor of shape (n_members, n_train), (n_members, n_held_out)
+        Row numbers of each member.
+    probability : Tensor of shape (n_classes,)
+        Probabilities of the classes.
+
+    Returns
+    -------
+    ClassReference
+    """
+    rows = held_out_rows[:, :_MAX_ROWS]
+    log_probability = probability.log()
+    best, best_value = None, -math.inf
+    for projection, _, sample_r, r in _solutions(x, one_hot, train_rows):
+        counts = one_hot[train_rows].sum(1).clamp_min(1.0).unsqueeze(-1)
+        means = one_hot[train_rows].mT @ projection(x[train_rows]) / counts
+        means = means * (r / sample_r.clamp_min(1e-6)).unsqueeze(1)
+        within = (1 - r**2).unsqueeze(1)
+        weight = (means / within).mT.contiguous()
+        bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)
+        scores = torch.baddbmm(bias, projection(x[rows]), weight) + log_probability
+        log_ratio = scores.log_softmax(-1) - log_probability
+        value = float((log_ratio * one_hot[rows]).sum(-1).mean())
+        if best is None or value > best_value:
+            best, best_value = ClassReference(projection, weight, bias), value
+    if best_value <= 0:
+        best.weight.zero_()
+        best.bias.zero_()
+    return best
+
+
+class ReferencedCritic(nn.Module):
+    """Reference plus network; the network reads the columns and the reference's coordinates.
+
+    Parameters
+    ----------
+    reference : nn.Module
+        With ``project_x``, ``project_y`` and ``forward`` on what they return.
+    network : nn.Module
+        Critic of ``d_x + rank_x`` and ``d_y + rank_y`` columns.
+    """
+
+    def __init__(self, reference: nn.Module, network: nn.Module):
+        super().__init__()
+        self.reference = reference
+        self.network = network
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Critic values, ``(n_members, ..., d_x), (n_members, ..., d_y) -> (n_members, ...)``."""
+        u, v = self.reference.project_x(x), self.reference.project_y(y)
+        base = self.reference(u, v if v.shape[-1] else y)
+        return base + self.network(torch.cat([x, u], -1), torch.cat([y, v], -1))
+
+
+class ClassNormalised(nn.Module):
+    """Critic of a discrete y, normalised over its classes: ``log p(c | x) - log p(c)``.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        Critic of x and of one-hot classes.
+    probability : Tensor of shape (n_classes,)
+        Probabilities p(c).
+    """
+
+    def __init__(self, critic: nn.Module, probability: Tensor):
+        super().__init__()
+        self.critic = critic
+        self.register_buffer("log_probability", probability.log())
+
+    def forward(self, x: Tensor, one_hot: Tensor) -> Tensor:
+        """Critic values, ``(n_members, ..., d_x), (n_members, ..., n_classes) -> (n_members, ...)``."""
+        n_classes = self.log_probability.shape[0]
+        classes = torch.eye(n_classes, dtype=x.dtype, device=x.device)
+        classes = classes.expand(x.shape[0], *(1,) * (x.dim() - 2), n_classes, n_classes)
+        scores = self.critic(x.unsqueeze(-2), classes) + self.log_probability
+        log_ratio = scores.log_softmax(-1) - self.log_probability
+        return torch.einsum("...c,...c->...", log_ratio, one_hot)

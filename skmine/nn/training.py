@@ -1,0 +1,332 @@
+"""Training a bank of critics: all members at once, each on its own rows."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+
+_SCORES_A_CHUNK = 2**18
+_WARM_UP = 20
+
+
+def _in_chunks(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Critic values; without gradient, in chunks along the second axis to bound the memory."""
+    n_scores = x.shape[:-1].numel() * y.shape[-2]
+    if torch.is_grad_enabled() or n_scores <= _SCORES_A_CHUNK:
+        return critic(x, y)
+    n_chunks = min(x.shape[1], -(-n_scores // _SCORES_A_CHUNK))
+    chunks = zip(x.tensor_split(n_chunks, 1), y.tensor_split(n_chunks, 1), strict=True)
+    return torch.cat([critic(*chunk) for chunk in chunks], 1)
+
+
+@dataclass(frozen=True)
+class SampledPairs:
+    """Marginal pairs by meeting rows within groups: every row of x with the other rows' y.
+
+    Rows of a sample are independent, so pairs of different rows are draws from the product of the
+    marginals. A group of g rows gives g paired scores and g (g - 1) marginal ones for one pass of the
+    first layer.
+
+    Parameters
+    ----------
+    group_size : int
+        Rows in a group, at least 2.
+    includes_joint : bool, default=False
+        Whether the paired row stays among the marginal columns (InfoNCE).
+    """
+
+    group_size: int
+    includes_joint: bool = False
+
+    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
+        """Scores of rows already in random order.
+
+        Parameters
+        ----------
+        critic : nn.Module
+            A bank.
+        x, y : Tensor of shape (n_members, n, d_x), (n_members, n, d_y)
+            Paired rows.
+        weight : Tensor of shape (n_members, n) or None
+            Weights of the rows.
+
+        Returns
+        -------
+        joint : Tensor of shape (n_members, n)
+        marginal : Tensor of shape (n_members, m, k)
+            ``m >= n``: the last group is filled up with rows from the front.
+        joint_weight, marginal_weight : Tensor of the same shapes, or None
+        """
+        n = x.shape[1]
+        n_groups = max(1, round(n / self.group_size))
+        size = math.ceil(n / n_groups)
+        rows = torch.arange(n_groups * size, device=x.device) % n
+        shape = (x.shape[0], n_groups, size)
+        scores = _in_chunks(
+            critic, x[:, rows].view(*shape, 1, -1), y[:, rows].view(shape[0], n_groups, 1, size, -1)
+        )
+        joint = scores.diagonal(dim1=-2, dim2=-1).flatten(1)[:, :n]
+        pair_weight = None
+        if weight is not None:
+            grouped = weight[:, rows].view(shape)
+            pair_weight = self._columns(grouped.unsqueeze(-1) * grouped.unsqueeze(-2))
+        if self.includes_joint:  # the bound averages over rows: keep one row of scores a row of x
+            return joint, scores.flatten(1, 2)[:, :n], weight, _head(pair_weight, n)
+        return joint, self._columns(scores), weight, pair_weight
+
+    def _columns(self, scores: Tensor) -> Tensor:
+        """Scores within groups (n_members, n_groups, g, g) as marginal columns."""
+        size = scores.shape[-1]
+        if not self.includes_joint:
+            others = torch.arange(size * size, device=scores.device) % (size + 1) != 0
+            scores = scores.flatten(-2)[..., others].unflatten(-1, (size, size - 1))
+        return scores.flatten(1, 2)
+
+
+@dataclass(frozen=True)
+class EnumeratedPairs:
+    """Marginal pairs by meeting every row of x with every value of a discrete y: an exact mean.
+
+    Parameters
+    ----------
+    probability : Tensor of shape (n_classes,)
+        Probabilities of the classes of the one-hot y.
+    """
+
+    probability: Tensor
+
+    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
+        """As :meth:`SampledPairs.__call__`; marginal is (n_members, n, n_classes)."""
+        n_classes = self.probability.shape[0]
+        classes = torch.eye(n_classes, dtype=y.dtype, device=y.device)
+        classes = classes.expand(x.shape[0], x.shape[1], n_classes, n_classes)
+        scores = _in_chunks(critic, x.unsqueeze(-2), classes)
+        pair_weight = self.probability
+        if weight is not None:
+            pair_weight = weight.unsqueeze(-1) * pair_weight
+        return torch.einsum("...c,...c->...", scores, y), scores, weight, pair_weight
+
+
+@dataclass
+class TrainingResult:
+    """What :func:`train` found.
+
+    Parameters
+    ----------
+    states : list of dict
+        For each set of stopping rows, the state of the bank with each member at its best iteration.
+    best_iterations : list of LongTensor
+        For each set of stopping rows, the best iteration of each member, shape (n_members,).
+    history : list of dict
+        One entry a check: ``iteration``, ``training`` (mean minibatch value since the last check) and
+        ``held_out`` (value on the stopping rows), nats, means over the bank.
+    converged : bool
+        Whether the held-out value stopped rising before ``max_iter``.
+    interrupted : bool
+        Whether a KeyboardInterrupt ended training; the states hold the best so far.
+    """
+
+    states: list
+    best_iterations: list
+    history: list = field(default_factory=list)
+    converged: bool = False
+    interrupted: bool = False
+
+
+def _head(values: Tensor | None, n: int) -> Tensor | None:
+    return None if values is None else values[:, :n]
+
+
+class _WeightAverage:
+    """Exponential average of the trainable weights; swaps places with them for evaluation."""
+
+    def __init__(self, parameters: Sequence[Tensor], decay: float):
+        self.parameters = parameters
+        self.averages = [p.detach().clone() for p in parameters]
+        self.decay, self.steps = decay, 0
+
+    def update(self) -> None:
+        self.steps += 1
+        # Early on, an average over the steps so far: the start must not linger.
+        rate = max(1 - self.decay, 1 / (self.steps + 1))
+        torch._foreach_lerp_(self.averages, [p.detach() for p in self.parameters], rate)
+
+    def swap(self) -> None:
+        for parameter, average in zip(self.parameters, self.averages, strict=True):
+            parameter.data, average.data = average.data, parameter.data
+
+
+class _BestStates:
+    """Best parameters of each member by the value on one set of stopping rows."""
+
+    def __init__(self, parameters: Sequence[Tensor], value: Tensor):
+        self.parameters = [p.detach().clone() for p in parameters]
+        self.value = value
+        self.iteration = torch.zeros(len(value), dtype=torch.long)
+
+    def update(self, parameters: Sequence[Tensor], value: Tensor, iteration: int) -> None:
+        better = value > self.value
+        if not better.any():
+            return
+        self.value = torch.where(better, value, self.value)
+        self.iteration[better.cpu()] = iteration
+        for best, now in zip(self.parameters, parameters, strict=True):
+            best[better] = now.detach()[better]
+
+
+def _batches(train_rows: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Row numbers (n_members, batch_size) without end; each member shuffles its rows every epoch."""
+    n_members, n_train = train_rows.shape
+    n_batches = max(1, n_train // batch_size)
+    while True:
+        order = torch.rand(n_members, n_train, generator=generator).argsort(1)
+        shuffled = train_rows.gather(1, order.to(train_rows.device))
+        for batch in shuffled[:, : n_batches * batch_size].chunk(n_batches, dim=1):
+            yield batch
+
+
+class _Trainer:
+    """The parts of :func:`train`: one minibatch step, one check on the stopping rows."""
+
+    def __init__(self, critic, data, train_rows, stopping_rows, bound, pairs, stopping_pairs):
+        self.critic, self.data, self.bound = critic, data, bound
+        self.stopping_rows, self.pairs, self.stopping_pairs = stopping_rows, pairs, stopping_pairs
+        self.parameters = [p for p in critic.parameters() if p.requires_grad]
+        self.best = [_BestStates(self.parameters, self.held_out(rows)) for rows in stopping_rows]
+        self.minibatch_values: list[Tensor] = []
+
+    def scores(self, pairs, rows: Tensor):
+        x, y, weight = self.data
+        return pairs(self.critic, x[rows], y[rows], None if weight is None else weight[rows])
+
+    @torch.no_grad()
+    def held_out(self, rows: Tensor) -> Tensor:
+        return self.bound.estimate(*self.scores(self.stopping_pairs, rows))
+
+    def step(self, optimiser: torch.optim.Optimizer, rows: Tensor) -> None:
+        scores = self.scores(self.pairs, rows)
+        optimiser.zero_grad(set_to_none=True)
+        (-self.bound.surrogate(*scores)).sum().backward()
+        optimiser.step()
+        with torch.no_grad():
+            self.minibatch_values.append(self.bound.estimate(*scores))
+
+    def check(self, iteration: int) -> dict[str, float]:
+        values = [self.held_out(rows) for rows in self.stopping_rows]
+        for best, value in zip(self.best, values, strict=True):
+            best.update(self.parameters, value, iteration)
+        seen = self.minibatch_values
+        self.minibatch_values = []
+        return {
+            "iteration": iteration,
+            "training": float(torch.stack(seen).mean()) if seen else math.nan,
+            "held_out": float(torch.stack(values).mean()),
+        }
+
+
+def train(
+    critic: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    train_rows: Tensor,
+    stopping_rows: Sequence[Tensor],
+    *,
+    bound,
+    pairs: SampledPairs | EnumeratedPairs,
+    stopping_pairs: SampledPairs | EnumeratedPairs,
+    weight: Tensor | None = None,
+    learning_rate: float = 4e-3,
+    weight_decay: float = 1e-2,
+    max_iter: int = 3000,
+    batch_size: int = 512,
+    n_iter_no_change: int = 8,
+    tol: float = 1e-4,
+    check_every: int = 50,
+    average_decay: float = 0.99,
+    generator: torch.Generator,
+    on_check: Callable[[dict], None] | None = None,
+) -> TrainingResult:
+    """Train a bank of critics by AdamW with averaged weights, judged on rows held out.
+
+    Every ``check_every`` iterations the exponential average of the weights is valued on each set of
+    stopping rows, and each member's best is kept. Training stops once the mean value has not risen by
+    ``tol`` for ``n_iter_no_change`` checks.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        A bank: every parameter has the members on its first axis. Trained in place; left in its last
+        state.
+    x, y : Tensor of shape (n, d_x), (n, d_y)
+        All rows.
+    train_rows : LongTensor of shape (n_members, n_train)
+        Rows each member learns from.
+    stopping_rows : sequence of LongTensor of shape (n_members, n_stop)
+        Sets of rows that choose the best iteration, each for itself.
+    bound : object
+        With ``estimate`` and ``surrogate``, see :mod:`skmine.nn.bounds`.
+    pairs, stopping_pairs : SampledPairs or EnumeratedPairs
+        Marginal pairs in a minibatch and among stopping rows.
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
+    learning_rate, weight_decay : float
+        Of AdamW; the rate rises linearly over the first 20 iterations.
+    max_iter : int
+        Minibatches at most; 0 leaves the critic as it is.
+    batch_size : int
+        Rows of a minibatch; all training rows where there are fewer.
+    n_iter_no_change : int
+        Checks without a rise before stopping.
+    tol : float
+        Smallest rise that counts, in nats.
+    check_every : int
+        Iterations between checks.
+    average_decay : float
+        Decay of the average of the weights.
+    generator : torch.Generator
+        On the CPU; the only source of randomness.
+    on_check : callable or None
+        Called with each new entry of the history.
+
+    Returns
+    -------
+    TrainingResult
+    """
+    trainer = _Trainer(
+        critic, (x, y, weight), train_rows, stopping_rows, bound, pairs, stopping_pairs
+    )
+    optimiser = torch.optim.AdamW(
+        trainer.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
+    )
+    average = _WeightAverage(trainer.parameters, average_decay)
+    batches = _batches(train_rows, min(batch_size, train_rows.shape[1]), generator)
+    result = TrainingResult([], [], [trainer.check(0)])
+    top, checks_without_rise = result.history[0]["held_out"], 0
+    try:
+        for iteration in range(1, max_iter + 1):
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate * min(1.0, iteration / _WARM_UP)
+            trainer.step(optimiser, next(batches))
+            average.update()
+            if iteration % check_every and iteration != max_iter:
+                continue
+            average.swap()
+            result.history.append(trainer.check(iteration))
+            average.swap()
+            if on_check is not None:
+                on_check(result.history[-1])
+            rose = result.history[-1]["held_out"] > top + tol
+            checks_without_rise = 0 if rose else checks_without_rise + 1
+            top = max(top, result.history[-1]["held_out"])
+            if checks_without_rise >= n_iter_no_change:
+                break
+        result.converged = checks_without_rise > 0 or max_iter == 0
+    except KeyboardInterrupt:
+        result.interrupted = True
+    names = [name for name, p in critic.named_parameters() if p.requires_grad]
+    result.states = [dict(zip(names, b.parameters, strict=True)) for b in trainer.best]
+    result.best_iterations = [b.iteration for b in trainer.best]
+    return result
