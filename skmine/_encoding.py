@@ -31,6 +31,30 @@ class Column:
     values: np.ndarray
     categorical: bool
 
+    @property
+    def missing(self) -> np.ndarray:
+        """Mask of missing values, shape (n,)."""
+        if self.categorical:
+            return np.fromiter((v is None for v in self.values), bool, len(self.values))
+        return np.isnan(self.values)
+
+    def take(self, rows: np.ndarray) -> "Column":
+        """The column at some rows, by mask or numbers."""
+        return Column(self.values[rows], self.categorical)
+
+    def as_kind(self, categorical: bool, name: str) -> "Column":
+        """The column as the kind it was fitted as; only an all-missing column changes kind."""
+        if categorical == self.categorical:
+            return self
+        if not self.missing.all():
+            kinds = ("numbers", "categories")
+            raise ValueError(
+                f"{name} must hold {kinds[categorical]} as in fit; got {kinds[self.categorical]}. Pass "
+                "columns of the same types as in fit."
+            )
+        empty = np.full(len(self.values), None, dtype=object)
+        return Column(empty if categorical else np.full(len(self.values), np.nan), categorical)
+
 
 def _is_missing(values: np.ndarray) -> np.ndarray:
     """Mask of None, NaN, NA and NaT in an object array: what is not equal to itself, or cannot tell."""
@@ -115,7 +139,11 @@ def read_columns(data, name: str) -> list[Column]:
     if issparse(data):
         data = data.toarray()
     if hasattr(data, "columns") and hasattr(data, "dtypes"):
-        return [_series_to_column(data[c], f"{name} (column {c!r})") for c in data.columns]
+        table = data.iloc if hasattr(data, "iloc") else data  # by position: names may repeat
+        return [
+            _series_to_column(table[:, j], f"{name} (column {column!r})")
+            for j, column in enumerate(data.columns)
+        ]
     if hasattr(data, "to_numpy") and hasattr(data, "dtype"):
         return [_series_to_column(data, name)]
     array = np.asarray(data)
@@ -125,6 +153,71 @@ def read_columns(data, name: str) -> list[Column]:
         _read_column(array[:, j], f"{name} (column {j})" if array.shape[1] > 1 else name)
         for j in range(array.shape[1])
     ]
+
+
+def read_features(X) -> list[Column]:
+    """Columns of a two-dimensional X, see :func:`read_columns`.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or DataFrame of shape (n, d)
+        The input, d at least 1.
+
+    Returns
+    -------
+    list of Column
+
+    Raises
+    ------
+    ValueError
+        X has not two dimensions, or no column.
+    """
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    if len(X.shape) != 2:
+        raise ValueError(
+            f"Expected 2D array, got {len(X.shape)}D array instead: X must have shape (n_samples, "
+            f"n_features); got {tuple(X.shape)}. Reshape it: X.reshape(-1, 1) makes one column, "
+            "X.reshape(1, -1) one row."
+        )
+    if X.shape[1] == 0:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={tuple(X.shape)}) while a minimum of 1 is required: X "
+            "must have a column. Pass at least one."
+        )
+    return read_columns(X, "X")
+
+
+def read_target(y) -> list[Column]:
+    """Columns of a target of one or two dimensions, see :func:`read_columns`.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, k)
+        The target.
+
+    Returns
+    -------
+    list of Column
+
+    Raises
+    ------
+    ValueError
+        y is None, or has not one or two dimensions, or no column.
+    """
+    if y is None:
+        raise ValueError(
+            "MutualInfoEstimator requires y to be passed, but the target y is None. Pass one or more target "
+            "columns."
+        )
+    if not hasattr(y, "shape"):
+        y = np.asarray(y)
+    if len(y.shape) not in (1, 2) or y.shape[1:] == (0,):
+        raise ValueError(
+            f"y must have shape (n_samples,) or (n_samples, n_targets); got {tuple(y.shape)}. Pass one or "
+            "more target columns."
+        )
+    return read_columns(y, "y")
 
 
 def _level_codes(column: Column, levels: np.ndarray) -> np.ndarray:
@@ -151,12 +244,6 @@ def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
     return levels, np.array([counts[v] for v in ordered], dtype=np.int64)
 
 
-def _missing(column: Column) -> np.ndarray:
-    if column.categorical:
-        return np.fromiter((v is None for v in column.values), dtype=bool)
-    return np.isnan(column.values)
-
-
 class _NormalScores:
     """Normal quantiles of the ranks of one numeric column, interpolated for unseen values."""
 
@@ -180,7 +267,7 @@ class _OneHot:
     def __init__(self, column: Column):
         levels, counts = _levels(column)
         self.levels = levels[np.sort(np.argsort(-counts, kind="stable")[:MAX_LEVELS])]
-        if len(levels) <= MAX_LEVELS and not _missing(column).any():
+        if len(levels) <= MAX_LEVELS and not column.missing.any():
             self.levels = self.levels[1:]  # the first level is where all others are zero
 
     def __call__(self, column: Column) -> np.ndarray:
@@ -218,6 +305,10 @@ class BlockEncoder:
     ----------
     columns : list of Column
         The rows to learn ranks, levels and scales from.
+    name : str
+        ``"X"`` or ``"y"``, for messages.
+    weight : ndarray of shape (n,) or None
+        Weights of the rows, for the probabilities of classes.
 
     Attributes
     ----------
@@ -230,14 +321,16 @@ class BlockEncoder:
         How often each class occurs.
     """
 
-    def __init__(self, columns: list[Column], weight: np.ndarray | None = None):
+    def __init__(self, columns: list[Column], name: str, weight: np.ndarray | None = None):
         n = len(columns[0].values)
+        self.name = name
+        self.categorical = [column.categorical for column in columns]
         self.parts: list = []
         self.views: _RobustViews | None = None
         self.class_rows: dict | None = None
         self.probability: np.ndarray | None = None
         self.distinct = [_levels(c)[0] for c in columns]
-        self.has_missing = [bool(_missing(c).any()) for c in columns]
+        self.has_missing = [bool(c.missing.any()) for c in columns]
         self._find_classes(columns, n, weight)
         if self.class_rows is not None:
             self.n_core = len(self.class_rows)
@@ -283,6 +376,10 @@ class BlockEncoder:
 
     def __call__(self, columns: list[Column]) -> np.ndarray:
         """Encoding of shape (n, n_core + n_views); a class never seen in fit is all zeros."""
+        columns = [
+            column.as_kind(categorical, f"{self.name} (column {j})")
+            for j, (column, categorical) in enumerate(zip(columns, self.categorical, strict=True))
+        ]
         if self.class_rows is not None:
             numbers = [self.class_rows.get(tuple(row), -1) for row in self._codes(columns).tolist()]
             return (np.array(numbers)[:, None] == np.arange(len(self.class_rows))) * 1.0
@@ -296,4 +393,4 @@ class _Missing:
     """Indicator of missing values."""
 
     def __call__(self, column: Column) -> np.ndarray:
-        return _missing(column)[:, None] * 1.0
+        return column.missing[:, None] * 1.0

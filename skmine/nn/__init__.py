@@ -25,18 +25,30 @@ Maximise the mutual information between two tensors of your own model, from thes
 torch.Size([1])
 """
 
-from .bounds import BOUNDS, MINE, MINEF, SMILE, DonskerVaradhan, InfoNCE, JensenShannon
+from .bounds import (
+    BOUNDS,
+    MINE,
+    MINEF,
+    SMILE,
+    DonskerVaradhan,
+    InfoNCE,
+    JensenShannon,
+    log_mean_exp,
+    pool_marginal,
+)
 from .critics import CRITICS, BankLinear, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
-from .crossfit import Block, CrossFit, Ensemble, Folds, build_critic, cross_fit
+from .crossfit import Block, CrossFit, Folds, build_critic, choose_pairs, cross_fit, stack_states
 from .reference import (
     ClassNormalised,
     ClassReference,
     GaussianReference,
     ReferencedCritic,
+    TableReference,
     fit_class_reference,
     fit_gaussian_reference,
+    fit_table_reference,
 )
-from .training import EnumeratedPairs, SampledPairs, TrainingResult, train
+from .training import EnumeratedPairs, SampledPairs, TrainingResult, score_in_chunks, train
 
 __all__ = [
     "BOUNDS",
@@ -53,7 +65,6 @@ __all__ = [
     "CriticBank",
     "CrossFit",
     "DonskerVaradhan",
-    "Ensemble",
     "EnumeratedPairs",
     "Folds",
     "GaussianReference",
@@ -62,10 +73,17 @@ __all__ = [
     "ReferencedCritic",
     "SampledPairs",
     "SeparableCritic",
+    "TableReference",
     "TrainingResult",
     "build_critic",
+    "choose_pairs",
     "cross_fit",
     "fit_class_reference",
     "fit_gaussian_reference",
+    "fit_table_reference",
+    "log_mean_exp",
+    "pool_marginal",
+    "score_in_chunks",
+    "stack_states",
     "train",
 ]

@@ -25,16 +25,40 @@ def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
     return (values * weight).sum(-1) / weight.expand_as(values).sum(-1)
 
 
-def _log_mean_exp(values: Tensor, weight: Tensor | None) -> Tensor:
-    """``log E[exp(values)]`` over the last axis, without overflow."""
+def log_mean_exp(values: Tensor, weight: Tensor | None = None) -> Tensor:
+    """``log E[exp(values)]`` over the last axis, without overflow.
+
+    Parameters
+    ----------
+    values : Tensor of shape (..., k)
+        Critic values.
+    weight : Tensor broadcastable to ``values``, or None
+        Non-negative weights of the mean.
+
+    Returns
+    -------
+    Tensor of shape (...)
+    """
     if weight is None:
         return values.logsumexp(-1) - math.log(values.shape[-1])
     log_weight = weight.expand_as(values).log()
     return (values + log_weight).logsumexp(-1) - log_weight.logsumexp(-1)
 
 
-def _pooled(marginal: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """All marginal pairs of a critic on one axis."""
+def pool_marginal(marginal: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """All marginal pairs of a critic, and their weights, on one axis.
+
+    Parameters
+    ----------
+    marginal : Tensor of shape (..., n, k)
+        Scores.
+    weight : Tensor broadcastable to ``marginal``, or None
+        Their weights.
+
+    Returns
+    -------
+    tuple of Tensor of shape (..., n * k), or None for no weights
+    """
     if weight is not None:
         weight = weight.expand_as(marginal).flatten(-2)
     return marginal.flatten(-2), weight
@@ -55,10 +79,12 @@ class DonskerVaradhan:
     includes_joint = False
     #: Rows of y that each row of x meets in a training batch, itself included.
     group_size = 4
+    #: What the best critic has over the log density ratio.
+    offset = 0.0
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        return _mean(joint, joint_weight) - _log_mean_exp(*_pooled(marginal, marginal_weight))
+        return _mean(joint, joint_weight) - log_mean_exp(*pool_marginal(marginal, marginal_weight))
 
     def surrogate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """What the optimiser climbs; here the bound itself."""
@@ -88,8 +114,8 @@ class MINE(DonskerVaradhan):
 
     def surrogate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Its gradient is the corrected one; its value is not an estimate of anything."""
-        values, weight = _pooled(marginal, marginal_weight)
-        log_now = _log_mean_exp(values, weight).detach()
+        values, weight = pool_marginal(marginal, marginal_weight)
+        log_now = log_mean_exp(values, weight).detach()
         if self._log_average is None:
             self._log_average = log_now
         else:
@@ -112,9 +138,11 @@ class MINEF(DonskerVaradhan):
     Nguyen, Wainwright and Jordan (2010); Belghazi et al. (2018), MINE, eq. 6.
     """
 
+    offset = 1.0
+
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        log_mean = _log_mean_exp(*_pooled(marginal, marginal_weight))
+        log_mean = log_mean_exp(*pool_marginal(marginal, marginal_weight))
         return _mean(joint, joint_weight) - (log_mean - 1).exp()
 
 
@@ -133,7 +161,7 @@ class InfoNCE(DonskerVaradhan):
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        return _mean(joint - _log_mean_exp(marginal, marginal_weight), joint_weight)
+        return _mean(joint - log_mean_exp(marginal, marginal_weight), joint_weight)
 
 
 class JensenShannon(DonskerVaradhan):
@@ -149,12 +177,12 @@ class JensenShannon(DonskerVaradhan):
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        log_mean = _log_mean_exp(*_pooled(marginal, marginal_weight))
+        log_mean = log_mean_exp(*pool_marginal(marginal, marginal_weight))
         return 1 + _mean(joint, joint_weight) - log_mean.exp()
 
     def surrogate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Negative logistic loss of telling joint from marginal pairs."""
-        values, weight = _pooled(marginal, marginal_weight)
+        values, weight = pool_marginal(marginal, marginal_weight)
         return -_mean(softplus(-joint), joint_weight) - _mean(softplus(values), weight)
 
 
@@ -179,8 +207,8 @@ class SMILE(JensenShannon):
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        values, weight = _pooled(marginal, marginal_weight)
-        return _mean(joint, joint_weight) - _log_mean_exp(
+        values, weight = pool_marginal(marginal, marginal_weight)
+        return _mean(joint, joint_weight) - log_mean_exp(
             values.clamp(-self.clip, self.clip), weight
         )
 

@@ -75,7 +75,7 @@ class ConcatCritic(nn.Module):
     n_members : int or None, default=None
         Size of the bank; None for one critic without bank axis.
     n_products : int, default=0
-        The last ``n_products`` columns of x and of y are multiplied one by one and shown too.
+        The first ``n_products`` columns of x and of y are multiplied one by one and shown too.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     """
@@ -104,7 +104,7 @@ class ConcatCritic(nn.Module):
         """Critic values, ``(..., d_x), (..., d_y) -> (...)``."""
         hidden = self.from_x(x) + self.from_y(y)
         if self.from_products is not None:
-            products = x[..., -self.n_products :] * y[..., -self.n_products :]
+            products = x[..., : self.n_products] * y[..., : self.n_products]
             hidden = hidden + self.from_products(products)
         return _run(self.layers, silu(hidden)).squeeze(-1)
 

@@ -4,23 +4,26 @@ Each row is held out by one member. The held-out rows of a member are cut in two
 that is best on one half is valued on the other, so that stopping does not flatter the held-out value.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .bounds import DonskerVaradhan
+from .bounds import log_mean_exp, pool_marginal
 from .critics import CRITICS, ClassCritic, CriticBank
 from .reference import (
     ClassNormalised,
     ReferencedCritic,
     fit_class_reference,
     fit_gaussian_reference,
+    fit_table_reference,
 )
 from .training import EnumeratedPairs, SampledPairs, TrainingResult, train
 
-_STOPPING_ROWS = 4096
+_STOPPING_ROWS = 2048
+_TRAINING_ROWS = 2**18
 _STOPPING_GROUP = 16
 _MAX_GROUP = 256
 _PAIRS_A_MEMBER = 2**16
@@ -126,34 +129,25 @@ class CrossFit:
     result: TrainingResult
 
 
-class Ensemble(nn.Module):
-    """Mean critic over members and states, as a bank of one.
-
-    The bounds are concave in the critic, so the mean critic's value is at least the mean of the values.
+def stack_states(critic: nn.Module, states: list) -> nn.Module:
+    """The members of a bank in each of several states, as one larger bank.
 
     Parameters
     ----------
     critic : nn.Module
-        A bank.
+        A bank; it is copied.
     states : list of dict
-        States of the bank to average over.
+        Trained parameters of the bank.
+
+    Returns
+    -------
+    nn.Module
     """
-
-    def __init__(self, critic: nn.Module, states: list):
-        super().__init__()
-        self.critic = critic
-        self.states = states
-        self.n_members = next(iter(critic.state_dict().values())).shape[0]
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Critic values, ``(1, ..., d_x), (1, ..., d_y) -> (1, ...)``."""
-        x = x.expand(self.n_members, *x.shape[1:])
-        y = y.expand(self.n_members, *y.shape[1:])
-        total: Tensor | float = 0.0
-        for state in self.states:
-            self.critic.load_state_dict(state, strict=False)
-            total = total + self.critic(x, y).mean(0, keepdim=True)
-        return total / len(self.states)
+    critic = copy.deepcopy(critic).requires_grad_(False)
+    tensors = dict(critic.named_parameters()) | dict(critic.named_buffers())
+    for name, value in tensors.items():
+        value.data = torch.cat([state.get(name, value) for state in states])
+    return critic
 
 
 def choose_pairs(bound, probability: Tensor | None, group_size: int):
@@ -173,8 +167,8 @@ def choose_pairs(bound, probability: Tensor | None, group_size: int):
     EnumeratedPairs or SampledPairs
     """
     if probability is not None:
-        return EnumeratedPairs(probability)
-    return SampledPairs(max(2, group_size), bound.includes_joint)
+        return EnumeratedPairs(probability, bound.offset)
+    return SampledPairs(max(2, group_size), bound.includes_joint, bound.offset)
 
 
 @torch.no_grad()
@@ -205,28 +199,21 @@ def pair_scores(critic: nn.Module, x: Block, y: Block, rows: Tensor, bound, weig
     return pairs(critic, x.values[rows], y.values[rows], row_weight)
 
 
-def _network(critic, reference, x: Block, y: Block, hidden_layer_sizes, generator) -> nn.Module:
-    """The trainable part: by name, by factory, or one output a class."""
-    n_members, _, rank = reference.project_x.weight.shape
-    if y.probability is not None:
-        d_x, d_y, n_products = x.values.shape[1] + rank, len(y.probability), 0
-    else:
-        d_x, d_y, n_products = x.values.shape[1] + rank, y.values.shape[1] + rank, rank
-    if callable(critic):
-        return CriticBank(critic, d_x, d_y, n_members, generator)
-    kind = ClassCritic if y.probability is not None else CRITICS[critic]
-    return kind(
-        d_x,
-        d_y,
-        hidden_layer_sizes,
-        n_members=n_members,
-        n_products=n_products,
-        generator=generator,
-    )
+def _network_columns(block: Block, width: int) -> tuple[int, int]:
+    """First column that the network reads as it is, and all that it reads.
+
+    The reference's coordinates stand for the core columns, unless there are fewer of them.
+    """
+    first = block.n_core if width >= block.n_core else 0
+    return first, width + block.values.shape[1] - first
 
 
-def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, generator):
+def build_critic(
+    critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, generator, weight=None
+):
     """Reference plus untrained network, as a bank with one member a fold.
+
+    Where x and y are both discrete, a table of their log ratios, which needs no network.
 
     Parameters
     ----------
@@ -240,19 +227,39 @@ def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, g
         Widths of the hidden layers of a named critic.
     generator : torch.Generator
         Source of the initial weights.
+    weight : Tensor of shape (n,) or None
+        Weights of the rows; only a table reads them.
 
     Returns
     -------
     nn.Module
     """
     rows = folds.train, folds.held_out
-    if y.probability is None:
-        reference = fit_gaussian_reference(x.core, y.core, *rows)
-    else:
+    if x.probability is not None and y.probability is not None:
+        table = fit_table_reference(x.values, y.values, *rows, y.probability, weight)
+        return ClassNormalised(table, y.probability, len(folds.train))
+    if y.probability is not None:
         reference = fit_class_reference(x.core, y.core, *rows, y.probability)
-    network = _network(critic, reference, x, y, hidden_layer_sizes, generator)
-    bank = ReferencedCritic(reference, network.to(x.values.device))
-    return bank if y.probability is None else ClassNormalised(bank, y.probability)
+    else:
+        reference = fit_gaussian_reference(x.core, y.core, *rows)
+    first_x, d_x = _network_columns(x, reference.width_x)
+    first_y, d_y = _network_columns(y, reference.width_y)
+    if callable(critic):
+        network = CriticBank(critic, d_x, d_y, len(folds.train), generator)
+    else:
+        kind = CRITICS[critic] if y.probability is None else ClassCritic
+        network = kind(
+            d_x,
+            d_y,
+            hidden_layer_sizes,
+            n_members=len(folds.train),
+            n_products=min(reference.width_x, reference.width_y) if y.probability is None else 0,
+            generator=generator,
+        )
+    bank = ReferencedCritic(reference, network.to(x.values.device), first_x, first_y)
+    if y.probability is None:
+        return bank
+    return ClassNormalised(bank, y.probability, len(folds.train))
 
 
 def cross_fit(
@@ -309,15 +316,13 @@ def cross_fit(
         **training,
     )
     held_out, in_training, pointwise = [], [], []
+    train_rows = folds.train[:, :_TRAINING_ROWS]
     for state, unseen in zip(result.states, reversed(folds.halves), strict=True):
         critic.load_state_dict(state, strict=False)
-        scores = pair_scores(critic, x, y, unseen, bound, weight)
-        held_out.append(bound.estimate(*scores))
-        log_mean = scores[0].mean(1) - DonskerVaradhan().estimate(scores[0], *scores[1:2], None, scores[3])
-        pointwise.append(scores[0] - log_mean.unsqueeze(1))
-        in_training.append(
-            bound.estimate(*pair_scores(critic, x, y, folds.train, bound, weight))
-        )
+        joint, marginal, *weights = pair_scores(critic, x, y, unseen, bound, weight)
+        held_out.append(bound.estimate(joint, marginal, *weights))
+        pointwise.append(joint - log_mean_exp(*pool_marginal(marginal, weights[1])).unsqueeze(1))
+        in_training.append(bound.estimate(*pair_scores(critic, x, y, train_rows, bound, weight)))
     return CrossFit(
         critic=critic,
         states=result.states,

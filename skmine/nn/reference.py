@@ -16,6 +16,8 @@ from .bounds import DonskerVaradhan
 #: correlations, among which the held-out value chooses.
 RIDGES = (1e-4, 0.03, 0.3)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
+#: Pseudocounts a row of the table of two discrete blocks.
+PSEUDOCOUNTS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6)
 MAX_RANK = 64
 _MAX_ROWS = 1024
 
@@ -43,7 +45,8 @@ class GaussianReference(nn.Module):
     Parameters
     ----------
     projection_x, projection_y : nn.Module
-        Maps to the canonical coordinates, (n_members, ..., d) -> (n_members, ..., rank).
+        Maps to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'), the canonical ones
+        first.
     correlations : Tensor of shape (n_members, rank)
         Canonical correlations r_k, in [0, 1).
 
@@ -58,10 +61,21 @@ class GaussianReference(nn.Module):
         self.project_y = projection_y
         self.register_buffer("correlations", correlations)
 
+    @property
+    def width_x(self) -> int:
+        """Columns that ``project_x`` returns."""
+        return self.project_x.weight.shape[-1]
+
+    @property
+    def width_y(self) -> int:
+        """Columns that ``project_y`` returns."""
+        return self.project_y.weight.shape[-1]
+
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
-        """Log ratio of canonical coordinates, ``(n_members, ..., rank)`` twice -> (n_members, ...)."""
+        """Log ratio of whitened coordinates, ``(n_members, ..., d')`` twice -> (n_members, ...)."""
         bank = (self.correlations.shape[0],) + (1,) * (max(u.dim(), v.dim()) - 2)
         r = self.correlations.view(*bank, -1)
+        u, v = u[..., : r.shape[-1]], v[..., : r.shape[-1]]
         quadratic = r**2 / (2 * (1 - r**2))
         u_term = (quadratic * u**2).sum(-1)
         v_term = (quadratic * v**2).sum(-1)
@@ -97,17 +111,19 @@ class _CanonicalCorrelations:
         self.cross = (x @ self.axes_x).T @ (y @ self.axes_y) / self.n
 
     def solve(self, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights of x and of y, and correlations, largest first; at most MAX_RANK."""
+        """Whitening weights of x and of y, canonical directions first, and correlations.
+
+        At most MAX_RANK columns each; the correlations are those of the leading columns.
+        """
         scale_x = (self.variance_x + ridge).rsqrt()
         scale_y = (self.variance_y + ridge).rsqrt()
         left, r, right = torch.linalg.svd(
-            scale_x[:, None] * self.cross * scale_y, full_matrices=False
+            scale_x[:, None] * self.cross * scale_y, full_matrices=True
         )
-        k = min(MAX_RANK, r.shape[0])
         return (
-            self.axes_x @ (scale_x[:, None] * left[:, :k]),
-            self.axes_y @ (scale_y[:, None] * right[:k].T),
-            r[:k],
+            self.axes_x @ (scale_x[:, None] * left[:, :MAX_RANK]),
+            self.axes_y @ (scale_y[:, None] * right[:MAX_RANK].T),
+            r[:MAX_RANK],
         )
 
     def noise(self, ridge: float) -> float:
@@ -132,7 +148,8 @@ class ClassReference(nn.Module):
     Parameters
     ----------
     projection_x : nn.Module
-        Map to the discriminant coordinates, (n_members, ..., d) -> (n_members, ..., rank).
+        Map to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'), the discriminant ones
+        first.
     weight : Tensor of shape (n_members, rank, n_classes)
         Class means over the variance within classes.
     bias : Tensor of shape (n_members, 1, n_classes)
@@ -149,13 +166,25 @@ class ClassReference(nn.Module):
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
 
+    @property
+    def width_x(self) -> int:
+        """Columns that ``project_x`` returns."""
+        return self.project_x.weight.shape[-1]
+
+    @property
+    def width_y(self) -> int:
+        """Columns that ``project_y`` returns."""
+        return self.weight.shape[-1]
+
     def project_y(self, one_hot: Tensor) -> Tensor:
-        """No further coordinates: shape (..., 0)."""
-        return one_hot[..., :0]
+        """The classes as they are."""
+        return one_hot
 
     def forward(self, u: Tensor, one_hot: Tensor) -> Tensor:
-        """Class scores, ``(n_members, ..., rank), (..., n_classes) -> (n_members, ...)``."""
-        flat = torch.baddbmm(self.bias, u.reshape(u.shape[0], -1, u.shape[-1]), self.weight)
+        """Class scores, ``(n_members, ..., d'), (..., n_classes) -> (n_members, ...)``."""
+        rank = self.weight.shape[1]
+        flat = u[..., :rank].reshape(u.shape[0], -1, rank)
+        flat = torch.baddbmm(self.bias, flat, self.weight)
         return torch.einsum("...c,...c->...", flat.view(*u.shape[:-1], -1), one_hot)
 
 
@@ -167,9 +196,10 @@ def _solutions(
     mean_x, mean_y = (torch.stack([getattr(f, m) for f in fits]) for m in ("mean_x", "mean_y"))
     for ridge in RIDGES:
         solved = [f.solve(ridge) for f in fits]
-        rank = min(r.shape[0] for *_, r in solved)
-        weight_x, weight_y = (torch.stack([s[i][:, :rank] for s in solved]) for i in (0, 1))
-        r = torch.stack([s[2][:rank] for s in solved])
+        rank_x, rank_y = (min(s[i].shape[1] for s in solved) for i in (0, 1))
+        weight_x = torch.stack([weight[:, :rank_x] for weight, _, _ in solved])
+        weight_y = torch.stack([weight[:, :rank_y] for _, weight, _ in solved])
+        r = torch.stack([r[: min(rank_x, rank_y)] for *_, r in solved])
         noise = torch.tensor([f.noise(ridge) for f in fits], dtype=r.dtype, device=r.device)
         for share in NOISE_SHARES:
             yield (
@@ -240,12 +270,13 @@ def fit_class_reference(
     best, best_value = None, -math.inf
     for projection, _, sample_r, r in _solutions(x, one_hot, train_rows):
         counts = one_hot[train_rows].sum(1).clamp_min(1.0).unsqueeze(-1)
-        means = one_hot[train_rows].mT @ projection(x[train_rows]) / counts
+        rank = r.shape[1]
+        means = one_hot[train_rows].mT @ projection(x[train_rows])[..., :rank] / counts
         means = means * (r / sample_r.clamp_min(1e-6)).unsqueeze(1)
         within = (1 - r**2).unsqueeze(1)
         weight = (means / within).mT.contiguous()
         bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)
-        scores = torch.baddbmm(bias, projection(x[rows]), weight) + log_probability
+        scores = torch.baddbmm(bias, projection(x[rows])[..., :rank], weight) + log_probability
         log_ratio = scores.log_softmax(-1) - log_probability
         value = float((log_ratio * one_hot[rows]).sum(-1).mean())
         if best is None or value > best_value:
@@ -256,27 +287,91 @@ def fit_class_reference(
     return best
 
 
+class TableReference(nn.Module):
+    """Log ratio of two discrete variables, read from a table.
+
+    Parameters
+    ----------
+    log_ratio : Tensor of shape (n_members, n_classes_x, n_classes_y)
+        ``log p(y | x) / p(y)``.
+    """
+
+    def __init__(self, log_ratio: Tensor):
+        super().__init__()
+        self.register_buffer("log_ratio", log_ratio)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Log ratio of one-hot rows, ``(n_members, ..., n_classes_x), ... -> (n_members, ...)``."""
+        flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), self.log_ratio)
+        return torch.einsum("...c,...c->...", flat.view(*x.shape[:-1], -1), y)
+
+
+def fit_table_reference(
+    x: Tensor,
+    y: Tensor,
+    train_rows: Tensor,
+    held_out_rows: Tensor,
+    probability: Tensor,
+    weight: Tensor | None = None,
+) -> TableReference:
+    """Fit a :class:`TableReference` a bank member on its training rows.
+
+    ``p(y | x) = (n_xy + a p(y)) / (n_x + a)``; the pseudocount a is one choice for the whole bank, by the
+    mean held-out value.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (n, n_classes_x), (n, n_classes_y)
+        One-hot rows.
+    train_rows, held_out_rows : LongTensor of shape (n_members, n_train), (n_members, n_held_out)
+        Row numbers of each member.
+    probability : Tensor of shape (n_classes_y,)
+        Probabilities p(y).
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    TableReference
+    """
+    weight = x.new_ones(len(x)) if weight is None else weight / weight.mean()
+    counts = (x[train_rows] * weight[train_rows].unsqueeze(-1)).mT @ y[train_rows]
+    best, best_value = None, -math.inf
+    for pseudocount in PSEUDOCOUNTS:
+        smoothed = counts + pseudocount * probability
+        table = TableReference((smoothed / smoothed.sum(-1, keepdim=True) / probability).log())
+        held_out = table(x[held_out_rows], y[held_out_rows]) * weight[held_out_rows]
+        value = float(held_out.sum() / weight[held_out_rows].sum())
+        if best is None or value > best_value:
+            best, best_value = table, value
+    return best
+
+
 class ReferencedCritic(nn.Module):
-    """Reference plus network; the network reads the columns and the reference's coordinates.
+    """Reference plus network; the network reads the reference's coordinates and further columns.
 
     Parameters
     ----------
     reference : nn.Module
         With ``project_x``, ``project_y`` and ``forward`` on what they return.
     network : nn.Module
-        Critic of ``d_x + rank_x`` and ``d_y + rank_y`` columns.
+        Critic of ``d'_x + d_x - first_x`` and ``d'_y + d_y - first_y`` columns.
+    first_x, first_y : int
+        Columns from these on go to the network too.
     """
 
-    def __init__(self, reference: nn.Module, network: nn.Module):
+    def __init__(self, reference: nn.Module, network: nn.Module, first_x: int, first_y: int):
         super().__init__()
         self.reference = reference
         self.network = network
+        self.first_x, self.first_y = first_x, first_y
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(n_members, ..., d_x), (n_members, ..., d_y) -> (n_members, ...)``."""
         u, v = self.reference.project_x(x), self.reference.project_y(y)
-        base = self.reference(u, v if v.shape[-1] else y)
-        return base + self.network(torch.cat([x, u], -1), torch.cat([y, v], -1))
+        return self.reference(u, v) + self.network(
+            torch.cat([u, x[..., self.first_x :]], -1), torch.cat([v, y[..., self.first_y :]], -1)
+        )
 
 
 class ClassNormalised(nn.Module):
@@ -288,18 +383,22 @@ class ClassNormalised(nn.Module):
         Critic of x and of one-hot classes.
     probability : Tensor of shape (n_classes,)
         Probabilities p(c).
+    n_members : int
+        Size of the bank.
     """
 
-    def __init__(self, critic: nn.Module, probability: Tensor):
+    def __init__(self, critic: nn.Module, probability: Tensor, n_members: int):
         super().__init__()
         self.critic = critic
-        self.register_buffer("log_probability", probability.log())
+        # With a bank axis, like all parameters and buffers.
+        self.register_buffer("log_probability", probability.log().repeat(n_members, 1))
 
     def forward(self, x: Tensor, one_hot: Tensor) -> Tensor:
         """Critic values, ``(n_members, ..., d_x), (n_members, ..., n_classes) -> (n_members, ...)``."""
-        n_classes = self.log_probability.shape[0]
+        n_classes = self.log_probability.shape[-1]
         classes = torch.eye(n_classes, dtype=x.dtype, device=x.device)
         classes = classes.expand(x.shape[0], *(1,) * (x.dim() - 2), n_classes, n_classes)
-        scores = self.critic(x.unsqueeze(-2), classes) + self.log_probability
-        log_ratio = scores.log_softmax(-1) - self.log_probability
+        log_probability = self.log_probability[0]
+        scores = self.critic(x.unsqueeze(-2), classes) + log_probability
+        log_ratio = scores.log_softmax(-1) - log_probability
         return torch.einsum("...c,...c->...", log_ratio, one_hot)

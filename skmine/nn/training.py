@@ -10,10 +10,24 @@ from torch import Tensor, nn
 
 _SCORES_A_CHUNK = 2**18
 _WARM_UP = 20
+#: The weight decay is cut by this factor whenever the held-out value stops rising.
+_DECAY_CUT = 0.25
 
 
-def _in_chunks(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Critic values; without gradient, in chunks along the second axis to bound the memory."""
+def score_in_chunks(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Critic values; without gradient, in chunks along the second axis to bound the memory.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        A bank.
+    x, y : Tensor of shape (n_members, n, ..., d_x), (n_members, n, ..., d_y)
+        Rows, or pairs on further axes.
+
+    Returns
+    -------
+    Tensor of shape (n_members, n, ...)
+    """
     n_scores = x.shape[:-1].numel() * y.shape[-2]
     if torch.is_grad_enabled() or n_scores <= _SCORES_A_CHUNK:
         return critic(x, y)
@@ -36,10 +50,13 @@ class SampledPairs:
         Rows in a group, at least 2.
     includes_joint : bool, default=False
         Whether the paired row stays among the marginal columns (InfoNCE).
+    offset : float, default=0.0
+        Added to all scores (MINE-f).
     """
 
     group_size: int
     includes_joint: bool = False
+    offset: float = 0.0
 
     def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
         """Scores of rows already in random order.
@@ -65,9 +82,10 @@ class SampledPairs:
         size = math.ceil(n / n_groups)
         rows = torch.arange(n_groups * size, device=x.device) % n
         shape = (x.shape[0], n_groups, size)
-        scores = _in_chunks(
+        scores = score_in_chunks(
             critic, x[:, rows].view(*shape, 1, -1), y[:, rows].view(shape[0], n_groups, 1, size, -1)
         )
+        scores = scores + self.offset
         joint = scores.diagonal(dim1=-2, dim2=-1).flatten(1)[:, :n]
         pair_weight = None
         if weight is not None:
@@ -94,19 +112,23 @@ class EnumeratedPairs:
     ----------
     probability : Tensor of shape (n_classes,)
         Probabilities of the classes of the one-hot y.
+    offset : float, default=0.0
+        Added to all scores (MINE-f).
     """
 
     probability: Tensor
+    offset: float = 0.0
 
     def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
         """As :meth:`SampledPairs.__call__`; marginal is (n_members, n, n_classes)."""
         n_classes = self.probability.shape[0]
         classes = torch.eye(n_classes, dtype=y.dtype, device=y.device)
         classes = classes.expand(x.shape[0], x.shape[1], n_classes, n_classes)
-        scores = _in_chunks(critic, x.unsqueeze(-2), classes)
+        scores = score_in_chunks(critic, x.unsqueeze(-2), classes) + self.offset
         pair_weight = self.probability
         if weight is not None:
             pair_weight = weight.unsqueeze(-1) * pair_weight
+        # A class never seen has no output: its row gets the score 0, no information.
         return torch.einsum("...c,...c->...", scores, y), scores, weight, pair_weight
 
 
@@ -158,6 +180,13 @@ class _WeightAverage:
         for parameter, average in zip(self.parameters, self.averages, strict=True):
             parameter.data, average.data = average.data, parameter.data
 
+    def restart(self, values: Sequence[Tensor]) -> None:
+        """Set the weights and their average to given values."""
+        for parameter, average, value in zip(self.parameters, self.averages, values, strict=True):
+            parameter.data.copy_(value)
+            average.copy_(value)
+        self.steps = 0
+
 
 class _BestStates:
     """Best parameters of each member by the value on one set of stopping rows."""
@@ -191,11 +220,13 @@ def _batches(train_rows: Tensor, batch_size: int, generator: torch.Generator) ->
 class _Trainer:
     """The parts of :func:`train`: one minibatch step, one check on the stopping rows."""
 
-    def __init__(self, critic, data, train_rows, stopping_rows, bound, pairs, stopping_pairs):
+    def __init__(self, critic, data, stopping_rows, bound, pairs, stopping_pairs):
         self.critic, self.data, self.bound = critic, data, bound
         self.stopping_rows, self.pairs, self.stopping_pairs = stopping_rows, pairs, stopping_pairs
         self.parameters = [p for p in critic.parameters() if p.requires_grad]
-        self.best = [_BestStates(self.parameters, self.held_out(rows)) for rows in stopping_rows]
+        values = [self.held_out(rows) for rows in stopping_rows]
+        self.best = [_BestStates(self.parameters, value) for value in values]
+        self.best_on_all = _BestStates(self.parameters, torch.stack(values).mean(0))
         self.minibatch_values: list[Tensor] = []
 
     def scores(self, pairs, rows: Tensor):
@@ -218,6 +249,7 @@ class _Trainer:
         values = [self.held_out(rows) for rows in self.stopping_rows]
         for best, value in zip(self.best, values, strict=True):
             best.update(self.parameters, value, iteration)
+        self.best_on_all.update(self.parameters, torch.stack(values).mean(0), iteration)
         seen = self.minibatch_values
         self.minibatch_values = []
         return {
@@ -225,6 +257,31 @@ class _Trainer:
             "training": float(torch.stack(seen).mean()) if seen else math.nan,
             "held_out": float(torch.stack(values).mean()),
         }
+
+
+class _Patience:
+    """When to relax and when to stop: counts checks without a rise of the held-out value."""
+
+    def __init__(self, value: float, n_iter_no_change: int, tol: float):
+        self.top = self.top_at_start = value
+        self.n_iter_no_change, self.tol = n_iter_no_change, tol
+        self.waited = 0
+        self.cut_once = False
+
+    def out_of(self, value: float) -> bool:
+        """Whether the value has not risen for too many checks."""
+        rose = value > self.top + self.tol
+        self.top = value if rose else self.top
+        self.waited = 0 if rose else self.waited + 1
+        return self.waited >= self.n_iter_no_change
+
+    def renew(self) -> bool:
+        """Begin again after a cut of the decay; False if the last cut brought no rise."""
+        brought_a_rise = self.top > self.top_at_start
+        if self.cut_once and not brought_a_rise:
+            return False
+        self.top_at_start, self.waited, self.cut_once = self.top, 0, True
+        return True
 
 
 def train(
@@ -239,11 +296,11 @@ def train(
     stopping_pairs: SampledPairs | EnumeratedPairs,
     weight: Tensor | None = None,
     learning_rate: float = 4e-3,
-    weight_decay: float = 1e-2,
+    weight_decay: float = 1.0,
     max_iter: int = 3000,
-    batch_size: int = 512,
-    n_iter_no_change: int = 8,
-    tol: float = 1e-4,
+    batch_size: int = 256,
+    n_iter_no_change: int = 4,
+    tol: float = 1e-3,
     check_every: int = 50,
     average_decay: float = 0.99,
     generator: torch.Generator,
@@ -252,8 +309,10 @@ def train(
     """Train a bank of critics by AdamW with averaged weights, judged on rows held out.
 
     Every ``check_every`` iterations the exponential average of the weights is valued on each set of
-    stopping rows, and each member's best is kept. Training stops once the mean value has not risen by
-    ``tol`` for ``n_iter_no_change`` checks.
+    stopping rows, and each member's best is kept. Training begins with a strong weight decay, that is
+    with smooth critics. Once the mean value has not risen by ``tol`` for ``n_iter_no_change`` checks,
+    every member goes back to its best weights and the decay is cut to a quarter; training ends when a
+    cut has brought no rise.
 
     Parameters
     ----------
@@ -273,13 +332,13 @@ def train(
     weight : Tensor of shape (n,) or None
         Weights of the rows.
     learning_rate, weight_decay : float
-        Of AdamW; the rate rises linearly over the first 20 iterations.
+        Of AdamW; the rate rises linearly over the first 20 iterations, the decay is cut as above.
     max_iter : int
         Minibatches at most; 0 leaves the critic as it is.
     batch_size : int
         Rows of a minibatch; all training rows where there are fewer.
     n_iter_no_change : int
-        Checks without a rise before stopping.
+        Checks without a rise before the decay is cut.
     tol : float
         Smallest rise that counts, in nats.
     check_every : int
@@ -295,37 +354,38 @@ def train(
     -------
     TrainingResult
     """
-    trainer = _Trainer(
-        critic, (x, y, weight), train_rows, stopping_rows, bound, pairs, stopping_pairs
-    )
-    optimiser = torch.optim.AdamW(
-        trainer.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
-    )
-    average = _WeightAverage(trainer.parameters, average_decay)
-    batches = _batches(train_rows, min(batch_size, train_rows.shape[1]), generator)
-    result = TrainingResult([], [], [trainer.check(0)])
-    top, checks_without_rise = result.history[0]["held_out"], 0
-    try:
-        for iteration in range(1, max_iter + 1):
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate * min(1.0, iteration / _WARM_UP)
-            trainer.step(optimiser, next(batches))
-            average.update()
-            if iteration % check_every and iteration != max_iter:
-                continue
-            average.swap()
-            result.history.append(trainer.check(iteration))
-            average.swap()
-            if on_check is not None:
-                on_check(result.history[-1])
-            rose = result.history[-1]["held_out"] > top + tol
-            checks_without_rise = 0 if rose else checks_without_rise + 1
-            top = max(top, result.history[-1]["held_out"])
-            if checks_without_rise >= n_iter_no_change:
-                break
-        result.converged = checks_without_rise > 0 or max_iter == 0
-    except KeyboardInterrupt:
-        result.interrupted = True
+    trainer = _Trainer(critic, (x, y, weight), stopping_rows, bound, pairs, stopping_pairs)
+    result = TrainingResult([], [], [trainer.check(0)], converged=True)
+    if max_iter > 0 and trainer.parameters:
+        result.converged = False
+        batches = _batches(train_rows, min(batch_size, train_rows.shape[1]), generator)
+        options = {"lr": learning_rate, "weight_decay": weight_decay}
+        patience = _Patience(result.history[0]["held_out"], n_iter_no_change, tol)
+        optimiser = torch.optim.AdamW(trainer.parameters, **options, fused=True)
+        average = _WeightAverage(trainer.parameters, average_decay)
+        try:
+            for iteration in range(1, max_iter + 1):
+                for group in optimiser.param_groups:
+                    group["lr"] = learning_rate * min(1.0, iteration / _WARM_UP)
+                trainer.step(optimiser, next(batches))
+                average.update()
+                if iteration % check_every and iteration != max_iter:
+                    continue
+                average.swap()
+                result.history.append(trainer.check(iteration))
+                average.swap()
+                if on_check is not None:
+                    on_check(result.history[-1])
+                if not patience.out_of(result.history[-1]["held_out"]):
+                    continue
+                if not patience.renew():
+                    result.converged = True
+                    break
+                average.restart(trainer.best_on_all.parameters)
+                for group in optimiser.param_groups:
+                    group["weight_decay"] *= _DECAY_CUT
+        except KeyboardInterrupt:
+            result.interrupted = True
     names = [name for name, p in critic.named_parameters() if p.requires_grad]
     result.states = [dict(zip(names, b.parameters, strict=True)) for b in trainer.best]
     result.best_iterations = [b.iteration for b in trainer.best]

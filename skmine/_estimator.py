@@ -1,0 +1,435 @@
+"""MutualInfoEstimator: mutual information of two blocks of columns, by cross-fitted critics."""
+
+import contextlib
+import copy
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skmine import nn
+from skmine._encoding import BlockEncoder, read_features, read_target
+from skmine._fitted import FittedCritic
+from skmine._validation import (
+    check_batch_size,
+    check_hidden_layer_sizes,
+    check_lengths,
+    check_training_rows,
+    check_weight,
+    draw_seed,
+    make_generator,
+    resolve_device,
+)
+
+
+class MutualInfoEstimator(BaseEstimator):
+    """Mutual information I(X; Y) in nats by a neural critic (MINE), cross-fitted.
+
+    A bank of critics, one a fold, climbs a variational bound of the mutual information. Each critic
+    starts from a closed form (the Gaussian copula; linear discriminants where y is discrete) and a
+    network learns the rest. What each critic gives on rows it has not seen is a lower bound in
+    expectation; together with its value on the training rows it gives an estimate whose bias cancels to
+    first order.
+
+    Columns may be continuous, discrete, boolean or categorical, with missing values; a column is used
+    through its ranks, so the result does not change under increasing maps of a column. Missingness
+    counts as information.
+
+    Parameters
+    ----------
+    bound : {"mine", "dv", "mine-f", "infonce", "smile", "js"} or DonskerVaradhan, default="mine"
+        The bound that is climbed and reported, see :data:`skmine.nn.BOUNDS`; or an instance of a
+        subclass of :class:`skmine.nn.DonskerVaradhan`.
+    critic : {"concat", "separable"} or callable, default="concat"
+        The network, see :data:`skmine.nn.CRITICS`; or a factory ``(d_x, d_y) -> torch.nn.Module``. Where
+        y is discrete a named critic has one output a class instead.
+    hidden_layer_sizes : int or sequence of int, default=(64, 64, 64)
+        Widths of the hidden layers of a named critic.
+    learning_rate_init : float, default=4e-3
+        Learning rate of AdamW.
+    weight_decay : float, default=1.0
+        Weight decay of AdamW at the start; it is cut to a quarter whenever the held-out value stops
+        rising.
+    batch_size : int or "auto", default="auto"
+        Rows of a minibatch; ``"auto"`` is 256, or all training rows where there are fewer.
+    max_iter : int, default=3000
+        Most minibatches; 0 leaves the closed form alone.
+    n_iter_no_change : int, default=4
+        Checks of the held-out value (one every 50 minibatches) without a rise before the weight decay is
+        cut; training ends when a cut has brought no rise.
+    tol : float, default=1e-3
+        Smallest rise that counts, in nats.
+    cv : int or None, default=5
+        Number of folds. None trains one critic and holds out ``validation_fraction`` of the rows: about
+        ``cv`` times faster, with a larger error.
+    validation_fraction : float, default=0.2
+        Share of the rows held out where ``cv`` is None.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the critics of the last fit, on the same rows.
+    device : str or torch.device, default="auto"
+        Where to train: ``"auto"`` is CUDA where there is one, else the CPU.
+    random_state : int, RandomState or None, default=None
+        Seed of the folds, the initial weights and the minibatches.
+    verbose : bool, default=False
+        Whether to show progress (needs tqdm).
+
+    Attributes
+    ----------
+    mi_ : float
+        Estimate of I(X; Y) in nats: the mean of the held-out and the training value, whose biases
+        cancel to first order. Not clipped: slightly negative when X and y are independent.
+    mi_lower_ : float
+        Held-out value in nats: a lower bound of I(X; Y) in expectation.
+    mi_std_ : float
+        Standard error of the mean log ratio over the rows, in nats.
+    history_ : list of dict
+        ``iteration``, ``training`` and ``held_out`` (nats) at each check.
+    n_iter_ : int
+        Minibatches taken.
+    device_ : str
+        The device that was used.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, if it has any.
+
+    References
+    ----------
+    Belghazi et al. (2018), Mutual Information Neural Estimation, ICML. Chernozhukov et al. (2018),
+    Double/debiased machine learning, for cross-fitting.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmine import MutualInfoEstimator
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(1000, 3))
+    >>> y = X[:, 0] + rng.normal(size=1000)
+    >>> estimator = MutualInfoEstimator(random_state=0).fit(X, y)  # truth: log(2) / 2 = 0.347
+    >>> print(f"{estimator.mi_:.1f} nats")
+    0.3 nats
+    """
+
+    _parameter_constraints: dict = {
+        "bound": [StrOptions(set(nn.BOUNDS)), nn.DonskerVaradhan],
+        "critic": [StrOptions(set(nn.CRITICS)), callable],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "cv": [Interval(Integral, 2, None, closed="left"), None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        bound="mine",
+        critic="concat",
+        hidden_layer_sizes=(64, 64, 64),
+        learning_rate_init=4e-3,
+        weight_decay=1.0,
+        batch_size="auto",
+        max_iter=3000,
+        n_iter_no_change=4,
+        tol=1e-3,
+        cv=5,
+        validation_fraction=0.2,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=False,
+    ):
+        self.bound = bound
+        self.critic = critic
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.cv = cv
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train the critics and estimate I(X; Y).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Columns of any kind; NaN, None and NA are missing values.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Target columns of any kind.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Non-negative weights of the rows; rows of weight 0 are left out.
+
+        Returns
+        -------
+        MutualInfoEstimator
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError
+            A column holds dates, or objects that are neither strings nor numbers.
+        ValueError
+            X or y is empty, infinite, complex, too short or of another length; a column is all missing;
+            weights are negative or all zero; a parameter is out of its range.
+
+        Warns
+        -----
+        ConvergenceWarning
+            The held-out value was still rising after ``max_iter`` minibatches.
+        """
+        device = resolve_device(self.device)
+        hidden_layer_sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
+        columns, weight = _read_rows(X, y, sample_weight)
+        n_rows = len(columns["y"][0].values)
+        check_training_rows(n_rows, _all_missing(columns))
+        n_folds, n_held_out = self._fold_sizes(n_rows)
+        batch_size = check_batch_size(self.batch_size, n_rows - n_held_out)
+        generator = make_generator(self.random_state)
+        folds_from, last_arrays = self._start(generator, n_rows, n_folds)
+        validate_data(self, X, skip_check_array=True)
+
+        encoders = [BlockEncoder(columns[name], name, weight) for name in ("X", "y")]
+        if encoders[0].probability is not None and encoders[1].probability is None:
+            encoders.reverse()  # the classes go second: their marginal expectation is an exact sum
+        x, y = (_to_block(encoder, columns, device) for encoder in encoders)
+        row_weight = None if weight is None else torch.as_tensor(weight).to(x.values)
+        folds = nn.Folds.draw(n_rows, n_folds, n_held_out, folds_from).to(device)
+        bound = self._make_bound()
+        bank = nn.build_critic(
+            self.critic, x, y, folds, hidden_layer_sizes, generator, weight=row_weight
+        )
+        if last_arrays is not None:
+            _load_last(bank, last_arrays, n_folds)
+        with _progress(self.verbose, self.max_iter) as on_check:
+            fit = nn.cross_fit(
+                bank,
+                x,
+                y,
+                folds,
+                bound=bound,
+                weight=row_weight,
+                generator=generator,
+                on_check=on_check,
+                learning_rate=self.learning_rate_init,
+                weight_decay=self.weight_decay,
+                batch_size=batch_size,
+                max_iter=self.max_iter,
+                n_iter_no_change=self.n_iter_no_change,
+                tol=self.tol,
+            )
+        self._folds_drawn = n_rows, n_folds, folds_from.initial_seed()
+        self._critic = FittedCritic(encoders, nn.stack_states(bank, fit.states), bound, (x, y))
+        self.device_ = str(device)
+        self._set_results(fit)
+        return self
+
+    def _fold_sizes(self, n_rows: int) -> tuple[int, int]:
+        """Number of folds and rows that each holds out."""
+        if self.cv is None:
+            return 1, max(4, round(self.validation_fraction * n_rows))
+        n_folds = min(self.cv, n_rows // 4)
+        return n_folds, n_rows // n_folds
+
+    def _start(self, generator, n_rows: int, n_folds: int):
+        """Generator of the folds and, with warm_start, the arrays of the last fit."""
+        if not (self.warm_start and hasattr(self, "_critic")):
+            return make_generator(draw_seed(generator)), None
+        *last, seed = self._folds_drawn
+        if last != [n_rows, n_folds]:
+            raise ValueError(
+                f"warm_start=True goes on with the same rows and folds as the last fit ({last[0]} rows, "
+                f"{last[1]} folds); got {n_rows} rows and {n_folds} folds. Pass the same X and y, or set "
+                "warm_start=False."
+            )
+        return make_generator(seed), self._critic.arrays
+
+    def _make_bound(self):
+        if isinstance(self.bound, str):
+            return nn.BOUNDS[self.bound]()
+        return copy.deepcopy(self.bound)  # a bound may hold state, such as MINE's moving average
+
+    def _set_results(self, fit) -> None:
+        """Fitted values; then the warning or the interruption that training ended with."""
+        self.mi_lower_ = float(fit.held_out.mean())
+        self.mi_ = float((fit.held_out.mean() + fit.training.mean()) / 2)
+        self.mi_std_ = float(fit.pointwise.std() / len(fit.pointwise) ** 0.5)
+        self.history_ = fit.result.history
+        self.n_iter_ = self.history_[-1]["iteration"]
+        if fit.result.interrupted:
+            raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
+        if not fit.result.converged:
+            warnings.warn(
+                f"The held-out value was still rising after max_iter={self.max_iter} minibatches. Raise "
+                "max_iter for a better estimate.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def score(self, X, y, sample_weight=None):
+        """The bound on the rows given, in nats; on unseen rows a lower bound in expectation.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Columns as in ``fit``.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Target columns as in ``fit``.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        float
+            Nats; may be negative. The same rows give the same value.
+
+        Raises
+        ------
+        NotFittedError
+            ``fit`` was not called.
+        ValueError
+            X or y is not as in ``fit``, or there is one row only and y is not discrete.
+        """
+        columns, weight = self._read_fitted(X, y, sample_weight)
+        return self._critic.value(columns, weight)
+
+    def score_samples(self, X, y=None):
+        """Pointwise mutual information of each row, in nats.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Columns as in ``fit``.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), or None, default=None
+            Target columns as in ``fit``. None gives the information that a row of X carries about y
+            before y is seen, ``KL(p(y | x) || p(y))``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            ``log p(x, y) / (p(x) p(y))`` in nats. A row has the same value in any batch.
+
+        Raises
+        ------
+        NotFittedError
+            ``fit`` was not called.
+        ValueError
+            X or y is not as in ``fit``.
+        """
+        if y is None:
+            check_is_fitted(self)
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return self._critic.given_x(read_features(X))
+        columns, _ = self._read_fitted(X, y, None)
+        return self._critic.log_ratio(columns)
+
+    def _read_fitted(self, X, y, sample_weight):
+        check_is_fitted(self)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        columns, weight = _read_rows(X, y, sample_weight)
+        n_targets = self._critic.n_targets
+        if len(columns["y"]) != n_targets:
+            raise ValueError(
+                f"y must have the {n_targets} columns of fit; got {len(columns['y'])}. Pass the same target "
+                "columns as in fit."
+            )
+        return columns, weight
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "mi_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.one_d_labels = False
+        tags.target_tags.two_d_labels = True
+        tags.target_tags.multi_output = True
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+
+def _read_rows(X, y, sample_weight):
+    """Columns of X and y by name, and weights, without the rows of weight 0."""
+    columns = {"X": read_features(X), "y": read_target(y)}
+    check_lengths(*(len(block[0].values) for block in columns.values()))
+    if sample_weight is None:
+        return columns, None
+    weight = check_weight(sample_weight, len(columns["y"][0].values))
+    keep = weight > 0
+    return {name: [c.take(keep) for c in block] for name, block in columns.items()}, weight[keep]
+
+
+def _all_missing(columns: dict) -> list[str]:
+    return [
+        f"{name} (column {j})"
+        for name, block in columns.items()
+        for j, column in enumerate(block)
+        if column.missing.all()
+    ]
+
+
+def _to_block(encoder: BlockEncoder, columns: dict, device: torch.device) -> nn.Block:
+    options = {"dtype": torch.float32, "device": device}
+    probability = encoder.probability
+    return nn.Block(
+        torch.as_tensor(encoder(columns[encoder.name]), **options),
+        encoder.n_core,
+        None if probability is None else torch.as_tensor(probability, **options),
+    )
+
+
+def _load_last(bank: torch.nn.Module, arrays: dict, n_folds: int) -> None:
+    """Put the weights of the last fit into a bank."""
+    try:
+        # The first n_folds members are the bank in its state by the first half of the held-out rows.
+        bank.load_state_dict({k: torch.from_numpy(v[:n_folds]) for k, v in arrays.items()})
+    except RuntimeError as error:
+        raise ValueError(
+            "warm_start=True goes on with the critics of the last fit, which are of other sizes. Pass the "
+            "same columns, critic and hidden_layer_sizes, or set warm_start=False."
+        ) from error
+
+
+@contextlib.contextmanager
+def _progress(verbose, max_iter: int):
+    """A callback for each check, or None; shows a tqdm bar where verbose asks."""
+    if not verbose:
+        yield None
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError as error:
+        raise ImportError(
+            "verbose=True needs tqdm. Install it with: pip install 'skmine[progress]'"
+        ) from error
+    with tqdm(total=max_iter, unit="it") as bar:
+
+        def on_check(entry: dict) -> None:
+            bar.set_postfix(held_out=f"{entry['held_out']:.3f} nats")
+            bar.update(entry["iteration"] - bar.n)
+
+        yield on_check

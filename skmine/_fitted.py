@@ -1,0 +1,135 @@
+"""Trained critics at rest: NumPy arrays and encoders in, values in nats out."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skmine import nn
+from skmine._encoding import BlockEncoder, Column
+
+_SEED = 0
+_PAIRS = 2**15
+_NORMALISER_ROWS = 4096
+_SUPPORT_ROWS = 256
+
+
+class FittedCritic:
+    """Mean critic of a trained bank; scores rows in float64 on the CPU.
+
+    The bounds are concave in the critic, so the value of the mean critic is at least the mean of the
+    members' values. A pickle holds NumPy arrays and a skeleton without weights.
+
+    Parameters
+    ----------
+    encoders : sequence of two BlockEncoder
+        Of the critic's first and second argument.
+    bank : torch.nn.Module
+        Trained critics, with the members on the first axis of every parameter and buffer.
+    bound : object
+        See :mod:`skmine.nn.bounds`.
+    blocks : sequence of two nn.Block
+        Training rows.
+    """
+
+    def __init__(self, encoders, bank: torch.nn.Module, bound, blocks):
+        self.encoders = tuple(encoders)
+        self.bound = bound
+        self.arrays = {k: v.detach().cpu().numpy() for k, v in bank.state_dict().items()}
+        self.skeleton = copy.deepcopy(bank).to("meta")
+        self._bank: torch.nn.Module | None = None
+        rows = np.random.default_rng(_SEED).permutation(len(blocks[0].values))[:_NORMALISER_ROWS]
+        x, y = (block.values[rows].cpu().double() for block in blocks)
+        self.supports = [_support(*pair) for pair in zip(encoders, (x, y), strict=True)]
+        _, marginal, _, weight = self._pairs(x, y, None)
+        self.log_normaliser = float(nn.log_mean_exp(*nn.pool_marginal(marginal, weight)))
+
+    def __getstate__(self):
+        return self.__dict__ | {"_bank": None}
+
+    @property
+    def bank(self) -> torch.nn.Module:
+        """The bank in float64 on the CPU."""
+        if self._bank is None:
+            bank = copy.deepcopy(self.skeleton).to_empty(device="cpu").double()
+            # Copies: the arrays may be memory maps that cannot be written.
+            bank.load_state_dict({k: torch.tensor(v) for k, v in self.arrays.items()})
+            self._bank = bank
+        return self._bank
+
+    @property
+    def n_targets(self) -> int:
+        """Columns of y."""
+        return next(len(e.categorical) for e in self.encoders if e.name == "y")
+
+    def _expand(self, values: Tensor) -> Tensor:
+        n_members = next(iter(self.arrays.values())).shape[0]
+        return values.expand(n_members, *values.shape)
+
+    @torch.no_grad()
+    def _scores(self, x: Tensor, y: Tensor) -> Tensor:
+        """Mean critic, ``(n, ..., d_x), (n, ..., d_y) -> (n, ...)``."""
+        return nn.score_in_chunks(self.bank, self._expand(x), self._expand(y)).mean(0)
+
+    @torch.no_grad()
+    def _pairs(self, x: Tensor, y: Tensor, weight: Tensor | None):
+        """Joint and marginal scores of rows in random order, and their weights."""
+        probability = self.encoders[1].probability
+        if probability is not None:
+            probability = torch.as_tensor(probability)
+        pairs = nn.choose_pairs(self.bound, probability, max(4, min(256, _PAIRS // len(x))))
+        if weight is not None:
+            weight = self._expand(weight)
+        joint, marginal, *weights = pairs(self.bank, self._expand(x), self._expand(y), weight)
+        weights = [None if w is None else w[0] if w.dim() > 1 else w for w in weights]
+        return joint.mean(0), marginal.mean(0), *weights
+
+    def encode(self, columns: dict) -> list[Tensor]:
+        """Columns of X and y by these names, as the arguments of the critic."""
+        return [torch.as_tensor(encoder(columns[encoder.name])) for encoder in self.encoders]
+
+    def value(self, columns: dict, weight: np.ndarray | None) -> float:
+        """The bound on rows, in nats.
+
+        Parameters
+        ----------
+        columns : dict
+            Lists of columns ``"X"`` and ``"y"``.
+        weight : ndarray of shape (n,) or None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+        """
+        n = len(columns["X"][0].values)
+        # In a fixed random order: neighbouring rows, which meet as marginal pairs, may be sorted.
+        order = torch.from_numpy(np.random.default_rng(_SEED).permutation(n))
+        x, y = (block[order] for block in self.encode(columns))
+        row_weight = None if weight is None else torch.as_tensor(weight)[order]
+        return float(self.bound.estimate(*self._pairs(x, y, row_weight)))
+
+    def log_ratio(self, columns: dict) -> np.ndarray:
+        """Normalised critic at each row, shape (n,), in nats."""
+        x, y = self.encode(columns)
+        return (self._scores(x, y) + self.bound.offset - self.log_normaliser).numpy()
+
+    def given_x(self, columns_x: list[Column]) -> np.ndarray:
+        """``KL(p(y | x) || p(y))`` at each row x, shape (n,), in nats."""
+        role = [encoder.name for encoder in self.encoders].index("X")
+        given = torch.as_tensor(self.encoders[role](columns_x)).unsqueeze(1)
+        values, probability = (torch.as_tensor(a) for a in self.supports[1 - role])
+        others = values.expand(len(given), *values.shape)
+        scores = self._scores(*((given, others) if role == 0 else (others, given)))
+        log_posterior = scores + probability.log()
+        log_mean = log_posterior.logsumexp(1, keepdim=True)
+        return ((log_posterior - log_mean).exp() * (scores - log_mean)).sum(1).numpy()
+
+
+def _support(encoder: BlockEncoder, values: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Values that stand for the marginal of a block, and their probabilities."""
+    if encoder.probability is not None:
+        return np.eye(len(encoder.probability)), encoder.probability
+    values = values[:_SUPPORT_ROWS]
+    return values.numpy(), np.full(len(values), 1 / len(values))

@@ -1,0 +1,208 @@
+"""The only door for devices, seeds and sizes: parameters in, checked values out."""
+
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight
+
+MIN_SAMPLES = 8
+
+
+def resolve_device(device) -> torch.device:
+    """Device to train on.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        ``"auto"`` is the first CUDA device where there is one, else the CPU.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        The name is no device of torch, or that device is not on this machine.
+    """
+    if isinstance(device, str) and device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    remedy = "Pass device='auto' or 'cpu', or make the device visible to torch."
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device must be 'auto', 'cpu', 'cuda', 'cuda:<number>', 'mps' or a torch.device; got "
+            f"{device!r}. {remedy}"
+        ) from error
+    present = {
+        "cpu": True,
+        "cuda": (resolved.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present.get(resolved.type, False):
+        raise ValueError(f"device must be one that torch can use here; got {device!r}. {remedy}")
+    return resolved
+
+
+def make_generator(random_state) -> torch.Generator:
+    """Generator on the CPU, seeded by scikit-learn's ``random_state``.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        None seeds from the operating system: NumPy's global generator is neither read nor advanced.
+
+    Returns
+    -------
+    torch.Generator
+    """
+    if random_state is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    else:
+        seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    return torch.Generator().manual_seed(seed)
+
+
+def draw_seed(generator: torch.Generator) -> int:
+    """A seed drawn from a generator."""
+    return int(torch.randint(np.iinfo(np.int32).max, (), generator=generator))
+
+
+def check_hidden_layer_sizes(sizes) -> tuple[int, ...]:
+    """Widths of the hidden layers as a tuple.
+
+    Parameters
+    ----------
+    sizes : int or sequence of int
+        Widths, each at least 1.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        There is no layer, or a width is not a positive integer.
+    """
+    widths = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+    if not widths or not all(isinstance(w, Integral) and w > 0 for w in widths):
+        raise ValueError(
+            f"hidden_layer_sizes must be positive integers, at least one; got {sizes!r}. Pass for example "
+            "(64, 64, 64)."
+        )
+    return tuple(int(w) for w in widths)
+
+
+def check_batch_size(batch_size, n_train: int) -> int:
+    """Rows of a minibatch.
+
+    Parameters
+    ----------
+    batch_size : int or "auto"
+        ``"auto"`` is 256, or all training rows where there are fewer.
+    n_train : int
+        Training rows of a fold.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        It is larger than the number of training rows.
+    """
+    if batch_size == "auto":
+        return min(256, n_train)
+    if batch_size > n_train:
+        raise ValueError(
+            f"batch_size must be at most the number of training rows ({n_train}); got {batch_size}. Lower "
+            "batch_size or pass more rows."
+        )
+    return int(batch_size)
+
+
+def check_weight(sample_weight, n_rows: int) -> np.ndarray:
+    """Weights of the rows.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_rows,)
+        Non-negative weights, not all zero.
+    n_rows : int
+        Rows of X.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    ValueError
+        A weight is negative, infinite or NaN, all are zero, or the shape is wrong.
+    """
+    weight = _check_sample_weight(sample_weight, np.empty((n_rows, 1)), dtype=np.float64)
+    if (weight < 0).any():
+        raise ValueError(
+            f"Negative values in data passed to `sample_weight`: weights must be at least 0; got "
+            f"{weight.min()}. Drop those rows or set their weight to 0."
+        )
+    if not weight.any():
+        raise ValueError(
+            "sample_weight must hold a weight above 0; got zeros only. Pass None to weigh all rows alike."
+        )
+    return weight
+
+
+def check_lengths(n_x: int, n_y: int) -> None:
+    """Whether X and y have as many rows.
+
+    Parameters
+    ----------
+    n_x, n_y : int
+        Rows of X and of y.
+
+    Raises
+    ------
+    ValueError
+        The numbers differ, or are 0.
+    """
+    if n_x == 0:
+        raise ValueError(
+            "Found array with 0 sample(s) while a minimum of 1 is required: X is empty. Pass at least one row."
+        )
+    if n_x != n_y:
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: X and y must have the same number "
+            f"of rows; got {n_x} and {n_y}. Pass one row of y for each row of X."
+        )
+
+
+def check_training_rows(n_rows: int, all_missing: list[str]) -> None:
+    """Whether there is enough to fit on.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of positive weight.
+    all_missing : list of str
+        Names of the columns without a single value.
+
+    Raises
+    ------
+    ValueError
+        There are fewer than 8 rows, or a column is all missing.
+    """
+    if n_rows < MIN_SAMPLES:
+        raise ValueError(
+            f"X must have at least {MIN_SAMPLES} rows of positive weight to hold some out; got n_samples="
+            f"{n_rows}. Pass more rows."
+        )
+    if all_missing:
+        raise ValueError(
+            f"A column must have at least one value; {all_missing[0]} is missing in every row. Drop the column."
+        )
