@@ -289,7 +289,9 @@ class _RobustViews:
 
     def _raw(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
-            scaled = np.nan_to_num((values - self.median) / self.spread, posinf=1e300, neginf=-1e300)
+            scaled = np.nan_to_num(
+                (values - self.median) / self.spread, posinf=1e300, neginf=-1e300
+            )
         magnitude = np.log(np.abs(scaled) + 1e-3)
         log_radius = logsumexp(2 * magnitude, axis=1, keepdims=True) / 2
         return np.hstack([np.arcsinh(scaled), log_radius])
@@ -351,7 +353,9 @@ class BlockEncoder:
 
     def _find_classes(self, columns: list[Column], n: int, weight: np.ndarray | None) -> None:
         for column, levels in zip(columns, self.distinct, strict=True):
-            limit = min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
+            limit = (
+                min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
+            )
             if len(levels) > max(2, limit):
                 return
         codes = self._codes(columns)

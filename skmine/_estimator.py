@@ -1,11 +1,9 @@
 """MutualInfoEstimator: mutual information of two blocks of columns, by cross-fitted critics."""
 
-import contextlib
 import copy
 import warnings
 from numbers import Integral, Real
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
@@ -13,14 +11,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine import nn
-from skmine._encoding import BlockEncoder, read_features, read_target
+from skmine._encoding import BlockEncoder, read_features
 from skmine._fitted import FittedCritic
+from skmine._input import Rows
+from skmine._progress import progress
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
-    check_lengths,
-    check_training_rows,
-    check_weight,
     draw_seed,
     make_generator,
     resolve_device,
@@ -64,9 +61,10 @@ class MutualInfoEstimator(BaseEstimator):
         cut; training ends when a cut has brought no rise.
     tol : float, default=1e-3
         Smallest rise that counts, in nats.
-    cv : int or None, default=5
-        Number of folds. None trains one critic and holds out ``validation_fraction`` of the rows: about
-        ``cv`` times faster, with a larger error.
+    cv : int, cross-validation splitter, iterable or None, default=5
+        Folds: their number, a splitter of scikit-learn, or pairs of training and held-out row numbers
+        (cut to equal lengths). None trains one critic and holds out ``validation_fraction`` of the
+        rows: several times faster, with a larger error.
     validation_fraction : float, default=0.2
         Share of the rows held out where ``cv`` is None.
     warm_start : bool, default=False
@@ -125,7 +123,7 @@ class MutualInfoEstimator(BaseEstimator):
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "cv": [Interval(Integral, 2, None, closed="left"), None],
+        "cv": ["cv_object"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "warm_start": ["boolean"],
         "device": [str, torch.device],
@@ -201,35 +199,33 @@ class MutualInfoEstimator(BaseEstimator):
         """
         device = resolve_device(self.device)
         hidden_layer_sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
-        columns, weight = _read_rows(X, y, sample_weight)
-        n_rows = len(columns["y"][0].values)
-        check_training_rows(n_rows, _all_missing(columns))
-        n_folds, n_held_out = self._fold_sizes(n_rows)
-        batch_size = check_batch_size(self.batch_size, n_rows - n_held_out)
+        rows = Rows.read(X, y, sample_weight)
+        rows.check_can_train()
         generator = make_generator(self.random_state)
-        folds_from, last_arrays = self._start(generator, n_rows, n_folds)
+        go_on = self.warm_start and hasattr(self, "_critic")
+        fold_seed = self._fold_seed if go_on else draw_seed(generator)
+        splits = rows.splits(self.cv, self.validation_fraction, fold_seed)
+        folds = nn.Folds.of_splits(splits, make_generator(fold_seed)).to(device)
+        batch_size = check_batch_size(self.batch_size, folds.train.shape[1])
         validate_data(self, X, skip_check_array=True)
 
-        encoders = [BlockEncoder(columns[name], name, weight) for name in ("X", "y")]
+        encoders = [BlockEncoder(rows.columns[name], name, rows.weight) for name in ("X", "y")]
         if encoders[0].probability is not None and encoders[1].probability is None:
             encoders.reverse()  # the classes go second: their marginal expectation is an exact sum
-        x, y = (_to_block(encoder, columns, device) for encoder in encoders)
-        row_weight = None if weight is None else torch.as_tensor(weight).to(x.values)
-        folds = nn.Folds.draw(n_rows, n_folds, n_held_out, folds_from).to(device)
+        x, y = (_to_block(encoder, rows, device) for encoder in encoders)
+        weight = None if rows.weight is None else torch.as_tensor(rows.weight).to(x.values)
         bound = self._make_bound()
-        bank = nn.build_critic(
-            self.critic, x, y, folds, hidden_layer_sizes, generator, weight=row_weight
-        )
-        if last_arrays is not None:
-            _load_last(bank, last_arrays, n_folds)
-        with _progress(self.verbose, self.max_iter) as on_check:
+        bank = nn.build_critic(self.critic, x, y, folds, hidden_layer_sizes, generator, weight)
+        if go_on:
+            self._critic.load_into(bank, n_folds=len(splits))
+        with progress(self.verbose, self.max_iter) as on_check:
             fit = nn.cross_fit(
                 bank,
                 x,
                 y,
                 folds,
                 bound=bound,
-                weight=row_weight,
+                weight=weight,
                 generator=generator,
                 on_check=on_check,
                 learning_rate=self.learning_rate_init,
@@ -239,31 +235,11 @@ class MutualInfoEstimator(BaseEstimator):
                 n_iter_no_change=self.n_iter_no_change,
                 tol=self.tol,
             )
-        self._folds_drawn = n_rows, n_folds, folds_from.initial_seed()
+        self._fold_seed = fold_seed
         self._critic = FittedCritic(encoders, nn.stack_states(bank, fit.states), bound, (x, y))
         self.device_ = str(device)
         self._set_results(fit)
         return self
-
-    def _fold_sizes(self, n_rows: int) -> tuple[int, int]:
-        """Number of folds and rows that each holds out."""
-        if self.cv is None:
-            return 1, max(4, round(self.validation_fraction * n_rows))
-        n_folds = min(self.cv, n_rows // 4)
-        return n_folds, n_rows // n_folds
-
-    def _start(self, generator, n_rows: int, n_folds: int):
-        """Generator of the folds and, with warm_start, the arrays of the last fit."""
-        if not (self.warm_start and hasattr(self, "_critic")):
-            return make_generator(draw_seed(generator)), None
-        *last, seed = self._folds_drawn
-        if last != [n_rows, n_folds]:
-            raise ValueError(
-                f"warm_start=True goes on with the same rows and folds as the last fit ({last[0]} rows, "
-                f"{last[1]} folds); got {n_rows} rows and {n_folds} folds. Pass the same X and y, or set "
-                "warm_start=False."
-            )
-        return make_generator(seed), self._critic.arrays
 
     def _make_bound(self):
         if isinstance(self.bound, str):
@@ -278,7 +254,9 @@ class MutualInfoEstimator(BaseEstimator):
         self.history_ = fit.result.history
         self.n_iter_ = self.history_[-1]["iteration"]
         if fit.result.interrupted:
-            raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
+            raise KeyboardInterrupt(
+                "MutualInfoEstimator was interrupted; it keeps the best critics so far."
+            )
         if not fit.result.converged:
             warnings.warn(
                 f"The held-out value was still rising after max_iter={self.max_iter} minibatches. Raise "
@@ -311,8 +289,8 @@ class MutualInfoEstimator(BaseEstimator):
         ValueError
             X or y is not as in ``fit``, or there is one row only and y is not discrete.
         """
-        columns, weight = self._read_fitted(X, y, sample_weight)
-        return self._critic.value(columns, weight)
+        rows = self._read_fitted(X, y, sample_weight)
+        return self._critic.value(rows.columns, rows.weight)
 
     def score_samples(self, X, y=None):
         """Pointwise mutual information of each row, in nats.
@@ -341,20 +319,18 @@ class MutualInfoEstimator(BaseEstimator):
             check_is_fitted(self)
             validate_data(self, X, reset=False, skip_check_array=True)
             return self._critic.given_x(read_features(X))
-        columns, _ = self._read_fitted(X, y, None)
-        return self._critic.log_ratio(columns)
+        return self._critic.log_ratio(self._read_fitted(X, y).columns)
 
-    def _read_fitted(self, X, y, sample_weight):
+    def _read_fitted(self, X, y, sample_weight=None) -> Rows:
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        columns, weight = _read_rows(X, y, sample_weight)
-        n_targets = self._critic.n_targets
-        if len(columns["y"]) != n_targets:
+        rows = Rows.read(X, y, sample_weight)
+        if len(rows.columns["y"]) != self._critic.n_targets:
             raise ValueError(
-                f"y must have the {n_targets} columns of fit; got {len(columns['y'])}. Pass the same target "
-                "columns as in fit."
+                f"y must have as many columns as in fit ({self._critic.n_targets}); got "
+                f"{len(rows.columns['y'])}. Pass the same target columns."
             )
-        return columns, weight
+        return rows
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "mi_")
@@ -372,64 +348,11 @@ class MutualInfoEstimator(BaseEstimator):
         return tags
 
 
-def _read_rows(X, y, sample_weight):
-    """Columns of X and y by name, and weights, without the rows of weight 0."""
-    columns = {"X": read_features(X), "y": read_target(y)}
-    check_lengths(*(len(block[0].values) for block in columns.values()))
-    if sample_weight is None:
-        return columns, None
-    weight = check_weight(sample_weight, len(columns["y"][0].values))
-    keep = weight > 0
-    return {name: [c.take(keep) for c in block] for name, block in columns.items()}, weight[keep]
-
-
-def _all_missing(columns: dict) -> list[str]:
-    return [
-        f"{name} (column {j})"
-        for name, block in columns.items()
-        for j, column in enumerate(block)
-        if column.missing.all()
-    ]
-
-
-def _to_block(encoder: BlockEncoder, columns: dict, device: torch.device) -> nn.Block:
+def _to_block(encoder: BlockEncoder, rows: Rows, device: torch.device) -> nn.Block:
     options = {"dtype": torch.float32, "device": device}
     probability = encoder.probability
     return nn.Block(
-        torch.as_tensor(encoder(columns[encoder.name]), **options),
+        torch.as_tensor(encoder(rows.columns[encoder.name]), **options),
         encoder.n_core,
         None if probability is None else torch.as_tensor(probability, **options),
     )
-
-
-def _load_last(bank: torch.nn.Module, arrays: dict, n_folds: int) -> None:
-    """Put the weights of the last fit into a bank."""
-    try:
-        # The first n_folds members are the bank in its state by the first half of the held-out rows.
-        bank.load_state_dict({k: torch.from_numpy(v[:n_folds]) for k, v in arrays.items()})
-    except RuntimeError as error:
-        raise ValueError(
-            "warm_start=True goes on with the critics of the last fit, which are of other sizes. Pass the "
-            "same columns, critic and hidden_layer_sizes, or set warm_start=False."
-        ) from error
-
-
-@contextlib.contextmanager
-def _progress(verbose, max_iter: int):
-    """A callback for each check, or None; shows a tqdm bar where verbose asks."""
-    if not verbose:
-        yield None
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError as error:
-        raise ImportError(
-            "verbose=True needs tqdm. Install it with: pip install 'skmine[progress]'"
-        ) from error
-    with tqdm(total=max_iter, unit="it") as bar:
-
-        def on_check(entry: dict) -> None:
-            bar.set_postfix(held_out=f"{entry['held_out']:.3f} nats")
-            bar.update(entry["iteration"] - bar.n)
-
-        yield on_check

@@ -85,6 +85,31 @@ class FittedCritic:
         weights = [None if w is None else w[0] if w.dim() > 1 else w for w in weights]
         return joint.mean(0), marginal.mean(0), *weights
 
+    def load_into(self, bank: torch.nn.Module, n_folds: int) -> None:
+        """Put the critics back into the bank that they came from, to train on.
+
+        Parameters
+        ----------
+        bank : torch.nn.Module
+            A bank of `n_folds` members.
+        n_folds : int
+            Its size.
+
+        Raises
+        ------
+        ValueError
+            The critics are of other sizes.
+        """
+        # The first n_folds critics are the bank in its state by the first half of the held-out rows.
+        state = {k: torch.tensor(v[:n_folds]) for k, v in self.arrays.items()}
+        try:
+            bank.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(
+                "warm_start=True goes on with the critics of the last fit, which are of other sizes. Pass "
+                "the same columns, cv, critic and hidden_layer_sizes, or set warm_start=False."
+            ) from error
+
     def encode(self, columns: dict) -> list[Tensor]:
         """Columns of X and y by these names, as the arguments of the critic."""
         return [torch.as_tensor(encoder(columns[encoder.name])) for encoder in self.encoders]

@@ -1,12 +1,17 @@
 """The contract of a joint distribution with known mutual information, and parameter checks."""
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from functools import cached_property
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
+
+from skmine.distributions._quadrature import mutual_information_on_grid
+
+LOG_SQRT_2_PI = np.log(2 * np.pi) / 2
 
 _SAMPLING_ROWS = 1_000_000
 _SAMPLING_CHUNK = 50_000
@@ -25,7 +30,7 @@ class JointDistribution(ABC):
     d_x, d_y : int
         Number of columns of X and of Y.
     mi : float
-        I(X; Y) in nats. Computed at first use and kept.
+        I(X; Y) in nats, at least 0 up to rounding. Computed at first use and kept.
     mi_standard_error : float
         Standard error of `mi` in nats: 0.0 when `mi` is exact or by quadrature (error below 1e-4);
         positive only where the class says that `mi` is a mean of the exact log ratio over
@@ -57,7 +62,7 @@ class JointDistribution(ABC):
 
     @cached_property
     def _mi_and_error(self):
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        with _quiet():
             value = self._mutual_information()
         value, error = value if isinstance(value, tuple) else (value, 0.0)
         return float(value), float(error)
@@ -105,23 +110,39 @@ class JointDistribution(ABC):
             of the joint give -inf, or nan where a marginal density is zero as well.
         """
         X, Y = self._check_pair(X, Y)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        with _quiet():
             return self._log_ratio(X, Y)
 
     def log_prob(self, X, Y):
-        """Log density of the joint, in nats, shape (n,): Lebesgue or counting measure by column."""
+        """Log density of the joint, row by row: Lebesgue or counting measure by column.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d_x)
+        Y : array-like of shape (n, d_y)
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n,)
+            In nats; -inf outside the support.
+
+        Raises
+        ------
+        NotImplementedError
+            If the joint has no density in closed form.
+        """
         X, Y = self._check_pair(X, Y)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with _quiet():
             return self._log_prob(X, Y)
 
     def log_prob_x(self, X):
-        """Log density of X, in nats, shape (n,)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
+        """Log density of X of shape (n, d_x), in nats, shape (n,); see `log_prob`."""
+        with _quiet():
             return self._log_prob_x(check_rows(X, self.d_x, "X"))
 
     def log_prob_y(self, Y):
-        """Log density of Y, in nats, shape (n,)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
+        """Log density of Y of shape (n, d_y), in nats, shape (n,); see `log_prob`."""
+        with _quiet():
             return self._log_prob_y(check_rows(Y, self.d_y, "Y"))
 
     def _axis_breaks(self):
@@ -130,6 +151,11 @@ class JointDistribution(ABC):
         None when the joint gives no panels.
         """
         return None
+
+    def _mi_by_grid_or_sampling(self):
+        """I(X; Y) on the panels of `_axis_breaks`; by sampling if there are none or too few."""
+        value = None if self._axis_breaks() is None else mutual_information_on_grid(self)
+        return self._mi_by_sampling() if value is None else value
 
     def _mi_by_sampling(self):
         """Mean of the log ratio over rows of a fixed seed, and its standard error."""
@@ -154,6 +180,11 @@ class JointDistribution(ABC):
         return describe(self)
 
 
+def _quiet():
+    # -inf = log 0 marks rows outside a support, nan those outside the range of a transform.
+    return np.errstate(divide="ignore", invalid="ignore", over="ignore")
+
+
 def describe(instance):
     """`Name(parameter=value, ...)` from the constructor's signature; arrays by their shape."""
     names = inspect.signature(type(instance)).parameters
@@ -169,6 +200,11 @@ def _short(value):
     if callable(value) and hasattr(value, "__name__"):
         return value.__name__
     return repr(value)
+
+
+def log_prob_unit_interval(points):
+    """Log density of the uniform law on [0, 1] for one column, shape (n, 1) -> (n,)."""
+    return np.where((points[:, 0] >= 0) & (points[:, 0] <= 1), 0.0, -np.inf)
 
 
 def check_rows(points, n_columns, name):
@@ -197,7 +233,7 @@ def check_count(value, name, minimum=1):
 def check_number(value, name, low=-np.inf, high=np.inf, closed="neither"):
     """Return a finite float between `low` and `high`; `closed` names the ends that count."""
     has_low, has_high = closed in ("left", "both"), closed in ("right", "both")
-    inside = _is_number(value) and (
+    inside = (isinstance(value, Real) and math.isfinite(value)) and (
         low < value < high or (has_low and value == low) or (has_high and value == high)
     )
     if not inside:
@@ -207,10 +243,6 @@ def check_number(value, name, low=-np.inf, high=np.inf, closed="neither"):
             "Pass a value inside this interval."
         )
     return float(value)
-
-
-def _is_number(value):
-    return isinstance(value, Real) and bool(np.isfinite(value))
 
 
 def check_weights(weights, n_weights, name="weights"):

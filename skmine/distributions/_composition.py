@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from skmine.distributions._base import JointDistribution, check_count, check_joint
+from skmine.distributions._base import LOG_SQRT_2_PI, JointDistribution, check_count, check_joint
 from skmine.distributions._transforms import Transform
-
-_LOG_SQRT_2_PI = np.log(2 * np.pi) / 2
 
 
 class Transformed(JointDistribution):
@@ -14,6 +12,7 @@ class Transformed(JointDistribution):
     Parameters
     ----------
     base : JointDistribution
+        The joint before the maps.
     transform_x, transform_y : Transform, list of Transform, or None, default=None
         A list is applied from left to right; None leaves the columns as they are.
 
@@ -73,6 +72,7 @@ class Concatenated(JointDistribution):
     Parameters
     ----------
     joints : sequence of JointDistribution
+        At least one. Their columns of X stand in this order, and so do those of Y.
 
     Examples
     --------
@@ -105,20 +105,19 @@ class Concatenated(JointDistribution):
         return sum(joint._log_prob(x, y) for joint, x, y in self._parts(X, Y))
 
     def _log_prob_x(self, X):
-        blocks = np.split(X, self._ends("d_x"), axis=1)
-        return sum(j._log_prob_x(block) for j, block in zip(self.joints, blocks, strict=True))
+        blocks = zip(self.joints, self._blocks(X, "d_x"), strict=True)
+        return sum(joint._log_prob_x(block) for joint, block in blocks)
 
     def _log_prob_y(self, Y):
-        blocks = np.split(Y, self._ends("d_y"), axis=1)
-        return sum(j._log_prob_y(block) for j, block in zip(self.joints, blocks, strict=True))
+        blocks = zip(self.joints, self._blocks(Y, "d_y"), strict=True)
+        return sum(joint._log_prob_y(block) for joint, block in blocks)
 
     def _parts(self, X, Y):
-        blocks_x = np.split(X, self._ends("d_x"), axis=1)
-        blocks_y = np.split(Y, self._ends("d_y"), axis=1)
-        return zip(self.joints, blocks_x, blocks_y, strict=True)
+        return zip(self.joints, self._blocks(X, "d_x"), self._blocks(Y, "d_y"), strict=True)
 
-    def _ends(self, name):
-        return np.cumsum([getattr(joint, name) for joint in self.joints])[:-1]
+    def _blocks(self, points, name):
+        widths = [getattr(joint, name) for joint in self.joints]
+        return np.split(points, np.cumsum(widths)[:-1], axis=1)
 
 
 class Padded(JointDistribution):
@@ -129,6 +128,7 @@ class Padded(JointDistribution):
     Parameters
     ----------
     base : JointDistribution
+        The joint that fills the first columns.
     extra_x, extra_y : int, default=0
         Number of columns of noise.
 
@@ -144,7 +144,7 @@ class Padded(JointDistribution):
         self.base = check_joint(base, "base")
         self.extra_x = check_count(extra_x, "extra_x", minimum=0)
         self.extra_y = check_count(extra_y, "extra_y", minimum=0)
-        self.d_x, self.d_y = base.d_x + extra_x, base.d_y + extra_y
+        self.d_x, self.d_y = base.d_x + self.extra_x, base.d_y + self.extra_y
 
     def _sample(self, n_samples, rng):
         X, Y = self.base._sample(n_samples, rng)
@@ -177,6 +177,7 @@ class Independent(JointDistribution):
     Parameters
     ----------
     base : JointDistribution
+        The joint whose marginals are kept.
 
     Examples
     --------
@@ -247,4 +248,4 @@ def _log_volume(points, transforms):
 
 
 def _log_normal(points):
-    return -np.sum(points**2 / 2 + _LOG_SQRT_2_PI, axis=1)
+    return -np.sum(points**2 / 2 + LOG_SQRT_2_PI, axis=1)

@@ -1,5 +1,7 @@
 """Continuous joints in closed form: multivariate normal, Student t, additive uniform noise."""
 
+from abc import abstractmethod
+
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.special import digamma, gammaln
@@ -8,6 +10,7 @@ from skmine.distributions._base import (
     JointDistribution,
     check_count,
     check_number,
+    log_prob_unit_interval,
 )
 from skmine.distributions._quadrature import NORMAL_BREAKS
 
@@ -43,11 +46,12 @@ class _Elliptical(JointDistribution):
         return dispersion
 
     def _gaussian_information(self):
-        return _half_log_det(self._factor_x) + _half_log_det(self._factor_y) - self._half_log_det
+        x, y, both = (_half_log_det(f) for f in (self._factor_x, self._factor_y, self._factor))
+        return x + y - both
 
-    @property
-    def _half_log_det(self):
-        return _half_log_det(self._factor)
+    @abstractmethod
+    def _log_density(self, centred, factor):
+        """Log density at `centred`, (n, d), for the dispersion factor @ factor.T; shape (n,)."""
 
     def _log_prob(self, X, Y):
         return self._log_density(np.hstack([X, Y]) - self.mean, self._factor)
@@ -149,7 +153,11 @@ class MultivariateNormal(_Elliptical):
         return cls(covariance, d_x)
 
     def canonical_correlations(self):
-        """Correlations of the canonical pairs, descending, shape (min(d_x, d_y),)."""
+        """Correlations of the canonical pairs, descending, shape (min(d_x, d_y),).
+
+        >>> MultivariateNormal.sparse(3, 3, n_interacting=1).canonical_correlations()
+        array([0.8, 0. , 0. ])
+        """
         cross = self.covariance[: self.d_x, self.d_x :]
         left = solve_triangular(self._factor_x, cross, lower=True)
         whitened = solve_triangular(self._factor_y, left.T, lower=True)
@@ -167,6 +175,8 @@ class MultivariateNormal(_Elliptical):
         return -constant - _squared_distance(centred, factor) / 2
 
     def _axis_breaks(self):
+        if (self.d_x, self.d_y) != (1, 1):
+            return None
         deviations = np.sqrt(np.diag(self.covariance))
         return tuple(self.mean[i] + deviations[i] * NORMAL_BREAKS for i in (0, 1))
 
@@ -280,7 +290,7 @@ class AdditiveUniformNoise(JointDistribution):
         return self._log_prob_x(X) + np.where(within, -np.log(2 * self.epsilon), -np.inf)
 
     def _log_prob_x(self, X):
-        return np.where((X[:, 0] >= 0) & (X[:, 0] <= 1), 0.0, -np.inf)
+        return log_prob_unit_interval(X)
 
     def _log_prob_y(self, Y):
         y = Y[:, 0]

@@ -1,9 +1,11 @@
 """Archimedean copulas: uniform marginals, dependence that can sit in the tails."""
 
-import numpy as np
-from scipy.special import ndtr
+from abc import abstractmethod
 
-from skmine.distributions._base import JointDistribution, check_number
+import numpy as np
+from scipy.special import hyperu, ndtr
+
+from skmine.distributions._base import JointDistribution, check_number, log_prob_unit_interval
 from skmine.distributions._quadrature import panel_nodes
 
 
@@ -20,10 +22,14 @@ class _Copula(JointDistribution):
         return self._log_ratio(X, Y)
 
     def _log_prob_x(self, X):
-        return np.where((X[:, 0] > 0) & (X[:, 0] < 1), 0.0, -np.inf)
+        return log_prob_unit_interval(X)
 
     def _log_prob_y(self, Y):
-        return self._log_prob_x(Y)
+        return log_prob_unit_interval(Y)
+
+    @abstractmethod
+    def _log_density(self, u, v):
+        """Log density at points of the open unit square, element by element."""
 
     def _mutual_information(self):
         # Normal scores of u and v spread the corners, where the density is unbounded.
@@ -78,7 +84,10 @@ class ClaytonCopula(_Copula):
 
 
 class GumbelCopula(_Copula):
-    """Gumbel copula: dependence in the upper tail. `mi` by quadrature, error below 1e-4.
+    """Gumbel copula: dependence in the upper tail.
+
+    `mi` is exact: gamma - 1 + 1 / theta + log(k) + exp(k) E_1(k) / theta nats, with k = theta - 1,
+    gamma Euler's constant and E_1 the exponential integral; 0 for theta = 1.
 
     Parameters
     ----------
@@ -87,8 +96,9 @@ class GumbelCopula(_Copula):
 
     References
     ----------
-    Nelsen, 2006, An Introduction to Copulas, equation 4.2.4. Kanter, 1975, Annals of Probability
-    3, 697-707 (positive stable variables, for sampling).
+    Nelsen, 2006, An Introduction to Copulas, equation 4.2.4. Genest and Rivest, 1993, Journal of
+    the American Statistical Association 88, proposition 1.1 (for `mi`). Kanter, 1975, Annals of
+    Probability 3, 697-707 (positive stable variables, for sampling).
 
     Examples
     --------
@@ -108,6 +118,18 @@ class GumbelCopula(_Copula):
         stable = np.sin(alpha * angle) / np.sin(angle) ** self.theta
         stable = stable * (np.sin((1 - alpha) * angle) / waiting) ** (self.theta - 1)
         return np.exp(-((first / stable) ** alpha)), np.exp(-((second / stable) ** alpha))
+
+    def _mutual_information(self):
+        # With a = -log U, b = -log V and s^theta = a^theta + b^theta (Genest and Rivest, 1993):
+        # W = (a / s)^theta is uniform and independent of s, whose density is the mixture
+        # (1 - 1 / theta) exp(-s) + (1 / theta) s exp(-s). The expectation of the log density
+        # below needs that of s, log s and log(s + theta - 1) only.
+        excess = self.theta - 1
+        if excess == 0:
+            return 0.0
+        # hyperu(1, 1, k) = exp(k) E_1(k), without overflow.
+        tail = (1 + hyperu(1, 1, excess)) / self.theta
+        return np.euler_gamma - 1 + np.log(excess) + tail
 
     def _log_density(self, u, v):
         theta, a, b = self.theta, -np.log(u), -np.log(v)

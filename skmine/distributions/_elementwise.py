@@ -1,13 +1,13 @@
 """Increasing functions of every entry, which keep the mutual information."""
 
+from abc import abstractmethod
+
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from skmine.distributions._base import check_number, check_weights
+from skmine.distributions._base import LOG_SQRT_2_PI, check_number, check_weights
 from skmine.distributions._quadrature import invert_increasing
 from skmine.distributions._transforms import Transform
-
-_LOG_SQRT_2_PI = np.log(2 * np.pi) / 2
 
 
 class _Elementwise(Transform):
@@ -16,10 +16,16 @@ class _Elementwise(Transform):
     def log_abs_det_jacobian(self, points):
         return self._log_derivative(points).sum(axis=1)
 
+    @abstractmethod
+    def _log_derivative(self, points):
+        """Log of the derivative at every entry, (n, d) -> (n, d)."""
+
 
 class HalfCube(_Elementwise):
-    """x -> x sqrt(|x|), which lengthens the tails (Czyz et al., 2023).
+    """x -> x sqrt(``|x|``), which lengthens the tails (Czyz et al., 2023).
 
+    >>> import numpy as np
+    >>> from skmine.distributions import HalfCube
     >>> HalfCube().forward(np.array([[-4.0, 1.0]]))
     array([[-8.,  1.]])
     """
@@ -37,6 +43,8 @@ class HalfCube(_Elementwise):
 class NormalCDF(_Elementwise):
     """x -> standard normal distribution function of x: normal columns become uniform.
 
+    >>> import numpy as np
+    >>> from skmine.distributions import NormalCDF
     >>> NormalCDF().forward(np.array([[0.0]]))
     array([[0.5]])
     """
@@ -48,12 +56,14 @@ class NormalCDF(_Elementwise):
         return ndtri(points)
 
     def _log_derivative(self, points):
-        return -_LOG_SQRT_2_PI - points**2 / 2
+        return -LOG_SQRT_2_PI - points**2 / 2
 
 
 class Asinh(_Elementwise):
     """x -> asinh(x), which shortens the tails.
 
+    >>> import numpy as np
+    >>> from skmine.distributions import Asinh
     >>> Asinh().inverse(Asinh().forward(np.array([[2.0]]))).round(12)
     array([[2.]])
     """
@@ -78,6 +88,8 @@ class Wiggly(_Elementwise):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from skmine.distributions import Wiggly
     >>> wiggly = Wiggly([0.4], [1.0], [0.0])
     >>> wiggly.inverse(wiggly.forward(np.array([[2.0]]))).round(12)
     array([[2.]])
@@ -122,6 +134,7 @@ class NormalMixtureQuantile(_Elementwise):
     Parameters
     ----------
     locations : array-like of shape (n_components,)
+        Mean of each component.
     weights : array-like of shape (n_components,), default=None
         Positive, sum to 1; None means equal.
     scale : float, default=1.0
@@ -129,6 +142,8 @@ class NormalMixtureQuantile(_Elementwise):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from skmine.distributions import NormalMixtureQuantile
     >>> NormalMixtureQuantile([-3.0, 3.0]).forward(np.array([[0.0]])).round(6) + 0.0
     array([[0.]])
     """
@@ -162,10 +177,13 @@ class Quantile(_Elementwise):
     Parameters
     ----------
     distribution : frozen scipy.stats distribution, or any object with ppf, cdf and logpdf
+        The law of the columns after the map.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from scipy import stats
+    >>> from skmine.distributions import Quantile
     >>> Quantile(stats.expon()).inverse(np.array([[np.log(2.0)]])).round(12)
     array([[0.5]])
     """

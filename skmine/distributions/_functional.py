@@ -1,23 +1,42 @@
 """Noisy functions of one variable: Y = f(X) + noise."""
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.special import logsumexp
+from scipy.special import entr
 
-from skmine.distributions._base import JointDistribution, check_number
-from skmine.distributions._quadrature import panel_nodes
+from skmine.distributions._base import (
+    LOG_SQRT_2_PI,
+    JointDistribution,
+    check_number,
+    log_prob_unit_interval,
+)
 
-_LOG_SQRT_2_PI = np.log(2 * np.pi) / 2
-_LARGEST_RANGE = 2_500
+_LARGEST_RANGE = 5_000
+_N_NODES = (200_000, 2_000_000)  # of x; the second where the first do not resolve the function
+_LARGEST_UNRESOLVED = 1e-4
+_ROUNDING = 1e-13
+
+
+class _Rule(NamedTuple):
+    """How fine the quadrature is, in units of noise_scale."""
+
+    points: int  # grid points of y in one unit
+    reach: int  # how far the noise goes, in units
+    largest_change: float  # of the function between two nodes of x, in units
+
+
+# A density with edges needs more points, and has no tails that smooth the nodes of x.
+_RULES = {"normal": _Rule(100, 9, 0.5), "uniform": _Rule(1_000, 1, 0.04)}
 
 
 class FunctionalRelation(JointDistribution):
     """Y = function(X) + noise, for one column X.
 
     `mi` is h(Y) - h(noise), with the density of Y by quadrature over x and its entropy by
-    quadrature over y: error below 1e-4 for a continuous function, 1e-3 for one with a few jumps.
+    quadrature over y: error below 1e-4 for a continuous function with normal noise, below 1e-3
+    for a few jumps or flat parts with uniform noise.
 
     Parameters
     ----------
@@ -25,10 +44,16 @@ class FunctionalRelation(JointDistribution):
         Takes and returns an array of shape (n,).
     noise_scale : float
         Standard deviation of normal noise, half the width of uniform noise; positive, and at
-        least 1 / 2,500 of the range of the function for `mi` and `log_ratio`.
+        least 1 / 5,000 of the range of the function for `mi` and `log_ratio`.
     x : {"uniform", "normal"}, default="uniform"
         X is uniform on [0, 1] or standard normal.
     noise : {"normal", "uniform"}, default="normal"
+        Independent of X, with mean zero.
+
+    Raises
+    ------
+    ValueError
+        At first use of `mi` or `log_ratio`, when the noise is too narrow for the quadrature.
 
     Examples
     --------
@@ -68,12 +93,8 @@ class FunctionalRelation(JointDistribution):
         return X, (self._values(X[:, 0]) + self.noise_scale * noise)[:, np.newaxis]
 
     def _mutual_information(self):
-        y, log_density = self._y_density
-        widths = np.diff(y)
-        density = np.exp(log_density)
-        terms = np.where(density > 0, -density * log_density, 0.0)
-        entropy = np.sum((terms[1:] + terms[:-1]) / 2 * widths)
-        return entropy - self._noise_entropy()
+        y, density = self._y_density
+        return entr(density).sum() * (y[1] - y[0]) - self._noise_entropy()
 
     def _log_ratio(self, X, Y):
         return self._log_noise(Y[:, 0] - self._values(X[:, 0])) - self._log_prob_y(Y)
@@ -83,15 +104,15 @@ class FunctionalRelation(JointDistribution):
 
     def _log_prob_x(self, X):
         if self.x == "uniform":
-            return np.where((X[:, 0] >= 0) & (X[:, 0] <= 1), 0.0, -np.inf)
-        return -_LOG_SQRT_2_PI - X[:, 0] ** 2 / 2
+            return log_prob_unit_interval(X)
+        return -LOG_SQRT_2_PI - X[:, 0] ** 2 / 2
 
     def _log_prob_y(self, Y):
-        y, log_density = self._y_density
+        y, density = self._y_density
         if self.noise == "uniform":
             # Interpolated as a density: it has edges, and is zero outside the grid.
-            return np.log(np.interp(Y[:, 0], y, np.exp(log_density), left=0, right=0))
-        return CubicSpline(y, log_density)(np.clip(Y[:, 0], y[0], y[-1]))
+            return np.log(np.interp(Y[:, 0], y, density, left=0, right=0))
+        return np.interp(Y[:, 0], y, np.log(density))
 
     def _values(self, x):
         values = np.asarray(self.function(x), dtype=np.float64)
@@ -107,68 +128,65 @@ class FunctionalRelation(JointDistribution):
         deviation = residual / self.noise_scale
         if self.noise == "uniform":
             return np.where(np.abs(deviation) <= 1, -np.log(2 * self.noise_scale), -np.inf)
-        return -_LOG_SQRT_2_PI - np.log(self.noise_scale) - deviation**2 / 2
+        return -LOG_SQRT_2_PI - np.log(self.noise_scale) - deviation**2 / 2
 
     def _noise_entropy(self):
         if self.noise == "uniform":
             return np.log(2 * self.noise_scale)
-        return 0.5 + _LOG_SQRT_2_PI + np.log(self.noise_scale)
+        return 0.5 + LOG_SQRT_2_PI + np.log(self.noise_scale)
 
     @cached_property
     def _y_density(self):
-        """Grid of y and the log density of Y on it."""
-        return self._density_uniform_noise() if self.noise == "uniform" else self._density_normal()
+        """Equally spaced y, and the density of Y there: the law of function(X) spread by noise."""
+        rule = _RULES[self.noise]
+        centres, weights = self._x_rule(rule)
+        lowest, step = centres.min(), self.noise_scale / rule.points
+        # Each value is shared between the two grid points around it, so that its mean is kept.
+        offsets = (centres - lowest) / step
+        below = offsets.astype(np.intp)
+        above_share = offsets - below
+        n_values, reach = below.max() + 2, rule.reach * rule.points
+        mass = np.bincount(below, weights * (1 - above_share), n_values)
+        mass += np.bincount(below + 1, weights * above_share, n_values)
+        y = lowest + step * np.arange(-reach, n_values + reach)
+        if self.noise == "uniform":
+            # The mass within noise_scale of y, the ends counted half, over twice noise_scale.
+            mass = np.pad(mass, 2 * reach)
+            until = np.cumsum(mass) - mass / 2
+            within = until[2 * reach :] - until[: -2 * reach]
+            return y, np.where(within > _ROUNDING, within, 0) / (2 * self.noise_scale)
+        noise = np.exp(self._log_noise(step * np.arange(-reach, reach + 1)))
+        # Between values further apart than the reach the density is positive, not zero.
+        return y, np.maximum(np.convolve(mass, noise), noise[0])
 
-    def _x_rule(self, n_panels):
-        """Values of the function at quadrature nodes of x, and their weights."""
+    def _x_rule(self, rule):
+        """Values of the function at equally spaced x, and the probability of each."""
+        for n_nodes in _N_NODES:
+            x, weights = self._x_nodes(n_nodes)
+            centres = self._values(x)
+            value_range = np.ptp(centres)
+            if value_range > _LARGEST_RANGE * self.noise_scale:
+                raise ValueError(
+                    f"noise_scale must be at least 1 / {_LARGEST_RANGE} of the range of function "
+                    f"({value_range:.3g}) for the quadrature; got {self.noise_scale:g}. Raise "
+                    "noise_scale or bound the function."
+                )
+            is_unresolved = np.abs(np.diff(centres)) > rule.largest_change * self.noise_scale
+            unresolved = weights[1:][is_unresolved].sum()
+            if unresolved < _LARGEST_UNRESOLVED:
+                return centres, weights
+        raise ValueError(
+            f"noise_scale must be at least {1 / rule.largest_change:g} times the change of "
+            f"function over 1 / {n_nodes:,} of the range of x; got {self.noise_scale:g}, too small on a "
+            f"share {unresolved:.2g} of x. Raise noise_scale or smooth the function."
+        )
+
+    def _x_nodes(self, n_nodes):
+        unit = (np.arange(n_nodes) + 0.5) / n_nodes
         if self.x == "uniform":
-            x, weights = panel_nodes(np.linspace(0, 1, n_panels + 1), n_nodes=10)
-        else:
-            # The mass beyond 6 is 2e-9.
-            x, weights = panel_nodes(np.linspace(-6, 6, n_panels + 1), n_nodes=10)
-            weights = weights * np.exp(-_LOG_SQRT_2_PI - x**2 / 2)
-        centres = self._values(x)
-        if np.ptp(centres) > _LARGEST_RANGE * self.noise_scale:
-            raise ValueError(
-                f"noise_scale must be at least 1 / {_LARGEST_RANGE} of the range of function "
-                f"({np.ptp(centres):.3g}) for the quadrature; got {self.noise_scale:g}. Raise "
-                "noise_scale or bound the function."
-            )
-        return centres, weights
-
-    def _density_normal(self):
-        scale = self.noise_scale
-        for n_panels in (400, 4_000):
-            centres, weights = self._x_rule(n_panels)
-            unresolved = weights[1:][np.abs(np.diff(centres)) > scale].sum()
-            if unresolved < 1e-6:
-                break
-        if unresolved > 1e-3:
-            raise ValueError(
-                f"noise_scale must be at least the change of function over 1 / 40,000 of the range "
-                f"of x; got {scale:g}, too small on a share {unresolved:.2g} of x. Raise "
-                "noise_scale or smooth the function."
-            )
-        n_points = int(np.clip(np.ptp(centres) / scale * 8, 1_000, 8 * _LARGEST_RANGE))
-        y = np.linspace(centres.min() - 9 * scale, centres.max() + 9 * scale, n_points)
-        log_weights = np.log(weights)
-        log_density = [
-            logsumexp(log_weights + self._log_noise(part[:, np.newaxis] - centres), axis=1)
-            for part in np.array_split(y, max(1, n_points * centres.size // 1_000_000))
-        ]
-        return y, np.concatenate(log_density)
-
-    def _density_uniform_noise(self):
-        # p(y) is the mass of f(X) within noise_scale of y, over twice noise_scale.
-        centres, weights = self._x_rule(20_000)
-        order = np.argsort(centres)
-        centres, mass = centres[order], np.cumsum(weights[order]) - weights[order] / 2
-        scale = self.noise_scale
-        y = np.linspace(centres[0] - scale, centres[-1] + scale, 50_001)
-        above = np.interp(y + scale, centres, mass, left=0, right=1)
-        below = np.interp(y - scale, centres, mass, left=0, right=1)
-        with np.errstate(divide="ignore"):
-            return y, np.log(np.maximum(above - below, 0) / (2 * scale))
+            return unit, np.full(n_nodes, 1 / n_nodes)
+        x = 14 * unit - 7  # the mass beyond 7 is 3e-12
+        return x, np.exp(-LOG_SQRT_2_PI - x**2 / 2) * 14 / n_nodes
 
 
 class Oscillation(FunctionalRelation):

@@ -1,10 +1,11 @@
 """Pairs of a discrete with a continuous variable, and variables that are both."""
 
 import numpy as np
-from scipy.special import entr, gammaln, logsumexp
+from scipy.special import entr, gammaln, logsumexp, xlogy
 from scipy.stats import chi2
 
 from skmine.distributions._base import (
+    LOG_SQRT_2_PI,
     JointDistribution,
     check_count,
     check_number,
@@ -13,8 +14,6 @@ from skmine.distributions._base import (
 from skmine.distributions._continuous import MultivariateNormal
 from skmine.distributions._discrete import DiscreteTable, positions
 from skmine.distributions._quadrature import NORMAL_BREAKS, panel_nodes
-
-_LOG_SQRT_2_PI = np.log(2 * np.pi) / 2
 
 
 class NormalClasses(JointDistribution):
@@ -27,6 +26,7 @@ class NormalClasses(JointDistribution):
     Parameters
     ----------
     means : array-like of shape (n_classes, d_x) or (n_classes,)
+        Mean of X in each class; a vector stands for one column.
     standard_deviations : array-like of shape (n_classes,), default=None
         Positive; None means 1.
     weights : array-like of shape (n_classes,), default=None
@@ -52,9 +52,8 @@ class NormalClasses(JointDistribution):
         n_classes, self.d_x = self.means.shape
         deviations = np.ones(n_classes) if standard_deviations is None else standard_deviations
         self.standard_deviations = np.array(deviations, dtype=np.float64)
-        if self.standard_deviations.shape != (n_classes,) or not np.all(
-            self.standard_deviations > 0
-        ):
+        is_positive = np.all(self.standard_deviations > 0)
+        if self.standard_deviations.shape != (n_classes,) or not is_positive:
             raise ValueError(
                 f"standard_deviations must be {n_classes} positive numbers; "
                 f"got {self.standard_deviations.tolist()}. Pass one for each class."
@@ -80,7 +79,7 @@ class NormalClasses(JointDistribution):
         conditional = self._log_conditional(x[:, np.newaxis])
         marginal = self._log_prob_x(x[:, np.newaxis])
         terms = np.exp(conditional) * (conditional - marginal[:, np.newaxis])
-        return quadrature_weights @ np.nan_to_num(terms) @ self.weights
+        return quadrature_weights @ terms @ self.weights
 
     def _mi_concentric(self):
         # The radius of class k is standard_deviations[k] sqrt(chi-squared(d_x)).
@@ -102,7 +101,7 @@ class NormalClasses(JointDistribution):
     def _log_conditional(self, X):
         """Log density of X in each class, shape (n, n_classes)."""
         squared = np.sum((X[:, np.newaxis, :] - self.means) ** 2, axis=2)
-        log_scale = self.d_x * (np.log(self.standard_deviations) + _LOG_SQRT_2_PI)
+        log_scale = self.d_x * (np.log(self.standard_deviations) + LOG_SQRT_2_PI)
         return -squared / (2 * self.standard_deviations**2) - log_scale
 
     def _log_prob(self, X, Y):
@@ -211,14 +210,16 @@ class ZeroInflatedPoisson(JointDistribution):
         return (quadrature_weights * np.exp(-x)) @ terms.sum(axis=1)
 
     def _log_conditional(self, x, counts):
-        poisson = counts * np.log(x) - x - gammaln(counts + 1)
-        seen = np.log1p(-self.zero_probability) + poisson
-        return np.where(counts == 0, np.logaddexp(seen, np.log(self.zero_probability)), seen)
+        return self._inflate(xlogy(counts, x) - x - gammaln(counts + 1), counts)
 
     def _log_count(self, counts):
         # Exponential mixing makes the Poisson geometric: P(k) = 2^-(k + 1).
-        seen = np.log1p(-self.zero_probability) - (counts + 1) * np.log(2)
-        return np.where(counts == 0, np.logaddexp(seen, np.log(self.zero_probability)), seen)
+        return self._inflate(-(counts + 1) * np.log(2), counts)
+
+    def _inflate(self, log_prob, counts):
+        seen = np.log1p(-self.zero_probability) + log_prob
+        inflated = np.where(counts == 0, np.logaddexp(seen, np.log(self.zero_probability)), seen)
+        return np.where((counts >= 0) & (counts == np.floor(counts)), inflated, -np.inf)
 
     def _log_prob(self, X, Y):
         return self._log_prob_x(X) + self._log_conditional(X[:, 0], Y[:, 0])

@@ -5,6 +5,8 @@ import numpy as np
 # Panel edges in standard deviations from a normal mean: the mass outside is below 1e-22.
 NORMAL_BREAKS = np.array([-10, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 10], dtype=np.float64)
 
+_NODES_IN_PANEL = (8, 12, 24, 48, 96)
+
 
 def panel_nodes(edges, n_nodes=12):
     """Nodes and weights of the Gauss-Legendre rule applied between consecutive edges.
@@ -27,8 +29,20 @@ def panel_nodes(edges, n_nodes=12):
     return (centres + half_widths * unit_nodes).ravel(), (half_widths * unit_weights).ravel()
 
 
-def mutual_information_on_grid(joint, n_nodes=12):
-    """I(X; Y) in nats of a 1 x 1 joint with densities, on its own panels."""
+def mutual_information_on_grid(joint, tolerance=1e-5):
+    """I(X; Y) in nats of a 1 x 1 joint with densities, on its own panels.
+
+    Nodes are added until two rules in a row differ by less than `tolerance`; None if none do.
+    """
+    values = []
+    for n_nodes in _NODES_IN_PANEL:
+        values.append(_integrate_on_grid(joint, n_nodes))
+        if len(values) > 1 and abs(values[-1] - values[-2]) < tolerance:
+            return values[-1]
+    return None
+
+
+def _integrate_on_grid(joint, n_nodes):
     breaks_x, breaks_y = joint._axis_breaks()
     x, weights_x = panel_nodes(breaks_x, n_nodes)
     y, weights_y = panel_nodes(breaks_y, n_nodes)

@@ -144,7 +144,7 @@ def _mixtures():
         "mixture-cross": cross,
         "mixture-letters": _letters(),
         "mixture-galaxy": galaxy,
-        "mixture-grid": Mixture([_cloud(*centre, 0.25) for centre in _checkerboard(4)]),
+        "mixture-grid": Mixture([_cloud(x, y, 0.25) for x, y in _checkerboard(4)]),
         "inliers-1v1": WithInliers(MultivariateNormal.bivariate(0.9), 0.3),
         "inliers-sparse-25": WithInliers(MultivariateNormal.sparse(25, 25), 0.2),
     }

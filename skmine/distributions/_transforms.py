@@ -6,11 +6,7 @@ import numpy as np
 from scipy.stats import ortho_group
 from sklearn.utils import check_random_state
 
-from skmine.distributions._base import (
-    check_count,
-    check_number,
-    describe,
-)
+from skmine.distributions._base import check_count, check_number, describe
 
 
 class Transform(ABC):
@@ -45,7 +41,7 @@ class Transform(ABC):
 
 
 class Spiral(Transform):
-    """Turns columns `first` and `second` by the angle speed * ||x||^2; keeps length and volume.
+    """Turns columns `first` and `second` by the angle speed * ``||x||^2``; keeps length and volume.
 
     Parameters
     ----------
@@ -60,6 +56,8 @@ class Spiral(Transform):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from skmine.distributions import Spiral
     >>> Spiral(speed=np.pi / 2).forward(np.array([[1.0, 0.0]])).round(12) + 0.0
     array([[0., 1.]])
     """
@@ -104,6 +102,8 @@ class SwissRoll(Transform):
 
     t = 3 pi (1 + 2 x) / 2. The inverse takes the distance from the origin.
 
+    >>> import numpy as np
+    >>> from skmine.distributions import SwissRoll
     >>> SwissRoll().inverse(SwissRoll().forward(np.array([[0.25]]))).round(12)
     array([[0.25]])
     """
@@ -134,6 +134,8 @@ class Affine(Transform):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from skmine.distributions import Affine
     >>> Affine([[0.0, -1.0], [1.0, 0.0]]).forward(np.array([[1.0, 0.0]]))
     array([[0., 1.]])
     """

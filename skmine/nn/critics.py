@@ -203,7 +203,9 @@ class CriticBank(nn.Module):
                 torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
             members = [factory(d_x, d_y) for _ in range(n_members)]
         parameters, buffers = stack_module_state(members)
-        self._skeleton = [members[0].to("meta")]  # in a list: its own weights are not part of the bank
+        self._skeleton = [
+            members[0].to("meta")
+        ]  # in a list: its own weights are not part of the bank
         self._names = list(parameters), list(buffers)
         self.weights = nn.ParameterList(parameters.values())
         for i, value in enumerate(buffers.values()):

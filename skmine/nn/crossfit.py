@@ -5,7 +5,7 @@ that is best on one half is valued on the other, so that stopping does not flatt
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,13 +69,15 @@ class Folds:
     halves: tuple[Tensor, Tensor]
 
     @classmethod
-    def draw(cls, n: int, n_folds: int, n_held_out: int, generator: torch.Generator) -> "Folds":
-        """Random folds; rows left over by unequal division are only trained on.
+    def of_splits(
+        cls, splits: Sequence[tuple[Tensor, Tensor]], generator: torch.Generator
+    ) -> "Folds":
+        """Shuffle the rows of each split, and leave some out where the splits differ in length.
 
         Parameters
         ----------
-        n, n_folds, n_held_out : int
-            Rows, members, and rows that each member holds out (an odd one is trained on).
+        splits : sequence of (LongTensor, LongTensor)
+            Training and held-out rows of each member.
         generator : torch.Generator
             On the CPU.
 
@@ -83,13 +85,15 @@ class Folds:
         -------
         Folds
         """
-        half = n_held_out // 2
-        order = torch.randperm(n, generator=generator)
-        held_out = order[: 2 * half * n_folds].view(n_folds, 2, half)
-        train = torch.stack(
-            [torch.cat([order[: 2 * half * k], order[2 * half * (k + 1) :]]) for k in range(n_folds)]
-        )
-        return cls(train, (held_out[:, 0], held_out[:, 1]))
+        shuffled = [
+            [rows[torch.randperm(len(rows), generator=generator)] for rows in split]
+            for split in splits
+        ]
+        n_train = min(len(train) for train, _ in shuffled)
+        half = min(len(held_out) for _, held_out in shuffled) // 2
+        held_out = torch.stack([rows[: 2 * half] for _, rows in shuffled])
+        train = torch.stack([rows[:n_train] for rows, _ in shuffled])
+        return cls(train, (held_out[:, :half], held_out[:, half:]))
 
     @property
     def held_out(self) -> Tensor:
@@ -307,9 +311,7 @@ def cross_fit(
         [half[:, :_STOPPING_ROWS] for half in folds.halves],
         bound=bound,
         pairs=choose_pairs(bound, y.probability, bound.group_size),
-        stopping_pairs=choose_pairs(
-            bound, y.probability, max(_STOPPING_GROUP, bound.group_size)
-        ),
+        stopping_pairs=choose_pairs(bound, y.probability, max(_STOPPING_GROUP, bound.group_size)),
         weight=weight,
         generator=generator,
         on_check=on_check,

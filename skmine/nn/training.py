@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-
 _SCORES_A_CHUNK = 2**18
 _WARM_UP = 20
 #: The weight decay is cut by this factor whenever the held-out value stops rising.

@@ -1,0 +1,103 @@
+"""Rows in: X, y, weights and folds as a user passes them, checked and ready to encode."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.model_selection import KFold, ShuffleSplit, check_cv
+
+from skmine._encoding import Column, read_features, read_target
+from skmine._validation import check_lengths, check_training_rows, check_weight
+
+_MIN_FOLD_ROWS = 4
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Columns of X and y, without the rows of weight 0.
+
+    Attributes
+    ----------
+    columns : dict of list of Column
+        The columns of ``"X"`` and of ``"y"``.
+    weight : ndarray of shape (n_kept,) or None
+        Weights of the rows.
+    kept : ndarray of shape (n_kept,)
+        Their numbers in the input.
+    n_input : int
+        Rows of the input.
+    """
+
+    columns: dict[str, list[Column]]
+    weight: np.ndarray | None
+    kept: np.ndarray
+    n_input: int
+
+    @classmethod
+    def read(cls, X, y, sample_weight=None) -> "Rows":
+        """Read and check the input of ``fit`` and ``score``."""
+        columns = {"X": read_features(X), "y": read_target(y)}
+        n_x, n_y = (len(block[0].values) for block in columns.values())
+        check_lengths(n_x, n_y)
+        if sample_weight is None:
+            return cls(columns, None, np.arange(n_x), n_x)
+        weight = check_weight(sample_weight, n_x)
+        kept = np.flatnonzero(weight)
+        columns = {name: [c.take(kept) for c in block] for name, block in columns.items()}
+        return cls(columns, weight[kept], kept, n_x)
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def check_can_train(self) -> None:
+        """Raise ValueError where there are too few rows, or a column has no value."""
+        missing = [
+            f"{name} (column {j})"
+            for name, block in self.columns.items()
+            for j, column in enumerate(block)
+            if column.missing.all()
+        ]
+        check_training_rows(len(self), missing)
+
+    def splits(self, cv, validation_fraction: float, seed: int) -> list:
+        """Training and held-out rows of each fold, as tensors of numbers among the kept rows.
+
+        Parameters
+        ----------
+        cv : int, splitter, iterable or None
+            As in `MutualInfoEstimator`; a splitter sees the rows of the input.
+        validation_fraction : float
+            Share held out where `cv` is None.
+        seed : int
+            Of the folds that are drawn here.
+
+        Returns
+        -------
+        list of (LongTensor, LongTensor)
+
+        Raises
+        ------
+        ValueError
+            A fold has fewer than 4 rows to train on or to hold out.
+        """
+        if cv is None:
+            size = max(_MIN_FOLD_ROWS, round(validation_fraction * len(self)))
+            drawn = ShuffleSplit(1, test_size=size, random_state=seed).split(self.kept)
+        elif isinstance(cv, Integral):
+            n_folds = min(int(cv), len(self) // _MIN_FOLD_ROWS)
+            drawn = KFold(n_folds, shuffle=True, random_state=seed).split(self.kept)
+        else:
+            number = np.full(self.n_input, -1)
+            number[self.kept] = np.arange(len(self))
+            parts = (number[part] for split in check_cv(cv).split(number) for part in split)
+            parts = iter([part[part >= 0] for part in parts])
+            drawn = zip(parts, parts, strict=True)
+        splits = [tuple(torch.as_tensor(part) for part in split) for split in drawn]
+        fewest = min(len(part) for split in splits for part in split)
+        if fewest < _MIN_FOLD_ROWS:
+            raise ValueError(
+                f"cv must leave at least {_MIN_FOLD_ROWS} rows to train on and to hold out in every fold; got a "
+                f"fold with {fewest}. Pass fewer folds or more rows."
+            )
+        return splits
