@@ -87,8 +87,8 @@ def _read_column(values: np.ndarray, name: str, categorical: bool = False) -> Co
     kind = values.dtype.kind
     if kind in "mM":
         raise TypeError(
-            f"{name} must hold numbers or categories; got {values.dtype}, a date or a duration. Convert it to a "
-            "number first, such as days since a date."
+            f"{name} must hold numbers or categories; got {values.dtype}, a date or a duration. Convert it "
+            "to a number first, such as days since a date."
         )
     if kind == "c":
         raise ValueError(f"Complex data not supported: {name} is {values.dtype}. Pass its parts.")

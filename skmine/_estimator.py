@@ -3,6 +3,7 @@
 import copy
 import warnings
 from numbers import Integral, Real
+from typing import ClassVar
 
 import torch
 from sklearn.base import BaseEstimator, _fit_context
@@ -113,7 +114,7 @@ class MutualInfoEstimator(BaseEstimator):
     0.3 nats
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         "bound": [StrOptions(set(nn.BOUNDS)), nn.DonskerVaradhan],
         "critic": [StrOptions(set(nn.CRITICS)), callable],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -319,7 +320,8 @@ class MutualInfoEstimator(BaseEstimator):
             check_is_fitted(self)
             validate_data(self, X, reset=False, skip_check_array=True)
             return self._critic.given_x(read_features(X))
-        return self._critic.log_ratio(self._read_fitted(X, y).columns)
+        rows = self._read_fitted(X, y)
+        return self._critic.log_ratio(rows.columns)
 
     def _read_fitted(self, X, y, sample_weight=None) -> Rows:
         check_is_fitted(self)

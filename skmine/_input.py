@@ -97,7 +97,7 @@ class Rows:
         fewest = min(len(part) for split in splits for part in split)
         if fewest < _MIN_FOLD_ROWS:
             raise ValueError(
-                f"cv must leave at least {_MIN_FOLD_ROWS} rows to train on and to hold out in every fold; got a "
-                f"fold with {fewest}. Pass fewer folds or more rows."
+                f"cv must leave at least {_MIN_FOLD_ROWS} rows to train on and to hold out in every fold; got "
+                f"a fold with {fewest}. Pass fewer folds or more rows."
             )
         return splits

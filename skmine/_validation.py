@@ -145,15 +145,16 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
     ValueError
         A weight is negative, infinite or NaN, all are zero, or the shape is wrong.
     """
+    # Zeros are told below; scikit-learn's own message for them differs between versions.
+    if not np.asarray(sample_weight).any():
+        raise ValueError(
+            "sample_weight must hold a weight above 0; got zeros only. Pass None to weigh all rows alike."
+        )
     weight = _check_sample_weight(sample_weight, np.empty((n_rows, 1)), dtype=np.float64)
     if (weight < 0).any():
         raise ValueError(
             f"Negative values in data passed to `sample_weight`: weights must be at least 0; got "
             f"{weight.min()}. Drop those rows or set their weight to 0."
-        )
-    if not weight.any():
-        raise ValueError(
-            "sample_weight must hold a weight above 0; got zeros only. Pass None to weigh all rows alike."
         )
     return weight
 
@@ -173,7 +174,7 @@ def check_lengths(n_x: int, n_y: int) -> None:
     """
     if n_x == 0:
         raise ValueError(
-            "Found array with 0 sample(s) while a minimum of 1 is required: X is empty. Pass at least one row."
+            "Found array with 0 sample(s) while a minimum of 1 is required: X is empty. Pass rows."
         )
     if n_x != n_y:
         raise ValueError(
@@ -199,10 +200,11 @@ def check_training_rows(n_rows: int, all_missing: list[str]) -> None:
     """
     if n_rows < MIN_SAMPLES:
         raise ValueError(
-            f"X must have at least {MIN_SAMPLES} rows of positive weight to hold some out; got n_samples="
-            f"{n_rows}. Pass more rows."
+            f"X must have at least {MIN_SAMPLES} rows of positive weight to hold some out; got "
+            f"n_samples={n_rows}. Pass more rows."
         )
     if all_missing:
         raise ValueError(
-            f"A column must have at least one value; {all_missing[0]} is missing in every row. Drop the column."
+            f"A column must have at least one value; {all_missing[0]} is missing in every row. Drop the "
+            "column."
         )

@@ -1,12 +1,13 @@
 """Joint distributions (X, Y) with known mutual information I(X; Y) in nats.
 
 Every joint has `d_x`, `d_y`, `mi`, `sample(n_samples, random_state)` and `log_ratio(X, Y)`. Joints
-compose: `Transformed`, `Concatenated`, `Padded`, `Mixture`, `WithInliers`. To add one, subclass
-`JointDistribution` in one of the modules and give it a line here and in `other_tasks`.
+compose: `Transformed` (by subclasses of `Transform`, such as `Asinh` and `Spiral`), `Concatenated`,
+`Padded`, `Mixture`, `WithInliers`, `Independent`. To add one, subclass `JointDistribution` in one of
+the modules and give it a line here and in `other_tasks`.
 """
 
 from skmine.distributions._base import JointDistribution
-from skmine.distributions._composition import Concatenated, Independent, Padded, Transformed
+from skmine.distributions._composition import Concatenated, Padded, Transformed
 from skmine.distributions._continuous import (
     AdditiveUniformNoise,
     MultivariateNormal,
@@ -29,7 +30,7 @@ from skmine.distributions._mixed import (
     NormalWithAtoms,
     ZeroInflatedPoisson,
 )
-from skmine.distributions._mixtures import Mixture, WithInliers
+from skmine.distributions._mixtures import Independent, Mixture, WithInliers
 from skmine.distributions._tasks import beyond_normal_tasks, other_tasks
 from skmine.distributions._transforms import Affine, Spiral, SwissRoll, Transform
 

@@ -32,7 +32,8 @@ class JointDistribution(ABC):
     mi : float
         I(X; Y) in nats, at least 0 up to rounding. Computed at first use and kept.
     mi_standard_error : float
-        Standard error of `mi` in nats: 0.0 when `mi` is exact or by quadrature (error below 1e-4);
+        Standard error of `mi` in nats: 0.0 when `mi` is exact or by quadrature (error below
+        1e-4 unless the class says otherwise);
         positive only where the class says that `mi` is a mean of the exact log ratio over
         1,000,000 rows of a fixed seed.
     """
@@ -224,8 +225,7 @@ def check_count(value, name, minimum=1):
     """Return an integer that is at least `minimum`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < minimum:
         raise ValueError(
-            f"{name} must be an integer of at least {minimum}; got {value!r}. "
-            f"Pass {minimum} or more."
+            f"{name} must be an integer of at least {minimum}; got {value!r}. Pass {minimum} or more."
         )
     return int(value)
 

@@ -1,4 +1,4 @@
-"""Joints made of joints: transformed, concatenated, padded with noise, cut apart."""
+"""Joints made of joints: transformed, concatenated, padded with noise."""
 
 import numpy as np
 
@@ -169,49 +169,6 @@ class Padded(JointDistribution):
     def _log_prob_y(self, Y):
         base = self.base._log_prob_y(Y[:, : self.base.d_y])
         return base + _log_normal(Y[:, self.base.d_y :])
-
-
-class Independent(JointDistribution):
-    """The product of the marginals of a joint: X and Y as before, but independent; `mi` is 0.
-
-    Parameters
-    ----------
-    base : JointDistribution
-        The joint whose marginals are kept.
-
-    Examples
-    --------
-    >>> from skmine.distributions import Independent, MultivariateNormal
-    >>> Independent(MultivariateNormal.bivariate(0.75)).mi
-    0.0
-    """
-
-    def __init__(self, base):
-        self.base = check_joint(base, "base")
-        self.d_x, self.d_y = base.d_x, base.d_y
-
-    def _sample(self, n_samples, rng):
-        X, _ = self.base._sample(n_samples, rng)
-        _, Y = self.base._sample(n_samples, rng)
-        return X, Y
-
-    def _mutual_information(self):
-        return 0.0
-
-    def _log_ratio(self, X, Y):
-        return np.zeros(len(X))
-
-    def _log_prob(self, X, Y):
-        return self.base._log_prob_x(X) + self.base._log_prob_y(Y)
-
-    def _log_prob_x(self, X):
-        return self.base._log_prob_x(X)
-
-    def _log_prob_y(self, Y):
-        return self.base._log_prob_y(Y)
-
-    def _axis_breaks(self):
-        return self.base._axis_breaks()
 
 
 def _check_transforms(transforms, name):

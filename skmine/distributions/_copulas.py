@@ -3,7 +3,7 @@
 from abc import abstractmethod
 
 import numpy as np
-from scipy.special import hyperu, ndtr
+from scipy.special import hyperu, ndtr, xlogy
 
 from skmine.distributions._base import JointDistribution, check_number, log_prob_unit_interval
 from skmine.distributions._quadrature import panel_nodes
@@ -114,10 +114,11 @@ class GumbelCopula(_Copula):
         alpha = 1 / self.theta
         angle = rng.uniform(0, np.pi, size=(n_samples, 1))
         waiting, first, second = rng.exponential(size=(3, n_samples, 1))
-        # Frailty with Laplace transform exp(-s^alpha); a constant when alpha is 1.
-        stable = np.sin(alpha * angle) / np.sin(angle) ** self.theta
-        stable = stable * (np.sin((1 - alpha) * angle) / waiting) ** (self.theta - 1)
-        return np.exp(-((first / stable) ** alpha)), np.exp(-((second / stable) ** alpha))
+        # Log of a frailty with Laplace transform exp(-s^alpha); a constant when alpha is 1.
+        log_frailty = np.log(np.sin(alpha * angle)) - self.theta * np.log(np.sin(angle))
+        log_frailty += xlogy(self.theta - 1, np.sin((1 - alpha) * angle) / waiting)
+        u, v = (np.exp(-np.exp(alpha * (np.log(e) - log_frailty))) for e in (first, second))
+        return u, v
 
     def _mutual_information(self):
         # With a = -log U, b = -log V and s^theta = a^theta + b^theta (Genest and Rivest, 1993):
@@ -161,9 +162,7 @@ class FrankCopula(_Copula):
     def __init__(self, theta):
         self.theta = check_number(theta, "theta", -35, 35)
         if self.theta == 0:
-            raise ValueError(
-                f"theta must not be zero; got {theta!r}. Use Independent for no dependence."
-            )
+            raise ValueError(f"theta must not be zero; got {theta!r}. Use Independent for no dependence.")
 
     def _sample(self, n_samples, rng):
         u, level = rng.uniform(size=(2, n_samples, 1))

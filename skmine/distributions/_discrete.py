@@ -39,9 +39,7 @@ class DiscreteTable(JointDistribution):
                 f"{table.shape} and sum {table.sum():g}. Divide it by its sum."
             )
         if np.any(table.sum(axis=0) == 0) or np.any(table.sum(axis=1) == 0):
-            raise ValueError(
-                "probabilities must have no row or column of zeros; got one. Leave it out."
-            )
+            raise ValueError("probabilities must have no row or column of zeros; got one. Leave it out.")
         self.probabilities = table / table.sum()
         self.x_values = _check_values(x_values, table.shape[0], "x_values")
         self.y_values = _check_values(y_values, table.shape[1], "y_values")

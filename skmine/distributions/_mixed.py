@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.special import entr, gammaln, logsumexp, xlogy
-from scipy.stats import chi2
 
 from skmine.distributions._base import (
     LOG_SQRT_2_PI,
@@ -13,7 +12,7 @@ from skmine.distributions._base import (
 )
 from skmine.distributions._continuous import MultivariateNormal
 from skmine.distributions._discrete import DiscreteTable, positions
-from skmine.distributions._quadrature import NORMAL_BREAKS, panel_nodes
+from skmine.distributions._quadrature import NORMAL_BREAKS, chi_nodes, panel_nodes
 
 
 class NormalClasses(JointDistribution):
@@ -46,8 +45,7 @@ class NormalClasses(JointDistribution):
         self.means = means[:, np.newaxis] if means.ndim == 1 else means
         if self.means.ndim != 2 or 0 in self.means.shape:
             raise ValueError(
-                f"means must have shape (n_classes, d_x); got {means.shape}. "
-                "Pass one row for each class."
+                f"means must have shape (n_classes, d_x); got {means.shape}. Pass one row for each class."
             )
         n_classes, self.d_x = self.means.shape
         deviations = np.ones(n_classes) if standard_deviations is None else standard_deviations
@@ -82,16 +80,10 @@ class NormalClasses(JointDistribution):
         return quadrature_weights @ terms @ self.weights
 
     def _mi_concentric(self):
-        # The radius of class k is standard_deviations[k] sqrt(chi-squared(d_x)).
-        quantiles = chi2(self.d_x).ppf([1e-14, 1e-8, 1e-4, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
-        upper = chi2(self.d_x).isf([1e-4, 1e-8, 1e-14])
-        radii, quadrature_weights = panel_nodes(np.sqrt([0.0, *quantiles, *upper]), n_nodes=20)
-        log_radius_density = chi2(self.d_x).logpdf(radii**2) + np.log(2 * radii)
-        radius_weights = quadrature_weights * np.exp(log_radius_density)
+        # The radius of class k is standard_deviations[k] times that of the standard normal.
+        radii, radius_weights = chi_nodes(self.d_x)
         total = 0.0
-        for k, (weight, deviation) in enumerate(
-            zip(self.weights, self.standard_deviations, strict=True)
-        ):
+        for k, (weight, deviation) in enumerate(zip(self.weights, self.standard_deviations, strict=True)):
             X = np.tile(self.means[0], (radii.size, 1))
             X[:, 0] += deviation * radii
             log_ratio = self._log_conditional(X)[:, k] - self._log_prob_x(X)

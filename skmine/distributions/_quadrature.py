@@ -1,6 +1,7 @@
 """Gauss-Legendre quadrature on panels, and inversion of increasing functions."""
 
 import numpy as np
+from scipy.stats import chi
 
 # Panel edges in standard deviations from a normal mean: the mass outside is below 1e-22.
 NORMAL_BREAKS = np.array([-10, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 10], dtype=np.float64)
@@ -27,6 +28,20 @@ def panel_nodes(edges, n_nodes=12):
     half_widths = np.diff(edges)[:, np.newaxis] / 2
     centres = (edges[:-1] + edges[1:])[:, np.newaxis] / 2
     return (centres + half_widths * unit_nodes).ravel(), (half_widths * unit_weights).ravel()
+
+
+def chi_nodes(dof):
+    """Nodes for the length of a standard normal vector in `dof` dimensions, and probabilities.
+
+    Returns
+    -------
+    nodes, weights : ndarray of shape (260,)
+        The mass outside is 2e-14.
+    """
+    lower = chi(dof).ppf([1e-14, 1e-8, 1e-4, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+    upper = chi(dof).isf([1e-4, 1e-8, 1e-14])
+    nodes, weights = panel_nodes([0.0, *lower, *upper], n_nodes=20)
+    return nodes, weights * chi(dof).pdf(nodes)
 
 
 def mutual_information_on_grid(joint, tolerance=1e-5):

@@ -79,13 +79,9 @@ def _one_dimensional():
 
 
 def _multinormal():
-    dense = {
-        f"multinormal-dense-{d}-{d}-0.5": MultivariateNormal.dense(d, d, 0.5)
-        for d in (2, 3, 5, 25, 50)
-    }
+    dense = {f"multinormal-dense-{d}-{d}-0.5": MultivariateNormal.dense(d, d, 0.5) for d in (2, 3, 5, 25, 50)}
     sparse = {
-        f"multinormal-sparse-{d}-{d}-2-2.0": MultivariateNormal.sparse(d, d, 2, 2.0)
-        for d in (2, 3, 5, 25)
+        f"multinormal-sparse-{d}-{d}-2-2.0": MultivariateNormal.sparse(d, d, 2, 2.0) for d in (2, 3, 5, 25)
     }
     return {**dense, **sparse}
 
@@ -105,10 +101,7 @@ def _transformed_multinormal():
 
 def _student():
     sizes = [(1, 1), (2, 1), (2, 2), (3, 2), (3, 3), (5, 2), (5, 3)]
-    tasks = {
-        f"student-identity-{d}-{d}-{dof}": MultivariateStudent.identity(d, d, dof)
-        for d, dof in sizes
-    }
+    tasks = {f"student-identity-{d}-{d}-{dof}": MultivariateStudent.identity(d, d, dof) for d, dof in sizes}
     for d, dof in [(1, 1), (2, 1), (3, 2), (5, 2)]:
         name = f"student-identity-{d}-{d}-{dof}"
         tasks[f"asinh-{name}"] = Transformed(tasks[name], Asinh(), Asinh())
@@ -167,9 +160,7 @@ def _tails():
     return {
         "clayton-normal": Transformed(ClaytonCopula(2.0), Quantile(normal), Quantile(normal)),
         "gumbel-student": Transformed(GumbelCopula(2.5), Quantile(heavy), Quantile(heavy)),
-        "frank-exponential": Transformed(
-            FrankCopula(6.0), Quantile(stats.expon()), Quantile(stats.expon())
-        ),
+        "frank-exponential": Transformed(FrankCopula(6.0), Quantile(stats.expon()), Quantile(stats.expon())),
         "student-dense-3-3-1": MultivariateStudent(0.5 * np.eye(6) + 0.5, d_x=3, dof=1),
     }
 
@@ -184,9 +175,7 @@ def _hidden():
     )
     return {
         "hidden-rotated-25": turned,
-        "hidden-cross-25": Padded(
-            Mixture([MultivariateNormal.bivariate(r) for r in (-0.95, 0.95)]), 24, 24
-        ),
+        "hidden-cross-25": Padded(Mixture([MultivariateNormal.bivariate(r) for r in (-0.95, 0.95)]), 24, 24),
         "hidden-oscillation-10": oscillation,
     }
 

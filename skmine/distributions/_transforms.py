@@ -67,9 +67,7 @@ class Spiral(Transform):
         self.first = check_count(first, "first", minimum=0)
         self.second = check_count(second, "second", minimum=0)
         if self.first == self.second:
-            raise ValueError(
-                f"first and second must differ; got {self.first} twice. Name two columns."
-            )
+            raise ValueError(f"first and second must differ; got {self.first} twice. Name two columns.")
 
     def forward(self, points):
         return self._turn(points, self.speed)
@@ -143,9 +141,7 @@ class Affine(Transform):
     def __init__(self, matrix, offset=None):
         matrix = np.array(matrix, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise ValueError(
-                f"matrix must be square; got shape {matrix.shape}. Pass (d, d) numbers."
-            )
+            raise ValueError(f"matrix must be square; got shape {matrix.shape}. Pass (d, d) numbers.")
         if np.linalg.cond(matrix) > 1e10:
             raise ValueError(
                 f"matrix must be invertible; got condition number {np.linalg.cond(matrix):.3g}. "

@@ -7,6 +7,7 @@ holds ``n_members`` critics on the first axis of every parameter, and reads that
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ def _mlp(widths, n_members, generator, *, zero_last=False) -> nn.ModuleList:
     last = len(widths) - 2
     return nn.ModuleList(
         BankLinear(n_in, n_out, n_members, generator, zero=zero_last and i == last)
-        for i, (n_in, n_out) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+        for i, (n_in, n_out) in enumerate(pairwise(widths))
     )
 
 

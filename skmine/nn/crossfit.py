@@ -16,6 +16,7 @@ from .critics import CRITICS, ClassCritic, CriticBank
 from .reference import (
     ClassNormalised,
     ReferencedCritic,
+    TableReference,
     fit_class_reference,
     fit_gaussian_reference,
     fit_table_reference,
@@ -239,6 +240,9 @@ def build_critic(
     nn.Module
     """
     rows = folds.train, folds.held_out
+    if y.probability is not None and len(y.probability) == 1:
+        nothing = TableReference(x.values.new_zeros(len(folds.train), x.values.shape[1], 1))
+        return ClassNormalised(nothing, y.probability, len(folds.train))
     if x.probability is not None and y.probability is not None:
         table = fit_table_reference(x.values, y.values, *rows, y.probability, weight)
         return ClassNormalised(table, y.probability, len(folds.train))

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 _SCORES_A_CHUNK = 2**18
 _WARM_UP = 20
-#: The weight decay is cut by this factor whenever the held-out value stops rising.
-_DECAY_CUT = 0.25
+#: The weight decay is cut by these factors, where the held-out value stops rising and where the training
+#: value is no higher than it by more than this share and this many nats.
+_CUT_ON_PLATEAU = 0.25
+_CUT_WITHOUT_GAP = 0.5
+_GAP_SHARE, _GAP_NATS = 0.05, 0.02
 
 
 def score_in_chunks(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -212,8 +215,7 @@ def _batches(train_rows: Tensor, batch_size: int, generator: torch.Generator) ->
     while True:
         order = torch.rand(n_members, n_train, generator=generator).argsort(1)
         shuffled = train_rows.gather(1, order.to(train_rows.device))
-        for batch in shuffled[:, : n_batches * batch_size].chunk(n_batches, dim=1):
-            yield batch
+        yield from shuffled[:, : n_batches * batch_size].chunk(n_batches, dim=1)
 
 
 class _Trainer:
@@ -375,14 +377,18 @@ def train(
                 average.swap()
                 if on_check is not None:
                     on_check(result.history[-1])
-                if not patience.out_of(result.history[-1]["held_out"]):
+                latest = result.history[-1]
+                if latest["training"] < latest["held_out"] * (1 + _GAP_SHARE) + _GAP_NATS:
+                    for group in optimiser.param_groups:
+                        group["weight_decay"] *= _CUT_WITHOUT_GAP
+                if not patience.out_of(latest["held_out"]):
                     continue
                 if not patience.renew():
                     result.converged = True
                     break
                 average.restart(trainer.best_on_all.parameters)
                 for group in optimiser.param_groups:
-                    group["weight_decay"] *= _DECAY_CUT
+                    group["weight_decay"] *= _CUT_ON_PLATEAU
         except KeyboardInterrupt:
             result.interrupted = True
     names = [name for name, p in critic.named_parameters() if p.requires_grad]

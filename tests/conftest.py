@@ -1,0 +1,17 @@
+"""Seeds of the statistical tests."""
+
+import os
+
+
+def _seeds():
+    """Seeds of SKMINE_TEST_SEEDS, such as ``0-9`` or ``3,5``; 0 if it is not set."""
+    seeds = []
+    for part in os.environ.get("SKMINE_TEST_SEEDS", "0").split(","):
+        first, _, last = part.partition("-")
+        seeds.extend(range(int(first), int(last or first) + 1))
+    return seeds
+
+
+def pytest_generate_tests(metafunc):
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", _seeds())

@@ -1,0 +1,637 @@
+"""MutualInfoEstimator: scikit-learn's contract, input of any kind, and values against known truths."""
+
+import pickle
+import threading
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import mutual_info_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skmine import MutualInfoEstimator, nn
+from skmine.distributions import MultivariateNormal, NormalClasses, beyond_normal_tasks
+
+# Short enough to test plumbing, long enough to change the weights.
+QUICK = {"max_iter": 60, "n_iter_no_change": 1, "hidden_layer_sizes": (8,), "tol": 10.0}
+
+
+def quick(**parameters):
+    return MutualInfoEstimator(**{"random_state": 0, **QUICK, **parameters})
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    return X, X[:, 0] + 0.5 * rng.normal(size=80)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = MultivariateNormal([[1, 0.8], [0.8, 1]], d_x=1).sample(400, 0)
+    return quick().fit(X, y), X, y
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # after 20 minibatches
+@parametrize_with_checks(
+    [MutualInfoEstimator(max_iter=20), MutualInfoEstimator(max_iter=20, cv=None, critic="separable")]
+)
+def test_estimator__scikit_learn_checks__pass(estimator, check):
+    check(estimator)
+
+
+# --- Input of any kind ---
+
+
+def test_fit__containers_of_the_same_numbers__same_bits(rows):
+    X, y = rows
+    X[np.abs(X) < 0.5] = 0.0
+    expected = quick().fit(X, y)
+    frame = pd.DataFrame(X, columns=list("abc"))
+    read_only = X.copy()
+    read_only.flags.writeable = False
+
+    containers = [X.tolist(), frame, pl.DataFrame(frame.to_dict("list")), read_only, np.asfortranarray(X)]
+    containers += [sp.csr_matrix(X), sp.coo_array(X), sp.csc_array(X)]
+    for container in containers:
+        estimator = quick().fit(container, y)
+        assert estimator.mi_ == expected.mi_, type(container)
+        assert estimator.score(container, y) == expected.score(X, y), type(container)
+
+
+def test_fit__memory_map__same_bits(rows, tmp_path):
+    X, y = rows
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+
+    assert quick().fit(mapped, y).mi_ == quick().fit(X, y).mi_
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_fit__data_frame__keeps_feature_names(make, rows):
+    X, y = rows
+    frame = make({"a": X[:, 0], "b": X[:, 1]})
+
+    estimator = quick().fit(frame, y)
+
+    assert estimator.feature_names_in_.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        estimator.score(make({"b": X[:, 1], "a": X[:, 0]}), y)
+
+
+def mixed_frame(make):
+    rng = np.random.default_rng(1)
+    colour = rng.choice(["red", "green", "blue"], 120)
+    number = rng.normal(size=120)
+    count = rng.poisson(3.0, 120)
+    flag = rng.random(120) < 0.5
+    frame = make({"colour": colour, "number": number, "count": count, "flag": flag})
+    target = (colour == "red") * 1.0 + flag + 0.3 * rng.normal(size=120)
+    return frame, target
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_fit__mixed_columns__uses_all_of_them(make):
+    frame, target = mixed_frame(make)
+
+    estimator = quick().fit(frame, target)
+
+    assert estimator.mi_ > 0.5  # the target holds colour and flag in well separated steps
+    assert estimator.score_samples(frame, target).shape == (120,)
+
+
+def test_fit__categories__order_and_names_do_not_matter():
+    frame, target = mixed_frame(pd.DataFrame)
+    renamed = frame.assign(colour=frame["colour"].map({"red": "a", "green": "b", "blue": "c"}))
+    categorical = frame.assign(colour=frame["colour"].astype("category"))
+
+    values = [quick().fit(f, target).mi_ for f in (frame, categorical)]
+
+    assert values[0] == values[1]
+    # One-hot columns in another order: the same information up to rounding and the random start.
+    assert quick().fit(renamed, target).mi_ == pytest.approx(values[0], abs=0.1)
+
+
+@pytest.mark.parametrize("dtype", [float, int, bool, str, object, "category"])
+def test_fit__discrete_target__any_dtype_gives_the_same(dtype, rows):
+    X, y = rows
+    labels = (y > 0).astype(int)
+    target = pd.Series(labels).astype(dtype) if dtype == "category" else labels.astype(dtype)
+
+    assert quick().fit(X, target).mi_ == quick().fit(X, labels).mi_
+
+
+def test_fit__several_targets__information_about_all(rows):
+    X, _ = rows
+    two = np.column_stack([X[:, 0], X[:, 1]]) + 0.3 * np.random.default_rng(2).normal(size=(80, 2))
+
+    # Each noisy copy holds log(1 + 1 / 0.09) / 2 = 1.25 nats.
+    assert quick().fit(X, two).mi_ > quick().fit(X, two[:, 0]).mi_ + 0.5
+
+
+def test_fit__missing_values__missingness_is_information():
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 2, 400)
+    X = np.where(y == 1, np.nan, rng.normal(size=400))[:, None]
+
+    estimator = quick(max_iter=200).fit(X, y)
+
+    assert estimator.mi_ == pytest.approx(np.log(2), abs=0.05)  # I(X; y) = H(y) = log 2
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_fit__missing_categories__any_mark_will_do(missing, rows):
+    _, y = rows
+    column = np.array(["a", "b", missing, "a"] * 20, dtype=object)[:, None]
+    expected = np.array(["a", "b", "none", "a"] * 20, dtype=object)[:, None]
+
+    assert np.isfinite(quick().fit(column, y).mi_)
+    assert quick().fit(column, column[:, 0]).mi_ == pytest.approx(
+        quick().fit(expected, expected[:, 0]).mi_, abs=1e-6
+    )
+
+
+def test_fit__weight_zero__is_a_row_left_out(rows):
+    X, y = rows
+    weight = np.ones(80)
+    weight[::4] = 0
+
+    weighted = quick().fit(X, y, sample_weight=weight)
+    dropped = quick().fit(X[weight > 0], y[weight > 0], sample_weight=weight[weight > 0])
+
+    assert weighted.mi_ == dropped.mi_
+
+
+def test_fit__weights__move_the_estimate():
+    rng = np.random.default_rng(4)
+    x = rng.integers(0, 2, 600)
+    y = np.where(np.arange(600) < 300, x, rng.integers(0, 2, 600))
+    weight = np.where(np.arange(600) < 300, 1.0, 1e-3)
+
+    informative = quick().fit(x[:, None], y, sample_weight=weight)
+
+    assert informative.mi_ == pytest.approx(np.log(2), abs=0.03)
+    assert quick().fit(x[:, None], y).mi_ < 0.5
+
+
+def test_fit__explicit_folds__are_used(rows):
+    X, y = rows
+    groups = np.arange(80) // 10
+    splits = list(GroupKFold(4).split(X, y, groups))
+
+    estimator = quick(cv=splits).fit(X, y)
+
+    assert estimator.mi_ == quick(cv=splits).fit(X, y).mi_
+    assert estimator.mi_ != quick(cv=4).fit(X, y).mi_
+
+
+# --- Bad input, and degenerate input that has an answer ---
+
+NUMBERS = np.random.default_rng(5).normal(size=(40, 2))
+TARGET = NUMBERS[:, 0]
+
+
+def with_value(value, dtype=float):
+    X = NUMBERS.astype(dtype)
+    X[3, 1] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "error", "message"),
+    [
+        (with_value(np.inf), TARGET, ValueError, r"X \(column 1\) contains infinity.*Replace"),
+        (NUMBERS, with_value(np.inf)[:, 1], ValueError, r"y contains infinity"),
+        (NUMBERS.astype(complex), TARGET, ValueError, r"Complex data not supported: X \(column 0\)"),
+        (NUMBERS, TARGET.astype("datetime64[s]"), TypeError, "y must hold numbers.*datetime64.*Convert"),
+        (np.empty((0, 2)), np.empty(0), ValueError, "X is empty"),
+        (np.empty((40, 0)), TARGET, ValueError, r"0 feature\(s\)"),
+        (NUMBERS[:1], TARGET[:1], ValueError, "X must have at least 8 rows.*n_samples=1"),
+        (NUMBERS, TARGET[:-1], ValueError, "same number of rows; got 40 and 39"),
+        (NUMBERS[:, 0], TARGET, ValueError, "Expected 2D array, got 1D array instead: X must"),
+        (NUMBERS, np.zeros((40, 2, 2)), ValueError, r"y must have shape.*\(40, 2, 2\)"),
+        (NUMBERS * [1, np.nan], TARGET, ValueError, r"X \(column 1\) is missing in every row.*Drop"),
+        (NUMBERS, np.full(40, np.nan), ValueError, r"y \(column 0\) is missing in every row"),
+        (with_value({}, object), TARGET, TypeError, r"X \(column 1\) has object values.*Convert"),
+        (NUMBERS, None, ValueError, "requires y to be passed"),
+    ],
+)
+def test_fit__bad_rows__error_names_what_and_remedy(X, y, error, message):
+    with pytest.raises(error, match=message):
+        quick().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (-np.ones(40), "at least 0; got -1.0. Drop"),
+        (np.zeros(40), "a weight above 0; got zeros only"),
+        (np.full(40, np.nan), "NaN"),
+        (np.ones(39), "sample_weight.shape"),
+    ],
+)
+def test_fit__bad_weights__error_names_sample_weight(weight, message):
+    with pytest.raises(ValueError, match=message):
+        quick().fit(NUMBERS, TARGET, sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"bound": "kl"}, r"'bound' parameter.*'mine'.*Got 'kl'"),
+        ({"critic": "deep"}, r"'critic' parameter.*'concat'.*Got 'deep'"),
+        ({"device": "cuda:99"}, "device must be one that torch can use here; got 'cuda:99'. Pass"),
+        ({"device": "abacus"}, "device must be 'auto'.*got 'abacus'"),
+        ({"batch_size": 512}, r"at most the number of training rows \(32\); got 512. Lower"),
+        ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must be positive integers"),
+        ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes must be.*got \(8, 0\)"),
+        ({"learning_rate_init": 0.0}, "'learning_rate_init' parameter"),
+        ({"max_iter": -1}, "'max_iter' parameter"),
+        ({"cv": 1}, "'cv' parameter"),
+        ({"cv": [(np.arange(38), np.arange(38, 40))]}, "cv must leave at least 4 rows.*fold with 2"),
+        ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
+        ({"tol": "small"}, "'tol' parameter"),
+    ],
+)
+def test_fit__bad_parameter__error_names_it_and_leaves_nothing_fitted(parameters, message):
+    estimator = quick(**parameters)
+
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(NUMBERS, TARGET)
+
+    with pytest.raises(NotFittedError):
+        estimator.score(NUMBERS, TARGET)
+
+
+def test_fit__fails_the_second_time__keeps_the_first(rows):
+    X, y = rows
+    estimator = quick().fit(X, y)
+    before = estimator.score(X, y)
+
+    with pytest.raises(ValueError, match="infinity"):
+        estimator.fit(with_value(np.inf), TARGET)
+
+    assert estimator.n_features_in_ == 3
+    assert estimator.score(X, y) == before
+
+
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        (np.ones((40, 2)), TARGET),
+        (NUMBERS, np.ones(40)),
+        (NUMBERS, np.full(40, "only")),
+        (np.ones((40, 1)), np.ones(40)),
+    ],
+)
+def test_fit__constant__exactly_zero(X, y):
+    estimator = quick().fit(X, y)
+
+    assert estimator.mi_ == 0
+    assert estimator.score(X, y) == 0
+    assert (estimator.score_samples(X, y) == 0).all()
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        NUMBERS[:, [0, 0, 1, 1]],
+        np.random.default_rng(6).normal(size=(40, 90)),
+        NUMBERS.astype(np.float16),
+        np.round(NUMBERS * 10).astype(np.int8),
+        NUMBERS * 1e300,
+        NUMBERS * 1e-300,
+        np.tan(NUMBERS * 1.5),
+        np.random.default_rng(7).standard_cauchy((40, 3)) ** 5,
+        np.where(NUMBERS > 1, np.nan, NUMBERS),
+        np.hstack([NUMBERS, np.ones((40, 1))]),
+    ],
+    ids="duplicates wide float16 int8 huge tiny tan cauchy missing one-constant".split(),
+)
+def test_fit__awkward_columns__finite(X):
+    estimator = quick().fit(X, TARGET)
+
+    values = [estimator.mi_, estimator.mi_lower_, estimator.mi_std_, estimator.score(X, TARGET)]
+    assert np.isfinite([*values, *estimator.score_samples(X, TARGET)]).all()
+
+
+def test_score__category_never_seen__is_finite(rows):
+    _, y = rows
+    X = np.array(["a", "b"] * 40, dtype=object)[:, None]
+    estimator = quick().fit(X, y)
+
+    assert np.isfinite(estimator.score_samples([["c"]] * 4, y[:4])).all()
+
+
+def test_score__columns_of_another_kind__error_names_the_column(rows):
+    X, y = rows
+    estimator = quick().fit(X, y)
+
+    with pytest.raises(ValueError, match=r"X \(column 0\) must hold numbers as in fit; got categories"):
+        estimator.score(np.full((80, 3), "a", dtype=object), y)
+    with pytest.raises(ValueError, match=r"y must have as many columns as in fit \(1\); got 2"):
+        estimator.score(X, X[:, :2])
+
+
+# --- Values ---
+
+
+def test_score__same_rows__same_float(fitted):
+    estimator, X, y = fitted
+
+    assert type(estimator.score(X, y)) is float
+    assert estimator.score(X, y) == estimator.score(X, y)
+
+
+def test_score__sorted_rows__does_not_depend_on_their_order(fitted):
+    estimator, X, y = fitted
+    order = np.argsort(y[:, 0])
+
+    # All pairs of up to 181 rows meet: nothing is left to the order.
+    values = [estimator.score(X[:150], y[:150])]
+    values.append(estimator.score(X[:150][::-1], y[:150][::-1]))
+    assert values[0] == pytest.approx(values[1], abs=1e-12)
+    # More rows meet in groups; the sampling error of the second term is far below 0.05 nats.
+    assert estimator.score(X[order], y[order]) == pytest.approx(estimator.score(X, y), abs=0.05)
+
+
+def test_score_samples__any_batch__same_values(fitted):
+    estimator, X, y = fitted
+
+    together = estimator.score_samples(X, y)
+    apart = [estimator.score_samples(X[i : i + 1], y[i : i + 1])[0] for i in range(20)]
+
+    np.testing.assert_allclose(together[:20], apart, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        estimator.score_samples(X)[:5], estimator.score_samples(X[:5]), rtol=0, atol=1e-12
+    )
+
+
+def test_score_samples__mean__agrees_with_score(fitted):
+    estimator, X, y = fitted
+
+    # Both are E_P[T] - log E_Q[exp T]; they differ in the rows that stand for Q.
+    assert estimator.score_samples(X, y).mean() == pytest.approx(estimator.score(X, y), abs=0.05)
+    assert estimator.score_samples(X).mean() == pytest.approx(estimator.score(X, y), abs=0.1)
+
+
+def test_fit__no_training__is_the_gaussian_reference(seed):
+    joint = MultivariateNormal([[1, 0.8], [0.8, 1]], d_x=1)
+    X, y = joint.sample(4000, seed)
+
+    estimator = MutualInfoEstimator(max_iter=0, random_state=seed).fit(X, y)
+
+    # Three standard errors of the mean log ratio, and 0.005 for the fitted correlation.
+    assert estimator.mi_ == pytest.approx(joint.mi, abs=3 * estimator.mi_std_ + 0.005)
+    assert estimator.n_iter_ == 0
+
+
+@pytest.mark.parametrize("task", ["1v1-bimodal-0.75", "multinormal-sparse-5-5-2-2.0", "1v1-additive-0.75"])
+def test_fit__known_truth__estimate_is_near(task, seed):
+    joint = beyond_normal_tasks()[task]
+    X, y = joint.sample(1500, seed)
+
+    estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
+
+    # Three standard errors of the mean log ratio, and 0.05 nats for what training leaves.
+    assert estimator.mi_ == pytest.approx(joint.mi, abs=3 * estimator.mi_std_ + 0.05)
+    assert estimator.mi_lower_ < joint.mi + 3 * estimator.mi_std_
+
+
+def test_fit__independent_blocks__near_zero_and_lower_value_not_above(seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(1000, 5)), rng.normal(size=1000)
+
+    estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
+
+    assert estimator.mi_ == pytest.approx(0.0, abs=0.03)
+    assert estimator.mi_lower_ < 0.01
+
+
+def test_fit__discrete_target__near_the_truth_and_symmetric(seed):
+    joint = NormalClasses([[-1.0, 0.0], [1.0, 0.5]], weights=[0.3, 0.7])
+    X, y = joint.sample(2000, seed)
+
+    forward = MutualInfoEstimator(random_state=seed).fit(X, y[:, 0])
+    backward = MutualInfoEstimator(random_state=seed).fit(y, X)
+
+    assert forward.mi_ == pytest.approx(joint.mi, abs=3 * forward.mi_std_ + 0.02)
+    # The roles are swapped inside: the class is always enumerated.
+    assert backward.mi_ == forward.mi_
+
+
+def test_fit__two_discrete_columns__agrees_with_the_plug_in_value(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 4, 2000)
+    y = np.where(rng.random(2000) < 0.7, x, rng.integers(0, 4, 2000))
+
+    estimator = quick().fit(x[:, None], y)
+
+    # Bias of the plug-in value: 3 * 3 / (2 n) = 0.002 (Miller 1955), taken off by the midpoint.
+    plug_in = mutual_info_score(x, y)
+    assert estimator.mi_ == pytest.approx(plug_in - 9 / 4000, abs=0.003)
+    assert estimator.n_iter_ == 0
+
+
+@pytest.mark.parametrize("bound", nn.BOUNDS)
+def test_fit__any_bound__finds_the_dependence(bound):
+    X, y = MultivariateNormal([[1, 0.8], [0.8, 1]], d_x=1).sample(1000, 0)  # 0.51 nats
+
+    estimator = quick(bound=bound, max_iter=100).fit(X, y)
+
+    assert estimator.mi_ == pytest.approx(0.51, abs=0.1)
+    assert estimator.score(X, y) == pytest.approx(0.51, abs=0.1)
+
+
+@pytest.mark.parametrize("bound", ["mine", "mine-f", "js"])
+def test_fit__any_bound_and_classes__finds_the_dependence(bound):
+    joint = NormalClasses([[-1.0], [1.0]])
+    X, y = joint.sample(1000, 0)
+
+    assert quick(bound=bound, max_iter=100).fit(X, y).mi_ == pytest.approx(joint.mi, abs=0.1)
+
+
+class OuterProduct(torch.nn.Module):
+    """A critic of the user's own."""
+
+    def __init__(self, d_x, d_y):
+        super().__init__()
+        self.weight = torch.nn.Parameter(1e-3 * torch.randn(d_x, d_y))
+
+    def forward(self, x, y):
+        return torch.einsum("...i,ij,...j->...", x, self.weight, y)
+
+
+def test_fit__own_critic_and_bound__work_and_pickle(rows):
+    X, y = rows
+    estimator = quick(critic=OuterProduct, bound=nn.SMILE(clip=2.0)).fit(X, y)
+
+    copy = pickle.loads(pickle.dumps(estimator))
+
+    assert copy.score(X, y) == estimator.score(X, y)
+    assert estimator.bound.clip == 2.0
+
+
+# --- Life as a scikit-learn estimator ---
+
+
+def test_fit__same_seed__same_bits(rows):
+    X, y = rows
+    first, second = quick().fit(X, y), quick().fit(X, y)
+
+    assert first.mi_ == second.mi_
+    assert first.history_ == second.history_
+    assert (first.score_samples(X, y) == second.score_samples(X, y)).all()
+    assert quick(random_state=1).fit(X, y).mi_ != first.mi_
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+def test_fit__global_state__is_as_found(random_state, rows):
+    X, y = rows
+
+    def state():
+        return (
+            pickle.dumps(np.random.get_state()),  # noqa: NPY002
+            torch.get_rng_state().tolist(),
+            torch.get_num_threads(),
+            torch.get_default_dtype(),
+            torch.is_grad_enabled(),
+            list(warnings.filters),
+            threading.active_count(),
+            np.geterr(),
+        )
+
+    before = state()
+    estimator = quick(random_state=random_state).fit(X, y)
+    estimator.score(X, y)
+
+    assert state() == before
+
+
+def test_fit__parameters_and_input__are_not_changed(rows):
+    X, y = rows
+    estimator = quick(bound=nn.MINE())
+    before, X_before = estimator.get_params().copy(), X.copy()
+
+    estimator.fit(X, y)
+
+    assert estimator.get_params() == before
+    assert (X == X_before).all()
+
+
+def test_pickle__fitted__same_scores_without_torch_tensors(fitted, tmp_path):
+    estimator, X, y = fitted
+    joblib.dump(estimator, tmp_path / "estimator.joblib")
+
+    copies = [
+        pickle.loads(pickle.dumps(estimator)),
+        joblib.load(tmp_path / "estimator.joblib", mmap_mode="r"),
+    ]
+
+    for copy in copies:
+        assert copy.score(X, y) == estimator.score(X, y)
+        assert (copy.score_samples(X, y) == estimator.score_samples(X, y)).all()
+    assert all(isinstance(array, np.ndarray) for array in estimator._critic.arrays.values())
+
+
+def test_clone__fitted__is_unfitted_with_the_same_parameters(fitted):
+    estimator, X, y = fitted
+
+    copy = clone(estimator)
+
+    assert copy.get_params() == estimator.get_params()
+    with pytest.raises(NotFittedError):
+        copy.score_samples(X, y)
+
+
+def test_warm_start__second_fit__goes_on_from_the_first(rows):
+    X, y = rows
+    estimator = quick(warm_start=True).fit(X, y)
+    first = estimator.history_
+
+    second = estimator.fit(X, y).history_
+
+    assert first[0]["held_out"] != second[0]["held_out"]
+    assert second[0]["held_out"] > first[0]["held_out"]  # it starts from trained critics
+    with pytest.raises(ValueError, match="warm_start=True goes on"):
+        estimator.fit(X[:, :2], y)
+
+
+def test_fit__max_iter_reached__warns():
+    X, y = beyond_normal_tasks()["1v1-additive-0.1"].sample(300, 0)
+
+    with pytest.warns(ConvergenceWarning, match="still rising after max_iter=50.*Raise"):
+        MutualInfoEstimator(max_iter=50, random_state=0).fit(X, y)
+
+
+def test_fit__interrupted__raises_and_keeps_the_best_so_far(rows, monkeypatch):
+    X, y = rows
+    calls = []
+
+    def interrupt(self, rows):
+        calls.append(rows)
+        if len(calls) > 8:
+            raise KeyboardInterrupt
+        return original(self, rows)
+
+    original = nn.training._Trainer.held_out
+    monkeypatch.setattr(nn.training._Trainer, "held_out", interrupt)
+    estimator = MutualInfoEstimator(random_state=0)
+
+    with pytest.raises(KeyboardInterrupt, match="best critics so far"):
+        estimator.fit(X, y)
+
+    # The start takes two values (one a half); so does each check. The ninth call is in the fifth check.
+    assert len(estimator.history_) == 3
+    assert np.isfinite(estimator.score(X, y))
+
+
+def test_fit__verbose__shows_progress_on_stderr(rows, capsys):
+    quick(verbose=True).fit(*rows)
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "nats" in captured.err
+
+
+def test_grid_search__bounds_and_critics__picks_by_the_held_out_value(rows):
+    X, y = rows
+    grid = {"bound": ["mine", "mine-f"], "critic": ["concat", "separable"], "hidden_layer_sizes": [(4,), 8]}
+
+    search = GridSearchCV(quick(cv=None), grid, cv=2).fit(X, y)
+
+    values = search.cv_results_["mean_test_score"]
+    assert len(values) == 8
+    assert search.best_score_ == values.max()
+    assert np.isfinite(search.score(X, y))
+
+
+def test_cross_val_score__pipeline__gives_mutual_information_of_unseen_rows():
+    joint = MultivariateNormal([[1, 0.8], [0.8, 1]], d_x=1)
+    X, y = joint.sample(900, 0)
+    pipeline = make_pipeline(StandardScaler(), quick())
+
+    values = cross_val_score(pipeline, X, y, cv=3)
+
+    # Standard error of the mean log ratio over 900 rows: 0.8 / 30 = 0.027; three of them.
+    assert values.mean() == pytest.approx(joint.mi, abs=0.08)
+
+
+def test_history__fit__one_entry_a_check(fitted):
+    estimator, *_ = fitted
+
+    assert [entry["iteration"] for entry in estimator.history_] == [0, 50, 60]
+    assert set(estimator.history_[0]) == {"iteration", "training", "held_out"}
+    assert estimator.n_iter_ == 60
+    assert estimator.device_ in ("cpu", "cuda")
