@@ -289,9 +289,7 @@ class _RobustViews:
 
     def _raw(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
-            scaled = np.nan_to_num(
-                (values - self.median) / self.spread, posinf=1e300, neginf=-1e300
-            )
+            scaled = np.nan_to_num((values - self.median) / self.spread, posinf=1e300, neginf=-1e300)
         magnitude = np.log(np.abs(scaled) + 1e-3)
         log_radius = logsumexp(2 * magnitude, axis=1, keepdims=True) / 2
         return np.hstack([np.arcsinh(scaled), log_radius])
@@ -341,21 +339,15 @@ class BlockEncoder:
             if self.has_missing[j]:
                 self.parts.append((j, _Missing()))
             if len(self.distinct[j]) > 1:
-                self.parts.append(
-                    (j, _OneHot(column) if column.categorical else _NormalScores(column))
-                )
+                self.parts.append((j, _OneHot(column) if column.categorical else _NormalScores(column)))
         self.n_core = self._core(columns).shape[1]
-        self.numeric = [
-            j for j, c in enumerate(columns) if not c.categorical and len(self.distinct[j]) > 1
-        ]
+        self.numeric = [j for j, c in enumerate(columns) if not c.categorical and len(self.distinct[j]) > 1]
         if len(self.numeric) > 1:
             self.views = _RobustViews(self._numeric_values(columns))
 
     def _find_classes(self, columns: list[Column], n: int, weight: np.ndarray | None) -> None:
         for column, levels in zip(columns, self.distinct, strict=True):
-            limit = (
-                min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
-            )
+            limit = min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
             if len(levels) > max(2, limit):
                 return
         codes = self._codes(columns)
@@ -367,9 +359,7 @@ class BlockEncoder:
         self.probability = mass / mass.sum()
 
     def _codes(self, columns: list[Column]) -> np.ndarray:
-        return np.column_stack(
-            [_level_codes(c, lv) for c, lv in zip(columns, self.distinct, strict=True)]
-        )
+        return np.column_stack([_level_codes(c, lv) for c, lv in zip(columns, self.distinct, strict=True)])
 
     def _numeric_values(self, columns: list[Column]) -> np.ndarray:
         return np.column_stack([columns[j].values for j in self.numeric])

@@ -51,15 +51,15 @@ class MutualInfoEstimator(BaseEstimator):
     learning_rate_init : float, default=4e-3
         Learning rate of AdamW.
     weight_decay : float, default=1.0
-        Weight decay of AdamW at the start; it is cut to a quarter whenever the held-out value stops
-        rising.
+        Weight decay of AdamW at the start; it is cut while there is no overfitting, and whenever the
+        held-out value stops rising.
     batch_size : int or "auto", default="auto"
-        Rows of a minibatch; ``"auto"`` is 256, or all training rows where there are fewer.
+        Rows of a minibatch; ``"auto"`` is 128, or all training rows where there are fewer.
     max_iter : int, default=3000
         Most minibatches; 0 leaves the closed form alone.
     n_iter_no_change : int, default=4
-        Checks of the held-out value (one every 50 minibatches) without a rise before the weight decay is
-        cut; training ends when a cut has brought no rise.
+        Checks of the held-out value (one every 50 minibatches) without a rise before training restarts
+        from the best weights with less weight decay; it ends when a restart has brought no rise.
     tol : float, default=1e-3
         Smallest rise that counts, in nats.
     cv : int, cross-validation splitter, iterable or None, default=5
@@ -255,9 +255,7 @@ class MutualInfoEstimator(BaseEstimator):
         self.history_ = fit.result.history
         self.n_iter_ = self.history_[-1]["iteration"]
         if fit.result.interrupted:
-            raise KeyboardInterrupt(
-                "MutualInfoEstimator was interrupted; it keeps the best critics so far."
-            )
+            raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
         if not fit.result.converged:
             warnings.warn(
                 f"The held-out value was still rising after max_iter={self.max_iter} minibatches. Raise "

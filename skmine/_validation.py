@@ -103,7 +103,7 @@ def check_batch_size(batch_size, n_train: int) -> int:
     Parameters
     ----------
     batch_size : int or "auto"
-        ``"auto"`` is 256, or all training rows where there are fewer.
+        ``"auto"`` is 128, or all training rows where there are fewer.
     n_train : int
         Training rows of a fold.
 
@@ -117,7 +117,7 @@ def check_batch_size(batch_size, n_train: int) -> int:
         It is larger than the number of training rows.
     """
     if batch_size == "auto":
-        return min(256, n_train)
+        return min(128, n_train)
     if batch_size > n_train:
         raise ValueError(
             f"batch_size must be at most the number of training rows ({n_train}); got {batch_size}. Lower "

@@ -110,9 +110,7 @@ def test_surrogate__mine__divides_by_the_moving_average():
 def test_surrogate__dv__divides_by_the_minibatch_mean():
     marginal = torch.tensor([[math.log(5.0)] * 2]).requires_grad_()
 
-    (gradient,) = torch.autograd.grad(
-        DonskerVaradhan().surrogate(torch.zeros(2), marginal), marginal
-    )
+    (gradient,) = torch.autograd.grad(DonskerVaradhan().surrogate(torch.zeros(2), marginal), marginal)
 
     assert gradient.flatten().tolist() == pytest.approx([-0.5, -0.5])
 
@@ -146,9 +144,7 @@ def test_bound__integer_weights__equal_repeated_rows(name):
     ]
     bound = BOUNDS[name]()
     repeated = [
-        getattr(bound, method)(
-            joint.repeat_interleave(counts), marginal.repeat_interleave(counts, 0)
-        )
+        getattr(bound, method)(joint.repeat_interleave(counts), marginal.repeat_interleave(counts, 0))
         for method in ("estimate", "surrogate")
     ]
 

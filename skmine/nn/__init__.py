@@ -36,19 +36,18 @@ from .bounds import (
     log_mean_exp,
     pool_marginal,
 )
-from .critics import CRITICS, BankLinear, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
-from .crossfit import Block, CrossFit, Folds, build_critic, choose_pairs, cross_fit, stack_states
-from .reference import (
+from .classes import (
     ClassNormalised,
     ClassReference,
-    GaussianReference,
-    ReferencedCritic,
     TableReference,
     fit_class_reference,
-    fit_gaussian_reference,
     fit_table_reference,
 )
-from .training import EnumeratedPairs, SampledPairs, TrainingResult, score_in_chunks, train
+from .critics import CRITICS, BankLinear, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
+from .crossfit import Block, CrossFit, Folds, build_critic, choose_pairs, cross_fit, stack_states
+from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
+from .reference import GaussianReference, ReferencedCritic, fit_gaussian_reference
+from .training import TrainingResult, train
 
 __all__ = [
     "BOUNDS",

@@ -208,9 +208,7 @@ class SMILE(JensenShannon):
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
         values, weight = pool_marginal(marginal, marginal_weight)
-        return _mean(joint, joint_weight) - log_mean_exp(
-            values.clamp(-self.clip, self.clip), weight
-        )
+        return _mean(joint, joint_weight) - log_mean_exp(values.clamp(-self.clip, self.clip), weight)
 
 
 #: Bounds by name. A new bound is one class above and its line here.

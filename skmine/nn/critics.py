@@ -96,9 +96,7 @@ class ConcatCritic(nn.Module):
         self.n_products = n_products
         self.from_x = BankLinear(d_x, first, n_members, generator)
         self.from_y = BankLinear(d_y, first, n_members, generator)
-        self.from_products = (
-            BankLinear(n_products, first, n_members, generator) if n_products else None
-        )
+        self.from_products = BankLinear(n_products, first, n_members, generator) if n_products else None
         self.layers = _mlp([first, *rest, 1], n_members, generator, zero_last=True)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -204,9 +202,7 @@ class CriticBank(nn.Module):
                 torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
             members = [factory(d_x, d_y) for _ in range(n_members)]
         parameters, buffers = stack_module_state(members)
-        self._skeleton = [
-            members[0].to("meta")
-        ]  # in a list: its own weights are not part of the bank
+        self._skeleton = [members[0].to("meta")]  # in a list: its own weights are not part of the bank
         self._names = list(parameters), list(buffers)
         self.weights = nn.ParameterList(parameters.values())
         for i, value in enumerate(buffers.values()):

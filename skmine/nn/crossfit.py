@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from .bounds import log_mean_exp, pool_marginal
-from .critics import CRITICS, ClassCritic, CriticBank
-from .reference import (
+from .classes import (
     ClassNormalised,
-    ReferencedCritic,
     TableReference,
     fit_class_reference,
-    fit_gaussian_reference,
     fit_table_reference,
 )
-from .training import EnumeratedPairs, SampledPairs, TrainingResult, train
+from .critics import CRITICS, ClassCritic, CriticBank
+from .pairs import EnumeratedPairs, SampledPairs
+from .reference import ReferencedCritic, fit_gaussian_reference
+from .training import TrainingResult, train
 
 _STOPPING_ROWS = 2048
 _TRAINING_ROWS = 2**18
@@ -70,9 +70,7 @@ class Folds:
     halves: tuple[Tensor, Tensor]
 
     @classmethod
-    def of_splits(
-        cls, splits: Sequence[tuple[Tensor, Tensor]], generator: torch.Generator
-    ) -> "Folds":
+    def of_splits(cls, splits: Sequence[tuple[Tensor, Tensor]], generator: torch.Generator) -> "Folds":
         """Shuffle the rows of each split, and leave some out where the splits differ in length.
 
         Parameters
@@ -87,8 +85,7 @@ class Folds:
         Folds
         """
         shuffled = [
-            [rows[torch.randperm(len(rows), generator=generator)] for rows in split]
-            for split in splits
+            [rows[torch.randperm(len(rows), generator=generator)] for rows in split] for split in splits
         ]
         n_train = min(len(train) for train, _ in shuffled)
         half = min(len(held_out) for _, held_out in shuffled) // 2
@@ -213,9 +210,7 @@ def _network_columns(block: Block, width: int) -> tuple[int, int]:
     return first, width + block.values.shape[1] - first
 
 
-def build_critic(
-    critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, generator, weight=None
-):
+def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, generator, weight=None):
     """Reference plus untrained network, as a bank with one member a fold.
 
     Where x and y are both discrete, a table of their log ratios, which needs no network.

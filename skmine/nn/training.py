@@ -7,131 +7,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-_SCORES_A_CHUNK = 2**18
+from .pairs import EnumeratedPairs, SampledPairs
+
 _WARM_UP = 20
 #: The weight decay is cut by these factors, where the held-out value stops rising and where the training
 #: value is no higher than it by more than this share and this many nats.
 _CUT_ON_PLATEAU = 0.25
 _CUT_WITHOUT_GAP = 0.5
 _GAP_SHARE, _GAP_NATS = 0.05, 0.02
-
-
-def score_in_chunks(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Critic values; without gradient, in chunks along the second axis to bound the memory.
-
-    Parameters
-    ----------
-    critic : nn.Module
-        A bank.
-    x, y : Tensor of shape (n_members, n, ..., d_x), (n_members, n, ..., d_y)
-        Rows, or pairs on further axes.
-
-    Returns
-    -------
-    Tensor of shape (n_members, n, ...)
-    """
-    n_scores = x.shape[:-1].numel() * y.shape[-2]
-    if torch.is_grad_enabled() or n_scores <= _SCORES_A_CHUNK:
-        return critic(x, y)
-    n_chunks = min(x.shape[1], -(-n_scores // _SCORES_A_CHUNK))
-    chunks = zip(x.tensor_split(n_chunks, 1), y.tensor_split(n_chunks, 1), strict=True)
-    return torch.cat([critic(*chunk) for chunk in chunks], 1)
-
-
-@dataclass(frozen=True)
-class SampledPairs:
-    """Marginal pairs by meeting rows within groups: every row of x with the other rows' y.
-
-    Rows of a sample are independent, so pairs of different rows are draws from the product of the
-    marginals. A group of g rows gives g paired scores and g (g - 1) marginal ones for one pass of the
-    first layer.
-
-    Parameters
-    ----------
-    group_size : int
-        Rows in a group, at least 2.
-    includes_joint : bool, default=False
-        Whether the paired row stays among the marginal columns (InfoNCE).
-    offset : float, default=0.0
-        Added to all scores (MINE-f).
-    """
-
-    group_size: int
-    includes_joint: bool = False
-    offset: float = 0.0
-
-    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
-        """Scores of rows already in random order.
-
-        Parameters
-        ----------
-        critic : nn.Module
-            A bank.
-        x, y : Tensor of shape (n_members, n, d_x), (n_members, n, d_y)
-            Paired rows.
-        weight : Tensor of shape (n_members, n) or None
-            Weights of the rows.
-
-        Returns
-        -------
-        joint : Tensor of shape (n_members, n)
-        marginal : Tensor of shape (n_members, m, k)
-            ``m >= n``: the last group is filled up with rows from the front.
-        joint_weight, marginal_weight : Tensor of the same shapes, or None
-        """
-        n = x.shape[1]
-        n_groups = max(1, round(n / self.group_size))
-        size = math.ceil(n / n_groups)
-        rows = torch.arange(n_groups * size, device=x.device) % n
-        shape = (x.shape[0], n_groups, size)
-        scores = score_in_chunks(
-            critic, x[:, rows].view(*shape, 1, -1), y[:, rows].view(shape[0], n_groups, 1, size, -1)
-        )
-        scores = scores + self.offset
-        joint = scores.diagonal(dim1=-2, dim2=-1).flatten(1)[:, :n]
-        pair_weight = None
-        if weight is not None:
-            grouped = weight[:, rows].view(shape)
-            pair_weight = self._columns(grouped.unsqueeze(-1) * grouped.unsqueeze(-2))
-        if self.includes_joint:  # the bound averages over rows: keep one row of scores a row of x
-            return joint, scores.flatten(1, 2)[:, :n], weight, _head(pair_weight, n)
-        return joint, self._columns(scores), weight, pair_weight
-
-    def _columns(self, scores: Tensor) -> Tensor:
-        """Scores within groups (n_members, n_groups, g, g) as marginal columns."""
-        size = scores.shape[-1]
-        if not self.includes_joint:
-            others = torch.arange(size * size, device=scores.device) % (size + 1) != 0
-            scores = scores.flatten(-2)[..., others].unflatten(-1, (size, size - 1))
-        return scores.flatten(1, 2)
-
-
-@dataclass(frozen=True)
-class EnumeratedPairs:
-    """Marginal pairs by meeting every row of x with every value of a discrete y: an exact mean.
-
-    Parameters
-    ----------
-    probability : Tensor of shape (n_classes,)
-        Probabilities of the classes of the one-hot y.
-    offset : float, default=0.0
-        Added to all scores (MINE-f).
-    """
-
-    probability: Tensor
-    offset: float = 0.0
-
-    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
-        """As :meth:`SampledPairs.__call__`; marginal is (n_members, n, n_classes)."""
-        n_classes = self.probability.shape[0]
-        classes = torch.eye(n_classes, dtype=y.dtype, device=y.device)
-        classes = classes.expand(x.shape[0], x.shape[1], n_classes, n_classes)
-        scores = score_in_chunks(critic, x.unsqueeze(-2), classes) + self.offset
-        pair_weight = self.probability
-        if weight is not None:
-            pair_weight = weight.unsqueeze(-1) * pair_weight
-        # A class never seen has no output: its row gets the score 0, no information.
-        return torch.einsum("...c,...c->...", scores, y), scores, weight, pair_weight
 
 
 @dataclass
@@ -158,10 +41,6 @@ class TrainingResult:
     history: list = field(default_factory=list)
     converged: bool = False
     interrupted: bool = False
-
-
-def _head(values: Tensor | None, n: int) -> Tensor | None:
-    return None if values is None else values[:, :n]
 
 
 class _WeightAverage:
@@ -260,29 +139,52 @@ class _Trainer:
         }
 
 
-class _Patience:
-    """When to relax and when to stop: counts checks without a rise of the held-out value."""
+class _Schedule:
+    """AdamW with averaged weights, whose weight decay is cut and which ends as :func:`train` tells."""
 
-    def __init__(self, value: float, n_iter_no_change: int, tol: float):
-        self.top = self.top_at_start = value
+    def __init__(self, trainer, learning_rate, weight_decay, average_decay, n_iter_no_change, tol, value):
+        self.trainer, self.learning_rate = trainer, learning_rate
+        self.optimiser = torch.optim.AdamW(
+            trainer.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
+        )
+        self.average = _WeightAverage(trainer.parameters, average_decay)
         self.n_iter_no_change, self.tol = n_iter_no_change, tol
-        self.waited = 0
-        self.cut_once = False
+        self.top = value  # the highest held-out value, and that at the last restart
+        self.top_at_restart = -math.inf
+        self.checks_without_rise = 0
 
-    def out_of(self, value: float) -> bool:
-        """Whether the value has not risen for too many checks."""
+    def step(self, iteration: int, rows: Tensor) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate * min(1.0, iteration / _WARM_UP)
+        self.trainer.step(self.optimiser, rows)
+        self.average.update()
+
+    def check(self, iteration: int) -> dict[str, float]:
+        self.average.swap()
+        entry = self.trainer.check(iteration)
+        self.average.swap()
+        return entry
+
+    def has_ended(self, entry: dict[str, float]) -> bool:
+        """Act on a check: cut the decay, go back to the best weights, or end."""
+        value = entry["held_out"]
+        if entry["training"] < value * (1 + _GAP_SHARE) + _GAP_NATS:
+            self._cut_decay(_CUT_WITHOUT_GAP)
         rose = value > self.top + self.tol
         self.top = value if rose else self.top
-        self.waited = 0 if rose else self.waited + 1
-        return self.waited >= self.n_iter_no_change
-
-    def renew(self) -> bool:
-        """Begin again after a cut of the decay; False if the last cut brought no rise."""
-        brought_a_rise = self.top > self.top_at_start
-        if self.cut_once and not brought_a_rise:
+        self.checks_without_rise = 0 if rose else self.checks_without_rise + 1
+        if self.checks_without_rise < self.n_iter_no_change:
             return False
-        self.top_at_start, self.waited, self.cut_once = self.top, 0, True
-        return True
+        if self.top <= self.top_at_restart:
+            return True
+        self.top_at_restart, self.checks_without_rise = self.top, 0
+        self.average.restart(self.trainer.best_on_all.parameters)
+        self._cut_decay(_CUT_ON_PLATEAU)
+        return False
+
+    def _cut_decay(self, factor: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["weight_decay"] *= factor
 
 
 def train(
@@ -299,7 +201,7 @@ def train(
     learning_rate: float = 4e-3,
     weight_decay: float = 1.0,
     max_iter: int = 3000,
-    batch_size: int = 256,
+    batch_size: int = 128,
     n_iter_no_change: int = 4,
     tol: float = 1e-3,
     check_every: int = 50,
@@ -311,9 +213,10 @@ def train(
 
     Every ``check_every`` iterations the exponential average of the weights is valued on each set of
     stopping rows, and each member's best is kept. Training begins with a strong weight decay, that is
-    with smooth critics. Once the mean value has not risen by ``tol`` for ``n_iter_no_change`` checks,
-    every member goes back to its best weights and the decay is cut to a quarter; training ends when a
-    cut has brought no rise.
+    with smooth critics. The decay is halved at every check where the training value is hardly above the
+    held-out one: there is no overfitting to hold back. Once the held-out value has not risen by ``tol``
+    for ``n_iter_no_change`` checks, every member goes back to its best weights and the decay is cut to a
+    quarter; training ends when such a restart has brought no rise.
 
     Parameters
     ----------
@@ -339,7 +242,7 @@ def train(
     batch_size : int
         Rows of a minibatch; all training rows where there are fewer.
     n_iter_no_change : int
-        Checks without a rise before the decay is cut.
+        Checks without a rise before a restart.
     tol : float
         Smallest rise that counts, in nats.
     check_every : int
@@ -360,35 +263,21 @@ def train(
     if max_iter > 0 and trainer.parameters:
         result.converged = False
         batches = _batches(train_rows, min(batch_size, train_rows.shape[1]), generator)
-        options = {"lr": learning_rate, "weight_decay": weight_decay}
-        patience = _Patience(result.history[0]["held_out"], n_iter_no_change, tol)
-        optimiser = torch.optim.AdamW(trainer.parameters, **options, fused=True)
-        average = _WeightAverage(trainer.parameters, average_decay)
+        value = result.history[0]["held_out"]
+        schedule = _Schedule(
+            trainer, learning_rate, weight_decay, average_decay, n_iter_no_change, tol, value
+        )
         try:
             for iteration in range(1, max_iter + 1):
-                for group in optimiser.param_groups:
-                    group["lr"] = learning_rate * min(1.0, iteration / _WARM_UP)
-                trainer.step(optimiser, next(batches))
-                average.update()
+                schedule.step(iteration, next(batches))
                 if iteration % check_every and iteration != max_iter:
                     continue
-                average.swap()
-                result.history.append(trainer.check(iteration))
-                average.swap()
+                result.history.append(schedule.check(iteration))
                 if on_check is not None:
                     on_check(result.history[-1])
-                latest = result.history[-1]
-                if latest["training"] < latest["held_out"] * (1 + _GAP_SHARE) + _GAP_NATS:
-                    for group in optimiser.param_groups:
-                        group["weight_decay"] *= _CUT_WITHOUT_GAP
-                if not patience.out_of(latest["held_out"]):
-                    continue
-                if not patience.renew():
+                if schedule.has_ended(result.history[-1]):
                     result.converged = True
                     break
-                average.restart(trainer.best_on_all.parameters)
-                for group in optimiser.param_groups:
-                    group["weight_decay"] *= _CUT_ON_PLATEAU
         except KeyboardInterrupt:
             result.interrupted = True
     names = [name for name, p in critic.named_parameters() if p.requires_grad]

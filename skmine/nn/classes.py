@@ -1,0 +1,189 @@
+"""References for a discrete y: linear discriminants, a table, and normalisation over the classes."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .reference import MAX_ROWS, canonical_solutions
+
+#: Pseudocounts a row of the table of two discrete blocks.
+PSEUDOCOUNTS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6)
+
+
+class ClassReference(nn.Module):
+    """Log ratio of classes with Gaussian columns of one covariance (linear discriminant analysis).
+
+    Parameters
+    ----------
+    projection_x : nn.Module
+        Map to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'), the discriminant ones
+        first.
+    weight : Tensor of shape (n_members, rank, n_classes)
+        Class means over the variance within classes.
+    bias : Tensor of shape (n_members, 1, n_classes)
+        Minus half the squared length of the class means, in that metric.
+
+    References
+    ----------
+    Fisher (1936); Hastie, Tibshirani and Friedman (2009), section 4.3.
+    """
+
+    def __init__(self, projection_x: nn.Module, weight: Tensor, bias: Tensor):
+        super().__init__()
+        self.project_x = projection_x
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+
+    @property
+    def width_x(self) -> int:
+        """Columns that ``project_x`` returns."""
+        return self.project_x.weight.shape[-1]
+
+    @property
+    def width_y(self) -> int:
+        """Columns that ``project_y`` returns."""
+        return self.weight.shape[-1]
+
+    def project_y(self, one_hot: Tensor) -> Tensor:
+        """The classes as they are."""
+        return one_hot
+
+    def forward(self, u: Tensor, one_hot: Tensor) -> Tensor:
+        """Class scores, ``(n_members, ..., d'), (..., n_classes) -> (n_members, ...)``."""
+        rank = self.weight.shape[1]
+        flat = u[..., :rank].reshape(u.shape[0], -1, rank)
+        flat = torch.baddbmm(self.bias, flat, self.weight)
+        return torch.einsum("...c,...c->...", flat.view(*u.shape[:-1], -1), one_hot)
+
+
+def fit_class_reference(
+    x: Tensor, one_hot: Tensor, train_rows: Tensor, held_out_rows: Tensor, probability: Tensor
+) -> ClassReference:
+    """Fit a :class:`ClassReference` a bank member on its training rows.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, d_x)
+        The columns that the reference reads.
+    one_hot : Tensor of shape (n, n_classes)
+        The classes.
+    train_rows, held_out_rows : LongTensor of shape (n_members, n_train), (n_members, n_held_out)
+        Row numbers of each member.
+    probability : Tensor of shape (n_classes,)
+        Probabilities of the classes.
+
+    Returns
+    -------
+    ClassReference
+    """
+    rows = held_out_rows[:, :MAX_ROWS]
+    log_probability = probability.log()
+    best, best_value = None, -math.inf
+    for projection, _, sample_r, r in canonical_solutions(x, one_hot, train_rows):
+        counts = one_hot[train_rows].sum(1).clamp_min(1.0).unsqueeze(-1)
+        rank = r.shape[1]
+        means = one_hot[train_rows].mT @ projection(x[train_rows])[..., :rank] / counts
+        means = means * (r / sample_r.clamp_min(1e-6)).unsqueeze(1)
+        within = (1 - r**2).unsqueeze(1)
+        weight = (means / within).mT.contiguous()
+        bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)
+        scores = torch.baddbmm(bias, projection(x[rows])[..., :rank], weight) + log_probability
+        log_ratio = scores.log_softmax(-1) - log_probability
+        value = float((log_ratio * one_hot[rows]).sum(-1).mean())
+        if best is None or value > best_value:
+            best, best_value = ClassReference(projection, weight, bias), value
+    if best_value <= 0:
+        best.weight.zero_()
+        best.bias.zero_()
+    return best
+
+
+class TableReference(nn.Module):
+    """Log ratio of two discrete variables, read from a table.
+
+    Parameters
+    ----------
+    log_ratio : Tensor of shape (n_members, n_classes_x, n_classes_y)
+        ``log p(y | x) / p(y)``.
+    """
+
+    def __init__(self, log_ratio: Tensor):
+        super().__init__()
+        self.register_buffer("log_ratio", log_ratio)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Log ratio of one-hot rows, ``(n_members, ..., n_classes_x), ... -> (n_members, ...)``."""
+        flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), self.log_ratio)
+        return torch.einsum("...c,...c->...", flat.view(*x.shape[:-1], -1), y)
+
+
+def fit_table_reference(
+    x: Tensor,
+    y: Tensor,
+    train_rows: Tensor,
+    held_out_rows: Tensor,
+    probability: Tensor,
+    weight: Tensor | None = None,
+) -> TableReference:
+    """Fit a :class:`TableReference` a bank member on its training rows.
+
+    ``p(y | x) = (n_xy + a p(y)) / (n_x + a)``; the pseudocount a is one choice for the whole bank, by the
+    mean held-out value.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (n, n_classes_x), (n, n_classes_y)
+        One-hot rows.
+    train_rows, held_out_rows : LongTensor of shape (n_members, n_train), (n_members, n_held_out)
+        Row numbers of each member.
+    probability : Tensor of shape (n_classes_y,)
+        Probabilities p(y).
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    TableReference
+    """
+    weight = x.new_ones(len(x)) if weight is None else weight / weight.mean()
+    counts = (x[train_rows] * weight[train_rows].unsqueeze(-1)).mT @ y[train_rows]
+    best, best_value = None, -math.inf
+    for pseudocount in PSEUDOCOUNTS:
+        smoothed = counts + pseudocount * probability
+        table = TableReference((smoothed / smoothed.sum(-1, keepdim=True) / probability).log())
+        held_out = table(x[held_out_rows], y[held_out_rows]) * weight[held_out_rows]
+        value = float(held_out.sum() / weight[held_out_rows].sum())
+        if best is None or value > best_value:
+            best, best_value = table, value
+    return best
+
+
+class ClassNormalised(nn.Module):
+    """Critic of a discrete y, normalised over its classes: ``log p(c | x) - log p(c)``.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        Critic of x and of one-hot classes.
+    probability : Tensor of shape (n_classes,)
+        Probabilities p(c).
+    n_members : int
+        Size of the bank.
+    """
+
+    def __init__(self, critic: nn.Module, probability: Tensor, n_members: int):
+        super().__init__()
+        self.critic = critic
+        # With a bank axis, like all parameters and buffers.
+        self.register_buffer("log_probability", probability.log().repeat(n_members, 1))
+
+    def forward(self, x: Tensor, one_hot: Tensor) -> Tensor:
+        """Critic values, ``(n_members, ..., d_x), (n_members, ..., n_classes) -> (n_members, ...)``."""
+        n_classes = self.log_probability.shape[-1]
+        classes = torch.eye(n_classes, dtype=x.dtype, device=x.device)
+        classes = classes.expand(x.shape[0], *(1,) * (x.dim() - 2), n_classes, n_classes)
+        log_probability = self.log_probability[0]
+        scores = self.critic(x.unsqueeze(-2), classes) + log_probability
+        log_ratio = scores.log_softmax(-1) - log_probability
+        return torch.einsum("...c,...c->...", log_ratio, one_hot)

@@ -1,0 +1,131 @@
+"""Marginal pairs: which rows of y each row of x meets, for training and for valuing."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+_SCORES_A_CHUNK = 2**18
+
+
+def score_in_chunks(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Critic values; without gradient, in chunks along the second axis to bound the memory.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        A bank.
+    x, y : Tensor of shape (n_members, n, ..., d_x), (n_members, n, ..., d_y)
+        Rows, or pairs on further axes.
+
+    Returns
+    -------
+    Tensor of shape (n_members, n, ...)
+    """
+    n_scores = x.shape[:-1].numel() * y.shape[-2]
+    if torch.is_grad_enabled() or n_scores <= _SCORES_A_CHUNK:
+        return critic(x, y)
+    n_chunks = min(x.shape[1], -(-n_scores // _SCORES_A_CHUNK))
+    chunks = zip(x.tensor_split(n_chunks, 1), y.tensor_split(n_chunks, 1), strict=True)
+    return torch.cat([critic(*chunk) for chunk in chunks], 1)
+
+
+@dataclass(frozen=True)
+class SampledPairs:
+    """Marginal pairs by meeting rows within groups: every row of x with the other rows' y.
+
+    Rows of a sample are independent, so pairs of different rows are draws from the product of the
+    marginals. A group of g rows gives g paired scores and g (g - 1) marginal ones for one pass of the
+    first layer.
+
+    Parameters
+    ----------
+    group_size : int
+        Rows in a group, at least 2.
+    includes_joint : bool, default=False
+        Whether the paired row stays among the marginal columns (InfoNCE).
+    offset : float, default=0.0
+        Added to all scores (MINE-f).
+    """
+
+    group_size: int
+    includes_joint: bool = False
+    offset: float = 0.0
+
+    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
+        """Scores of rows already in random order.
+
+        Parameters
+        ----------
+        critic : nn.Module
+            A bank.
+        x, y : Tensor of shape (n_members, n, d_x), (n_members, n, d_y)
+            Paired rows.
+        weight : Tensor of shape (n_members, n) or None
+            Weights of the rows.
+
+        Returns
+        -------
+        joint : Tensor of shape (n_members, n)
+        marginal : Tensor of shape (n_members, m, k)
+            ``m >= n``: the last group is filled up with rows from the front.
+        joint_weight, marginal_weight : Tensor of the same shapes, or None
+        """
+        n = x.shape[1]
+        n_groups = max(1, round(n / self.group_size))
+        size = math.ceil(n / n_groups)
+        rows = torch.arange(n_groups * size, device=x.device) % n
+        shape = (x.shape[0], n_groups, size)
+        scores = score_in_chunks(
+            critic, x[:, rows].view(*shape, 1, -1), y[:, rows].view(shape[0], n_groups, 1, size, -1)
+        )
+        scores = scores + self.offset
+        joint = scores.diagonal(dim1=-2, dim2=-1).flatten(1)[:, :n]
+        pair_weight = None
+        if weight is not None:
+            grouped = weight[:, rows].view(shape)
+            pair_weight = self._columns(grouped.unsqueeze(-1) * grouped.unsqueeze(-2))
+        if self.includes_joint:  # the bound averages over rows: keep one row of scores a row of x
+            return joint, scores.flatten(1, 2)[:, :n], weight, _head(pair_weight, n)
+        return joint, self._columns(scores), weight, pair_weight
+
+    def _columns(self, scores: Tensor) -> Tensor:
+        """Scores within groups (n_members, n_groups, g, g) as marginal columns."""
+        size = scores.shape[-1]
+        if not self.includes_joint:
+            others = torch.arange(size * size, device=scores.device) % (size + 1) != 0
+            scores = scores.flatten(-2)[..., others].unflatten(-1, (size, size - 1))
+        return scores.flatten(1, 2)
+
+
+@dataclass(frozen=True)
+class EnumeratedPairs:
+    """Marginal pairs by meeting every row of x with every value of a discrete y: an exact mean.
+
+    Parameters
+    ----------
+    probability : Tensor of shape (n_classes,)
+        Probabilities of the classes of the one-hot y.
+    offset : float, default=0.0
+        Added to all scores (MINE-f).
+    """
+
+    probability: Tensor
+    offset: float = 0.0
+
+    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
+        """As :meth:`SampledPairs.__call__`; marginal is (n_members, n, n_classes)."""
+        n_classes = self.probability.shape[0]
+        classes = torch.eye(n_classes, dtype=y.dtype, device=y.device)
+        classes = classes.expand(x.shape[0], x.shape[1], n_classes, n_classes)
+        scores = score_in_chunks(critic, x.unsqueeze(-2), classes) + self.offset
+        pair_weight = self.probability
+        if weight is not None:
+            pair_weight = weight.unsqueeze(-1) * pair_weight
+        # A class never seen has no output: its row gets the score 0, no information.
+        return torch.einsum("...c,...c->...", scores, y), scores, weight, pair_weight
+
+
+def _head(values: Tensor | None, n: int) -> Tensor | None:
+    return None if values is None else values[:, :n]
