@@ -65,12 +65,18 @@ def _is_missing(values: np.ndarray) -> np.ndarray:
     )
 
 
+def _without(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Objects with None for what is missing."""
+    values = values.copy()
+    values[missing] = None
+    return values
+
+
 def _read_objects(values: np.ndarray, name: str) -> Column:
     missing = _is_missing(values)
     present = values[~missing]
     if all(isinstance(v, (str, bool, np.bool_, np.str_)) for v in present) and len(present):
-        out = np.where(missing, None, values)
-        return Column(out, categorical=True)
+        return Column(_without(values, missing), categorical=True)
     numbers = np.full(len(values), np.nan)
     try:
         numbers[~missing] = present.astype(np.float64)
@@ -97,7 +103,7 @@ def _read_column(values: np.ndarray, name: str, categorical: bool = False) -> Co
         return Column(column.values.astype(object), True) if categorical else column
     if kind == "b" or categorical:
         out = values.astype(object)
-        return Column(np.where(_is_missing(out), None, out), categorical=True)
+        return Column(_without(out, _is_missing(out)), categorical=True)
     numbers = values.astype(np.float64)
     if np.isinf(numbers).any():
         raise ValueError(
@@ -333,7 +339,7 @@ class BlockEncoder:
         self.has_missing = [bool(c.missing.any()) for c in columns]
         self._find_classes(columns, n, weight)
         if self.class_rows is not None:
-            self.n_core = len(self.class_rows)
+            self.n_core: int = len(self.class_rows)
             return
         for j, column in enumerate(columns):
             if self.has_missing[j]:

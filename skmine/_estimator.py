@@ -132,6 +132,9 @@ class MutualInfoEstimator(BaseEstimator):
         "verbose": ["verbose"],
     }
 
+    _critic: FittedCritic
+    _fold_seed: int
+
     def __init__(
         self,
         *,
@@ -205,7 +208,7 @@ class MutualInfoEstimator(BaseEstimator):
         generator = make_generator(self.random_state)
         go_on = self.warm_start and hasattr(self, "_critic")
         fold_seed = self._fold_seed if go_on else draw_seed(generator)
-        splits = rows.splits(self.cv, self.validation_fraction, fold_seed)
+        splits = rows.splits(self.cv, self.validation_fraction, fold_seed, y)
         folds = nn.Folds.of_splits(splits, make_generator(fold_seed)).to(device)
         batch_size = check_batch_size(self.batch_size, folds.train.shape[1])
         validate_data(self, X, skip_check_array=True)
@@ -349,10 +352,7 @@ class MutualInfoEstimator(BaseEstimator):
 
 
 def _to_block(encoder: BlockEncoder, rows: Rows, device: torch.device) -> nn.Block:
-    options = {"dtype": torch.float32, "device": device}
-    probability = encoder.probability
-    return nn.Block(
-        torch.as_tensor(encoder(rows.columns[encoder.name]), **options),
-        encoder.n_core,
-        None if probability is None else torch.as_tensor(probability, **options),
-    )
+    values = torch.as_tensor(encoder(rows.columns[encoder.name]), dtype=torch.float32, device=device)
+    if encoder.probability is None:
+        return nn.Block(values, encoder.n_core)
+    return nn.Block(values, encoder.n_core, torch.as_tensor(encoder.probability).to(values))

@@ -1,5 +1,6 @@
 """Rows in: X, y, weights and folds as a user passes them, checked and ready to encode."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -60,7 +61,7 @@ class Rows:
         ]
         check_training_rows(len(self), missing)
 
-    def splits(self, cv, validation_fraction: float, seed: int) -> list:
+    def splits(self, cv, validation_fraction: float, seed: int, y) -> list:
         """Training and held-out rows of each fold, as tensors of numbers among the kept rows.
 
         Parameters
@@ -71,6 +72,8 @@ class Rows:
             Share held out where `cv` is None.
         seed : int
             Of the folds that are drawn here.
+        y : array-like
+            The target as passed, for a splitter that reads it.
 
         Returns
         -------
@@ -81,6 +84,7 @@ class Rows:
         ValueError
             A fold has fewer than 4 rows to train on or to hold out.
         """
+        drawn: Iterable
         if cv is None:
             size = max(_MIN_FOLD_ROWS, round(validation_fraction * len(self)))
             drawn = ShuffleSplit(1, test_size=size, random_state=seed).split(self.kept)
@@ -90,14 +94,15 @@ class Rows:
         else:
             number = np.full(self.n_input, -1)
             number[self.kept] = np.arange(len(self))
-            parts = (number[part] for split in check_cv(cv).split(number) for part in split)
-            parts = iter([part[part >= 0] for part in parts])
-            drawn = zip(parts, parts, strict=True)
+            drawn = (
+                [part[part >= 0] for part in (number[train], number[held_out])]
+                for train, held_out in check_cv(cv).split(number, y)
+            )
         splits = [tuple(torch.as_tensor(part) for part in split) for split in drawn]
         fewest = min(len(part) for split in splits for part in split)
         if fewest < _MIN_FOLD_ROWS:
             raise ValueError(
-                f"cv must leave at least {_MIN_FOLD_ROWS} rows to train on and to hold out in every fold; got "
-                f"a fold with {fewest}. Pass fewer folds or more rows."
+                f"cv must leave at least {_MIN_FOLD_ROWS} rows to train on and to hold out in every fold; "
+                f"got a fold with {fewest}. Pass fewer folds or more rows."
             )
         return splits

@@ -88,8 +88,8 @@ def check_hidden_layer_sizes(sizes) -> tuple[int, ...]:
     ValueError
         There is no layer, or a width is not a positive integer.
     """
-    widths = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-    if not widths or not all(isinstance(w, Integral) and w > 0 for w in widths):
+    widths: tuple = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+    if not widths or not all(isinstance(w, Integral) and int(w) > 0 for w in widths):
         raise ValueError(
             f"hidden_layer_sizes must be positive integers, at least one; got {sizes!r}. Pass for example "
             "(64, 64, 64)."

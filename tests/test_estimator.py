@@ -317,7 +317,7 @@ def test_fit__constant__exactly_zero(X, y):
         np.where(NUMBERS > 1, np.nan, NUMBERS),
         np.hstack([NUMBERS, np.ones((40, 1))]),
     ],
-    ids="duplicates wide float16 int8 huge tiny tan cauchy missing one-constant".split(),
+    ids=["duplicates", "wide", "float16", "int8", "huge", "tiny", "tan", "cauchy", "missing", "one-constant"],
 )
 def test_fit__awkward_columns__finite(X):
     estimator = quick().fit(X, TARGET)
@@ -527,7 +527,7 @@ def test_fit__parameters_and_input__are_not_changed(rows):
     estimator.fit(X, y)
 
     assert estimator.get_params() == before
-    assert (X == X_before).all()
+    assert (X_before == X).all()
 
 
 def test_pickle__fitted__same_scores_without_torch_tensors(fitted, tmp_path):

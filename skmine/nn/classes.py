@@ -1,11 +1,11 @@
 """References for a discrete y: linear discriminants, a table, and normalisation over the classes."""
 
-import math
+from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
 
-from .reference import MAX_ROWS, canonical_solutions
+from .reference import MAX_ROWS, Projection, canonical_solutions
 
 #: Pseudocounts a row of the table of two discrete blocks.
 PSEUDOCOUNTS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6)
@@ -16,7 +16,7 @@ class ClassReference(nn.Module):
 
     Parameters
     ----------
-    projection_x : nn.Module
+    projection_x : Projection
         Map to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'), the discriminant ones
         first.
     weight : Tensor of shape (n_members, rank, n_classes)
@@ -29,7 +29,11 @@ class ClassReference(nn.Module):
     Fisher (1936); Hastie, Tibshirani and Friedman (2009), section 4.3.
     """
 
-    def __init__(self, projection_x: nn.Module, weight: Tensor, bias: Tensor):
+    project_x: Projection
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, projection_x: Projection, weight: Tensor, bias: Tensor):
         super().__init__()
         self.project_x = projection_x
         self.register_buffer("weight", weight)
@@ -38,7 +42,7 @@ class ClassReference(nn.Module):
     @property
     def width_x(self) -> int:
         """Columns that ``project_x`` returns."""
-        return self.project_x.weight.shape[-1]
+        return self.project_x.width
 
     @property
     def width_y(self) -> int:
@@ -79,21 +83,23 @@ def fit_class_reference(
     """
     rows = held_out_rows[:, :MAX_ROWS]
     log_probability = probability.log()
-    best, best_value = None, -math.inf
-    for projection, _, sample_r, r in canonical_solutions(x, one_hot, train_rows):
-        counts = one_hot[train_rows].sum(1).clamp_min(1.0).unsqueeze(-1)
-        rank = r.shape[1]
-        means = one_hot[train_rows].mT @ projection(x[train_rows])[..., :rank] / counts
-        means = means * (r / sample_r.clamp_min(1e-6)).unsqueeze(1)
-        within = (1 - r**2).unsqueeze(1)
-        weight = (means / within).mT.contiguous()
-        bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)
-        scores = torch.baddbmm(bias, projection(x[rows])[..., :rank], weight) + log_probability
-        log_ratio = scores.log_softmax(-1) - log_probability
-        value = float((log_ratio * one_hot[rows]).sum(-1).mean())
-        if best is None or value > best_value:
-            best, best_value = ClassReference(projection, weight, bias), value
-    if best_value <= 0:
+    counts = one_hot[train_rows].sum(1).clamp_min(1.0).unsqueeze(-1)
+
+    def candidates():
+        for projection, _, sample_r, r in canonical_solutions(x, one_hot, train_rows):
+            rank = r.shape[1]
+            means = one_hot[train_rows].mT @ projection(x[train_rows])[..., :rank] / counts
+            means = means * (r / sample_r.clamp_min(1e-6)).unsqueeze(1)
+            within = (1 - r**2).unsqueeze(1)
+            weight = (means / within).mT.contiguous()
+            bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)
+            scores = torch.baddbmm(bias, projection(x[rows])[..., :rank], weight) + log_probability
+            log_ratio = scores.log_softmax(-1) - log_probability
+            value = float((log_ratio * one_hot[rows]).sum(-1).mean())
+            yield value, ClassReference(projection, weight, bias)
+
+    value, best = max(candidates(), key=itemgetter(0))
+    if value <= 0:
         best.weight.zero_()
         best.bias.zero_()
     return best
@@ -107,6 +113,8 @@ class TableReference(nn.Module):
     log_ratio : Tensor of shape (n_members, n_classes_x, n_classes_y)
         ``log p(y | x) / p(y)``.
     """
+
+    log_ratio: Tensor
 
     def __init__(self, log_ratio: Tensor):
         super().__init__()
@@ -148,15 +156,15 @@ def fit_table_reference(
     """
     weight = x.new_ones(len(x)) if weight is None else weight / weight.mean()
     counts = (x[train_rows] * weight[train_rows].unsqueeze(-1)).mT @ y[train_rows]
-    best, best_value = None, -math.inf
-    for pseudocount in PSEUDOCOUNTS:
-        smoothed = counts + pseudocount * probability
-        table = TableReference((smoothed / smoothed.sum(-1, keepdim=True) / probability).log())
-        held_out = table(x[held_out_rows], y[held_out_rows]) * weight[held_out_rows]
-        value = float(held_out.sum() / weight[held_out_rows].sum())
-        if best is None or value > best_value:
-            best, best_value = table, value
-    return best
+
+    def candidates():
+        for pseudocount in PSEUDOCOUNTS:
+            smoothed = counts + pseudocount * probability
+            table = TableReference((smoothed / smoothed.sum(-1, keepdim=True) / probability).log())
+            held_out = table(x[held_out_rows], y[held_out_rows]) * weight[held_out_rows]
+            yield float(held_out.sum() / weight[held_out_rows].sum()), table
+
+    return max(candidates(), key=itemgetter(0))[1]
 
 
 class ClassNormalised(nn.Module):
@@ -171,6 +179,8 @@ class ClassNormalised(nn.Module):
     n_members : int
         Size of the bank.
     """
+
+    log_probability: Tensor
 
     def __init__(self, critic: nn.Module, probability: Tensor, n_members: int):
         super().__init__()

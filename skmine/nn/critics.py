@@ -115,10 +115,12 @@ class SeparableCritic(nn.Module):
 
     Parameters
     ----------
-    d_x, d_y, hidden_layer_sizes, n_members, n_products, generator
+    d_x, d_y, hidden_layer_sizes, n_members, n_products
         As in :class:`ConcatCritic`; ``n_products`` is accepted and not needed.
     embedding_size : int, default=32
         Columns of the embeddings.
+    generator : torch.Generator or None, default=None
+        Source of the initial weights.
     """
 
     def __init__(

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from .bounds import log_mean_exp, pool_marginal
 from .classes import (
     ClassNormalised,
+    ClassReference,
     TableReference,
     fit_class_reference,
     fit_table_reference,
 )
 from .critics import CRITICS, ClassCritic, CriticBank
 from .pairs import EnumeratedPairs, SampledPairs
-from .reference import ReferencedCritic, fit_gaussian_reference
+from .reference import GaussianReference, ReferencedCritic, fit_gaussian_reference
 from .training import TrainingResult, train
 
 _STOPPING_ROWS = 2048
@@ -241,6 +242,7 @@ def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, g
     if x.probability is not None and y.probability is not None:
         table = fit_table_reference(x.values, y.values, *rows, y.probability, weight)
         return ClassNormalised(table, y.probability, len(folds.train))
+    reference: ClassReference | GaussianReference
     if y.probability is not None:
         reference = fit_class_reference(x.core, y.core, *rows, y.probability)
     else:

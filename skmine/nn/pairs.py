@@ -39,7 +39,7 @@ class SampledPairs:
     marginals. A group of g rows gives g paired scores and g (g - 1) marginal ones for one pass of the
     first layer.
 
-    Parameters
+    Attributes
     ----------
     group_size : int
         Rows in a group, at least 2.
@@ -103,7 +103,7 @@ class SampledPairs:
 class EnumeratedPairs:
     """Marginal pairs by meeting every row of x with every value of a discrete y: an exact mean.
 
-    Parameters
+    Attributes
     ----------
     probability : Tensor of shape (n_classes,)
         Probabilities of the classes of the one-hot y.

@@ -6,6 +6,7 @@ A reference offers ``forward(x, y)`` like a critic, and the coordinates it found
 
 import math
 from collections.abc import Iterator
+from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
@@ -20,15 +21,32 @@ MAX_RANK = 64
 MAX_ROWS = 1024
 
 
-class _Projection(nn.Module):
-    """Centred linear map of the leading columns of a block, one a bank member."""
+class Projection(nn.Module):
+    """Centred linear map of the leading columns of a block, one a bank member.
+
+    Parameters
+    ----------
+    mean : Tensor of shape (n_members, d)
+        Taken off the columns.
+    weight : Tensor of shape (n_members, d, width)
+        Coordinates as columns.
+    """
+
+    mean: Tensor
+    weight: Tensor
 
     def __init__(self, mean: Tensor, weight: Tensor):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("weight", weight)
 
+    @property
+    def width(self) -> int:
+        """Columns that it returns."""
+        return self.weight.shape[-1]
+
     def forward(self, x: Tensor) -> Tensor:
+        """Shape (n_members, ..., d or more) -> (n_members, ..., width)."""
         x = x[..., : self.mean.shape[-1]]
         flat = x.reshape(x.shape[0], -1, x.shape[-1])
         return torch.bmm(flat - self.mean.unsqueeze(1), self.weight).view(*x.shape[:-1], -1)
@@ -42,7 +60,7 @@ class GaussianReference(nn.Module):
 
     Parameters
     ----------
-    projection_x, projection_y : nn.Module
+    projection_x, projection_y : Projection
         Maps to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'), the canonical ones
         first.
     correlations : Tensor of shape (n_members, rank)
@@ -53,7 +71,11 @@ class GaussianReference(nn.Module):
     Hotelling (1936); Gelfand and Yaglom (1959) for ``I = -sum_k log(1 - r_k^2) / 2``.
     """
 
-    def __init__(self, projection_x: nn.Module, projection_y: nn.Module, correlations: Tensor):
+    project_x: Projection
+    project_y: Projection
+    correlations: Tensor
+
+    def __init__(self, projection_x: Projection, projection_y: Projection, correlations: Tensor):
         super().__init__()
         self.project_x = projection_x
         self.project_y = projection_y
@@ -62,12 +84,12 @@ class GaussianReference(nn.Module):
     @property
     def width_x(self) -> int:
         """Columns that ``project_x`` returns."""
-        return self.project_x.weight.shape[-1]
+        return self.project_x.width
 
     @property
     def width_y(self) -> int:
         """Columns that ``project_y`` returns."""
-        return self.project_y.weight.shape[-1]
+        return self.project_y.width
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio of whitened coordinates, ``(n_members, ..., d')`` twice -> (n_members, ...)."""
@@ -139,7 +161,7 @@ def _shrink(r: Tensor, level: Tensor) -> Tensor:
 
 def canonical_solutions(
     x: Tensor, y: Tensor, train_rows: Tensor
-) -> Iterator[tuple[_Projection, _Projection, Tensor, Tensor]]:
+) -> Iterator[tuple[Projection, Projection, Tensor, Tensor]]:
     """Projections of x and y, sample correlations and shrunken ones, for every ridge and share."""
     fits = [_CanonicalCorrelations(x[rows], y[rows]) for rows in train_rows]
     mean_x, mean_y = (torch.stack([getattr(f, m) for f in fits]) for m in ("mean_x", "mean_y"))
@@ -152,8 +174,8 @@ def canonical_solutions(
         noise = torch.tensor([f.noise(ridge) for f in fits], dtype=r.dtype, device=r.device)
         for share in NOISE_SHARES:
             yield (
-                _Projection(mean_x, weight_x),
-                _Projection(mean_y, weight_y),
+                Projection(mean_x, weight_x),
+                Projection(mean_y, weight_y),
                 r,
                 _shrink(r, share * noise[:, None]),
             )
@@ -180,16 +202,18 @@ def fit_gaussian_reference(
     """
     rows = held_out_rows[:, :MAX_ROWS]
     off = ~torch.eye(rows.shape[1], dtype=torch.bool, device=x.device)
-    best, best_value = None, -math.inf
-    for projection_x, projection_y, _, r in canonical_solutions(x, y, train_rows):
-        reference = GaussianReference(projection_x, projection_y, r)
-        u, v = projection_x(x[rows]), projection_y(y[rows])
-        scores = reference(u.unsqueeze(-2), v.unsqueeze(-3))
-        joint = scores.diagonal(dim1=-2, dim2=-1)
-        value = float(DonskerVaradhan().estimate(joint, scores[:, off].unsqueeze(-1)).mean())
-        if best is None or value > best_value:
-            best, best_value = reference, value
-    if best_value <= 0:
+
+    def candidates():
+        for projection_x, projection_y, _, r in canonical_solutions(x, y, train_rows):
+            reference = GaussianReference(projection_x, projection_y, r)
+            u, v = projection_x(x[rows]), projection_y(y[rows])
+            scores = reference(u.unsqueeze(-2), v.unsqueeze(-3))
+            joint = scores.diagonal(dim1=-2, dim2=-1)
+            bound = DonskerVaradhan().estimate(joint, scores[:, off].unsqueeze(-1))
+            yield float(bound.mean()), reference
+
+    value, best = max(candidates(), key=itemgetter(0))
+    if value <= 0:
         best.correlations.zero_()
     return best
 
@@ -200,14 +224,14 @@ class ReferencedCritic(nn.Module):
     Parameters
     ----------
     reference : nn.Module
-        With ``project_x``, ``project_y`` and ``forward`` on what they return.
+        A reference with ``project_x``, ``project_y`` and ``forward`` on what they return.
     network : nn.Module
         Critic of ``d'_x + d_x - first_x`` and ``d'_y + d_y - first_y`` columns.
     first_x, first_y : int
         Columns from these on go to the network too.
     """
 
-    def __init__(self, reference: nn.Module, network: nn.Module, first_x: int, first_y: int):
+    def __init__(self, reference, network: nn.Module, first_x: int, first_y: int):
         super().__init__()
         self.reference = reference
         self.network = network

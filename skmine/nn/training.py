@@ -21,7 +21,7 @@ _GAP_SHARE, _GAP_NATS = 0.05, 0.02
 class TrainingResult:
     """What :func:`train` found.
 
-    Parameters
+    Attributes
     ----------
     states : list of dict
         For each set of stopping rows, the state of the bank with each member at its best iteration.
