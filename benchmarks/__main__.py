@@ -1,24 +1,28 @@
-"""Run benchmarks: ``python -m benchmarks NAME [options]``; without a name, all of them."""
+"""Run a benchmark: ``python -m benchmarks NAME [options]``; all of them without a name."""
 
 import argparse
 
-import torch
+from benchmarks import consistency, equitability, gaussians, known_joints
 
-from benchmarks import known_joints
-
-BENCHMARKS = {"known_joints": known_joints}
+BENCHMARKS = {
+    "known_joints": known_joints,
+    "gaussians": gaussians,
+    "equitability": equitability,
+    "consistency": consistency,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
     commands = parser.add_subparsers(dest="name")
     for name, module in BENCHMARKS.items():
-        module.add_arguments(commands.add_parser(name, help=module.__doc__))
+        command = commands.add_parser(name, description=module.__doc__, help=module.__doc__)
+        command.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
+        module.add_arguments(command)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    for name in [arguments.name] if arguments.name else BENCHMARKS:
-        BENCHMARKS[name].run(parser.parse_args([name]) if not arguments.name else arguments)
+    names = [arguments.name] if arguments.name else BENCHMARKS
+    for name in names:
+        BENCHMARKS[name].run(arguments if arguments.name else parser.parse_args([name]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import sklearn
 import torch
+from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
 import skmine
@@ -32,7 +33,8 @@ def machine() -> str:
 
 
 def timed_fit(X, y, **parameters) -> dict:
-    """Fit a MutualInfoEstimator; its values in nats and the seconds it took."""
+    """Fit a MutualInfoEstimator on one thread; its values in nats and the seconds it took."""
+    torch.set_num_threads(1)
     started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -44,6 +46,28 @@ def timed_fit(X, y, **parameters) -> dict:
         "iterations": estimator.n_iter_,
         "seconds": time.perf_counter() - started,
     }
+
+
+def run_all(function, jobs: list[tuple], n_jobs: int) -> list[dict]:
+    """Rows of ``function(*job)`` for all jobs, printed as they come."""
+    print(machine(), flush=True)
+    rows = []
+    for row in Parallel(n_jobs, return_as="generator")(delayed(function)(*job) for job in jobs):
+        print("  ".join(f"{k} {_text(v)}" for k, v in row.items()), flush=True)
+        rows.append(row)
+    return rows
+
+
+def _text(value) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def save_figure(figure, name: str) -> Path:
+    """Save a figure as PNG under ``benchmarks/results``."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.png"
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+    return path
 
 
 def write_rows(name: str, rows: list[dict]) -> Path:

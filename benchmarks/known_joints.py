@@ -1,10 +1,11 @@
-"""Error on joints with known mutual information: the 40 tasks of Beyond Normal, and other families."""
+"""Error on joints with known mutual information: Beyond Normal's 40 tasks, and other families."""
 
 import argparse
 
+import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks._run import machine, timed_fit, write_rows
+from benchmarks._run import run_all, save_figure, timed_fit, write_rows
 from skmine.distributions import beyond_normal_tasks, other_tasks
 
 SUITES = {"beyond_normal": beyond_normal_tasks, "other": other_tasks}
@@ -15,51 +16,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=int, nargs="+", default=[1000, 5000], help="rows")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--tasks", nargs="+", help="parts of names; all tasks if not given")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters")
 
 
-def _value(text: str):
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def fit_task(suite: str, task: str, n: int, seed: int) -> dict:
+    joint = SUITES[suite]()[task]
+    X, y = joint.sample(n, seed)
+    return {"task": task, "n": n, "seed": seed, "truth": joint.mi, **timed_fit(X, y, random_state=seed)}
 
 
 def run(arguments: argparse.Namespace) -> None:
-    parameters = {k: _value(v) for k, v in (item.split("=") for item in arguments.set)}
-    print(machine())
-    rows = []
-    for name, joint in SUITES[arguments.suite]().items():
-        if arguments.tasks and not any(part in name for part in arguments.tasks):
-            continue
-        for n in arguments.n:
-            for seed in arguments.seeds:
-                X, y = joint.sample(n, seed)
-                result = timed_fit(X, y, random_state=seed, **parameters)
-                row = {"task": name, "n": n, "seed": seed, "truth": joint.mi, **result}
-                rows.append(row)
-                print(
-                    f"{name:50s} n={n:<6d} seed={seed} truth={joint.mi:6.3f} mi={row['mi']:6.3f} "
-                    f"lower={row['lower']:6.3f} error={row['mi'] - joint.mi:+.3f} "
-                    f"it={row['iterations']:4d} {row['seconds']:5.1f} s",
-                    flush=True,
-                )
-    if not arguments.tasks and not arguments.set:
-        print(write_rows(arguments.suite, rows))
+    tasks = [
+        task
+        for task in SUITES[arguments.suite]()
+        if not arguments.tasks or any(part in task for part in arguments.tasks)
+    ]
+    jobs = [
+        (arguments.suite, task, n, seed) for n in arguments.n for task in tasks for seed in arguments.seeds
+    ]
+    rows = run_all(fit_task, jobs, arguments.jobs)
     for n in arguments.n:
-        _print_summary(n, [row for row in rows if row["n"] == n])
+        print_summary(n, [row for row in rows if row["n"] == n])
+    if not arguments.tasks:
+        print(write_rows(arguments.suite, rows))
+        print(save_figure(draw(rows), arguments.suite))
 
 
-def _print_summary(n: int, rows: list[dict]) -> None:
-    error = np.array([row["mi"] - row["truth"] for row in rows])
-    lower = np.array([row["lower"] - row["truth"] for row in rows])
-    seconds = np.array([row["seconds"] for row in rows])
-    print(
-        f"n={n}: {len(rows)} fits, mean absolute error {np.abs(error).mean():.4f} nats (held-out value "
-        f"{np.abs(lower).mean():.4f}), mean error {error.mean():+.4f}, largest {np.abs(error).max():.3f}; "
-        f"seconds: median {np.median(seconds):.1f}, largest {seconds.max():.1f}"
+def print_summary(n: int, rows: list[dict]) -> None:
+    truth, value, lower, seconds = (
+        np.array([row[key] for row in rows]) for key in ("truth", "mi", "lower", "seconds")
     )
+    error = np.abs(value - truth)
+    print(
+        f"n={n}: {len(rows)} fits, mean absolute error {error.mean():.4f} nats (held-out value "
+        f"{np.abs(lower - truth).mean():.4f}), mean error {(value - truth).mean():+.4f}, largest "
+        f"{error.max():.3f}; seconds a fit: median {np.median(seconds):.1f}, mean {seconds.mean():.1f}, "
+        f"largest {seconds.max():.1f}"
+    )
+
+
+def draw(rows: list[dict]):
+    """Estimate against truth, one panel a number of rows."""
+    sizes = sorted({row["n"] for row in rows})
+    figure, axes = plt.subplots(1, len(sizes), figsize=(4.5 * len(sizes), 4.5), squeeze=False)
+    for axis, n in zip(axes[0], sizes, strict=True):
+        shown = [row for row in rows if row["n"] == n]
+        truth = np.array([row["truth"] for row in shown])
+        top = 1.08 * truth.max()
+        axis.plot([0, top], [0, top], color="0.6", lw=1, label="truth")
+        for key, colour, label in (("lower", "#E69F00", "held-out value"), ("mi", "#0072B2", "mi_")):
+            axis.plot(truth, [row[key] for row in shown], "o", ms=4, alpha=0.8, color=colour, label=label)
+        error = np.mean([abs(row["mi"] - row["truth"]) for row in shown])
+        axis.set(
+            title=f"n = {n:,}: mean absolute error {error:.3f}",
+            xlabel="true mutual information (nats)",
+            ylabel="estimate (nats)",
+            aspect="equal",
+        )
+        axis.legend(frameon=False)
+    return figure

@@ -14,6 +14,7 @@ from scipy.special import logsumexp, ndtri
 MAX_KNOTS = 10_000
 MAX_LEVELS = 64
 MAX_NUMERIC_LEVELS = 20
+COSINES = np.arange(2, 10)
 
 
 @dataclass(frozen=True)
@@ -250,21 +251,30 @@ def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
     return levels, np.array([counts[v] for v in ordered], dtype=np.int64)
 
 
+class _Ranks:
+    """Relative rank of each value of a numeric column, in (0, 1), interpolated for unseen values."""
+
+    def __init__(self, values: np.ndarray):
+        levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+        ranks = (np.cumsum(counts) - counts / 2) / counts.sum()
+        keep = np.unique(np.linspace(0, len(levels) - 1, MAX_KNOTS).round().astype(int))
+        self.knots, self.ranks = levels[keep], ranks[keep]
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        return np.interp(values, self.knots, self.ranks)  # NaN stays NaN
+
+
 class _NormalScores:
-    """Normal quantiles of the ranks of one numeric column, interpolated for unseen values."""
+    """Normal quantiles of the ranks of one numeric column, standardised; 0 for a missing value."""
 
     def __init__(self, column: Column):
-        levels, counts = _levels(column)
-        middle_rank = np.cumsum(counts) - counts / 2
-        scores = ndtri(middle_rank / counts.sum())
-        mean = np.average(scores, weights=counts)
-        deviation = np.sqrt(np.average((scores - mean) ** 2, weights=counts))
-        keep = np.unique(np.linspace(0, len(levels) - 1, MAX_KNOTS).round().astype(int))
-        self.knots, self.scores = levels[keep], ((scores - mean) / (deviation or 1.0))[keep]
+        self.ranks = _Ranks(column.values)
+        scores = ndtri(self.ranks(column.values))
+        self.mean, self.deviation = np.nanmean(scores), np.nanstd(scores)
 
     def __call__(self, column: Column) -> np.ndarray:
-        scores = np.interp(column.values, self.knots, self.scores)
-        return np.where(np.isnan(column.values), 0.0, scores)[:, None]
+        scores = (ndtri(self.ranks(column.values)) - self.mean) / self.deviation
+        return np.nan_to_num(scores)[:, None]
 
 
 class _OneHot:
@@ -304,6 +314,17 @@ class _RobustViews:
         return (self._raw(values) - self.mean) / self.deviation
 
 
+class _RankCosines:
+    """Cosines of the rank of a single numeric column: dependence that rises and falls becomes easy."""
+
+    def __init__(self, values: np.ndarray):
+        self.ranks = _Ranks(values[:, 0])
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        ranks = self.ranks(values[:, 0])
+        return np.nan_to_num(np.sqrt(2) * np.cos(np.pi * COSINES * ranks[:, None]))
+
+
 class BlockEncoder:
     """Encode the columns of X, or of y, for a critic.
 
@@ -332,7 +353,7 @@ class BlockEncoder:
         self.name = name
         self.categorical = [column.categorical for column in columns]
         self.parts: list = []
-        self.views: _RobustViews | None = None
+        self.views: _RobustViews | _RankCosines | None = None
         self.class_rows: dict | None = None
         self.probability: np.ndarray | None = None
         self.distinct = [_levels(c)[0] for c in columns]
@@ -348,8 +369,9 @@ class BlockEncoder:
                 self.parts.append((j, _OneHot(column) if column.categorical else _NormalScores(column)))
         self.n_core = self._core(columns).shape[1]
         self.numeric = [j for j, c in enumerate(columns) if not c.categorical and len(self.distinct[j]) > 1]
-        if len(self.numeric) > 1:
-            self.views = _RobustViews(self._numeric_values(columns))
+        if self.numeric:
+            kind = _RankCosines if len(self.numeric) == 1 else _RobustViews
+            self.views = kind(self._numeric_values(columns))
 
     def _find_classes(self, columns: list[Column], n: int, weight: np.ndarray | None) -> None:
         for column, levels in zip(columns, self.distinct, strict=True):
