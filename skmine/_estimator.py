@@ -12,7 +12,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine import nn
-from skmine._encoding import BlockEncoder, read_features
+from skmine._columns import read_features
+from skmine._encoding import BlockEncoder
 from skmine._fitted import FittedCritic
 from skmine._input import Rows
 from skmine._progress import progress

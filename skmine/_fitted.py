@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from skmine import nn
-from skmine._encoding import BlockEncoder, Column
+from skmine._columns import Column
+from skmine._encoding import BlockEncoder
 
 _SEED = 0
 _PAIRS = 2**15

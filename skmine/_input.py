@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import KFold, ShuffleSplit, check_cv
 
-from skmine._encoding import Column, read_features, read_target
+from skmine._columns import Column, read_features, read_target
 from skmine._validation import check_lengths, check_training_rows, check_weight
 
 _MIN_FOLD_ROWS = 4

@@ -1,0 +1,216 @@
+"""Columns of X and of y out of any container: arrays, lists, sparse matrices, pandas and polars frames."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import issparse
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: numbers with NaN for missing, or integer codes with -1 for missing.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n,)
+        float64 numbers, or objects that are categories.
+    categorical : bool
+        Whether the values have no order.
+    """
+
+    values: np.ndarray
+    categorical: bool
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Mask of missing values, shape (n,)."""
+        if self.categorical:
+            return np.fromiter((v is None for v in self.values), bool, len(self.values))
+        return np.isnan(self.values)
+
+    def take(self, rows: np.ndarray) -> "Column":
+        """The column at some rows, by mask or numbers."""
+        return Column(self.values[rows], self.categorical)
+
+    def as_kind(self, categorical: bool, name: str) -> "Column":
+        """The column as the kind it was fitted as; only an all-missing column changes kind."""
+        if categorical == self.categorical:
+            return self
+        if not self.missing.all():
+            kinds = ("numbers", "categories")
+            raise ValueError(
+                f"{name} must hold {kinds[categorical]} as in fit; got {kinds[self.categorical]}. Pass "
+                "columns of the same types as in fit."
+            )
+        empty = np.full(len(self.values), None, dtype=object)
+        return Column(empty if categorical else np.full(len(self.values), np.nan), categorical)
+
+
+def _is_missing(values: np.ndarray) -> np.ndarray:
+    """Mask of None, NaN, NA and NaT in an object array: what is not equal to itself, or cannot tell."""
+    return np.fromiter(
+        (v is None or type(v).__name__ in ("NAType", "NaTType") or v != v for v in values),
+        dtype=bool,
+        count=len(values),
+    )
+
+
+def _without(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Objects with None for what is missing."""
+    values = values.copy()
+    values[missing] = None
+    return values
+
+
+def _read_objects(values: np.ndarray, name: str) -> Column:
+    missing = _is_missing(values)
+    present = values[~missing]
+    if all(isinstance(v, (str, bool, np.bool_, np.str_)) for v in present) and len(present):
+        return Column(_without(values, missing), categorical=True)
+    numbers = np.full(len(values), np.nan)
+    try:
+        numbers[~missing] = present.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        kinds = sorted({type(v).__name__ for v in present})
+        raise TypeError(
+            f"{name} has object values that are neither all strings nor all numbers (types {kinds}): "
+            "argument must be a string or a number. Convert the column to numbers or to strings."
+        ) from error
+    return Column(numbers, categorical=False)
+
+
+def _read_column(values: np.ndarray, name: str, categorical: bool = False) -> Column:
+    kind = values.dtype.kind
+    if kind in "mM":
+        raise TypeError(
+            f"{name} must hold numbers or categories; got {values.dtype}, a date or a duration. Convert it "
+            "to a number first, such as days since a date."
+        )
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {name} is {values.dtype}. Pass its parts.")
+    if kind in "OUST":
+        column = _read_objects(values.astype(object), name)
+        return Column(column.values.astype(object), True) if categorical else column
+    if kind == "b" or categorical:
+        out = values.astype(object)
+        return Column(_without(out, _is_missing(out)), categorical=True)
+    numbers = values.astype(np.float64)
+    if np.isinf(numbers).any():
+        raise ValueError(
+            f"Input {name} contains infinity or a value too large for dtype('float64'). Replace it by a "
+            "finite number, or by NaN if it means missing."
+        )
+    return Column(numbers, categorical=False)
+
+
+def _series_to_column(series, name: str) -> Column:
+    """A column of a pandas or polars DataFrame, told apart by their own words for dtypes."""
+    dtype = str(series.dtype).lower()
+    categorical = dtype.startswith(("category", "categorical", "enum", "bool"))
+    values = np.asarray(series.to_numpy())
+    return _read_column(values, name, categorical)
+
+
+def read_columns(data, name: str) -> list[Column]:
+    """Columns of an array, a sparse matrix, or a pandas or polars DataFrame or Series.
+
+    Parameters
+    ----------
+    data : array-like of shape (n,) or (n, d)
+        The input.
+    name : str
+        ``"X"`` or ``"y"``, for messages.
+
+    Returns
+    -------
+    list of Column
+
+    Raises
+    ------
+    TypeError
+        Dates, or object columns that are neither strings nor numbers.
+    ValueError
+        Complex or infinite values.
+    """
+    if issparse(data):
+        data = data.toarray()
+    if hasattr(data, "columns") and hasattr(data, "dtypes"):
+        table = data.iloc if hasattr(data, "iloc") else data  # by position: names may repeat
+        return [
+            _series_to_column(table[:, j], f"{name} (column {column!r})")
+            for j, column in enumerate(data.columns)
+        ]
+    if hasattr(data, "to_numpy") and hasattr(data, "dtype"):
+        return [_series_to_column(data, name)]
+    array = np.asarray(data)
+    if array.ndim == 1:
+        array = array[:, None]
+    return [
+        _read_column(array[:, j], f"{name} (column {j})" if array.shape[1] > 1 else name)
+        for j in range(array.shape[1])
+    ]
+
+
+def read_features(X) -> list[Column]:
+    """Columns of a two-dimensional X, see :func:`read_columns`.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or DataFrame of shape (n, d)
+        The input, d at least 1.
+
+    Returns
+    -------
+    list of Column
+
+    Raises
+    ------
+    ValueError
+        X has not two dimensions, or no column.
+    """
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    if len(X.shape) != 2:
+        raise ValueError(
+            f"Expected 2D array, got {len(X.shape)}D array instead: X must have shape (n_samples, "
+            f"n_features); got {tuple(X.shape)}. Reshape it: X.reshape(-1, 1) makes one column, "
+            "X.reshape(1, -1) one row."
+        )
+    if X.shape[1] == 0:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={tuple(X.shape)}) while a minimum of 1 is required: X "
+            "must have a column. Pass at least one."
+        )
+    return read_columns(X, "X")
+
+
+def read_target(y) -> list[Column]:
+    """Columns of a target of one or two dimensions, see :func:`read_columns`.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, k)
+        The target.
+
+    Returns
+    -------
+    list of Column
+
+    Raises
+    ------
+    ValueError
+        y is None, or has not one or two dimensions, or no column.
+    """
+    if y is None:
+        raise ValueError(
+            "MutualInfoEstimator requires y to be passed, but the target y is None. Pass one or more target "
+            "columns."
+        )
+    if not hasattr(y, "shape"):
+        y = np.asarray(y)
+    if len(y.shape) not in (1, 2) or y.shape[1:] == (0,):
+        raise ValueError(
+            f"y must have shape (n_samples,) or (n_samples, n_targets); got {tuple(y.shape)}. Pass one or "
+            "more target columns."
+        )
+    return read_columns(y, "y")
