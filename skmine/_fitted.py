@@ -11,7 +11,7 @@ from skmine._columns import Column
 from skmine._encoding import BlockEncoder
 
 _SEED = 0
-_PAIRS = 2**15
+_PAIRS = 2**14
 _NORMALISER_ROWS = 4096
 _SUPPORT_ROWS = 256
 

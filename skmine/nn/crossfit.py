@@ -26,9 +26,9 @@ from .training import TrainingResult, train
 
 _STOPPING_ROWS = 2048
 _TRAINING_ROWS = 2**18
-_STOPPING_GROUP = 16
+_STOPPING_GROUP = 8
 _MAX_GROUP = 256
-_PAIRS_A_MEMBER = 2**16
+_PAIRS_A_MEMBER = 2**15
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from .bounds import DonskerVaradhan
 RIDGES = (1e-4, 0.03, 0.3)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
 MAX_RANK = 64
-MAX_ROWS = 1024
+MAX_ROWS = 512
 
 
 class Projection(nn.Module):

@@ -1,0 +1,141 @@
+"""Encoding: what a critic is shown of a column."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import norm, rankdata
+
+from skmine._columns import read_columns, read_features
+from skmine._encoding import BlockEncoder
+
+
+def encode(data, name="X"):
+    columns = read_columns(data, name)
+    encoder = BlockEncoder(columns, name)
+    return encoder, encoder(columns)
+
+
+@settings(deadline=None, max_examples=50)
+@given(arrays(float, st.integers(40, 60), elements=st.floats(-1e300, 1e300), unique=True))
+def test_encoder__continuous_column__standardised_normal_scores(values):
+    encoder, encoded = encode(values)
+
+    expected = norm.ppf((rankdata(values) - 0.5) / len(values))
+    assert encoder.n_core == 1
+    np.testing.assert_allclose(encoded[:, 0], expected / expected.std(), atol=1e-6)
+
+
+@pytest.mark.parametrize("transform", [np.exp, np.arctan, lambda x: x**3, lambda x: 1e200 * x])
+def test_encoder__increasing_map_of_a_column__same_code(transform):
+    values = np.random.default_rng(0).normal(size=200)
+
+    np.testing.assert_allclose(encode(transform(values))[1], encode(values)[1], atol=1e-12)
+
+
+def test_encoder__unseen_values__are_between_those_of_their_neighbours():
+    values = np.arange(100.0)
+    encoder, encoded = encode(values)
+
+    unseen = encoder(read_columns(np.array([-5.0, 10.5, 1000.0]), "X"))[:, 0]
+
+    assert unseen[0] == encoded[0, 0]
+    assert encoded[10, 0] < unseen[1] < encoded[11, 0]
+    assert unseen[2] == encoded[-1, 0]
+
+
+def test_encoder__ties__stay_ties():
+    values = np.repeat(np.arange(30.0), 3)
+    _, encoded = encode(values)
+
+    assert (encoded.reshape(30, 3, -1) == encoded.reshape(30, 3, -1)[:, :1]).all()
+
+
+def test_encoder__missing_values__indicator_and_constant():
+    values = np.random.default_rng(1).normal(size=(100, 2))
+    values[:20, 0] = np.nan
+    encoder, encoded = encode(values)
+
+    assert encoder.n_core == 3
+    assert encoded[:, 0].tolist() == [1.0] * 20 + [0.0] * 80
+    assert (encoded[:20, 1] == 0).all()
+    assert np.isfinite(encoded).all()
+
+
+def test_encoder__constant_columns__are_left_out():
+    values = np.column_stack([np.ones(100), np.random.default_rng(2).normal(size=100)])
+
+    assert encode(values)[0].n_core == 1
+
+
+def test_encoder__few_distinct_rows__are_classes_with_probabilities():
+    data = np.array([["a", 0], ["b", 1], ["a", 1], ["a", 0]] * 25, dtype=object)
+    encoder, encoded = encode(data)
+
+    assert encoder.probability.tolist() == [0.5, 0.25, 0.25]
+    assert (encoded.sum(1) == 1).all()
+    assert encoded.mean(0).tolist() == encoder.probability.tolist()
+
+
+def test_encoder__class_never_seen__all_zeros():
+    encoder, _ = encode(np.array(["a", "b"] * 50, dtype=object))
+
+    assert encoder(read_columns(np.array(["a", "z"], dtype=object), "X")).tolist() == [[1, 0], [0, 0]]
+
+
+def test_encoder__weights__count_in_the_probabilities():
+    columns = read_columns(np.array([0, 1] * 50), "y")
+
+    encoder = BlockEncoder(columns, "y", np.array([3.0, 1.0] * 50))
+
+    assert encoder.probability.tolist() == [0.75, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("values", "discrete"),
+    [
+        (np.arange(1000) % 2, True),
+        (np.arange(1000) % 20, True),
+        (np.arange(1000) % 21, False),
+        (np.arange(1000) % 300, False),
+        (np.random.default_rng(3).normal(size=1000), False),
+        (np.array([f"level {i % 60}" for i in range(1000)]), True),
+        (np.array([f"level {i % 70}" for i in range(1000)]), False),
+    ],
+)
+def test_encoder__numbers_or_categories__are_classes_if_few(values, discrete):
+    assert (encode(values)[0].probability is not None) == discrete
+
+
+def test_encoder__many_categories__one_column_a_frequent_level():
+    values = np.array([f"rare {i}" if i % 2 else "common" for i in range(400)])
+    encoder, encoded = encode(values)
+
+    assert encoder.n_core == 64
+    assert encoded.max(1)[::2].all()
+
+
+def test_encoder__heavy_tails__views_are_finite_and_standardised():
+    values = np.random.default_rng(4).standard_cauchy((500, 3)) ** 3
+    encoder, encoded = encode(values)
+
+    views = encoded[:, encoder.n_core :]
+    assert views.shape == (500, 4)
+    np.testing.assert_allclose(views.mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(views.std(0), 1, atol=1e-9)
+
+
+def test_read_columns__repeated_names__are_read_by_position():
+    frame = pd.DataFrame([[1.0, "a"], [2.0, "b"]])
+    frame.columns = ["same", "same"]
+
+    assert [column.categorical for column in read_features(frame)] == [False, True]
+
+
+def test_read_columns__nullable_integers__missing_is_nan():
+    (column,) = read_columns(pd.Series([1, None, 3], dtype="Int64"), "y")
+
+    assert not column.categorical
+    assert np.isnan(column.values).tolist() == [False, True, False]
