@@ -9,6 +9,7 @@ from torch import Tensor
 from skmine import nn
 from skmine._columns import Column
 from skmine._encoding import BlockEncoder
+from skmine._version import __version__, warn_of_other_version
 
 _SEED = 0
 _PAIRS = 2**14
@@ -47,7 +48,11 @@ class FittedCritic:
         self.log_normaliser = float(nn.log_mean_exp(*nn.pool_marginal(marginal, weight)))
 
     def __getstate__(self):
-        return self.__dict__ | {"_bank": None}
+        return self.__dict__ | {"_bank": None, "version": __version__}
+
+    def __setstate__(self, state):
+        warn_of_other_version(state["version"])
+        self.__dict__.update(state)
 
     @property
     def bank(self) -> torch.nn.Module:

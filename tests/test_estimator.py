@@ -545,6 +545,15 @@ def test_pickle__fitted__same_scores_without_torch_tensors(fitted, tmp_path):
     assert all(isinstance(array, np.ndarray) for array in estimator._critic.arrays.values())
 
 
+def test_pickle__of_another_version__warns(fitted, monkeypatch):
+    estimator, *_ = fitted
+    monkeypatch.setattr("skmine._fitted.__version__", "0.0.1")
+    pickled = pickle.dumps(estimator)
+
+    with pytest.warns(UserWarning, match="fitted with skmine 0.0.1 and is loaded with skmine"):
+        pickle.loads(pickled)
+
+
 def test_clone__fitted__is_unfitted_with_the_same_parameters(fitted):
     estimator, X, y = fitted
 

@@ -14,6 +14,7 @@ _WARM_UP = 20
 #: value is no higher than it by more than this share and this many nats.
 _CUT_ON_PLATEAU = 0.25
 _CUT_WITHOUT_GAP = 0.5
+_RATE_CUT = 1.0
 _GAP_SHARE, _GAP_NATS = 0.05, 0.02
 
 
@@ -180,6 +181,7 @@ class _Schedule:
         self.top_at_restart, self.checks_without_rise = self.top, 0
         self.average.restart(self.trainer.best_on_all.parameters)
         self._cut_decay(_CUT_ON_PLATEAU)
+        self.learning_rate *= _RATE_CUT
         return False
 
     def _cut_decay(self, factor: float) -> None:
