@@ -56,12 +56,12 @@ class MutualInfoEstimator(BaseEstimator):
         held-out value stops rising.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch; ``"auto"`` is 128, or all training rows where there are fewer.
-    max_iter : int, default=3000
+    max_iter : int, default=1500
         Most minibatches; 0 leaves the closed form alone.
     n_iter_no_change : int, default=4
         Checks of the held-out value (one every 50 minibatches) without a rise before training restarts
         from the best weights with less weight decay; it ends when a restart has brought no rise.
-    tol : float, default=1e-3
+    tol : float, default=2e-3
         Smallest rise that counts, in nats.
     cv : int, cross-validation splitter, iterable or None, default=5
         Folds: their number, a splitter of scikit-learn, or pairs of training and held-out row numbers
@@ -145,9 +145,9 @@ class MutualInfoEstimator(BaseEstimator):
         learning_rate_init=4e-3,
         weight_decay=1.0,
         batch_size="auto",
-        max_iter=3000,
+        max_iter=1500,
         n_iter_no_change=4,
-        tol=1e-3,
+        tol=2e-3,
         cv=5,
         validation_fraction=0.2,
         warm_start=False,

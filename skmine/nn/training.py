@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from .pairs import EnumeratedPairs, SampledPairs
 
 _WARM_UP = 20
-#: The weight decay is cut by these factors, where the held-out value stops rising and where the training
-#: value is no higher than it by more than this share and this many nats.
-_CUT_ON_PLATEAU = 0.25
-_CUT_WITHOUT_GAP = 0.5
-_RATE_CUT = 1.0
+#: At a restart the weight decay and the learning rate are cut by these factors.
+_DECAY_CUT, _RATE_CUT = 0.25, 0.5
+#: The weight decay is halved where the training value is above the held-out one by no more than this share
+#: and this many nats.
 _GAP_SHARE, _GAP_NATS = 0.05, 0.02
 
 
@@ -170,7 +169,7 @@ class _Schedule:
         """Act on a check: cut the decay, go back to the best weights, or end."""
         value = entry["held_out"]
         if entry["training"] < value * (1 + _GAP_SHARE) + _GAP_NATS:
-            self._cut_decay(_CUT_WITHOUT_GAP)
+            self._cut_decay(0.5)
         rose = value > self.top + self.tol
         self.top = value if rose else self.top
         self.checks_without_rise = 0 if rose else self.checks_without_rise + 1
@@ -180,7 +179,7 @@ class _Schedule:
             return True
         self.top_at_restart, self.checks_without_rise = self.top, 0
         self.average.restart(self.trainer.best_on_all.parameters)
-        self._cut_decay(_CUT_ON_PLATEAU)
+        self._cut_decay(_DECAY_CUT)
         self.learning_rate *= _RATE_CUT
         return False
 
@@ -202,10 +201,10 @@ def train(
     weight: Tensor | None = None,
     learning_rate: float = 4e-3,
     weight_decay: float = 1.0,
-    max_iter: int = 3000,
+    max_iter: int = 1500,
     batch_size: int = 128,
     n_iter_no_change: int = 4,
-    tol: float = 1e-3,
+    tol: float = 2e-3,
     check_every: int = 50,
     average_decay: float = 0.99,
     generator: torch.Generator,
@@ -217,8 +216,8 @@ def train(
     stopping rows, and each member's best is kept. Training begins with a strong weight decay, that is
     with smooth critics. The decay is halved at every check where the training value is hardly above the
     held-out one: there is no overfitting to hold back. Once the held-out value has not risen by ``tol``
-    for ``n_iter_no_change`` checks, every member goes back to its best weights and the decay is cut to a
-    quarter; training ends when such a restart has brought no rise.
+    for ``n_iter_no_change`` checks, every member goes back to its best weights, the decay is cut to a
+    quarter and the learning rate to a half; training ends when such a restart has brought no rise.
 
     Parameters
     ----------
@@ -238,7 +237,7 @@ def train(
     weight : Tensor of shape (n,) or None
         Weights of the rows.
     learning_rate, weight_decay : float
-        Of AdamW; the rate rises linearly over the first 20 iterations, the decay is cut as above.
+        Of AdamW at the start; the rate rises linearly over the first 20 iterations.
     max_iter : int
         Minibatches at most; 0 leaves the critic as it is.
     batch_size : int
