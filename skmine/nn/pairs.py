@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-_SCORES_A_CHUNK = 2**18
+_SCORES_A_CHUNK = 2**13  # temporary tensors of a few megabytes: larger ones are slower
 
 
 def score_in_chunks(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
