@@ -35,9 +35,10 @@ class MutualInfoEstimator(BaseEstimator):
     expectation; together with its value on the training rows it gives an estimate whose bias cancels to
     first order.
 
-    Columns may be continuous, discrete, boolean or categorical, with missing values; a column is used
-    through its ranks, so the result does not change under increasing maps of a column. Missingness
-    counts as information.
+    Columns may be continuous, discrete, boolean or categorical, with missing values: nothing is imputed,
+    and missingness counts as information. Columns are read through their ranks, so the scale, units and
+    tails of a column do not matter; where X or y has one continuous column, the result does not change
+    under any increasing map of it.
 
     Parameters
     ----------
