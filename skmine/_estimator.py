@@ -57,7 +57,7 @@ class MutualInfoEstimator(BaseEstimator):
         held-out value stops rising.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch; ``"auto"`` is 128, or all training rows where there are fewer.
-    max_iter : int, default=1500
+    max_iter : int, default=1000
         Most minibatches; 0 leaves the closed form alone.
     n_iter_no_change : int, default=4
         Checks of the held-out value (one every 50 minibatches) without a rise before training restarts
@@ -146,7 +146,7 @@ class MutualInfoEstimator(BaseEstimator):
         learning_rate_init=4e-3,
         weight_decay=1.0,
         batch_size="auto",
-        max_iter=1500,
+        max_iter=1000,
         n_iter_no_change=4,
         tol=2e-3,
         cv=5,

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from .pairs import EnumeratedPairs, SampledPairs
 
 _WARM_UP = 20
+#: Share of max_iter over which the learning rate falls to zero, where training goes on for so long.
+_COOL_DOWN = 0.25
 #: At a restart the weight decay and the learning rate are cut by these factors.
 _DECAY_CUT, _RATE_CUT = 0.25, 0.5
 #: The weight decay is halved where the training value is above the held-out one by no more than this share
@@ -142,8 +144,11 @@ class _Trainer:
 class _Schedule:
     """AdamW with averaged weights, whose weight decay is cut and which ends as :func:`train` tells."""
 
-    def __init__(self, trainer, learning_rate, weight_decay, average_decay, n_iter_no_change, tol, value):
+    def __init__(
+        self, trainer, learning_rate, weight_decay, average_decay, max_iter, n_iter_no_change, tol, value
+    ):
         self.trainer, self.learning_rate = trainer, learning_rate
+        self.max_iter, self.cool_down = max_iter, _COOL_DOWN * max_iter
         self.optimiser = torch.optim.AdamW(
             trainer.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
         )
@@ -155,7 +160,9 @@ class _Schedule:
 
     def step(self, iteration: int, rows: Tensor) -> None:
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate * min(1.0, iteration / _WARM_UP)
+            group["lr"] = self.learning_rate * min(
+                1.0, iteration / _WARM_UP, (self.max_iter - iteration + 1) / self.cool_down
+            )
         self.trainer.step(self.optimiser, rows)
         self.average.update()
 
@@ -201,7 +208,7 @@ def train(
     weight: Tensor | None = None,
     learning_rate: float = 4e-3,
     weight_decay: float = 1.0,
-    max_iter: int = 1500,
+    max_iter: int = 1000,
     batch_size: int = 128,
     n_iter_no_change: int = 4,
     tol: float = 2e-3,
@@ -237,7 +244,8 @@ def train(
     weight : Tensor of shape (n,) or None
         Weights of the rows.
     learning_rate, weight_decay : float
-        Of AdamW at the start; the rate rises linearly over the first 20 iterations.
+        Of AdamW at the start; the rate rises linearly over the first 20 iterations, and falls to zero
+        over the last quarter of ``max_iter`` where training has not ended before.
     max_iter : int
         Minibatches at most; 0 leaves the critic as it is.
     batch_size : int
@@ -266,7 +274,7 @@ def train(
         batches = _batches(train_rows, min(batch_size, train_rows.shape[1]), generator)
         value = result.history[0]["held_out"]
         schedule = _Schedule(
-            trainer, learning_rate, weight_decay, average_decay, n_iter_no_change, tol, value
+            trainer, learning_rate, weight_decay, average_decay, max_iter, n_iter_no_change, tol, value
         )
         try:
             for iteration in range(1, max_iter + 1):
