@@ -28,7 +28,7 @@ def machine() -> str:
     return (
         f"skmine {skmine.__version__}, torch {torch.__version__}, scikit-learn {sklearn.__version__}, "
         f"NumPy {np.__version__}, Python {platform.python_version()}, "
-        f"{names[0] if names else platform.machine()}, {torch.get_num_threads()} thread"
+        f"{names[0] if names else platform.machine()}, one thread a fit"
     )
 
 

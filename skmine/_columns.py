@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 
 @dataclass(frozen=True)
 class Column:
-    """One column: numbers with NaN for missing, or integer codes with -1 for missing.
+    """One column: numbers with NaN for missing, or categories with None for missing.
 
     Attributes
     ----------
@@ -65,22 +65,37 @@ def _without(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
 def _read_objects(values: np.ndarray, name: str) -> Column:
     missing = _is_missing(values)
     present = values[~missing]
-    if all(isinstance(v, (str, bool, np.bool_, np.str_)) for v in present) and len(present):
+    is_text = [isinstance(v, (str, bool, np.bool_)) for v in present]
+    if is_text and all(is_text):
         return Column(_without(values, missing), categorical=True)
     numbers = np.full(len(values), np.nan)
     try:
+        if any(is_text):
+            raise TypeError("a mixture")
         numbers[~missing] = present.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         kinds = sorted({type(v).__name__ for v in present})
         raise TypeError(
-            f"{name} has object values that are neither all strings nor all numbers (types {kinds}): "
-            "argument must be a string or a number. Convert the column to numbers or to strings."
+            f"{name} has object values that are neither all strings nor all numbers (types {kinds}): each "
+            "argument must be a string or a number that a float can hold. Convert the column to one of them."
         ) from error
-    return Column(numbers, categorical=False)
+    return _numbers(numbers, name)
+
+
+def _numbers(values: np.ndarray, name: str) -> Column:
+    if np.isinf(values).any():
+        raise ValueError(
+            f"Input {name} contains infinity or a value too large for dtype('float64'). Replace it by a "
+            "finite number, or by NaN if it means missing."
+        )
+    return Column(values, categorical=False)
 
 
 def _read_column(values: np.ndarray, name: str, categorical: bool = False) -> Column:
     kind = values.dtype.kind
+    if categorical or kind == "b":
+        objects = values.astype(object)
+        return Column(_without(objects, _is_missing(objects)), categorical=True)
     if kind in "mM":
         raise TypeError(
             f"{name} must hold numbers or categories; got {values.dtype}, a date or a duration. Convert it "
@@ -89,18 +104,16 @@ def _read_column(values: np.ndarray, name: str, categorical: bool = False) -> Co
     if kind == "c":
         raise ValueError(f"Complex data not supported: {name} is {values.dtype}. Pass its parts.")
     if kind in "OUST":
-        column = _read_objects(values.astype(object), name)
-        return Column(column.values.astype(object), True) if categorical else column
-    if kind == "b" or categorical:
-        out = values.astype(object)
-        return Column(_without(out, _is_missing(out)), categorical=True)
-    numbers = values.astype(np.float64)
-    if np.isinf(numbers).any():
-        raise ValueError(
-            f"Input {name} contains infinity or a value too large for dtype('float64'). Replace it by a "
-            "finite number, or by NaN if it means missing."
-        )
-    return Column(numbers, categorical=False)
+        return _read_objects(values.astype(object), name)
+    return _numbers(values.astype(np.float64), name)
+
+
+def _as_array(data) -> np.ndarray:
+    """A list as an array, without turning numbers beside strings into strings."""
+    array = np.asarray(data)
+    if array.dtype.kind in "US" and not hasattr(data, "dtype"):
+        return np.asarray(data, dtype=object)
+    return array
 
 
 def _series_to_column(series, name: str) -> Column:
@@ -142,7 +155,7 @@ def read_columns(data, name: str) -> list[Column]:
         ]
     if hasattr(data, "to_numpy") and hasattr(data, "dtype"):
         return [_series_to_column(data, name)]
-    array = np.asarray(data)
+    array = _as_array(data)
     if array.ndim == 1:
         array = array[:, None]
     return [
@@ -169,7 +182,7 @@ def read_features(X) -> list[Column]:
         X has not two dimensions, or no column.
     """
     if not hasattr(X, "shape"):
-        X = np.asarray(X)
+        X = _as_array(X)
     if len(X.shape) != 2:
         raise ValueError(
             f"Expected 2D array, got {len(X.shape)}D array instead: X must have shape (n_samples, "
@@ -207,7 +220,7 @@ def read_target(y) -> list[Column]:
             "columns."
         )
     if not hasattr(y, "shape"):
-        y = np.asarray(y)
+        y = _as_array(y)
     if len(y.shape) not in (1, 2) or y.shape[1:] == (0,):
         raise ValueError(
             f"y must have shape (n_samples,) or (n_samples, n_targets); got {tuple(y.shape)}. Pass one or "

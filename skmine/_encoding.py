@@ -17,12 +17,14 @@ COSINES = np.arange(2, 10)
 
 
 def _level_codes(column: Column, levels: np.ndarray) -> np.ndarray:
-    """Position of each value among the sorted levels; -1 where it is none of them (or is missing)."""
-    if not column.categorical:
-        position = np.searchsorted(levels, column.values).clip(0, max(len(levels) - 1, 0))
-        return np.where(levels[position] == column.values, position, -1)
-    lookup = {level: i for i, level in enumerate(levels)}
-    return np.fromiter((lookup.get(v, -1) for v in column.values), dtype=np.int64)
+    """Position of each value among the sorted levels; -1 where it is missing, -2 where it is new."""
+    if column.categorical:
+        lookup = {level: i for i, level in enumerate(levels)}
+        codes = np.fromiter((lookup.get(v, -2) for v in column.values), dtype=np.int64)
+    else:
+        codes = np.searchsorted(levels, column.values).clip(0, max(len(levels) - 1, 0))
+        codes = np.where(levels[codes] == column.values, codes, -2)
+    return np.where(column.missing, -1, codes)
 
 
 def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +36,7 @@ def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
     for value in column.values:
         if value is not None:
             counts[value] = counts.get(value, 0) + 1
-    ordered = sorted(counts, key=lambda v: (type(v).__name__, v))
+    ordered = sorted(counts, key=lambda v: (type(v).__name__, str(v)))
     levels = np.empty(len(ordered), dtype=object)
     levels[:] = ordered
     return levels, np.array([counts[v] for v in ordered], dtype=np.int64)
@@ -43,8 +45,10 @@ def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
 class _Ranks:
     """Relative rank of each value of a numeric column, in (0, 1), interpolated for unseen values."""
 
-    def __init__(self, values: np.ndarray):
-        levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    def __init__(self, values: np.ndarray, weight: np.ndarray | None):
+        present = ~np.isnan(values)
+        levels, inverse = np.unique(values[present], return_inverse=True)
+        counts = np.bincount(inverse, None if weight is None else weight[present])
         ranks = (np.cumsum(counts) - counts / 2) / counts.sum()
         keep = np.unique(np.linspace(0, len(levels) - 1, MAX_KNOTS).round().astype(int))
         self.knots, self.ranks = levels[keep], ranks[keep]
@@ -56,10 +60,13 @@ class _Ranks:
 class _NormalScores:
     """Normal quantiles of the ranks of one numeric column, standardised; 0 for a missing value."""
 
-    def __init__(self, column: Column):
-        self.ranks = _Ranks(column.values)
-        scores = ndtri(self.ranks(column.values))
-        self.mean, self.deviation = np.nanmean(scores), np.nanstd(scores)
+    def __init__(self, column: Column, weight: np.ndarray | None):
+        self.ranks = _Ranks(column.values, weight)
+        present = ~column.missing
+        scores = ndtri(self.ranks(column.values[present]))
+        weight = None if weight is None else weight[present]
+        self.mean = np.average(scores, weights=weight)
+        self.deviation = np.sqrt(np.average((scores - self.mean) ** 2, weights=weight))
 
     def __call__(self, column: Column) -> np.ndarray:
         scores = (ndtri(self.ranks(column.values)) - self.mean) / self.deviation
@@ -69,11 +76,8 @@ class _NormalScores:
 class _OneHot:
     """Indicators of the most frequent levels of one column; any other value is all zeros."""
 
-    def __init__(self, column: Column):
-        levels, counts = _levels(column)
+    def __init__(self, levels: np.ndarray, counts: np.ndarray):
         self.levels = levels[np.sort(np.argsort(-counts, kind="stable")[:MAX_LEVELS])]
-        if len(levels) <= MAX_LEVELS and not column.missing.any():
-            self.levels = self.levels[1:]  # the first level is where all others are zero
 
     def __call__(self, column: Column) -> np.ndarray:
         return (_level_codes(column, self.levels)[:, None] == np.arange(len(self.levels))) * 1.0
@@ -106,8 +110,8 @@ class _RobustViews:
 class _RankCosines:
     """Cosines of the rank of a single numeric column: dependence that rises and falls becomes easy."""
 
-    def __init__(self, values: np.ndarray):
-        self.ranks = _Ranks(values[:, 0])
+    def __init__(self, values: np.ndarray, weight: np.ndarray | None):
+        self.ranks = _Ranks(values[:, 0], weight)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         ranks = self.ranks(values[:, 0])
@@ -124,7 +128,7 @@ class BlockEncoder:
     name : str
         ``"X"`` or ``"y"``, for messages.
     weight : ndarray of shape (n,) or None
-        Weights of the rows, for the probabilities of classes.
+        Weights of the rows, for ranks and for the probabilities of classes.
 
     Attributes
     ----------
@@ -142,31 +146,35 @@ class BlockEncoder:
         self.name = name
         self.categorical = [column.categorical for column in columns]
         self.parts: list = []
+        self.numeric: list[int] = []
         self.views: _RobustViews | _RankCosines | None = None
         self.class_rows: dict | None = None
         self.probability: np.ndarray | None = None
-        self.distinct = [_levels(c)[0] for c in columns]
-        self.has_missing = [bool(c.missing.any()) for c in columns]
-        self._find_classes(columns, n, weight)
+        levels = [_levels(column) for column in columns]
+        self._find_classes(columns, [values for values, _ in levels], n, weight)
         if self.class_rows is not None:
             self.n_core: int = len(self.class_rows)
             return
-        for j, column in enumerate(columns):
-            if self.has_missing[j]:
+        for j, (column, (values, counts)) in enumerate(zip(columns, levels, strict=True)):
+            if column.missing.any():
                 self.parts.append((j, _Missing()))
-            if len(self.distinct[j]) > 1:
-                self.parts.append((j, _OneHot(column) if column.categorical else _NormalScores(column)))
+            if len(values) > 1 and column.categorical:
+                self.parts.append((j, _OneHot(values, counts)))
+            elif len(values) > 1:
+                self.parts.append((j, _NormalScores(column, weight)))
+                self.numeric.append(j)
         self.n_core = self._core(columns).shape[1]
-        self.numeric = [j for j, c in enumerate(columns) if not c.categorical and len(self.distinct[j]) > 1]
-        if self.numeric:
-            kind = _RankCosines if len(self.numeric) == 1 else _RobustViews
-            self.views = kind(self._numeric_values(columns))
+        if len(self.numeric) == 1:
+            self.views = _RankCosines(self._numeric_values(columns), weight)
+        elif self.numeric:
+            self.views = _RobustViews(self._numeric_values(columns))
 
-    def _find_classes(self, columns: list[Column], n: int, weight: np.ndarray | None) -> None:
-        for column, levels in zip(columns, self.distinct, strict=True):
+    def _find_classes(self, columns, distinct: list[np.ndarray], n: int, weight) -> None:
+        for column, levels in zip(columns, distinct, strict=True):
             limit = min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
             if len(levels) > max(2, limit):
                 return
+        self.distinct = distinct
         codes = self._codes(columns)
         rows, inverse = np.unique(codes, axis=0, return_inverse=True)
         if len(rows) > max(2, min(MAX_LEVELS, n // 10)):

@@ -1,5 +1,6 @@
 """MutualInfoEstimator: mutual information of two blocks of columns, by cross-fitted critics."""
 
+import contextlib
 import copy
 import warnings
 from numbers import Integral, Real
@@ -20,6 +21,7 @@ from skmine._progress import progress
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
+    check_lengths,
     draw_seed,
     make_generator,
     resolve_device,
@@ -65,8 +67,9 @@ class MutualInfoEstimator(BaseEstimator):
     tol : float, default=2e-3
         Smallest rise that counts, in nats.
     cv : int, cross-validation splitter, iterable or None, default=5
-        Folds: their number, a splitter of scikit-learn, or pairs of training and held-out row numbers
-        (cut to equal lengths). None trains one critic and holds out ``validation_fraction`` of the
+        Folds: their number (fewer where a fold would hold out fewer than 4 rows), a splitter of
+        scikit-learn, or pairs of training and held-out row numbers; all are cut to the length of the
+        shortest. None trains one critic and holds out ``validation_fraction`` of the
         rows: several times faster, with a larger error.
     validation_fraction : float, default=0.2
         Share of the rows held out where ``cv`` is None.
@@ -136,6 +139,7 @@ class MutualInfoEstimator(BaseEstimator):
 
     _critic: FittedCritic
     _fold_seed: int
+    _fingerprint: str
 
     def __init__(
         self,
@@ -201,7 +205,7 @@ class MutualInfoEstimator(BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            The held-out value was still rising after ``max_iter`` minibatches.
+            Training had not ended after ``max_iter`` minibatches.
         """
         device = resolve_device(self.device)
         hidden_layer_sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
@@ -213,24 +217,29 @@ class MutualInfoEstimator(BaseEstimator):
         splits = rows.splits(self.cv, self.validation_fraction, fold_seed, y)
         folds = nn.Folds.of_splits(splits, make_generator(fold_seed)).to(device)
         batch_size = check_batch_size(self.batch_size, folds.train.shape[1])
-        validate_data(self, X, skip_check_array=True)
+        validate_data(BaseEstimator(), X, skip_check_array=True)  # bad feature names, before the work
+        fingerprint = rows.fingerprint(splits)
+        if go_on and fingerprint != self._fingerprint:
+            raise ValueError(
+                "warm_start=True goes on with the rows and folds of the last fit; got others. Pass the same "
+                "X, y, sample_weight and cv (with a seed), or set warm_start=False."
+            )
 
         encoders = [BlockEncoder(rows.columns[name], name, rows.weight) for name in ("X", "y")]
         if encoders[0].probability is not None and encoders[1].probability is None:
             encoders.reverse()  # the classes go second: their marginal expectation is an exact sum
         x, y = (_to_block(encoder, rows, device) for encoder in encoders)
         weight = None if rows.weight is None else torch.as_tensor(rows.weight).to(x.values)
-        bound = self._make_bound()
         bank = nn.build_critic(self.critic, x, y, folds, hidden_layer_sizes, generator, weight)
         if go_on:
             self._critic.load_into(bank, n_folds=len(splits))
-        with progress(self.verbose, self.max_iter) as on_check:
+        with progress(self.verbose, self.max_iter) as on_check, _seeded_torch(generator):
             fit = nn.cross_fit(
                 bank,
                 x,
                 y,
                 folds,
-                bound=bound,
+                bound=self._make_bound(),
                 weight=weight,
                 generator=generator,
                 on_check=on_check,
@@ -241,8 +250,10 @@ class MutualInfoEstimator(BaseEstimator):
                 n_iter_no_change=self.n_iter_no_change,
                 tol=self.tol,
             )
-        self._fold_seed = fold_seed
-        self._critic = FittedCritic(encoders, nn.stack_states(bank, fit.states), bound, (x, y))
+        bank = nn.stack_states(bank, fit.states)
+        self._critic = FittedCritic(encoders, bank, self._make_bound(), (x, y), weight)
+        self._fold_seed, self._fingerprint = fold_seed, fingerprint
+        validate_data(self, X, skip_check_array=True)
         self.device_ = str(device)
         self._set_results(fit)
         return self
@@ -254,17 +265,17 @@ class MutualInfoEstimator(BaseEstimator):
 
     def _set_results(self, fit) -> None:
         """Fitted values; then the warning or the interruption that training ended with."""
-        self.mi_lower_ = float(fit.held_out.mean())
-        self.mi_ = float((fit.held_out.mean() + fit.training.mean()) / 2)
-        self.mi_std_ = float(fit.pointwise.std() / len(fit.pointwise) ** 0.5)
+        self.mi_lower_ = fit.held_out
+        self.mi_ = (fit.held_out + fit.training) / 2
+        self.mi_std_ = fit.standard_error
         self.history_ = fit.result.history
         self.n_iter_ = self.history_[-1]["iteration"]
         if fit.result.interrupted:
             raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
         if not fit.result.converged:
             warnings.warn(
-                f"The held-out value was still rising after max_iter={self.max_iter} minibatches. Raise "
-                "max_iter for a better estimate.",
+                f"Training had not ended after max_iter={self.max_iter} minibatches. Raise max_iter: the "
+                "estimate may rise further.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
@@ -322,7 +333,9 @@ class MutualInfoEstimator(BaseEstimator):
         if y is None:
             check_is_fitted(self)
             validate_data(self, X, reset=False, skip_check_array=True)
-            return self._critic.given_x(read_features(X))
+            columns = read_features(X)
+            check_lengths(len(columns[0].values), len(columns[0].values))
+            return self._critic.given_x(columns)
         rows = self._read_fitted(X, y)
         return self._critic.log_ratio(rows.columns)
 
@@ -351,6 +364,14 @@ class MutualInfoEstimator(BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+@contextlib.contextmanager
+def _seeded_torch(generator: torch.Generator):
+    """Seed torch's global generator, which a critic of the user's may read, and put it back."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(draw_seed(generator))
+        yield
 
 
 def _to_block(encoder: BlockEncoder, rows: Rows, device: torch.device) -> nn.Block:

@@ -12,9 +12,10 @@ from skmine._encoding import BlockEncoder
 from skmine._version import __version__, warn_of_other_version
 
 _SEED = 0
-_PAIRS = 2**14
-_NORMALISER_ROWS = 4096
+_NORMALISER_ROWS = 2048
 _SUPPORT_ROWS = 256
+#: Rows that are paired at once: bounds the copies, and leaves groups to find each other in.
+_BLOCK_ROWS = 2**14
 
 
 class FittedCritic:
@@ -33,9 +34,12 @@ class FittedCritic:
         See :mod:`skmine.nn.bounds`.
     blocks : sequence of two nn.Block
         Training rows.
+    weight : Tensor of shape (n,) or None
+        Their weights.
     """
 
-    def __init__(self, encoders, bank: torch.nn.Module, bound, blocks):
+    def __init__(self, encoders, bank: torch.nn.Module, bound, blocks, weight: Tensor | None):
+        self.version = __version__
         self.encoders = tuple(encoders)
         self.bound = bound
         self.arrays = {k: v.detach().cpu().numpy() for k, v in bank.state_dict().items()}
@@ -43,12 +47,13 @@ class FittedCritic:
         self._bank: torch.nn.Module | None = None
         rows = np.random.default_rng(_SEED).permutation(len(blocks[0].values))[:_NORMALISER_ROWS]
         x, y = (block.values[rows].cpu().double() for block in blocks)
-        self.supports = [_support(*pair) for pair in zip(encoders, (x, y), strict=True)]
-        _, marginal, _, weight = self._pairs(x, y, None)
-        self.log_normaliser = float(nn.log_mean_exp(*nn.pool_marginal(marginal, weight)))
+        row_weight = None if weight is None else weight[rows].cpu().double()
+        self.supports = [_support(e, values, row_weight) for e, values in zip(encoders, (x, y), strict=True)]
+        _, marginal, _, pair_weight = self._pairs(x, y, row_weight)
+        self.log_normaliser = float(nn.log_mean_exp(*nn.pool_marginal(marginal, pair_weight)))
 
     def __getstate__(self):
-        return self.__dict__ | {"_bank": None, "version": __version__}
+        return self.__dict__ | {"_bank": None}
 
     def __setstate__(self, state):
         warn_of_other_version(state["version"])
@@ -61,7 +66,7 @@ class FittedCritic:
             bank = copy.deepcopy(self.skeleton).to_empty(device="cpu").double()
             # Copies: the arrays may be memory maps that cannot be written.
             bank.load_state_dict({k: torch.tensor(v) for k, v in self.arrays.items()})
-            self._bank = bank
+            self._bank = bank.eval()
         return self._bank
 
     @property
@@ -84,12 +89,22 @@ class FittedCritic:
         probability = self.encoders[1].probability
         if probability is not None:
             probability = torch.as_tensor(probability)
-        pairs = nn.choose_pairs(self.bound, probability, max(4, min(256, _PAIRS // len(x))))
-        if weight is not None:
-            weight = self._expand(weight)
-        joint, marginal, *weights = pairs(self.bank, self._expand(x), self._expand(y), weight)
-        weights = [None if w is None else w[0] if w.dim() > 1 else w for w in weights]
-        return joint.mean(0), marginal.mean(0), *weights
+        pairs = nn.choose_valuing_pairs(self.bound, probability, len(x))
+        n_blocks = -(-len(x) // _BLOCK_ROWS)
+        blocks = []
+        for rows in torch.arange(len(x)).tensor_split(n_blocks):
+            row_weight = None if weight is None else self._expand(weight[rows])
+            scores = pairs(self.bank, self._expand(x[rows]), self._expand(y[rows]), row_weight)
+            joint, marginal, *weights = scores
+            weights = [None if w is None else w[0] if w.dim() > 1 else w for w in weights]
+            blocks.append((joint.mean(0), marginal.mean(0), *weights))
+        joint, marginal, joint_weight, pair_weight = zip(*blocks, strict=True)
+        if pair_weight[0] is not None:
+            pair_weight = tuple(w.expand_as(m) for w, m in zip(pair_weight, marginal, strict=True))
+        return tuple(
+            None if part[0] is None else torch.cat(part)
+            for part in (joint, marginal, joint_weight, pair_weight)
+        )
 
     def load_into(self, bank: torch.nn.Module, n_folds: int) -> None:
         """Put the critics back into the bank that they came from, to train on.
@@ -135,6 +150,11 @@ class FittedCritic:
         float
         """
         n = len(columns["X"][0].values)
+        if n < 2 and self.encoders[1].probability is None:
+            raise ValueError(
+                f"X must have at least 2 rows of positive weight to score, since neither X nor y is discrete; "
+                f"got {n}. Pass more rows, or use score_samples."
+            )
         # In a fixed random order: neighbouring rows, which meet as marginal pairs, may be sorted.
         order = torch.from_numpy(np.random.default_rng(_SEED).permutation(n))
         x, y = (block[order] for block in self.encode(columns))
@@ -158,9 +178,10 @@ class FittedCritic:
         return ((log_posterior - log_mean).exp() * (scores - log_mean)).sum(1).numpy()
 
 
-def _support(encoder: BlockEncoder, values: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _support(encoder: BlockEncoder, values: Tensor, weight: Tensor | None):
     """Values that stand for the marginal of a block, and their probabilities."""
     if encoder.probability is not None:
         return np.eye(len(encoder.probability)), encoder.probability
     values = values[:_SUPPORT_ROWS]
-    return values.numpy(), np.full(len(values), 1 / len(values))
+    weight = torch.ones(len(values)).double() if weight is None else weight[:_SUPPORT_ROWS]
+    return values.numpy(), (weight / weight.sum()).numpy()

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
 
+import joblib
 import numpy as np
 import torch
 from sklearn.model_selection import KFold, ShuffleSplit, check_cv
@@ -61,6 +62,12 @@ class Rows:
         ]
         check_training_rows(len(self), missing)
 
+    def fingerprint(self, splits: list) -> str:
+        """Hash of the rows and of their splits, to tell whether another fit has the same."""
+        values = {name: [column.values for column in block] for name, block in self.columns.items()}
+        parts = [part.numpy() for split in splits for part in split]
+        return joblib.hash((values, self.weight, parts))
+
     def splits(self, cv, validation_fraction: float, seed: int, y) -> list:
         """Training and held-out rows of each fold, as tensors of numbers among the kept rows.
 
@@ -86,7 +93,7 @@ class Rows:
         """
         drawn: Iterable
         if cv is None:
-            size = max(_MIN_FOLD_ROWS, round(validation_fraction * len(self)))
+            size = min(max(_MIN_FOLD_ROWS, round(validation_fraction * len(self))), len(self) - 1)
             drawn = ShuffleSplit(1, test_size=size, random_state=seed).split(self.kept)
         elif isinstance(cv, Integral):
             n_folds = min(int(cv), len(self) // _MIN_FOLD_ROWS)
@@ -99,7 +106,17 @@ class Rows:
                 for train, held_out in check_cv(cv).split(number, y)
             )
         splits = [tuple(torch.as_tensor(part) for part in split) for split in drawn]
+        if not splits:
+            raise ValueError(
+                f"cv must give at least one split; got none from {cv!r}. Pass a list: a generator serves one "
+                "fit only."
+            )
         fewest = min(len(part) for split in splits for part in split)
+        if fewest < _MIN_FOLD_ROWS and cv is None:
+            raise ValueError(
+                f"validation_fraction must leave at least {_MIN_FOLD_ROWS} rows to train on; got "
+                f"{validation_fraction}, which leaves {fewest}. Lower it or pass more rows."
+            )
         if fewest < _MIN_FOLD_ROWS:
             raise ValueError(
                 f"cv must leave at least {_MIN_FOLD_ROWS} rows to train on and to hold out in every fold; "

@@ -139,6 +139,7 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_rows,)
+        With mean 1 over the rows of positive weight.
 
     Raises
     ------
@@ -156,7 +157,8 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
             f"Negative values in data passed to `sample_weight`: weights must be at least 0; got "
             f"{weight.min()}. Drop those rows or set their weight to 0."
         )
-    return weight
+    weight = weight / weight.max()  # first, so that the mean cannot overflow
+    return weight / weight[weight > 0].mean()
 
 
 def check_lengths(n_x: int, n_y: int) -> None:

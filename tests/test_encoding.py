@@ -85,6 +85,38 @@ def test_encoder__class_never_seen__all_zeros():
     assert encoder(read_columns(np.array(["a", "z"], dtype=object), "X")).tolist() == [[1, 0], [0, 0]]
 
 
+def test_encoder__class_never_seen__is_not_the_missing_one():
+    encoder, _ = encode(np.array(["a", None] * 50, dtype=object))
+
+    assert encoder(read_columns(np.array(["z", None], dtype=object), "X")).tolist() == [[0, 0], [1, 0]]
+
+
+def test_encoder__category_never_seen_beside_numbers__is_no_other_category():
+    data = np.array([["a", 0.5], ["b", 1.5]] * 50, dtype=object)
+    data[:, 1] = np.random.default_rng(5).normal(size=100)
+    encoder, _ = encode(data)
+
+    unseen = encoder(read_columns(np.array([["z", 0.0]], dtype=object), "X"))
+
+    assert unseen[0, :2].tolist() == [0, 0]
+
+
+def test_encoder__integer_weights__are_repeated_rows():
+    values = np.random.default_rng(6).normal(size=60)
+    counts = np.arange(60) % 3 + 1
+    weighted = BlockEncoder(read_columns(values, "X"), "X", counts.astype(float))
+    repeated = BlockEncoder(read_columns(np.repeat(values, counts), "X"), "X")
+
+    rows = read_columns(values, "X")
+    np.testing.assert_allclose(weighted(rows), repeated(rows), atol=1e-12)
+
+
+def test_encoder__continuous_columns__training_values_are_not_kept_beyond_the_knots():
+    encoder, _ = encode(np.random.default_rng(7).normal(size=(500, 40)))
+
+    assert not hasattr(encoder, "distinct")
+
+
 def test_encoder__weights__count_in_the_probabilities():
     columns = read_columns(np.array([0, 1] * 50), "y")
 
@@ -132,6 +164,38 @@ def test_read_columns__repeated_names__are_read_by_position():
     frame.columns = ["same", "same"]
 
     assert [column.categorical for column in read_features(frame)] == [False, True]
+
+
+def test_read_columns__list_of_numbers_and_strings__stays_apart():
+    number, text = read_columns([[1.5, "a"], [None, "b"]], "X")
+
+    assert (number.categorical, text.categorical) == (False, True)
+    assert np.isnan(number.values).tolist() == [False, True]
+
+
+def test_read_columns__nan_among_strings__is_missing():
+    (column,) = read_columns(["a", np.nan, "b"], "y")
+
+    assert column.missing.tolist() == [False, True, False]
+
+
+def test_read_columns__all_missing_categorical__is_missing():
+    (column,) = read_columns(pd.Series([None, None], dtype="category"), "y")
+
+    assert column.missing.all()
+
+
+def test_read_columns__intervals_of_cut__are_categories():
+    (column,) = read_columns(pd.cut(pd.Series([0.1, 0.5, 0.9]), 2), "y")
+
+    assert column.categorical
+    assert len(set(column.values)) == 2
+
+
+@pytest.mark.parametrize("value", [np.inf, "1.5", 10**400])
+def test_read_columns__objects_that_no_float_holds__raise(value):
+    with pytest.raises((TypeError, ValueError), match=r"y has object values|Input y contains infinity"):
+        read_columns(np.array([1.0, value], dtype=object), "y")
 
 
 def test_read_columns__nullable_integers__missing_is_nan():

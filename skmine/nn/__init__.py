@@ -44,7 +44,16 @@ from .classes import (
     fit_table_reference,
 )
 from .critics import CRITICS, BankLinear, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
-from .crossfit import Block, CrossFit, Folds, build_critic, choose_pairs, cross_fit, stack_states
+from .crossfit import (
+    Block,
+    CrossFit,
+    Folds,
+    build_critic,
+    choose_pairs,
+    choose_valuing_pairs,
+    cross_fit,
+    stack_states,
+)
 from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
 from .reference import GaussianReference, ReferencedCritic, fit_gaussian_reference
 from .training import TrainingResult, train
@@ -76,6 +85,7 @@ __all__ = [
     "TrainingResult",
     "build_critic",
     "choose_pairs",
+    "choose_valuing_pairs",
     "cross_fit",
     "fit_class_reference",
     "fit_gaussian_reference",

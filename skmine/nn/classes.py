@@ -62,7 +62,12 @@ class ClassReference(nn.Module):
 
 
 def fit_class_reference(
-    x: Tensor, one_hot: Tensor, train_rows: Tensor, held_out_rows: Tensor, probability: Tensor
+    x: Tensor,
+    one_hot: Tensor,
+    train_rows: Tensor,
+    held_out_rows: Tensor,
+    probability: Tensor,
+    weight: Tensor | None = None,
 ) -> ClassReference:
     """Fit a :class:`ClassReference` a bank member on its training rows.
 
@@ -76,6 +81,8 @@ def fit_class_reference(
         Row numbers of each member.
     probability : Tensor of shape (n_classes,)
         Probabilities of the classes.
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
 
     Returns
     -------
@@ -83,20 +90,23 @@ def fit_class_reference(
     """
     rows = held_out_rows[:, :MAX_ROWS]
     log_probability = probability.log()
-    counts = one_hot[train_rows].sum(1).clamp_min(1.0).unsqueeze(-1)
+    weight = x.new_ones(len(x)) if weight is None else weight
+    members = one_hot[train_rows] * weight[train_rows].unsqueeze(-1)
+    counts = members.sum(1).clamp_min(1e-6).unsqueeze(-1)
 
     def candidates():
-        for projection, _, sample_r, r in canonical_solutions(x, one_hot, train_rows):
+        for projection, _, sample_r, r in canonical_solutions(x, one_hot, train_rows, weight):
             rank = r.shape[1]
-            means = one_hot[train_rows].mT @ projection(x[train_rows])[..., :rank] / counts
+            means = members.mT @ projection(x[train_rows])[..., :rank] / counts
             means = means * (r / sample_r.clamp_min(1e-6)).unsqueeze(1)
             within = (1 - r**2).unsqueeze(1)
-            weight = (means / within).mT.contiguous()
+            slopes = (means / within).mT.contiguous()
             bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)
-            scores = torch.baddbmm(bias, projection(x[rows])[..., :rank], weight) + log_probability
+            scores = torch.baddbmm(bias, projection(x[rows])[..., :rank], slopes) + log_probability
             log_ratio = scores.log_softmax(-1) - log_probability
-            value = float((log_ratio * one_hot[rows]).sum(-1).mean())
-            yield value, ClassReference(projection, weight, bias)
+            held_out = (log_ratio * one_hot[rows]).sum(-1) * weight[rows]
+            value = float(held_out.sum() / weight[rows].sum())
+            yield value, ClassReference(projection, slopes, bias)
 
     value, best = max(candidates(), key=itemgetter(0))
     if value <= 0:
@@ -122,6 +132,7 @@ class TableReference(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Log ratio of one-hot rows, ``(n_members, ..., n_classes_x), ... -> (n_members, ...)``."""
+        x = x[..., : self.log_ratio.shape[1]]
         flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), self.log_ratio)
         return torch.einsum("...c,...c->...", flat.view(*x.shape[:-1], -1), y)
 
@@ -154,7 +165,7 @@ def fit_table_reference(
     -------
     TableReference
     """
-    weight = x.new_ones(len(x)) if weight is None else weight / weight.mean()
+    weight = x.new_ones(len(x)) if weight is None else weight
     counts = (x[train_rows] * weight[train_rows].unsqueeze(-1)).mT @ y[train_rows]
 
     def candidates():

@@ -201,17 +201,30 @@ class CriticBank(nn.Module):
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             if generator is not None:
-                torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+                seed = int(torch.randint(2**31, (), generator=generator))
+                torch.default_generator.manual_seed(seed)  # of the CPU alone
             members = [factory(d_x, d_y) for _ in range(n_members)]
         parameters, buffers = stack_module_state(members)
         self._skeleton = [members[0].to("meta")]  # in a list: its own weights are not part of the bank
         self._names = list(parameters), list(buffers)
-        self.weights = nn.ParameterList(parameters.values())
+        self.weights = nn.ParameterList(
+            nn.Parameter(p, requires_grad=p.requires_grad) for p in parameters.values()
+        )
         for i, value in enumerate(buffers.values()):
             self.register_buffer(f"buffer_{i}", value)
 
+    def train(self, mode: bool = True) -> "CriticBank":
+        """Set the mode of the critics (dropout and the like)."""
+        self._skeleton[0].train(mode)
+        return super().train(mode)
+
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Critic values; the first axis of x and of y is the bank."""
+        """Critic values; the first axis of x and of y is the bank.
+
+        A critic sees x and y with the same leading axes, so that it may concatenate them.
+        """
+        leading = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+        x, y = x.expand(*leading, -1), y.expand(*leading, -1)
         parameters = dict(zip(self._names[0], self.weights, strict=True))
         buffers = {n: getattr(self, f"buffer_{i}") for i, n in enumerate(self._names[1])}
 

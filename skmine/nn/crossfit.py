@@ -25,10 +25,9 @@ from .reference import GaussianReference, ReferencedCritic, fit_gaussian_referen
 from .training import TrainingResult, train
 
 _STOPPING_ROWS = 2048
-_TRAINING_ROWS = 2**18
+_TRAINING_PAIRS = 2**20
 _STOPPING_GROUP = 8
-_MAX_GROUP = 256
-_PAIRS_A_MEMBER = 2**15
+_VALUED_PAIRS = 2**15
 
 
 @dataclass(frozen=True)
@@ -110,25 +109,20 @@ class CrossFit:
 
     Attributes
     ----------
-    critic : nn.Module
-        The bank.
     states : list of dict
         Best parameters of the bank by the first and by the second half of the held-out rows.
-    held_out : Tensor of shape (n_members,)
-        Bound on held-out rows, in nats.
-    training : Tensor of shape (n_members,)
-        Bound on training rows, in nats.
-    pointwise : Tensor of shape (n_rows,)
-        Log density ratio at the held-out rows, normalised, in nats.
+    held_out, training : float
+        Bound on held-out and on training rows in nats, mean over the members.
+    standard_error : float
+        Standard error of the mean log ratio over the held-out rows, in nats.
     result : TrainingResult
         History and how training ended.
     """
 
-    critic: nn.Module
     states: list
-    held_out: Tensor
-    training: Tensor
-    pointwise: Tensor
+    held_out: float
+    training: float
+    standard_error: float
     result: TrainingResult
 
 
@@ -174,6 +168,26 @@ def choose_pairs(bound, probability: Tensor | None, group_size: int):
     return SampledPairs(max(2, group_size), bound.includes_joint, bound.offset)
 
 
+def choose_valuing_pairs(bound, probability: Tensor | None, n_rows: int):
+    """Marginal pairs for a value that is reported: more of them where there are few rows.
+
+    Parameters
+    ----------
+    bound : object
+        See :mod:`skmine.nn.bounds`.
+    probability : Tensor or None
+        Class probabilities of a discrete y.
+    n_rows : int
+        Rows that are valued.
+
+    Returns
+    -------
+    EnumeratedPairs or SampledPairs
+    """
+    group_size = max(bound.group_size, min(256, _VALUED_PAIRS // n_rows))
+    return choose_pairs(bound, probability, group_size)
+
+
 @torch.no_grad()
 def pair_scores(critic: nn.Module, x: Block, y: Block, rows: Tensor, bound, weight=None):
     """Scores of many rows for the final values, in chunks.
@@ -196,8 +210,8 @@ def pair_scores(critic: nn.Module, x: Block, y: Block, rows: Tensor, bound, weig
     tuple of Tensor or None
         joint, marginal, joint_weight, marginal_weight, as the bounds take them.
     """
-    group_size = max(4, min(_MAX_GROUP, _PAIRS_A_MEMBER // rows.shape[1]))
-    pairs = choose_pairs(bound, y.probability, group_size)
+    critic.eval()
+    pairs = choose_valuing_pairs(bound, y.probability, rows.shape[1])
     row_weight = None if weight is None else weight[rows]
     return pairs(critic, x.values[rows], y.values[rows], row_weight)
 
@@ -229,24 +243,28 @@ def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, g
     generator : torch.Generator
         Source of the initial weights.
     weight : Tensor of shape (n,) or None
-        Weights of the rows; only a table reads them.
+        Weights of the rows.
 
     Returns
     -------
     nn.Module
     """
-    rows = folds.train, folds.held_out
-    if y.probability is not None and len(y.probability) == 1:
-        nothing = TableReference(x.values.new_zeros(len(folds.train), x.values.shape[1], 1))
-        return ClassNormalised(nothing, y.probability, len(folds.train))
-    if x.probability is not None and y.probability is not None:
-        table = fit_table_reference(x.values, y.values, *rows, y.probability, weight)
-        return ClassNormalised(table, y.probability, len(folds.train))
+    rows = folds.train.cpu(), folds.held_out.cpu()
+    device = x.values.device
+    x_core, y_core = x.core.cpu(), y.core.cpu()  # decompositions: few devices have them all
+    weight = None if weight is None else weight.cpu()
+    probability = None if y.probability is None else y.probability.cpu()
+    if probability is not None and (len(probability) == 1 or x.probability is not None):
+        if len(probability) == 1:  # nothing to tell apart: a log ratio of 0
+            table = TableReference(x_core.new_zeros(len(folds.train), x_core.shape[1], 1))
+        else:
+            table = fit_table_reference(x_core, y_core, *rows, probability, weight)
+        return ClassNormalised(table, probability, len(folds.train)).to(device)
     reference: ClassReference | GaussianReference
-    if y.probability is not None:
-        reference = fit_class_reference(x.core, y.core, *rows, y.probability)
+    if probability is not None:
+        reference = fit_class_reference(x_core, y_core, *rows, probability, weight)
     else:
-        reference = fit_gaussian_reference(x.core, y.core, *rows)
+        reference = fit_gaussian_reference(x_core, y_core, *rows, weight)
     first_x, d_x = _network_columns(x, reference.width_x)
     first_y, d_y = _network_columns(y, reference.width_y)
     if callable(critic):
@@ -261,10 +279,10 @@ def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, g
             n_products=min(reference.width_x, reference.width_y) if y.probability is None else 0,
             generator=generator,
         )
-    bank = ReferencedCritic(reference, network.to(x.values.device), first_x, first_y)
-    if y.probability is None:
-        return bank
-    return ClassNormalised(bank, y.probability, len(folds.train))
+    bank = ReferencedCritic(reference, network, first_x, first_y)
+    if probability is None:
+        return bank.to(device)
+    return ClassNormalised(bank, probability, len(folds.train)).to(device)
 
 
 def cross_fit(
@@ -318,19 +336,28 @@ def cross_fit(
         on_check=on_check,
         **training,
     )
-    held_out, in_training, pointwise = [], [], []
-    train_rows = folds.train[:, :_TRAINING_ROWS]
+    held_out, in_training, log_ratios = [], [], []
     for state, unseen in zip(result.states, reversed(folds.halves), strict=True):
         critic.load_state_dict(state, strict=False)
         joint, marginal, *weights = pair_scores(critic, x, y, unseen, bound, weight)
         held_out.append(bound.estimate(joint, marginal, *weights))
-        pointwise.append(joint - log_mean_exp(*pool_marginal(marginal, weights[1])).unsqueeze(1))
+        log_ratios.append(joint - log_mean_exp(*pool_marginal(marginal, weights[1])).unsqueeze(1))
+        train_rows = folds.train[:, : _TRAINING_PAIRS // bound.group_size]
         in_training.append(bound.estimate(*pair_scores(critic, x, y, train_rows, bound, weight)))
+    valued = torch.cat(tuple(reversed(folds.halves)), 1)
     return CrossFit(
-        critic=critic,
         states=result.states,
-        held_out=torch.stack(held_out).mean(0),
-        training=torch.stack(in_training).mean(0),
-        pointwise=torch.cat(pointwise, 1).flatten(),
+        held_out=float(torch.stack(held_out).mean()),
+        training=float(torch.stack(in_training).mean()),
+        standard_error=_standard_error(torch.cat(log_ratios, 1), valued, weight),
         result=result,
     )
+
+
+def _standard_error(log_ratio: Tensor, rows: Tensor, weight: Tensor | None) -> float:
+    """Of the weighted mean log ratio; a row that several members hold out counts once."""
+    weight = torch.ones_like(log_ratio) if weight is None else weight[rows]
+    share = (weight / weight.sum()).flatten()
+    deviation = log_ratio.flatten() - (share * log_ratio.flatten()).sum()
+    repeats = rows.numel() / rows.unique().numel()
+    return float(((share * deviation) ** 2).sum() * repeats) ** 0.5

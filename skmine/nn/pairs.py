@@ -119,12 +119,13 @@ class EnumeratedPairs:
         n_classes = self.probability.shape[0]
         classes = torch.eye(n_classes, dtype=y.dtype, device=y.device)
         classes = classes.expand(x.shape[0], x.shape[1], n_classes, n_classes)
-        scores = score_in_chunks(critic, x.unsqueeze(-2), classes) + self.offset
+        scores = score_in_chunks(critic, x.unsqueeze(-2), classes)
         pair_weight = self.probability
         if weight is not None:
             pair_weight = weight.unsqueeze(-1) * pair_weight
-        # A class never seen has no output: its row gets the score 0, no information.
-        return torch.einsum("...c,...c->...", scores, y), scores, weight, pair_weight
+        # A class never seen has no output: its log ratio is 0, no information.
+        joint = torch.einsum("...c,...c->...", scores, y)
+        return joint + self.offset, scores + self.offset, weight, pair_weight
 
 
 def _head(values: Tensor | None, n: int) -> Tensor | None:

@@ -120,15 +120,17 @@ def _whitening(z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _CanonicalCorrelations:
-    """Canonical correlations of one member's training rows, at any ridge."""
+    """Canonical correlations of one member's weighted training rows, at any ridge."""
 
-    def __init__(self, x: Tensor, y: Tensor):
-        self.n = x.shape[0]
-        self.mean_x, self.mean_y = x.mean(0), y.mean(0)
-        x, y = x - self.mean_x, y - self.mean_y
+    def __init__(self, x: Tensor, y: Tensor, weight: Tensor):
+        share = (weight / weight.sum()).unsqueeze(1)
+        self.n_effective = 1 / float((share**2).sum())
+        self.mean_x, self.mean_y = (share * x).sum(0), (share * y).sum(0)
+        scale = (share * len(x)).sqrt()  # products of scaled rows are weighted moments
+        x, y = scale * (x - self.mean_x), scale * (y - self.mean_y)
         self.axes_x, self.variance_x = _whitening(x)
         self.axes_y, self.variance_y = _whitening(y)
-        self.cross = (x @ self.axes_x).T @ (y @ self.axes_y) / self.n
+        self.cross = (x @ self.axes_x).T @ (y @ self.axes_y) / len(x)
 
     def solve(self, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
         """Whitening weights of x and of y, canonical directions first, and correlations.
@@ -147,7 +149,8 @@ class _CanonicalCorrelations:
     def noise(self, ridge: float) -> float:
         """Largest squared sample correlation to expect from independent blocks (Wachter 1980)."""
         ratio_x, ratio_y = (
-            min(float((v / (v + ridge)).sum()) / self.n, 0.999) for v in (self.variance_x, self.variance_y)
+            min(float((v / (v + ridge)).sum()) / self.n_effective, 0.999)
+            for v in (self.variance_x, self.variance_y)
         )
         edge = math.sqrt(ratio_x * (1 - ratio_y)) + math.sqrt(ratio_y * (1 - ratio_x))
         return min(edge**2, 0.999)
@@ -160,10 +163,10 @@ def _shrink(r: Tensor, level: Tensor) -> Tensor:
 
 
 def canonical_solutions(
-    x: Tensor, y: Tensor, train_rows: Tensor
+    x: Tensor, y: Tensor, train_rows: Tensor, weight: Tensor
 ) -> Iterator[tuple[Projection, Projection, Tensor, Tensor]]:
     """Projections of x and y, sample correlations and shrunken ones, for every ridge and share."""
-    fits = [_CanonicalCorrelations(x[rows], y[rows]) for rows in train_rows]
+    fits = [_CanonicalCorrelations(x[rows], y[rows], weight[rows]) for rows in train_rows]
     mean_x, mean_y = (torch.stack([getattr(f, m) for f in fits]) for m in ("mean_x", "mean_y"))
     for ridge in RIDGES:
         solved = [f.solve(ridge) for f in fits]
@@ -182,7 +185,11 @@ def canonical_solutions(
 
 
 def fit_gaussian_reference(
-    x: Tensor, y: Tensor, train_rows: Tensor, held_out_rows: Tensor
+    x: Tensor,
+    y: Tensor,
+    train_rows: Tensor,
+    held_out_rows: Tensor,
+    weight: Tensor | None = None,
 ) -> GaussianReference:
     """Fit a :class:`GaussianReference` a bank member on its training rows.
 
@@ -195,21 +202,26 @@ def fit_gaussian_reference(
         The columns that the reference reads.
     train_rows, held_out_rows : LongTensor of shape (n_members, n_train), (n_members, n_held_out)
         Row numbers of each member.
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
 
     Returns
     -------
     GaussianReference
     """
     rows = held_out_rows[:, :MAX_ROWS]
+    weight = x.new_ones(len(x)) if weight is None else weight
+    pair_weight = weight[rows].unsqueeze(-1) * weight[rows].unsqueeze(-2)
     off = ~torch.eye(rows.shape[1], dtype=torch.bool, device=x.device)
 
     def candidates():
-        for projection_x, projection_y, _, r in canonical_solutions(x, y, train_rows):
+        for projection_x, projection_y, _, r in canonical_solutions(x, y, train_rows, weight):
             reference = GaussianReference(projection_x, projection_y, r)
             u, v = projection_x(x[rows]), projection_y(y[rows])
             scores = reference(u.unsqueeze(-2), v.unsqueeze(-3))
             joint = scores.diagonal(dim1=-2, dim2=-1)
-            bound = DonskerVaradhan().estimate(joint, scores[:, off].unsqueeze(-1))
+            pairs = [values[:, off].unsqueeze(-1) for values in (scores, pair_weight)]
+            bound = DonskerVaradhan().estimate(joint, pairs[0], weight[rows], pairs[1])
             yield float(bound.mean()), reference
 
     value, best = max(candidates(), key=itemgetter(0))

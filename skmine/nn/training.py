@@ -117,9 +117,11 @@ class _Trainer:
 
     @torch.no_grad()
     def held_out(self, rows: Tensor) -> Tensor:
+        self.critic.eval()
         return self.bound.estimate(*self.scores(self.stopping_pairs, rows))
 
     def step(self, optimiser: torch.optim.Optimizer, rows: Tensor) -> None:
+        self.critic.train()
         scores = self.scores(self.pairs, rows)
         optimiser.zero_grad(set_to_none=True)
         (-self.bound.surrogate(*scores)).sum().backward()
