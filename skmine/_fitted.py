@@ -50,7 +50,7 @@ class FittedCritic:
         row_weight = None if weight is None else weight[rows].cpu().double()
         self.supports = [_support(e, values, row_weight) for e, values in zip(encoders, (x, y), strict=True)]
         _, marginal, _, pair_weight = self._pairs(x, y, row_weight)
-        self.log_normaliser = float(nn.log_mean_exp(*nn.pool_marginal(marginal, pair_weight)))
+        self.log_normaliser = float(bound.log_normaliser(marginal, pair_weight))
 
     def __getstate__(self):
         return self.__dict__ | {"_bank": None}
@@ -152,7 +152,7 @@ class FittedCritic:
         n = len(columns["X"][0].values)
         if n < 2 and self.encoders[1].probability is None:
             raise ValueError(
-                f"X must have at least 2 rows of positive weight to score, since neither X nor y is discrete; "
+                f"X must have at least 2 rows of positive weight to score where X and y are continuous; "
                 f"got {n}. Pass more rows, or use score_samples."
             )
         # In a fixed random order: neighbouring rows, which meet as marginal pairs, may be sorted.

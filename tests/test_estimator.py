@@ -404,6 +404,21 @@ def test_fit__no_training__is_the_gaussian_reference(seed):
     assert estimator.n_iter_ == 0
 
 
+@pytest.mark.parametrize("correlation", [0.9, 0.99])
+def test_fit__more_nats_than_pairs_can_test__is_the_closed_form(correlation, seed):
+    rng = np.random.default_rng(seed)
+    X, noise = rng.normal(size=(2, 1000, 20))
+    y = correlation * X + np.sqrt(1 - correlation**2) * noise
+    truth = -10 * np.log1p(-(correlation**2))  # 16.6 and 39.2 nats
+
+    estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
+
+    assert estimator.n_iter_ == 0
+    assert estimator.mi_ == pytest.approx(truth, rel=0.05)
+    assert estimator.score(X, y) == pytest.approx(truth, rel=0.05)
+    assert estimator.score_samples(X, y).mean() == pytest.approx(truth, rel=0.05)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # sharp edges rise slowly
 @pytest.mark.parametrize("task", ["1v1-bimodal-0.75", "multinormal-sparse-5-5-2-2.0", "1v1-additive-0.75"])
 def test_fit__known_truth__estimate_is_near(task, seed):

@@ -33,6 +33,7 @@ from .bounds import (
     DonskerVaradhan,
     InfoNCE,
     JensenShannon,
+    Normalised,
     log_mean_exp,
     pool_marginal,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "GaussianReference",
     "InfoNCE",
     "JensenShannon",
+    "Normalised",
     "ReferencedCritic",
     "SampledPairs",
     "SeparableCritic",

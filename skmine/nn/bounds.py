@@ -90,6 +90,30 @@ class DonskerVaradhan:
         """What the optimiser climbs; here the bound itself."""
         return self.estimate(joint, marginal, joint_weight, marginal_weight)
 
+    def log_normaliser(self, marginal, marginal_weight=None):
+        """``log E_Q[exp(T)]``, shape (...): taken off the critic, it leaves the log density ratio."""
+        return log_mean_exp(*pool_marginal(marginal, marginal_weight))
+
+
+class Normalised(DonskerVaradhan):
+    """``E_P[T]`` in nats, for a critic whose ``E_Q[exp(T)]`` is one by its form.
+
+    For more nats than the log of the number of marginal pairs: there a sampled second term is far too
+    low, since the pairs that make up ``E_Q[exp(T)]`` never occur in a sample.
+
+    References
+    ----------
+    McAllester and Stratos (2020), Formal limitations on the measurement of mutual information, theorem 1.
+    """
+
+    def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
+        """Value in nats, shape (...)."""
+        return _mean(joint, joint_weight)
+
+    def log_normaliser(self, marginal, marginal_weight=None):
+        """Zero, shape (...)."""
+        return marginal.new_zeros(marginal.shape[:-2])
+
 
 class MINE(DonskerVaradhan):
     """Donsker-Varadhan bound with the bias-corrected gradient of MINE.

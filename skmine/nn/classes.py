@@ -95,10 +95,11 @@ def fit_class_reference(
     counts = members.sum(1).clamp_min(1e-6).unsqueeze(-1)
 
     def candidates():
-        for projection, _, sample_r, r in canonical_solutions(x, one_hot, train_rows, weight):
+        for solution in canonical_solutions(x, one_hot, train_rows, weight):
+            projection, r = solution.projection_x, solution.correlations
             rank = r.shape[1]
             means = members.mT @ projection(x[train_rows])[..., :rank] / counts
-            means = means * (r / sample_r.clamp_min(1e-6)).unsqueeze(1)
+            means = means * (r / solution.sample_correlations.clamp_min(1e-6)).unsqueeze(1)
             within = (1 - r**2).unsqueeze(1)
             slopes = (means / within).mT.contiguous()
             bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)

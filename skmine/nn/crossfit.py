@@ -5,13 +5,14 @@ that is best on one half is valued on the other, so that stopping does not flatt
 """
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .bounds import log_mean_exp, pool_marginal
+from .bounds import Normalised
 from .classes import (
     ClassNormalised,
     ClassReference,
@@ -28,6 +29,8 @@ _STOPPING_ROWS = 2048
 _TRAINING_PAIRS = 2**20
 _STOPPING_GROUP = 8
 _VALUED_PAIRS = 2**15
+#: How far a value must stay below the log of the number of marginal pairs for these to test it.
+_MARGIN_NATS = 2.0
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class CrossFit:
 
     Attributes
     ----------
+    bound : object
+        The bound that gave the values.
     states : list of dict
         Best parameters of the bank by the first and by the second half of the held-out rows.
     held_out, training : float
@@ -119,6 +124,7 @@ class CrossFit:
         History and how training ended.
     """
 
+    bound: object
     states: list
     held_out: float
     training: float
@@ -299,6 +305,9 @@ def cross_fit(
 ) -> CrossFit:
     """Train a bank of critics on folds and value each on the rows it held out.
 
+    Where the Gaussian reference alone finds more nats than marginal pairs can test (the log of their
+    number, less 2), it is not trained further, and valued by :class:`Normalised`.
+
     Parameters
     ----------
     critic : nn.Module
@@ -322,13 +331,15 @@ def cross_fit(
     -------
     CrossFit
     """
+    if _cannot_be_sampled(critic, folds):
+        bound, training["max_iter"] = Normalised(), 0
     result = train(
         critic,
         x.values,
         y.values,
         folds.train,
         [half[:, :_STOPPING_ROWS] for half in folds.halves],
-        bound=bound,
+        bound=copy.deepcopy(bound),  # training may leave state in it
         pairs=choose_pairs(bound, y.probability, bound.group_size),
         stopping_pairs=choose_pairs(bound, y.probability, max(_STOPPING_GROUP, bound.group_size)),
         weight=weight,
@@ -341,17 +352,26 @@ def cross_fit(
         critic.load_state_dict(state, strict=False)
         joint, marginal, *weights = pair_scores(critic, x, y, unseen, bound, weight)
         held_out.append(bound.estimate(joint, marginal, *weights))
-        log_ratios.append(joint - log_mean_exp(*pool_marginal(marginal, weights[1])).unsqueeze(1))
+        log_ratios.append(joint - bound.log_normaliser(marginal, weights[1]).unsqueeze(1))
         train_rows = folds.train[:, : _TRAINING_PAIRS // bound.group_size]
         in_training.append(bound.estimate(*pair_scores(critic, x, y, train_rows, bound, weight)))
     valued = torch.cat(tuple(reversed(folds.halves)), 1)
     return CrossFit(
+        bound=bound,
         states=result.states,
         held_out=float(torch.stack(held_out).mean()),
         training=float(torch.stack(in_training).mean()),
         standard_error=_standard_error(torch.cat(log_ratios, 1), valued, weight),
         result=result,
     )
+
+
+def _cannot_be_sampled(critic: nn.Module, folds: Folds) -> bool:
+    reference = getattr(critic, "reference", None)
+    if not isinstance(reference, GaussianReference):
+        return False
+    n_pairs = min(_VALUED_PAIRS, folds.halves[0].shape[1] ** 2)
+    return float(reference.mutual_information().mean()) > math.log(n_pairs) - _MARGIN_NATS
 
 
 def _standard_error(log_ratio: Tensor, rows: Tensor, weight: Tensor | None) -> float:

@@ -7,18 +7,17 @@ A reference offers ``forward(x, y)`` like a critic, and the coordinates it found
 import math
 from collections.abc import Iterator
 from operator import itemgetter
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-
-from .bounds import DonskerVaradhan
 
 #: Ridges on the within-block correlations, and shares of the sampling noise taken off the canonical
 #: correlations, among which the held-out value chooses.
 RIDGES = (1e-4, 0.03, 0.3)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
 MAX_RANK = 64
-MAX_ROWS = 512
+MAX_ROWS = 4096
 
 
 class Projection(nn.Module):
@@ -56,7 +55,8 @@ class GaussianReference(nn.Module):
     """Log density ratio of the Gaussian with the canonical correlations of the data.
 
     ``T(u, v) = sum_k [ -log(1 - r_k^2) / 2 - (r_k^2 (u_k^2 + v_k^2) - 2 r_k u_k v_k) / (2 (1 - r_k^2)) ]``
-    in canonical coordinates u of x and v of y. Exact for Gaussians of any dimension.
+    in canonical coordinates u of x and v of y. Exact for Gaussians of any dimension. Where ridge and
+    shrinkage leave the coordinates not quite canonical, the constant makes ``E_Q[exp(T)]`` one.
 
     Parameters
     ----------
@@ -65,6 +65,8 @@ class GaussianReference(nn.Module):
         first.
     correlations : Tensor of shape (n_members, rank)
         Canonical correlations r_k, in [0, 1).
+    covariance_x, covariance_y : Tensor of shape (n_members, rank, rank)
+        Covariances of the leading coordinates.
 
     References
     ----------
@@ -74,12 +76,21 @@ class GaussianReference(nn.Module):
     project_x: Projection
     project_y: Projection
     correlations: Tensor
+    constant: Tensor
 
-    def __init__(self, projection_x: Projection, projection_y: Projection, correlations: Tensor):
+    def __init__(
+        self,
+        projection_x: Projection,
+        projection_y: Projection,
+        correlations: Tensor,
+        covariance_x: Tensor,
+        covariance_y: Tensor,
+    ):
         super().__init__()
         self.project_x = projection_x
         self.project_y = projection_y
         self.register_buffer("correlations", correlations)
+        self.register_buffer("constant", _gaussian_constant(correlations, covariance_x, covariance_y))
 
     @property
     def width_x(self) -> int:
@@ -100,11 +111,25 @@ class GaussianReference(nn.Module):
         u_term = (quadratic * u**2).sum(-1)
         v_term = (quadratic * v**2).sum(-1)
         cross = torch.einsum("...k,...k->...", u * (r / (1 - r**2)), v)
-        return cross - u_term - v_term + self.mutual_information().view(bank)
+        return cross - u_term - v_term + self.constant.view(bank)
 
     def mutual_information(self) -> Tensor:
         """``-sum_k log(1 - r_k^2) / 2`` in nats, shape (n_members,)."""
         return -0.5 * torch.log1p(-(self.correlations**2)).sum(-1)
+
+
+def _gaussian_constant(r: Tensor, covariance_x: Tensor, covariance_y: Tensor) -> Tensor:
+    """``-log E_Q[exp(quadratic form of T)]`` for Gaussian coordinates; finite for covariances up to I."""
+    square, product = torch.diag_embed(r**2 / (1 - r**2)), torch.diag_embed(r / (1 - r**2))
+    system = torch.cat(
+        [
+            torch.cat([covariance_x @ square, -covariance_x @ product], 2),
+            torch.cat([-covariance_y @ product, covariance_y @ square], 2),
+        ],
+        1,
+    )
+    eye = torch.eye(system.shape[-1], dtype=r.dtype, device=r.device)
+    return torch.logdet(eye + system) / 2
 
 
 def _whitening(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -132,18 +157,21 @@ class _CanonicalCorrelations:
         self.axes_y, self.variance_y = _whitening(y)
         self.cross = (x @ self.axes_x).T @ (y @ self.axes_y) / len(x)
 
-    def solve(self, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Whitening weights of x and of y, canonical directions first, and correlations.
+    def solve(self, ridge: float) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Whitening weights of x and of y, canonical directions first, covariances, and correlations.
 
         At most MAX_RANK columns each; the correlations are those of the leading columns.
         """
         scale_x = (self.variance_x + ridge).rsqrt()
         scale_y = (self.variance_y + ridge).rsqrt()
         left, r, right = torch.linalg.svd(scale_x[:, None] * self.cross * scale_y, full_matrices=True)
+        left, right, r = left[:, :MAX_RANK], right[:MAX_RANK].T, r[:MAX_RANK]
         return (
-            self.axes_x @ (scale_x[:, None] * left[:, :MAX_RANK]),
-            self.axes_y @ (scale_y[:, None] * right[:MAX_RANK].T),
-            r[:MAX_RANK],
+            self.axes_x @ (scale_x[:, None] * left),
+            self.axes_y @ (scale_y[:, None] * right),
+            left.T @ ((self.variance_x * scale_x**2)[:, None] * left),
+            right.T @ ((self.variance_y * scale_y**2)[:, None] * right),
+            r,
         )
 
     def noise(self, ridge: float) -> float:
@@ -162,23 +190,39 @@ def _shrink(r: Tensor, level: Tensor) -> Tensor:
     return ((r**2 - level).clamp_min(0) / (1 - level)).sqrt().clamp_max(1 - 1e-6)
 
 
+class CanonicalSolution(NamedTuple):
+    """Canonical coordinates of all members, at one ridge and one share of noise."""
+
+    projection_x: Projection
+    projection_y: Projection
+    covariance_x: Tensor
+    covariance_y: Tensor
+    sample_correlations: Tensor
+    correlations: Tensor
+
+
 def canonical_solutions(
     x: Tensor, y: Tensor, train_rows: Tensor, weight: Tensor
-) -> Iterator[tuple[Projection, Projection, Tensor, Tensor]]:
-    """Projections of x and y, sample correlations and shrunken ones, for every ridge and share."""
+) -> Iterator[CanonicalSolution]:
+    """Solutions of all members for every ridge and every share of noise."""
     fits = [_CanonicalCorrelations(x[rows], y[rows], weight[rows]) for rows in train_rows]
     mean_x, mean_y = (torch.stack([getattr(f, m) for f in fits]) for m in ("mean_x", "mean_y"))
     for ridge in RIDGES:
         solved = [f.solve(ridge) for f in fits]
-        rank_x, rank_y = (min(s[i].shape[1] for s in solved) for i in (0, 1))
-        weight_x = torch.stack([weight[:, :rank_x] for weight, _, _ in solved])
-        weight_y = torch.stack([weight[:, :rank_y] for _, weight, _ in solved])
-        r = torch.stack([r[: min(rank_x, rank_y)] for *_, r in solved])
+        width_x, width_y = (min(s[i].shape[1] for s in solved) for i in (0, 1))
+        rank = min(width_x, width_y)
+        # The members keep as many coordinates as the poorest of them.
+        weight_x = torch.stack([s[0][:, :width_x] for s in solved])
+        weight_y = torch.stack([s[1][:, :width_y] for s in solved])
+        covariance_x, covariance_y = (torch.stack([s[i][:rank, :rank] for s in solved]) for i in (2, 3))
+        r = torch.stack([s[4][:rank] for s in solved])
         noise = torch.tensor([f.noise(ridge) for f in fits], dtype=r.dtype, device=r.device)
         for share in NOISE_SHARES:
-            yield (
+            yield CanonicalSolution(
                 Projection(mean_x, weight_x),
                 Projection(mean_y, weight_y),
+                covariance_x,
+                covariance_y,
                 r,
                 _shrink(r, share * noise[:, None]),
             )
@@ -193,8 +237,8 @@ def fit_gaussian_reference(
 ) -> GaussianReference:
     """Fit a :class:`GaussianReference` a bank member on its training rows.
 
-    Ridge and shrinkage are one choice for the whole bank, by the mean held-out Donsker-Varadhan value;
-    independence (all correlations 0) competes too.
+    Ridge and shrinkage are one choice for the whole bank, by the mean held-out log ratio; independence
+    (all correlations 0) competes too.
 
     Parameters
     ----------
@@ -211,22 +255,24 @@ def fit_gaussian_reference(
     """
     rows = held_out_rows[:, :MAX_ROWS]
     weight = x.new_ones(len(x)) if weight is None else weight
-    pair_weight = weight[rows].unsqueeze(-1) * weight[rows].unsqueeze(-2)
-    off = ~torch.eye(rows.shape[1], dtype=torch.bool, device=x.device)
+    share = weight[rows] / weight[rows].sum()
 
     def candidates():
-        for projection_x, projection_y, _, r in canonical_solutions(x, y, train_rows, weight):
-            reference = GaussianReference(projection_x, projection_y, r)
-            u, v = projection_x(x[rows]), projection_y(y[rows])
-            scores = reference(u.unsqueeze(-2), v.unsqueeze(-3))
-            joint = scores.diagonal(dim1=-2, dim2=-1)
-            pairs = [values[:, off].unsqueeze(-1) for values in (scores, pair_weight)]
-            bound = DonskerVaradhan().estimate(joint, pairs[0], weight[rows], pairs[1])
-            yield float(bound.mean()), reference
+        for solution in canonical_solutions(x, y, train_rows, weight):
+            reference = GaussianReference(
+                solution.projection_x,
+                solution.projection_y,
+                solution.correlations,
+                solution.covariance_x,
+                solution.covariance_y,
+            )
+            joint = reference(reference.project_x(x[rows]), reference.project_y(y[rows]))
+            yield float((share * joint).sum()), reference
 
     value, best = max(candidates(), key=itemgetter(0))
     if value <= 0:
         best.correlations.zero_()
+        best.constant.zero_()
     return best
 
 
