@@ -57,7 +57,9 @@ def print_summary(n: int, rows: list[dict]) -> None:
 def draw(rows: list[dict]):
     """Estimate against truth, one panel a number of rows."""
     sizes = sorted({row["n"] for row in rows})
-    figure, axes = plt.subplots(1, len(sizes), figsize=(4.5 * len(sizes), 4.5), squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(sizes), figsize=(4.5 * len(sizes), 4.8), squeeze=False, layout="constrained"
+    )
     for axis, n in zip(axes[0], sizes, strict=True):
         shown = [row for row in rows if row["n"] == n]
         truth = np.array([row["truth"] for row in shown])

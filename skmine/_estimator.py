@@ -105,7 +105,7 @@ class MutualInfoEstimator(BaseEstimator):
     Notes
     -----
     No sample can test a bound of more nats than the log of its number of marginal pairs (McAllester and
-    Stratos 2020). Where the Gaussian copula alone finds more (about 8 nats at 5,000 rows), training is
+    Stratos 2020). Where the Gaussian copula alone finds more (about 6 nats at 5,000 rows), training is
     left out and the estimate is the closed form's mean log ratio.
 
     References

@@ -29,8 +29,9 @@ _STOPPING_ROWS = 2048
 _TRAINING_PAIRS = 2**20
 _STOPPING_GROUP = 8
 _VALUED_PAIRS = 2**15
-#: How far a value must stay below the log of the number of marginal pairs for these to test it.
-_MARGIN_NATS = 2.0
+#: How far a value I must stay below the log of the number N of marginal pairs for these to test it: the
+#: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, here 0.02.
+_MARGIN_NATS = 4.0
 
 
 @dataclass(frozen=True)
@@ -306,7 +307,7 @@ def cross_fit(
     """Train a bank of critics on folds and value each on the rows it held out.
 
     Where the Gaussian reference alone finds more nats than marginal pairs can test (the log of their
-    number, less 2), it is not trained further, and valued by :class:`Normalised`.
+    number, less 4), it is not trained further, and valued by :class:`Normalised`.
 
     Parameters
     ----------
