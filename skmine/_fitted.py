@@ -14,7 +14,7 @@ from skmine._version import __version__, warn_of_other_version
 _SEED = 0
 _NORMALISER_ROWS = 2048
 _SUPPORT_ROWS = 256
-#: Rows that are paired at once: bounds the copies, and leaves groups to find each other in.
+#: Rows that are paired at once, which bounds the copies; the last block has up to twice as many.
 _BLOCK_ROWS = 2**14
 
 
@@ -90,9 +90,10 @@ class FittedCritic:
         if probability is not None:
             probability = torch.as_tensor(probability)
         pairs = nn.choose_valuing_pairs(self.bound, probability, len(x))
-        n_blocks = -(-len(x) // _BLOCK_ROWS)
+        n_blocks = max(1, len(x) // _BLOCK_ROWS)
+        starts = [_BLOCK_ROWS * block for block in range(1, n_blocks)]
         blocks = []
-        for rows in torch.arange(len(x)).tensor_split(n_blocks):
+        for rows in torch.arange(len(x)).tensor_split(starts):
             row_weight = None if weight is None else self._expand(weight[rows])
             scores = pairs(self.bank, self._expand(x[rows]), self._expand(y[rows]), row_weight)
             joint, marginal, *weights = scores

@@ -373,6 +373,16 @@ def test_score__sorted_rows__does_not_depend_on_their_order(fitted):
     assert estimator.score(X[order], y[order]) == pytest.approx(estimator.score(X, y), abs=0.05)
 
 
+@pytest.mark.parametrize("bound", ["mine", "infonce"])
+def test_score__more_rows_than_are_paired_at_once__is_near_the_truth(bound):
+    joint = MultivariateNormal([[1, 0.8], [0.8, 1]], d_x=1)
+    X, y = joint.sample(2**15 + 7, 0)
+    estimator = quick(bound=bound, max_iter=0, cv=None).fit(X[:2000], y[:2000])
+
+    # Standard error of the mean log ratio: 0.9 / 181 = 0.005; three of them, and 0.015 for the fit.
+    assert estimator.score(X, y) == pytest.approx(joint.mi, abs=0.03)
+
+
 def test_score_samples__any_batch__same_values(fitted):
     estimator, X, y = fitted
 

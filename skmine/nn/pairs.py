@@ -73,7 +73,7 @@ class SampledPairs:
         joint_weight, marginal_weight : Tensor of the same shapes, or None
         """
         n = x.shape[1]
-        n_groups = max(1, round(n / self.group_size))
+        n_groups = math.ceil(n / self.group_size)
         size = math.ceil(n / n_groups)
         rows = torch.arange(n_groups * size, device=x.device) % n
         shape = (x.shape[0], n_groups, size)
