@@ -30,8 +30,9 @@ _TRAINING_PAIRS = 2**20
 _STOPPING_GROUP = 8
 _VALUED_PAIRS = 2**15
 #: How far a value I must stay below the log of the number N of marginal pairs for these to test it: the
-#: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, here 0.02.
-_MARGIN_NATS = 4.0
+#: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, here 0.02. Up to two nats the mean
+#: over the members does, however few the rows.
+_MARGIN_NATS, _TESTABLE_NATS = 4.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -307,7 +308,7 @@ def cross_fit(
     """Train a bank of critics on folds and value each on the rows it held out.
 
     Where the Gaussian reference alone finds more nats than marginal pairs can test (the log of their
-    number, less 4), it is not trained further, and valued by :class:`Normalised`.
+    number, less 4, and at least 2), it is not trained further, and valued by :class:`Normalised`.
 
     Parameters
     ----------
@@ -372,7 +373,8 @@ def _cannot_be_sampled(critic: nn.Module, folds: Folds) -> bool:
     if not isinstance(reference, GaussianReference):
         return False
     n_pairs = min(_VALUED_PAIRS, folds.halves[0].shape[1] ** 2)
-    return float(reference.mutual_information().mean()) > math.log(n_pairs) - _MARGIN_NATS
+    testable = max(math.log(n_pairs) - _MARGIN_NATS, _TESTABLE_NATS)
+    return float(reference.mutual_information().mean()) > testable
 
 
 def _standard_error(log_ratio: Tensor, rows: Tensor, weight: Tensor | None) -> float:
