@@ -1,6 +1,7 @@
 """Columns of X and of y out of any container: arrays, lists, sparse matrices, pandas and polars frames."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import issparse
@@ -21,7 +22,7 @@ class Column:
     values: np.ndarray
     categorical: bool
 
-    @property
+    @cached_property
     def missing(self) -> np.ndarray:
         """Mask of missing values, shape (n,)."""
         if self.categorical:
@@ -108,12 +109,12 @@ def _read_column(values: np.ndarray, name: str, categorical: bool = False) -> Co
     return _numbers(values.astype(np.float64), name)
 
 
-def _as_array(data) -> np.ndarray:
-    """A list as an array, without turning numbers beside strings into strings."""
+def _with_shape(data):
+    """Data that has a shape as it is; a list as an array, its numbers beside strings still numbers."""
+    if hasattr(data, "shape"):
+        return data
     array = np.asarray(data)
-    if array.dtype.kind in "US" and not hasattr(data, "dtype"):
-        return np.asarray(data, dtype=object)
-    return array
+    return np.asarray(data, dtype=object) if array.dtype.kind in "US" else array
 
 
 def _series_to_column(series, name: str) -> Column:
@@ -155,7 +156,7 @@ def read_columns(data, name: str) -> list[Column]:
         ]
     if hasattr(data, "to_numpy") and hasattr(data, "dtype"):
         return [_series_to_column(data, name)]
-    array = _as_array(data)
+    array = np.asarray(_with_shape(data))
     if array.ndim == 1:
         array = array[:, None]
     return [
@@ -170,7 +171,7 @@ def read_features(X) -> list[Column]:
     Parameters
     ----------
     X : array-like, sparse matrix or DataFrame of shape (n, d)
-        The input, d at least 1.
+        The input, n and d at least 1.
 
     Returns
     -------
@@ -179,10 +180,9 @@ def read_features(X) -> list[Column]:
     Raises
     ------
     ValueError
-        X has not two dimensions, or no column.
+        X has not two dimensions, or no column, or no row.
     """
-    if not hasattr(X, "shape"):
-        X = _as_array(X)
+    X = _with_shape(X)
     if len(X.shape) != 2:
         raise ValueError(
             f"Expected 2D array, got {len(X.shape)}D array instead: X must have shape (n_samples, "
@@ -193,6 +193,10 @@ def read_features(X) -> list[Column]:
         raise ValueError(
             f"Found array with 0 feature(s) (shape={tuple(X.shape)}) while a minimum of 1 is required: X "
             "must have a column. Pass at least one."
+        )
+    if X.shape[0] == 0:
+        raise ValueError(
+            "Found array with 0 sample(s) while a minimum of 1 is required: X is empty. Pass rows."
         )
     return read_columns(X, "X")
 
@@ -219,8 +223,7 @@ def read_target(y) -> list[Column]:
             "MutualInfoEstimator requires y to be passed, but the target y is None. Pass one or more target "
             "columns."
         )
-    if not hasattr(y, "shape"):
-        y = _as_array(y)
+    y = _with_shape(y)
     if len(y.shape) not in (1, 2) or y.shape[1:] == (0,):
         raise ValueError(
             f"y must have shape (n_samples,) or (n_samples, n_targets); got {tuple(y.shape)}. Pass one or "

@@ -110,8 +110,8 @@ class _RobustViews:
 class _RankCosines:
     """Cosines of the rank of a single numeric column: dependence that rises and falls becomes easy."""
 
-    def __init__(self, values: np.ndarray, weight: np.ndarray | None):
-        self.ranks = _Ranks(values[:, 0], weight)
+    def __init__(self, ranks: _Ranks):
+        self.ranks = ranks
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         ranks = self.ranks(values[:, 0])
@@ -161,11 +161,12 @@ class BlockEncoder:
             if len(values) > 1 and column.categorical:
                 self.parts.append((j, _OneHot(values, counts)))
             elif len(values) > 1:
-                self.parts.append((j, _NormalScores(column, weight)))
+                scores = _NormalScores(column, weight)
+                self.parts.append((j, scores))
                 self.numeric.append(j)
         self.n_core = self._core(columns).shape[1]
         if len(self.numeric) == 1:
-            self.views = _RankCosines(self._numeric_values(columns), weight)
+            self.views = _RankCosines(scores.ranks)
         elif self.numeric:
             self.views = _RobustViews(self._numeric_values(columns))
 

@@ -21,7 +21,6 @@ from skmine._progress import progress
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
-    check_lengths,
     draw_seed,
     make_generator,
     resolve_device,
@@ -267,7 +266,7 @@ class MutualInfoEstimator(BaseEstimator):
     def _make_bound(self):
         if isinstance(self.bound, str):
             return nn.BOUNDS[self.bound]()
-        return copy.deepcopy(self.bound)  # a bound may hold state, such as MINE's moving average
+        return copy.deepcopy(self.bound)  # what is fitted does not follow later changes of the parameter
 
     def _set_results(self, fit) -> None:
         """Fitted values; then the warning or the interruption that training ended with."""
@@ -339,9 +338,7 @@ class MutualInfoEstimator(BaseEstimator):
         if y is None:
             check_is_fitted(self)
             validate_data(self, X, reset=False, skip_check_array=True)
-            columns = read_features(X)
-            check_lengths(len(columns[0].values), len(columns[0].values))
-            return self._critic.given_x(columns)
+            return self._critic.given_x(read_features(X))
         rows = self._read_fitted(X, y)
         return self._critic.log_ratio(rows.columns)
 

@@ -172,12 +172,8 @@ def check_lengths(n_x: int, n_y: int) -> None:
     Raises
     ------
     ValueError
-        The numbers differ, or are 0.
+        The numbers differ.
     """
-    if n_x == 0:
-        raise ValueError(
-            "Found array with 0 sample(s) while a minimum of 1 is required: X is empty. Pass rows."
-        )
     if n_x != n_y:
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: X and y must have the same number "

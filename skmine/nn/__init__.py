@@ -34,8 +34,6 @@ from .bounds import (
     InfoNCE,
     JensenShannon,
     Normalised,
-    log_mean_exp,
-    pool_marginal,
 )
 from .classes import (
     ClassNormalised,
@@ -92,8 +90,6 @@ __all__ = [
     "fit_class_reference",
     "fit_gaussian_reference",
     "fit_table_reference",
-    "log_mean_exp",
-    "pool_marginal",
     "score_in_chunks",
     "stack_states",
     "train",

@@ -25,40 +25,16 @@ def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
     return (values * weight).sum(-1) / weight.expand_as(values).sum(-1)
 
 
-def log_mean_exp(values: Tensor, weight: Tensor | None = None) -> Tensor:
-    """``log E[exp(values)]`` over the last axis, without overflow.
-
-    Parameters
-    ----------
-    values : Tensor of shape (..., k)
-        Critic values.
-    weight : Tensor broadcastable to ``values``, or None
-        Non-negative weights of the mean.
-
-    Returns
-    -------
-    Tensor of shape (...)
-    """
+def _log_mean_exp(values: Tensor, weight: Tensor | None) -> Tensor:
+    """``log E[exp(values)]`` over the last axis, without overflow."""
     if weight is None:
         return values.logsumexp(-1) - math.log(values.shape[-1])
     log_weight = weight.expand_as(values).log()
     return (values + log_weight).logsumexp(-1) - log_weight.logsumexp(-1)
 
 
-def pool_marginal(marginal: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """All marginal pairs of a critic, and their weights, on one axis.
-
-    Parameters
-    ----------
-    marginal : Tensor of shape (..., n, k)
-        Scores.
-    weight : Tensor broadcastable to ``marginal``, or None
-        Their weights.
-
-    Returns
-    -------
-    tuple of Tensor of shape (..., n * k), or None for no weights
-    """
+def _pooled(marginal: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """All marginal pairs of a critic, and their weights, on one axis."""
     if weight is not None:
         weight = weight.expand_as(marginal).flatten(-2)
     return marginal.flatten(-2), weight
@@ -84,7 +60,7 @@ class DonskerVaradhan:
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        return _mean(joint, joint_weight) - log_mean_exp(*pool_marginal(marginal, marginal_weight))
+        return _mean(joint, joint_weight) - self.log_normaliser(marginal, marginal_weight)
 
     def surrogate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """What the optimiser climbs; here the bound itself."""
@@ -92,7 +68,7 @@ class DonskerVaradhan:
 
     def log_normaliser(self, marginal, marginal_weight=None):
         """``log E_Q[exp(T)]``, shape (...): taken off the critic, it leaves the log density ratio."""
-        return log_mean_exp(*pool_marginal(marginal, marginal_weight))
+        return _log_mean_exp(*_pooled(marginal, marginal_weight))
 
 
 class Normalised(DonskerVaradhan):
@@ -105,10 +81,6 @@ class Normalised(DonskerVaradhan):
     ----------
     McAllester and Stratos (2020), Formal limitations on the measurement of mutual information, theorem 1.
     """
-
-    def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
-        """Value in nats, shape (...)."""
-        return _mean(joint, joint_weight)
 
     def log_normaliser(self, marginal, marginal_weight=None):
         """Zero, shape (...)."""
@@ -138,8 +110,8 @@ class MINE(DonskerVaradhan):
 
     def surrogate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Its gradient is the corrected one; its value is not an estimate of anything."""
-        values, weight = pool_marginal(marginal, marginal_weight)
-        log_now = log_mean_exp(values, weight).detach()
+        values, weight = _pooled(marginal, marginal_weight)
+        log_now = _log_mean_exp(values, weight).detach()
         if self._log_average is None:
             self._log_average = log_now
         else:
@@ -166,7 +138,7 @@ class MINEF(DonskerVaradhan):
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        log_mean = log_mean_exp(*pool_marginal(marginal, marginal_weight))
+        log_mean = self.log_normaliser(marginal, marginal_weight)
         return _mean(joint, joint_weight) - (log_mean - 1).exp()
 
 
@@ -185,7 +157,7 @@ class InfoNCE(DonskerVaradhan):
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        return _mean(joint - log_mean_exp(marginal, marginal_weight), joint_weight)
+        return _mean(joint - _log_mean_exp(marginal, marginal_weight), joint_weight)
 
 
 class JensenShannon(DonskerVaradhan):
@@ -201,12 +173,12 @@ class JensenShannon(DonskerVaradhan):
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        log_mean = log_mean_exp(*pool_marginal(marginal, marginal_weight))
+        log_mean = self.log_normaliser(marginal, marginal_weight)
         return 1 + _mean(joint, joint_weight) - log_mean.exp()
 
     def surrogate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Negative logistic loss of telling joint from marginal pairs."""
-        values, weight = pool_marginal(marginal, marginal_weight)
+        values, weight = _pooled(marginal, marginal_weight)
         return -_mean(softplus(-joint), joint_weight) - _mean(softplus(values), weight)
 
 
@@ -231,8 +203,8 @@ class SMILE(JensenShannon):
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
-        values, weight = pool_marginal(marginal, marginal_weight)
-        return _mean(joint, joint_weight) - log_mean_exp(values.clamp(-self.clip, self.clip), weight)
+        values, weight = _pooled(marginal, marginal_weight)
+        return _mean(joint, joint_weight) - _log_mean_exp(values.clamp(-self.clip, self.clip), weight)
 
 
 #: Bounds by name. A new bound is one class above and its line here.

@@ -262,12 +262,13 @@ def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, g
     x_core, y_core = x.core.cpu(), y.core.cpu()  # decompositions: few devices have them all
     weight = None if weight is None else weight.cpu()
     probability = None if y.probability is None else y.probability.cpu()
-    if probability is not None and (len(probability) == 1 or x.probability is not None):
-        if len(probability) == 1:  # nothing to tell apart: a log ratio of 0
-            table = TableReference(x_core.new_zeros(len(folds.train), x_core.shape[1], 1))
-        else:
-            table = fit_table_reference(x_core, y_core, *rows, probability, weight)
-        return ClassNormalised(table, probability, len(folds.train)).to(device)
+    n_members = len(folds.train)
+    if probability is not None and len(probability) == 1:  # nothing to tell apart: a log ratio of 0
+        table = TableReference(x_core.new_zeros(n_members, x_core.shape[1], 1))
+        return ClassNormalised(table, probability, n_members).to(device)
+    if probability is not None and x.probability is not None:
+        table = fit_table_reference(x_core, y_core, *rows, probability, weight)
+        return ClassNormalised(table, probability, n_members).to(device)
     reference: ClassReference | GaussianReference
     if probability is not None:
         reference = fit_class_reference(x_core, y_core, *rows, probability, weight)
@@ -276,21 +277,21 @@ def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, g
     first_x, d_x = _network_columns(x, reference.width_x)
     first_y, d_y = _network_columns(y, reference.width_y)
     if callable(critic):
-        network = CriticBank(critic, d_x, d_y, len(folds.train), generator)
+        network = CriticBank(critic, d_x, d_y, n_members, generator)
     else:
-        kind = CRITICS[critic] if y.probability is None else ClassCritic
+        kind = CRITICS[critic] if probability is None else ClassCritic
         network = kind(
             d_x,
             d_y,
             hidden_layer_sizes,
-            n_members=len(folds.train),
-            n_products=min(reference.width_x, reference.width_y) if y.probability is None else 0,
+            n_members=n_members,
+            n_products=min(reference.width_x, reference.width_y) if probability is None else 0,
             generator=generator,
         )
     bank = ReferencedCritic(reference, network, first_x, first_y)
     if probability is None:
         return bank.to(device)
-    return ClassNormalised(bank, probability, len(folds.train)).to(device)
+    return ClassNormalised(bank, probability, n_members).to(device)
 
 
 def cross_fit(
@@ -349,13 +350,13 @@ def cross_fit(
         on_check=on_check,
         **training,
     )
+    train_rows = folds.train[:, : _TRAINING_PAIRS // bound.group_size]
     held_out, in_training, log_ratios = [], [], []
     for state, unseen in zip(result.states, reversed(folds.halves), strict=True):
         critic.load_state_dict(state, strict=False)
         joint, marginal, *weights = pair_scores(critic, x, y, unseen, bound, weight)
         held_out.append(bound.estimate(joint, marginal, *weights))
         log_ratios.append(joint - bound.log_normaliser(marginal, weights[1]).unsqueeze(1))
-        train_rows = folds.train[:, : _TRAINING_PAIRS // bound.group_size]
         in_training.append(bound.estimate(*pair_scores(critic, x, y, train_rows, bound, weight)))
     valued = torch.cat(tuple(reversed(folds.halves)), 1)
     return CrossFit(
