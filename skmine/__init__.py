@@ -1,9 +1,24 @@
 """Mutual information estimation by neural critics (MINE), with the scikit-learn API."""
 
 from skmine._estimator import MutualInfoEstimator
+from skmine._scores import (
+    conditional_mutual_info,
+    mutual_info_classif,
+    mutual_info_matrix,
+    mutual_info_regression,
+    mutual_info_test,
+)
 from skmine._version import __version__, warn_of_namesake
 
 warn_of_namesake()
 del warn_of_namesake
 
-__all__ = ["MutualInfoEstimator", "__version__"]
+__all__ = [
+    "MutualInfoEstimator",
+    "__version__",
+    "conditional_mutual_info",
+    "mutual_info_classif",
+    "mutual_info_matrix",
+    "mutual_info_regression",
+    "mutual_info_test",
+]

@@ -106,7 +106,7 @@ def _read_column(values: np.ndarray, name: str, categorical: bool = False) -> Co
         raise ValueError(f"Complex data not supported: {name} is {values.dtype}. Pass its parts.")
     if kind in "OUST":
         return _read_objects(values.astype(object), name)
-    return _numbers(values.astype(np.float64), name)
+    return _numbers(values.astype(np.float64, copy=False), name)
 
 
 def _with_shape(data):

@@ -107,6 +107,26 @@ class _RobustViews:
         return (self._raw(values) - self.mean) / self.deviation
 
 
+class _TailRadius:
+    """Log radius of the numeric columns with Cauchy margins: tails that grow together become easy."""
+
+    def __init__(self, values: np.ndarray, weight: np.ndarray | None):
+        self.ranks = [_Ranks(column, weight) for column in values.T]
+        raw = self._raw(values)
+        self.mean = np.average(raw, axis=0, weights=weight)
+        self.deviation = np.sqrt(np.average((raw - self.mean) ** 2, axis=0, weights=weight))
+        self.deviation[self.deviation == 0] = 1.0
+
+    def _raw(self, values: np.ndarray) -> np.ndarray:
+        ranks = np.column_stack([rank(column) for rank, column in zip(self.ranks, values.T, strict=True)])
+        quantiles = np.nan_to_num(np.tan(np.pi * (ranks - 0.5)))
+        square = (quantiles**2).sum(axis=1, keepdims=True)
+        return np.hstack([np.log(square + 1e-4), np.log1p(square)])
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        return (self._raw(values) - self.mean) / self.deviation
+
+
 class _RankCosines:
     """Cosines of the rank of a single numeric column: dependence that rises and falls becomes easy."""
 
@@ -147,7 +167,7 @@ class BlockEncoder:
         self.categorical = [column.categorical for column in columns]
         self.parts: list = []
         self.numeric: list[int] = []
-        self.views: _RobustViews | _RankCosines | None = None
+        self.views: list = []
         self.class_rows: dict | None = None
         self.probability: np.ndarray | None = None
         levels = [_levels(column) for column in columns]
@@ -166,9 +186,11 @@ class BlockEncoder:
                 self.numeric.append(j)
         self.n_core = self._core(columns).shape[1]
         if len(self.numeric) == 1:
-            self.views = _RankCosines(scores.ranks)
+            self.views = [_RankCosines(scores.ranks)]
         elif self.numeric:
-            self.views = _RobustViews(self._numeric_values(columns))
+            self.views = [_RobustViews(self._numeric_values(columns))]
+        if self.numeric:
+            self.views.append(_TailRadius(self._numeric_values(columns), weight))
 
     def _find_classes(self, columns, distinct: list[np.ndarray], n: int, weight) -> None:
         for column, levels in zip(columns, distinct, strict=True):
@@ -204,9 +226,10 @@ class BlockEncoder:
             numbers = [self.class_rows.get(tuple(row), -1) for row in self._codes(columns).tolist()]
             return (np.array(numbers)[:, None] == np.arange(len(self.class_rows))) * 1.0
         core = self._core(columns)
-        if self.views is None:
+        if not self.views:
             return core
-        return np.hstack([core, self.views(self._numeric_values(columns))])
+        values = self._numeric_values(columns)
+        return np.hstack([core, *[view(values) for view in self.views]])
 
 
 class _Missing:

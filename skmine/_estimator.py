@@ -21,6 +21,7 @@ from skmine._progress import progress
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
+    choose_max_iter,
     draw_seed,
     make_generator,
     resolve_device,
@@ -58,8 +59,9 @@ class MutualInfoEstimator(BaseEstimator):
         held-out value stops rising.
     batch_size : int or "auto", default="auto"
         Rows of a minibatch; ``"auto"`` is 128, or all training rows where there are fewer.
-    max_iter : int, default=1000
-        Most minibatches; 0 leaves the closed form alone.
+    max_iter : int or "auto", default="auto"
+        Most minibatches; 0 leaves the closed form alone. ``"auto"`` is 1000, and beyond 4,000 training
+        rows grows with their square root, as the sampling error falls with it.
     n_iter_no_change : int, default=4
         Checks of the held-out value (one every 50 minibatches) without a rise before training restarts
         from the best weights with less weight decay; it ends when a restart has brought no rise.
@@ -131,7 +133,7 @@ class MutualInfoEstimator(BaseEstimator):
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "cv": ["cv_object"],
@@ -155,7 +157,7 @@ class MutualInfoEstimator(BaseEstimator):
         learning_rate_init=4e-3,
         weight_decay=1.0,
         batch_size="auto",
-        max_iter=1000,
+        max_iter="auto",
         n_iter_no_change=4,
         tol=2e-3,
         cv=5,
@@ -222,6 +224,7 @@ class MutualInfoEstimator(BaseEstimator):
         splits = rows.splits(self.cv, self.validation_fraction, fold_seed, y)
         folds = nn.Folds.of_splits(splits, make_generator(fold_seed)).to(device)
         batch_size = check_batch_size(self.batch_size, folds.train.shape[1])
+        max_iter = choose_max_iter(self.max_iter, folds.train.shape[1])
         validate_data(BaseEstimator(), X, skip_check_array=True)  # bad feature names, before the work
         fingerprint = rows.fingerprint(splits)
         if go_on and fingerprint != self._fingerprint:
@@ -238,7 +241,7 @@ class MutualInfoEstimator(BaseEstimator):
         bank = nn.build_critic(self.critic, x, y, folds, hidden_layer_sizes, generator, weight)
         if go_on:
             self._critic.load_into(bank, n_folds=len(splits))
-        with progress(self.verbose, self.max_iter) as on_check, _seeded_torch(generator):
+        with progress(self.verbose, max_iter) as on_check, _seeded_torch(generator):
             fit = nn.cross_fit(
                 bank,
                 x,
@@ -251,7 +254,7 @@ class MutualInfoEstimator(BaseEstimator):
                 learning_rate=self.learning_rate_init,
                 weight_decay=self.weight_decay,
                 batch_size=batch_size,
-                max_iter=self.max_iter,
+                max_iter=max_iter,
                 n_iter_no_change=self.n_iter_no_change,
                 tol=self.tol,
             )
@@ -260,7 +263,7 @@ class MutualInfoEstimator(BaseEstimator):
         self._fold_seed, self._fingerprint = fold_seed, fingerprint
         validate_data(self, X, skip_check_array=True)
         self.device_ = str(device)
-        self._set_results(fit)
+        self._set_results(fit, max_iter)
         return self
 
     def _make_bound(self):
@@ -268,7 +271,7 @@ class MutualInfoEstimator(BaseEstimator):
             return nn.BOUNDS[self.bound]()
         return copy.deepcopy(self.bound)  # what is fitted does not follow later changes of the parameter
 
-    def _set_results(self, fit) -> None:
+    def _set_results(self, fit, max_iter: int) -> None:
         """Fitted values; then the warning or the interruption that training ended with."""
         self.mi_lower_ = fit.held_out
         self.mi_ = (fit.held_out + fit.training) / 2
@@ -279,7 +282,7 @@ class MutualInfoEstimator(BaseEstimator):
             raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
         if not fit.result.converged:
             warnings.warn(
-                f"Training had not ended after max_iter={self.max_iter} minibatches. Raise max_iter: the "
+                f"Training had not ended after max_iter={max_iter} minibatches. Raise max_iter: the "
                 "estimate may rise further.",
                 ConvergenceWarning,
                 stacklevel=4,

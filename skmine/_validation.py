@@ -126,6 +126,26 @@ def check_batch_size(batch_size, n_train: int) -> int:
     return int(batch_size)
 
 
+def choose_max_iter(max_iter, n_train: int) -> int:
+    """Most minibatches.
+
+    Parameters
+    ----------
+    max_iter : int or "auto"
+        ``"auto"`` is 1000, times the square root of the training rows in units of 4,000 where there are
+        more.
+    n_train : int
+        Training rows of a fold.
+
+    Returns
+    -------
+    int
+    """
+    if max_iter == "auto":
+        return round(1000 * max(1.0, n_train / 4000) ** 0.5)
+    return int(max_iter)
+
+
 def check_weight(sample_weight, n_rows: int) -> np.ndarray:
     """Weights of the rows.
 

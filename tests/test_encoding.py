@@ -154,7 +154,7 @@ def test_encoder__heavy_tails__views_are_finite_and_standardised():
     encoder, encoded = encode(values)
 
     views = encoded[:, encoder.n_core :]
-    assert views.shape == (500, 4)
+    assert views.shape == (500, 6)
     np.testing.assert_allclose(views.mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(views.std(0), 1, atol=1e-9)
 

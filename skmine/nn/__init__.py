@@ -35,6 +35,7 @@ from .bounds import (
     JensenShannon,
     Normalised,
 )
+from .building import Block, Folds, build_critic
 from .classes import (
     ClassNormalised,
     ClassReference,
@@ -44,17 +45,20 @@ from .classes import (
 )
 from .critics import CRITICS, BankLinear, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
 from .crossfit import (
-    Block,
     CrossFit,
-    Folds,
-    build_critic,
     choose_pairs,
     choose_valuing_pairs,
     cross_fit,
     stack_states,
 )
 from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
-from .reference import GaussianReference, ReferencedCritic, fit_gaussian_reference
+from .reference import (
+    Differences,
+    GaussianReference,
+    ReferencedCritic,
+    fit_differences,
+    fit_gaussian_reference,
+)
 from .training import TrainingResult, train
 
 __all__ = [
@@ -71,6 +75,7 @@ __all__ = [
     "ConcatCritic",
     "CriticBank",
     "CrossFit",
+    "Differences",
     "DonskerVaradhan",
     "EnumeratedPairs",
     "Folds",
@@ -88,6 +93,7 @@ __all__ = [
     "choose_valuing_pairs",
     "cross_fit",
     "fit_class_reference",
+    "fit_differences",
     "fit_gaussian_reference",
     "fit_table_reference",
     "score_in_chunks",

@@ -77,6 +77,8 @@ class ConcatCritic(nn.Module):
         Size of the bank; None for one critic without bank axis.
     n_products : int, default=0
         The first ``n_products`` columns of x and of y are multiplied one by one and shown too.
+    n_differences : int, default=0
+        The last ``n_differences`` columns of x and of y are shown as ``asinh(x - y)`` only.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     """
@@ -89,19 +91,27 @@ class ConcatCritic(nn.Module):
         *,
         n_members: int | None = None,
         n_products: int = 0,
+        n_differences: int = 0,
         generator: torch.Generator | None = None,
     ):
         super().__init__()
         first, *rest = hidden_layer_sizes
-        self.n_products = n_products
-        self.from_x = BankLinear(d_x, first, n_members, generator)
-        self.from_y = BankLinear(d_y, first, n_members, generator)
+        self.n_products, self.n_differences = n_products, n_differences
+        self.from_x = BankLinear(d_x - n_differences, first, n_members, generator)
+        self.from_y = BankLinear(d_y - n_differences, first, n_members, generator)
         self.from_products = BankLinear(n_products, first, n_members, generator) if n_products else None
+        self.from_differences = (
+            BankLinear(n_differences, first, n_members, generator) if n_differences else None
+        )
         self.layers = _mlp([first, *rest, 1], n_members, generator, zero_last=True)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(..., d_x), (..., d_y) -> (...)``."""
-        hidden = self.from_x(x) + self.from_y(y)
+        shown_x, shown_y = (v[..., : v.shape[-1] - self.n_differences] for v in (x, y))
+        hidden = self.from_x(shown_x) + self.from_y(shown_y)
+        if self.from_differences is not None:
+            differences = x[..., -self.n_differences :] - y[..., -self.n_differences :]
+            hidden = hidden + self.from_differences(torch.asinh(differences))
         if self.from_products is not None:
             products = x[..., : self.n_products] * y[..., : self.n_products]
             hidden = hidden + self.from_products(products)
@@ -115,8 +125,8 @@ class SeparableCritic(nn.Module):
 
     Parameters
     ----------
-    d_x, d_y, hidden_layer_sizes, n_members, n_products
-        As in :class:`ConcatCritic`; ``n_products`` is accepted and not needed.
+    d_x, d_y, hidden_layer_sizes, n_members, n_products, n_differences
+        As in :class:`ConcatCritic`; this critic reads all columns alike and makes no products.
     embedding_size : int, default=32
         Columns of the embeddings.
     generator : torch.Generator or None, default=None
@@ -131,6 +141,7 @@ class SeparableCritic(nn.Module):
         *,
         n_members: int | None = None,
         n_products: int = 0,
+        n_differences: int = 0,
         embedding_size: int = 32,
         generator: torch.Generator | None = None,
     ):
@@ -153,8 +164,8 @@ class ClassCritic(nn.Module):
         Columns of x.
     d_y : int
         Number of classes; y is one-hot.
-    hidden_layer_sizes, n_members, n_products, generator
-        As in :class:`ConcatCritic`; ``n_products`` is accepted and not needed.
+    hidden_layer_sizes, n_members, generator
+        As in :class:`ConcatCritic`.
     """
 
     def __init__(
@@ -164,7 +175,6 @@ class ClassCritic(nn.Module):
         hidden_layer_sizes: Sequence[int] = (64, 64, 64),
         *,
         n_members: int | None = None,
-        n_products: int = 0,
         generator: torch.Generator | None = None,
     ):
         super().__init__()

@@ -5,7 +5,7 @@ A reference offers ``forward(x, y)`` like a critic, and the coordinates it found
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ RIDGES = (1e-4, 0.03, 0.3)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
 MAX_RANK = 64
 MAX_ROWS = 4096
+#: Differences of canonical coordinates: how many at most, and the least correlation of a pair.
+MAX_DIFFERENCES, LEAST_CORRELATION = 4, 0.3
 
 
 class Projection(nn.Module):
@@ -202,12 +204,17 @@ class CanonicalSolution(NamedTuple):
 
 
 def canonical_solutions(
-    x: Tensor, y: Tensor, train_rows: Tensor, weight: Tensor
+    x: Tensor,
+    y: Tensor,
+    train_rows: Tensor,
+    weight: Tensor,
+    ridges: Sequence[float] = RIDGES,
+    noise_shares: Sequence[float] = NOISE_SHARES,
 ) -> Iterator[CanonicalSolution]:
     """Solutions of all members for every ridge and every share of noise."""
     fits = [_CanonicalCorrelations(x[rows], y[rows], weight[rows]) for rows in train_rows]
     mean_x, mean_y = (torch.stack([getattr(f, m) for f in fits]) for m in ("mean_x", "mean_y"))
-    for ridge in RIDGES:
+    for ridge in ridges:
         solved = [f.solve(ridge) for f in fits]
         width_x, width_y = (min(s[i].shape[1] for s in solved) for i in (0, 1))
         rank = min(width_x, width_y)
@@ -217,7 +224,7 @@ def canonical_solutions(
         covariance_x, covariance_y = (torch.stack([s[i][:rank, :rank] for s in solved]) for i in (2, 3))
         r = torch.stack([s[4][:rank] for s in solved])
         noise = torch.tensor([f.noise(ridge) for f in fits], dtype=r.dtype, device=r.device)
-        for share in NOISE_SHARES:
+        for share in noise_shares:
             yield CanonicalSolution(
                 Projection(mean_x, weight_x),
                 Projection(mean_y, weight_y),
@@ -276,6 +283,61 @@ def fit_gaussian_reference(
     return best
 
 
+class Differences(nn.Module):
+    """Canonical coordinates of x and of y, scaled so that their differences have variance one.
+
+    Where x nearly determines y, or a function of it, the log ratio is a narrow ridge along which a pair of
+    canonical coordinates agrees; their scaled difference is the coordinate across that ridge.
+
+    Parameters
+    ----------
+    projection_x, projection_y : Projection
+        Maps to the scaled coordinates, (n_members, ..., d) -> (n_members, ..., width).
+    """
+
+    def __init__(self, projection_x: Projection, projection_y: Projection):
+        super().__init__()
+        self.project_x = projection_x
+        self.project_y = projection_y
+
+    @property
+    def width(self) -> int:
+        """Columns that ``project_x`` and ``project_y`` return."""
+        return self.project_x.width
+
+
+def fit_differences(x: Tensor, y: Tensor, train_rows: Tensor, weight: Tensor | None = None):
+    """Fit :class:`Differences` a bank member on its training rows.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (n, d_x), (n, d_y)
+        All encoded columns: functions of the data count as much as the data.
+    train_rows : LongTensor of shape (n_members, n_train)
+        Row numbers of each member.
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    Differences or None
+        None where no canonical correlation, less what chance explains, is above 0.3.
+    """
+    weight = x.new_ones(len(x)) if weight is None else weight
+    (solution,) = canonical_solutions(x, y, train_rows, weight, RIDGES[:1], (1.0,))
+    r = solution.correlations
+    width = min(MAX_DIFFERENCES, int((r.mean(0) > LEAST_CORRELATION).sum()))
+    if width == 0:
+        return None
+    scale = (2 * (1 - r[:, None, :width])).clamp_min(1e-5).rsqrt()
+    return Differences(
+        *(
+            Projection(projection.mean, projection.weight[..., :width] * scale)
+            for projection in (solution.projection_x, solution.projection_y)
+        )
+    )
+
+
 class ReferencedCritic(nn.Module):
     """Reference plus network; the network reads the reference's coordinates and further columns.
 
@@ -287,17 +349,29 @@ class ReferencedCritic(nn.Module):
         Critic of ``d'_x + d_x - first_x`` and ``d'_y + d_y - first_y`` columns.
     first_x, first_y : int
         Columns from these on go to the network too.
+    differences : Differences or None, default=None
+        Further columns for the network, last.
     """
 
-    def __init__(self, reference, network: nn.Module, first_x: int, first_y: int):
+    def __init__(
+        self,
+        reference,
+        network: nn.Module,
+        first_x: int,
+        first_y: int,
+        differences: Differences | None = None,
+    ):
         super().__init__()
         self.reference = reference
+        self.differences = differences
         self.network = network
         self.first_x, self.first_y = first_x, first_y
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(n_members, ..., d_x), (n_members, ..., d_y) -> (n_members, ...)``."""
         u, v = self.reference.project_x(x), self.reference.project_y(y)
-        return self.reference(u, v) + self.network(
-            torch.cat([u, x[..., self.first_x :]], -1), torch.cat([v, y[..., self.first_y :]], -1)
-        )
+        seen_x, seen_y = [u, x[..., self.first_x :]], [v, y[..., self.first_y :]]
+        if self.differences is not None:
+            seen_x.append(self.differences.project_x(x))
+            seen_y.append(self.differences.project_y(y))
+        return self.reference(u, v) + self.network(torch.cat(seen_x, -1), torch.cat(seen_y, -1))

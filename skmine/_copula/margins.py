@@ -1,0 +1,169 @@
+"""One column on the copula: cells of its ranks or levels, and functions of the cell."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import eval_legendre, ndtr, ndtri
+from scipy.stats import entropy
+
+from skmine._columns import Column
+
+#: Functions of a rank: the normal score, its square, and Legendre polynomials up to this number in all.
+N_FUNCTIONS = 8
+#: Most levels of a discrete column that are told apart beside a continuous one; the rarest share a cell.
+MAX_LEVELS = 64
+_FEW_ROWS = 4_000
+_SMALLEST_NORM = 1e-6
+
+
+@dataclass(frozen=True)
+class Margin:
+    """A column as cells, and functions of the cell that are orthonormal over the rows.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n,)
+        Cell of each row.
+    mass : ndarray of shape (n_cells,)
+        Share of the rows in each cell.
+    functions : ndarray of shape (n_cells, n_functions)
+        Values in each cell; the constant function is left out, so each has mean zero.
+    order : ndarray of shape (n_functions,)
+        How rough each function is: 1 for the first ones; all 1 where the levels have no order.
+    levels : ndarray of shape (n,) or None
+        Number of each row's level where the column is discrete.
+    coarse : bool
+        Whether a cell holds several ranks.
+    """
+
+    codes: np.ndarray
+    mass: np.ndarray
+    functions: np.ndarray
+    order: np.ndarray
+    levels: np.ndarray | None = None
+    coarse: bool = False
+
+    @classmethod
+    def of_column(cls, column: Column, discrete: bool) -> "Margin":
+        """Read a column through its ranks, or through its levels where it is discrete or has no order.
+
+        Parameters
+        ----------
+        column : Column
+            Values; a missing value has a cell of its own.
+        discrete : bool
+            Whether numbers are labels.
+
+        Returns
+        -------
+        Margin
+        """
+        if discrete or column.categorical:
+            return _of_levels(column)
+        return _of_ranks(column)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def entropy(self) -> float:
+        """Entropy of the levels in nats; of the cells where the column is continuous."""
+        counts = np.bincount(self.codes if self.levels is None else self.levels)
+        return float(entropy(counts))
+
+    def values(self, most: int | None = None) -> np.ndarray:
+        """Functions of each row, shape (n, n_functions), those of order at most `most`."""
+        keep = slice(None) if most is None else self.order <= most
+        return self.functions[:, keep][self.codes]
+
+
+def plug_in_information(first: Margin, second: Margin) -> float:
+    """Mutual information in nats of the observed shares of two discrete columns.
+
+    Parameters
+    ----------
+    first, second : Margin
+        Discrete, of the same rows.
+
+    Returns
+    -------
+    float
+    """
+    assert first.levels is not None
+    assert second.levels is not None
+    n_second = int(second.levels.max()) + 1
+    counts = np.bincount(first.levels * n_second + second.levels)
+    return max(first.entropy + second.entropy - float(entropy(counts)), 0.0)
+
+
+def _of_levels(column: Column) -> Margin:
+    missing = column.missing
+    present = column.values[~missing]
+    if column.categorical:
+        present = np.array([f"{type(v).__name__} {v}" for v in present], dtype=str)
+    _, inverse, counts = np.unique(present, return_inverse=True, return_counts=True)
+    levels = np.full(len(missing), len(counts))
+    levels[~missing] = inverse
+    counts = np.append(counts, missing.sum())
+    cell = np.arange(len(counts))
+    if (counts > 0).sum() > MAX_LEVELS:
+        rarest = np.argsort(-counts, kind="stable")[MAX_LEVELS - 1 :]
+        cell[rarest] = rarest.min()
+    _, codes = np.unique(cell[levels], return_inverse=True)
+    mass = np.bincount(codes) / len(codes)
+    functions = _orthonormal(np.eye(len(mass))[:, :-1], mass)
+    return Margin(codes, mass, functions, np.ones(functions.shape[1], dtype=int), levels)
+
+
+def _of_ranks(column: Column) -> Margin:
+    missing = column.missing
+    n_present = len(missing) - missing.sum()
+    levels, inverse, counts = np.unique(column.values[~missing], return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - counts / 2) / n_present
+    edges = _cell_edges(n_present)
+    coarse = len(levels) > len(edges) + 1
+    if coarse:
+        _, cell = np.unique(np.searchsorted(edges, rank), return_inverse=True)
+        total = np.bincount(cell, counts)
+        rank = np.bincount(cell, counts * rank) / total
+        inverse, counts = cell[inverse], total
+    raw, order = _functions_of_rank(rank)
+    codes = np.full(len(missing), len(counts))
+    codes[~missing] = inverse
+    mass = counts / len(missing)
+    if missing.any():
+        mass = np.append(mass, missing.mean())
+        indicator = np.arange(len(mass)) == len(mass) - 1
+        raw = np.column_stack([indicator, np.vstack([raw, np.zeros(raw.shape[1])])])
+        order = np.append(1, order)
+    functions, kept = _orthonormal(raw, mass, return_kept=True)
+    return Margin(codes, mass, functions, order[kept], coarse=coarse)
+
+
+def _cell_edges(n: int) -> np.ndarray:
+    """Inner edges of the cells as ranks: even steps halfway between the rank and the normal score."""
+    n_cells = 64 if n < _FEW_ROWS else 128
+    largest = -ndtri(0.5 / max(n, 2))
+    score = np.linspace(-largest, largest, 4_001)
+    rank = ndtr(score)
+    position = rank + (score + largest) / (2 * largest)
+    position = (position - position[0]) / (position[-1] - position[0])
+    return np.interp(np.arange(1, n_cells) / n_cells, position, rank)
+
+
+def _functions_of_rank(rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    score = ndtri(rank)
+    polynomials = [eval_legendre(k, 2 * rank - 1) for k in range(1, N_FUNCTIONS - 1)]
+    raw = np.column_stack([score, score**2, *polynomials])
+    return raw[:, : max(len(rank) - 1, 0)], np.arange(1, N_FUNCTIONS + 1)[: max(len(rank) - 1, 0)]
+
+
+def _orthonormal(raw: np.ndarray, mass: np.ndarray, return_kept: bool = False):
+    """Functions of mean 0 and variance 1 that are uncorrelated, in the order given."""
+    root = np.sqrt(mass)[:, None]
+    basis, triangle = np.linalg.qr(root * np.column_stack([np.ones(len(mass)), raw]))
+    scale = np.linalg.norm(triangle, axis=0)
+    kept = np.abs(np.diag(triangle)) > _SMALLEST_NORM * scale
+    basis = basis * np.where(np.diag(triangle) < 0, -1.0, 1.0)
+    functions = (basis / root)[:, kept][:, 1:]
+    return (functions, kept[1:]) if return_kept else functions
