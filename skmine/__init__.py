@@ -8,12 +8,14 @@ from skmine._scores import (
     mutual_info_regression,
     mutual_info_test,
 )
+from skmine._selector import MINEFeatureSelector
 from skmine._version import __version__, warn_of_namesake
 
 warn_of_namesake()
 del warn_of_namesake
 
 __all__ = [
+    "MINEFeatureSelector",
     "MutualInfoEstimator",
     "__version__",
     "conditional_mutual_info",

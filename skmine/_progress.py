@@ -26,16 +26,49 @@ def progress(verbose, max_iter: int):
     if not verbose:
         yield None
         return
-    try:
-        from tqdm import tqdm
-    except ImportError as error:
-        raise ImportError(
-            "verbose=True needs tqdm. Install it with: pip install 'skmine[progress]'"
-        ) from error
-    with tqdm(total=max_iter, unit="it") as bar:
+    with _bar(max_iter, "it") as bar:
 
         def on_check(entry: dict) -> None:
             bar.set_postfix(held_out=f"{entry['held_out']:.3f} nats")
             bar.update(entry["iteration"] - bar.n)
 
         yield on_check
+
+
+@contextlib.contextmanager
+def counter(verbose, total: int | None, unit: str):
+    """A callback for each thing done; a tqdm bar where `verbose` asks.
+
+    Parameters
+    ----------
+    verbose : bool or int
+        Whether to show progress.
+    total : int or None
+        Things to do, where that is known.
+    unit : str
+        What one of them is.
+
+    Yields
+    ------
+    callable
+
+    Raises
+    ------
+    ImportError
+        tqdm is not installed.
+    """
+    if not verbose:
+        yield lambda _: None
+        return
+    with _bar(total, unit) as bar:
+        yield lambda _: bar.update()
+
+
+def _bar(total: int | None, unit: str):
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError(
+            "verbose=True needs tqdm. Install it with: pip install 'skmine[progress]'"
+        ) from error
+    return tqdm(total=total, unit=unit)

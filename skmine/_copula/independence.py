@@ -6,13 +6,16 @@ from scipy.stats import chi2, norm
 from skmine._copula.margins import Margin
 
 _BISECTIONS = 80
+#: Polynomials are bounded, so their mean products are normal in the tails too.
+_HIGHEST_DEGREE = 6
 
 
 def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
     """P-values of the independence of each column and a target.
 
-    The statistic is ``(n - 1) sum_ab c_ab^2 / (a b)`` of the mean products ``c_ab`` of a function of order
-    a of the one and of order b of the other. Under independence, over permutations of the rows, the
+    The statistic is ``(n - 1) sum_ab c_ab^2 / (a b)`` of the mean products ``c_ab`` of an orthonormal
+    polynomial of degree a in the rank of the one and of degree b in that of the other (indicators of levels
+    have degree 1). Under independence, over permutations of the rows, the
     products are uncorrelated with mean zero and variance ``1 / (n - 1)``: the statistic is a weighted sum
     of squared normals as n grows. It is Pearson's statistic for two discrete columns.
 
@@ -30,15 +33,15 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
     """
     n = len(target)
     pvalues = np.ones(len(margins))
-    sums = np.zeros((len(target.mass), target.functions.shape[1]))
-    sums[:] = target.functions
+    functions, order = target.polynomials(_HIGHEST_DEGREE)
     for j, margin in enumerate(margins):
-        if not margin.functions.shape[1] or not target.functions.shape[1]:
+        others, other_order = margin.polynomials(_HIGHEST_DEGREE)
+        if not len(order) or not len(other_order):
             continue
         n_cells = len(target.mass)
         counts = np.bincount(margin.codes * n_cells + target.codes, minlength=len(margin.mass) * n_cells)
-        moments = margin.functions.T @ counts.reshape(-1, n_cells) @ sums / n
-        weights = 1 / np.outer(margin.order, target.order)
+        moments = others.T @ counts.reshape(-1, n_cells) @ functions / n
+        weights = 1 / np.outer(other_order, order)
         statistic = (n - 1) * (weights * moments**2).sum()
         pvalues[j] = weighted_chi2_sf(statistic, weights.ravel())
     return pvalues
@@ -86,10 +89,9 @@ def weighted_chi2_sf(statistic: float, weights: np.ndarray) -> float:
     return float(np.clip(norm.sf(root + np.log(shift / root) / root), 0.0, 1.0))
 
 
-#: Functions of a block at most, for the test of blocks.
+#: Functions of a block at most, and degrees that are tried in turn, for the test of blocks.
 _MOST_FUNCTIONS = 600
-_ROUGHEST = (8, 4, 2, 1)
-_ROUGHEST_IN_PRODUCTS = (4, 2, 1)
+_DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
 
 
 def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float, float]:
@@ -116,26 +118,26 @@ def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float
 
 def _block_functions(margins: list[Margin]) -> np.ndarray:
     """Functions of each row, scaled by the root of their weights; products of two columns too."""
-    if len(margins) == 1:
-        return margins[0].values() / np.sqrt(margins[0].order)
-    parts = [_within(margins, _ROUGHEST)]
+    for degree in _DEGREES:
+        single = _scaled(margins, degree)
+        if sum(part.shape[1] for part in single) <= _MOST_FUNCTIONS:
+            break
+    parts = list(single)
     n_pairs = len(margins) * (len(margins) - 1) // 2
-    for most in _ROUGHEST_IN_PRODUCTS:
-        low = [m.values(most) / np.sqrt(m.order[m.order <= most]) for m in margins]
-        if n_pairs * max(part.shape[1] for part in low) ** 2 > _MOST_FUNCTIONS:
-            continue
-        for j, one in enumerate(low):
-            for other in low[:j]:
-                products = (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
-                parts.append(products - products.mean(axis=0))
-        break
-    return np.hstack(parts)
-
-
-def _within(margins: list[Margin], choices) -> np.ndarray:
-    """Functions of the single columns, as rough as their number allows."""
-    for most in choices:
-        parts = [m.values(most) / np.sqrt(m.order[m.order <= most]) for m in margins]
-        if sum(part.shape[1] for part in parts) <= _MOST_FUNCTIONS:
+    for degree in _PRODUCT_DEGREES:
+        single = _scaled(margins, degree)
+        if n_pairs * max(part.shape[1] for part in single) ** 2 <= _MOST_FUNCTIONS:
+            for j, one in enumerate(single):
+                for other in single[:j]:
+                    products = (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
+                    parts.append(products - products.mean(axis=0))
             break
     return np.hstack(parts)
+
+
+def _scaled(margins: list[Margin], degree: int) -> list[np.ndarray]:
+    parts = []
+    for margin in margins:
+        functions, order = margin.polynomials(degree)
+        parts.append((functions / np.sqrt(order))[margin.codes])
+    return parts

@@ -34,6 +34,9 @@ class Margin:
         Number of each row's level where the column is discrete.
     coarse : bool
         Whether a cell holds several ranks.
+    rank : ndarray of shape (n_cells,) or None
+        Mean rank of each cell, in (0, 1); NaN for the cell of missing values, None where the levels have no
+        order.
     """
 
     codes: np.ndarray
@@ -42,6 +45,7 @@ class Margin:
     order: np.ndarray
     levels: np.ndarray | None = None
     coarse: bool = False
+    rank: np.ndarray | None = None
 
     @classmethod
     def of_column(cls, column: Column, discrete: bool) -> "Margin":
@@ -71,10 +75,36 @@ class Margin:
         counts = np.bincount(self.codes if self.levels is None else self.levels)
         return float(entropy(counts))
 
-    def values(self, most: int | None = None) -> np.ndarray:
-        """Functions of each row, shape (n, n_functions), those of order at most `most`."""
-        keep = slice(None) if most is None else self.order <= most
-        return self.functions[:, keep][self.codes]
+    def polynomials(self, degree: int, most_levels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Orthonormal polynomials of the rank; indicators where the levels have no order.
+
+        Parameters
+        ----------
+        degree : int
+            The highest.
+        most_levels : int or None, default=None
+            Where the levels have no order, only so many of the most frequent ones are told apart.
+
+        Returns
+        -------
+        functions : ndarray of shape (n_cells, n_functions)
+        order : ndarray of shape (n_functions,)
+            Degree of each; 1 for an indicator of a level or of missing values.
+        """
+        if self.rank is None and most_levels is not None and len(self.order) > most_levels:
+            common = np.sort(np.argsort(-self.mass, kind="stable")[:most_levels])
+            return _orthonormal(np.eye(len(self.mass))[:, common], self.mass), np.ones(most_levels, dtype=int)
+        if self.rank is None:
+            return self.functions, self.order
+        present = ~np.isnan(self.rank)
+        rank = np.where(present, self.rank, 0.5)
+        raw = np.column_stack([eval_legendre(k, 2 * rank - 1) for k in range(1, degree + 1)])
+        order = np.arange(1, degree + 1)
+        if not present.all():
+            raw = np.column_stack([~present, raw * present[:, None]])
+            order = np.append(1, order)
+        functions, kept = _orthonormal(raw, self.mass, return_kept=True)
+        return functions, order[kept]
 
 
 def plug_in_information(first: Margin, second: Margin) -> float:
@@ -136,8 +166,9 @@ def _of_ranks(column: Column) -> Margin:
         indicator = np.arange(len(mass)) == len(mass) - 1
         raw = np.column_stack([indicator, np.vstack([raw, np.zeros(raw.shape[1])])])
         order = np.append(1, order)
+        rank = np.append(rank, np.nan)
     functions, kept = _orthonormal(raw, mass, return_kept=True)
-    return Margin(codes, mass, functions, order[kept], coarse=coarse)
+    return Margin(codes, mass, functions, order[kept], coarse=coarse, rank=rank)
 
 
 def _cell_edges(n: int) -> np.ndarray:
@@ -160,10 +191,18 @@ def _functions_of_rank(rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _orthonormal(raw: np.ndarray, mass: np.ndarray, return_kept: bool = False):
     """Functions of mean 0 and variance 1 that are uncorrelated, in the order given."""
-    root = np.sqrt(mass)[:, None]
-    basis, triangle = np.linalg.qr(root * np.column_stack([np.ones(len(mass)), raw]))
-    scale = np.linalg.norm(triangle, axis=0)
-    kept = np.abs(np.diag(triangle)) > _SMALLEST_NORM * scale
-    basis = basis * np.where(np.diag(triangle) < 0, -1.0, 1.0)
-    functions = (basis / root)[:, kept][:, 1:]
-    return (functions, kept[1:]) if return_kept else functions
+    root = np.sqrt(mass)
+    basis = [root]
+    kept = np.zeros(raw.shape[1], dtype=bool)
+    for i, column in enumerate(raw.T):
+        vector = root * column
+        before = np.linalg.norm(vector)
+        known = np.array(basis)
+        for _ in range(2):  # twice is enough: Giraud et al. (2005)
+            vector = vector - (known @ vector) @ known
+        norm = np.linalg.norm(vector)
+        if norm > _SMALLEST_NORM * before:
+            kept[i] = True
+            basis.append(vector / norm)
+    functions = np.array(basis[1:]).reshape(-1, len(mass)).T / root[:, None]
+    return (functions, kept) if return_kept else functions

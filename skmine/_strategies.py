@@ -1,0 +1,248 @@
+"""How features are ranked and chosen: functions of one task, in one table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from skmine._copula import Margin, independence_pvalues, score_pairs
+from skmine._screening import Candidates, Screen
+
+#: Rows at most on which features are chosen given others, and features of which all pairs are screened.
+MAX_ROWS, MAX_PAIRED_FEATURES = 20_000, 5_000
+
+
+@dataclass
+class Task:
+    """What a strategy works on.
+
+    Attributes
+    ----------
+    features : list of list of Margin
+        Margins of each feature; several for a group of columns.
+    targets : list of Margin
+        Target columns.
+    n_select : int or None
+        Features to select; None selects those that are significant.
+    alpha : float
+        False discovery rate, or error rate of each step, at which a feature is significant.
+    on_step : callable
+        Called with each feature as it is chosen.
+    """
+
+    features: list[list[Margin]]
+    targets: list[Margin]
+    n_select: int | None
+    alpha: float
+    on_step: Callable[[int], None] = field(default=lambda feature: None)
+
+    def relevance(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mutual information in nats and p-value of each feature alone.
+
+        Of several columns and targets the largest value counts, a lower bound of the joint one, with the
+        smallest p-value times the number of pairs.
+        """
+        owner = np.repeat(np.arange(len(self.features)), [len(block) for block in self.features])
+        margins = [margin for block in self.features for margin in block]
+        mi = np.max([score_pairs(margins, target).mi for target in self.targets], axis=0)
+        pvalue = np.min([independence_pvalues(margins, target) for target in self.targets], axis=0)
+        n_pairs = np.bincount(owner) * len(self.targets)
+        largest, smallest = np.zeros(len(self.features)), np.ones(len(self.features))
+        np.maximum.at(largest, owner, mi)
+        np.minimum.at(smallest, owner, pvalue)
+        return largest, np.minimum(smallest * n_pairs, 1.0)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What a strategy found.
+
+    Attributes
+    ----------
+    order : ndarray of shape (n_features,)
+        All features, best first.
+    n_selected : int
+        The first so many are selected.
+    scores : ndarray of shape (n_features,)
+        Nats; see the strategies.
+    pvalues : ndarray of shape (n_features,)
+        Adjusted for the number of features, or pairs of features, tried.
+    """
+
+    order: np.ndarray
+    n_selected: int
+    scores: np.ndarray
+    pvalues: np.ndarray
+
+
+def select_marginal(task: Task) -> Ranking:
+    """By the mutual information of each feature alone; "auto" by the false discovery rate.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995).
+    """
+    mi, pvalues = task.relevance()
+    adjusted = false_discovery_control(pvalues)
+    order = np.lexsort((pvalues, -mi, adjusted > task.alpha))
+    n_selected = int((adjusted <= task.alpha).sum()) if task.n_select is None else task.n_select
+    return Ranking(order, n_selected, mi, adjusted)
+
+
+def select_mrmr(task: Task) -> Ranking:
+    """By relevance less mean redundancy with the features already chosen, both mutual information.
+
+    "auto" stops where no significant feature has more relevance than redundancy.
+
+    References
+    ----------
+    Peng, Long and Ding (2005), Feature selection based on mutual information: criteria of
+    max-dependency, max-relevance, and min-redundancy, IEEE PAMI, eq. 6.
+    """
+    mi, pvalues = task.relevance()
+    adjusted = false_discovery_control(pvalues)
+    first = [block[0] for block in task.features]
+    score = np.where(adjusted <= task.alpha, mi, mi - mi.max() - 1)  # significant features first
+    redundancy = np.zeros(len(mi))
+    scores = mi.copy()
+    order: list[int] = []
+    left = np.ones(len(mi), dtype=bool)
+    n_most = len(mi) if task.n_select is None else task.n_select
+    while len(order) < n_most:
+        value = score - redundancy / max(len(order), 1)
+        best = int(np.where(left, value, -np.inf).argmax())
+        if task.n_select is None and (value[best] <= 0 or adjusted[best] > task.alpha):
+            break
+        scores[best] = value[best]
+        order.append(best)
+        left[best] = False
+        task.on_step(best)
+        if len(order) < n_most:
+            rest = np.flatnonzero(left)
+            redundancy[rest] += np.maximum(score_pairs([first[j] for j in rest], first[best]).mi, 0)
+    rest = np.flatnonzero(left)
+    value = score - redundancy / max(len(order), 1)
+    ranked = [*order, *rest[np.argsort(-value[rest], kind="stable")]]
+    return Ranking(np.array(ranked, dtype=int), len(order), scores, adjusted)
+
+
+def select_forward(task: Task) -> Ranking:
+    """Greedily by the information that a feature adds to those already chosen, alone or with one of them.
+
+    "auto" stops where no feature adds any.
+
+    References
+    ----------
+    Brown et al. (2012), Conditional likelihood maximisation, JMLR, eq. 11; Shah and Peters (2020), The
+    hardness of conditional independence testing and the generalised covariance measure.
+    """
+    return _Greedy(task, all_pairs=False).run()
+
+
+def select_interaction(task: Task) -> Ranking:
+    """As "forward", with all pairs of features as candidates too: XOR is found.
+
+    "auto" stops where neither a feature nor a pair adds any.
+
+    References
+    ----------
+    As for :func:`select_forward`.
+    """
+    return _Greedy(task, all_pairs=True).run()
+
+
+def select_auto(task: Task) -> Ranking:
+    """``"interaction"``, or ``"forward"`` where there are more than 5,000 features."""
+    return _Greedy(task, all_pairs=len(task.features) <= MAX_PAIRED_FEATURES).run()
+
+
+class _Greedy:
+    """Chooses, step by step, the significant single or pair that adds most a feature."""
+
+    def __init__(self, task: Task, all_pairs: bool):
+        self.task, self.all_pairs = task, all_pairs
+        self.screen = Screen(task.features, task.targets)
+        n_features = len(task.features)
+        self.scores, self.pvalues = np.zeros(n_features), np.ones(n_features)
+        self.chosen: list[int] = []
+
+    def run(self) -> Ranking:
+        n_features = len(self.scores)
+        n_most = n_features if self.task.n_select is None else self.task.n_select
+        pairs, fresh = self._pairs(), True
+        while len(self.chosen) < n_most:
+            singles = self.screen.singles()
+            tested = self.screen.test_pairs(self._open(pairs), self._n_pairs)
+            self._note(singles, tested)
+            best = self._best(singles, tested)
+            if best is not None:
+                self._choose(best, n_most - len(self.chosen))
+                fresh = False
+            elif fresh:
+                break
+            if best is None or not self.all_pairs:
+                # All pairs are screened again only where all that is known of adds nothing.
+                pairs, fresh = self._pairs(), True
+        left = np.setdiff1d(np.arange(n_features), self.chosen)
+        left = left[np.lexsort((-self.scores[left], self.pvalues[left]))]
+        order = np.concatenate([np.array(self.chosen, dtype=int), left])
+        n_selected = len(self.chosen) if self.task.n_select is None else n_most
+        return Ranking(order, n_selected, self.scores, self.pvalues)
+
+    @property
+    def _n_pairs(self) -> int:
+        n_features, n_chosen = len(self.scores), len(self.chosen)
+        return n_features * (n_features - 1) // 2 if self.all_pairs else n_features * max(n_chosen, 1)
+
+    def _pairs(self) -> np.ndarray:
+        return self.screen.promising_pairs(list(range(len(self.scores))) if self.all_pairs else self.chosen)
+
+    def _open(self, pairs: np.ndarray) -> np.ndarray:
+        """Pairs of which a feature is not chosen yet."""
+        return pairs[~np.isin(pairs, self.chosen).all(axis=1)]
+
+    def _note(self, *candidates: Candidates) -> None:
+        """Keep what each feature that is not chosen adds, alone or in its best pair."""
+        left = np.setdiff1d(np.arange(len(self.scores)), self.chosen)
+        self.scores[left], self.pvalues[left] = -np.inf, 1.0
+        for kind in candidates:
+            for column in kind.members.T:
+                open_rows = ~np.isin(column, self.chosen)
+                share = self._n_new(kind)[open_rows]
+                np.maximum.at(self.scores, column[open_rows], kind.gain[open_rows] / share)
+                np.minimum.at(self.pvalues, column[open_rows], kind.pvalue[open_rows])
+
+    def _n_new(self, kind: Candidates) -> np.ndarray:
+        return (~np.isin(kind.members, self.chosen)).sum(axis=1)
+
+    def _best(self, *candidates: Candidates) -> tuple[Candidates, int] | None:
+        """The significant candidate that adds most a new feature."""
+        best, most = None, 0.0
+        for kind in candidates:
+            value = np.where(kind.pvalue * len(candidates) <= self.task.alpha, kind.gain, 0.0)
+            value = value / np.maximum(self._n_new(kind), 1)
+            if len(value) and value.max() > most:
+                best, most = (kind, int(value.argmax())), float(value.max())
+        return best
+
+    def _choose(self, best: tuple[Candidates, int], n_left: int) -> None:
+        kind, number = best
+        new = [int(j) for j in kind.members[number] if j not in self.chosen]
+        new.sort(key=lambda j: self.pvalues[j])
+        for feature in new[:n_left]:
+            self.scores[feature] = kind.gain[number] / len(new)
+            self.pvalues[feature] = kind.pvalue[number]
+            self.chosen.append(feature)
+            self.task.on_step(feature)
+        self.screen.condition_on(self.chosen)
+
+
+#: Strategies by name. A new one is one function above and its line here.
+STRATEGIES = {
+    "auto": select_auto,
+    "marginal": select_marginal,
+    "mrmr": select_mrmr,
+    "forward": select_forward,
+    "interaction": select_interaction,
+}
