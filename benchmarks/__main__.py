@@ -2,13 +2,26 @@
 
 import argparse
 
-from benchmarks import consistency, equitability, gaussians, known_joints
+from benchmarks import (
+    consistency,
+    drop_in,
+    equitability,
+    false_discoveries,
+    gaussians,
+    interactions,
+    known_joints,
+    redundancy,
+)
 
 BENCHMARKS = {
     "known_joints": known_joints,
     "gaussians": gaussians,
     "equitability": equitability,
     "consistency": consistency,
+    "drop_in": drop_in,
+    "interactions": interactions,
+    "redundancy": redundancy,
+    "false_discoveries": false_discoveries,
 }
 
 

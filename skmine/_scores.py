@@ -27,7 +27,7 @@ from skmine._validation import check_lengths, draw_seed, make_generator
 _COLUMNS_A_CHUNK = 16
 #: Where the functions on the copula do not do: a coarse table of the rows exceeds their fit by so many nats
 #: and standard deviations; or the dependence is so strong that they may be wider than its ridge.
-_MISFIT_NATS, _MISFIT_Z, _STRONG_NATS = 0.01, 3.0, 1.0
+_MISFIT_NATS, _MISFIT_Z, _STRONG_NATS = 0.01, 4.0, 1.0
 _FEWEST_ROWS_TO_TRAIN = 50
 
 _PARAMETERS = {
@@ -101,7 +101,7 @@ def mutual_info_regression(
     device : str or torch.device, default="auto"
         Where networks are trained, as in `MutualInfoEstimator`.
     refine : bool, default=True
-        Whether networks are trained where the fit does not do: the rows exceed it by 3 standard
+        Whether networks are trained where the fit does not do: the rows exceed it by 4 standard
         deviations and 0.01 nats on a coarse table, or it finds more than 1 nat. False is fast always,
         and too low for narrow or rapidly oscillating dependence.
 

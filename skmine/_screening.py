@@ -21,7 +21,7 @@ _DEGREE, _MOST_FUNCTIONS = 4, 8
 _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS = 4, 32
 #: Target functions at most where all pairs of features are screened.
 _PAIR_TARGET_FUNCTIONS = 9
-_LANDMARKS = 1_000
+_LANDMARKS = 500
 _RIDGES = np.geomspace(1e-4, 1e3, 15)
 _KEPT_PAIRS = 200
 _SMALLEST_NORM = 1e-6

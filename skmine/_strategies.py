@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.stats import false_discovery_control
+from threadpoolctl import threadpool_limits
 
 from skmine._copula import Margin, independence_pvalues, score_pairs
 from skmine._screening import Candidates, Screen
@@ -165,11 +166,19 @@ class _Greedy:
         self.screen = Screen(task.features, task.targets)
         n_features = len(task.features)
         self.scores, self.pvalues = np.zeros(n_features), np.ones(n_features)
+        self.alone = np.zeros(n_features)
         self.chosen: list[int] = []
 
     def run(self) -> Ranking:
+        # Many small decompositions: threads would wait for each other, and long on a busy machine.
+        with threadpool_limits(1, user_api="blas"):
+            return self._run()
+
+    def _run(self) -> Ranking:
         n_features = len(self.scores)
         n_most = n_features if self.task.n_select is None else self.task.n_select
+        singles = self.screen.singles()
+        self.alone[singles.members[:, 0]] = -singles.gain
         pairs, fresh = self._pairs(), True
         while len(self.chosen) < n_most:
             singles = self.screen.singles()
@@ -185,7 +194,9 @@ class _Greedy:
                 # All pairs are screened again only where all that is known of adds nothing.
                 pairs, fresh = self._pairs(), True
         left = np.setdiff1d(np.arange(n_features), self.chosen)
-        left = left[np.lexsort((-self.scores[left], self.pvalues[left]))]
+        # Where nothing is known to add anything, by what a feature tells alone.
+        known = np.where(self.pvalues < 0.5, self.pvalues, 1.0)
+        left = left[np.lexsort((self.alone[left], known[left]))]
         order = np.concatenate([np.array(self.chosen, dtype=int), left])
         n_selected = len(self.chosen) if self.task.n_select is None else n_most
         return Ranking(order, n_selected, self.scores, self.pvalues)

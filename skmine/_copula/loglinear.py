@@ -168,10 +168,11 @@ class _Newton:
         rows = torch.arange(len(self.which))
         for _ in range(_MAX_STEPS):
             gradient, curvature = self.derivatives(theta[rows], fitted[rows], rows)
+            change = _solve(curvature, gradient, damping[rows])
+            going = (change * gradient).sum(1) > _SMALLEST_GAIN
             waiting = torch.arange(len(rows))  # those without a step that raises the bound
             for _ in range(_MAX_TRIES):
                 now = rows[waiting]
-                change = _solve(curvature[waiting], gradient[waiting], damping[now])
                 trial = theta[now].flatten(1)
                 trial[:, self.columns] += change
                 trial = trial.view(-1, *theta.shape[1:])
@@ -184,8 +185,8 @@ class _Newton:
                 waiting = waiting[~rose]
                 if not len(waiting):
                     break
-            gain = (_solve(curvature, gradient, damping[rows]) * gradient).sum(1)
-            rows = rows[gain > _SMALLEST_GAIN]
+                change = _solve(curvature[waiting], gradient[waiting], damping[rows[waiting]])
+            rows = rows[going]
             if not len(rows):
                 break
         return theta, value + self.ridge / 2 * (theta**2).sum((1, 2)), fitted

@@ -1,6 +1,7 @@
 """One column on the copula: cells of its ranks or levels, and functions of the cell."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import eval_legendre, ndtr, ndtri
@@ -157,20 +158,16 @@ def _of_ranks(column: Column) -> Margin:
         total = np.bincount(cell, counts)
         rank = np.bincount(cell, counts * rank) / total
         inverse, counts = cell[inverse], total
-    raw, order = _functions_of_rank(rank)
     codes = np.full(len(missing), len(counts))
     codes[~missing] = inverse
     mass = counts / len(missing)
     if missing.any():
-        mass = np.append(mass, missing.mean())
-        indicator = np.arange(len(mass)) == len(mass) - 1
-        raw = np.column_stack([indicator, np.vstack([raw, np.zeros(raw.shape[1])])])
-        order = np.append(1, order)
-        rank = np.append(rank, np.nan)
-    functions, kept = _orthonormal(raw, mass, return_kept=True)
-    return Margin(codes, mass, functions, order[kept], coarse=coarse, rank=rank)
+        mass, rank = np.append(mass, missing.mean()), np.append(rank, np.nan)
+    functions, order = _functions_of_rank(rank.tobytes(), mass.tobytes())
+    return Margin(codes, mass, functions, order, coarse=coarse, rank=rank)
 
 
+@lru_cache(maxsize=16)
 def _cell_edges(n: int) -> np.ndarray:
     """Inner edges of the cells as ranks: even steps halfway between the rank and the normal score."""
     n_cells = 64 if n < _FEW_ROWS else 128
@@ -182,11 +179,20 @@ def _cell_edges(n: int) -> np.ndarray:
     return np.interp(np.arange(1, n_cells) / n_cells, position, rank)
 
 
-def _functions_of_rank(rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    score = ndtri(rank)
-    polynomials = [eval_legendre(k, 2 * rank - 1) for k in range(1, N_FUNCTIONS - 1)]
-    raw = np.column_stack([score, score**2, *polynomials])
-    return raw[:, : max(len(rank) - 1, 0)], np.arange(1, N_FUNCTIONS + 1)[: max(len(rank) - 1, 0)]
+@lru_cache(maxsize=64)  # columns without ties have the same cells
+def _functions_of_rank(rank_bytes: bytes, mass_bytes: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal functions of the cells, and their orders, from the cells' mean ranks and masses."""
+    rank, mass = np.frombuffer(rank_bytes), np.frombuffer(mass_bytes)
+    present = ~np.isnan(rank)
+    shown = np.where(present, rank, 0.5)
+    score = ndtri(shown)
+    polynomials = [eval_legendre(k, 2 * shown - 1) for k in range(1, N_FUNCTIONS - 1)]
+    raw = np.column_stack([score, score**2, *polynomials]) * present[:, None]
+    order = np.arange(1, N_FUNCTIONS + 1)
+    if not present.all():
+        raw, order = np.column_stack([~present, raw]), np.append(1, order)
+    functions, kept = _orthonormal(raw, mass, return_kept=True)
+    return functions, order[kept]
 
 
 def _orthonormal(raw: np.ndarray, mass: np.ndarray, return_kept: bool = False):

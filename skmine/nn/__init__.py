@@ -51,6 +51,7 @@ from .crossfit import (
     cross_fit,
     stack_states,
 )
+from .objective import MutualInformation, clipped_backward
 from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
 from .reference import (
     Differences,
@@ -82,6 +83,7 @@ __all__ = [
     "GaussianReference",
     "InfoNCE",
     "JensenShannon",
+    "MutualInformation",
     "Normalised",
     "ReferencedCritic",
     "SampledPairs",
@@ -91,6 +93,7 @@ __all__ = [
     "build_critic",
     "choose_pairs",
     "choose_valuing_pairs",
+    "clipped_backward",
     "cross_fit",
     "fit_class_reference",
     "fit_differences",

@@ -1,20 +1,23 @@
 """Marginal pairs: which rows of y each row of x meets, for training and for valuing."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+Critic = Callable[[Tensor, Tensor], Tensor]
 
 _SCORES_A_CHUNK = 2**13  # temporary tensors of a few megabytes: larger ones are slower
 
 
-def score_in_chunks(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+def score_in_chunks(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
     """Critic values; without gradient, in chunks along the second axis to bound the memory.
 
     Parameters
     ----------
-    critic : nn.Module
+    critic : nn.Module or function
         A bank.
     x, y : Tensor of shape (n_members, n, ..., d_x), (n_members, n, ..., d_y)
         Rows, or pairs on further axes.
@@ -53,12 +56,12 @@ class SampledPairs:
     includes_joint: bool = False
     offset: float = 0.0
 
-    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
+    def __call__(self, critic: Critic, x: Tensor, y: Tensor, weight: Tensor | None = None):
         """Scores of rows already in random order.
 
         Parameters
         ----------
-        critic : nn.Module
+        critic : nn.Module or function
             A bank.
         x, y : Tensor of shape (n_members, n, d_x), (n_members, n, d_y)
             Paired rows.
@@ -114,7 +117,7 @@ class EnumeratedPairs:
     probability: Tensor
     offset: float = 0.0
 
-    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, weight: Tensor | None = None):
+    def __call__(self, critic: Critic, x: Tensor, y: Tensor, weight: Tensor | None = None):
         """As :meth:`SampledPairs.__call__`; marginal is (n_members, n, n_classes)."""
         n_classes = self.probability.shape[0]
         classes = torch.eye(n_classes, dtype=y.dtype, device=y.device)

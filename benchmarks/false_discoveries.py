@@ -1,0 +1,89 @@
+"""False discoveries: how often "auto" selects noise, and whether p-values are uniform."""
+
+import argparse
+
+import numpy as np
+from scipy.stats import kstest
+
+from benchmarks._run import run_all, write_rows
+from skmine import MINEFeatureSelector
+from skmine._columns import read_columns
+from skmine._copula import Margin, independence_pvalues
+
+KINDS = ["continuous", "mixed", "dependent", "classes"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--strategies", nargs="+", default=["auto", "marginal"])
+
+
+def draw_columns(kind: str, n: int, m: int, rng):
+    """Columns and a target that are independent of each other."""
+    X = rng.normal(size=(n, m))
+    if kind == "mixed":
+        X[:, ::3] = rng.integers(0, 3, X[:, ::3].shape)
+        X[:, 1::3] = np.exp(3 * X[:, 1::3]) * (rng.uniform(size=X[:, 1::3].shape) > 0.4)
+    if kind == "dependent":
+        X += 2 * rng.normal(size=(n, 1))
+    return X, rng.integers(0, 3, n) if kind == "classes" else rng.normal(size=n)
+
+
+def fit_noise(strategy: str, kind: str, seed: int) -> dict:
+    X, y = draw_columns(kind, 500, 50, np.random.default_rng([seed, KINDS.index(kind)]))
+    selected = MINEFeatureSelector(strategy=strategy, mi_path=False).fit(X, y).n_features_
+    return {"strategy": strategy, "kind": kind, "relevant": 0, "seed": seed, "false": selected, "share": 0.0}
+
+
+def fit_signal(strategy: str, kind: str, seed: int) -> dict:
+    """Ten relevant features of 500, n=500."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(500, 500))
+    y = X[:, :10] @ rng.uniform(0.3, 1, 10) + rng.normal(size=500)
+    y = (y > 0).astype(int) if kind == "classes" else y
+    selected = np.flatnonzero(MINEFeatureSelector(strategy=strategy, mi_path=False).fit(X, y).support_)
+    false = int((selected >= 10).sum())
+    return {
+        "strategy": strategy,
+        "kind": kind,
+        "relevant": len(selected) - false,
+        "seed": seed,
+        "false": false,
+        "share": false / max(len(selected), 1),
+    }
+
+
+def uniformity(kind: str, n: int = 1000, m: int = 1000) -> float:
+    """P-value of the Kolmogorov-Smirnov test that the p-values of m independent columns are uniform."""
+    X, y = draw_columns(kind, n, m, np.random.default_rng(KINDS.index(kind)))
+    margins = [Margin.of_column(column, False) for column in read_columns(X, "X")]
+    target = Margin.of_column(read_columns(y, "y")[0], kind == "classes")
+    return float(kstest(independence_pvalues(margins, target), "uniform").pvalue)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    rows = run_all(
+        fit_noise,
+        [(s, k, d) for s in arguments.strategies for k in KINDS for d in range(arguments.draws)],
+        arguments.jobs,
+    )
+    signal = run_all(
+        fit_signal,
+        [(s, k, d) for s in arguments.strategies for k in ("continuous", "classes") for d in range(20)],
+        arguments.jobs,
+    )
+    for strategy in arguments.strategies:
+        for kind in KINDS:
+            shown = [r["false"] > 0 for r in rows if (r["strategy"], r["kind"]) == (strategy, kind)]
+            print(f"{strategy}, {kind}: selects noise in {np.mean(shown):.3f} of {len(shown)} draws")
+        for kind in ("continuous", "classes"):
+            shown = [r for r in signal if (r["strategy"], r["kind"]) == (strategy, kind)]
+            share = np.array([r["share"] for r in shown])
+            found = np.mean([r["relevant"] for r in shown])
+            print(
+                f"{strategy}, {kind}, 10 relevant of 500: false discovery rate {share.mean():.3f} (standard "
+                f"error {share.std() / len(share) ** 0.5:.3f}), {found:.1f} found"
+            )
+    for kind in KINDS:
+        print(f"p-values of 1,000 independent columns, {kind}: Kolmogorov-Smirnov p = {uniformity(kind):.2f}")
+    print(write_rows("false_discoveries", rows + signal))
