@@ -231,8 +231,8 @@ class MINEFeatureSelector(SelectorMixin, BaseEstimator):
         if isinstance(asked, Integral):
             if int(asked) > n_groups:
                 raise ValueError(
-                    f"n_features_to_select must be at most the number of features or groups ({n_groups}); "
-                    f"got {asked}. Lower it, or pass 'auto' or a fraction."
+                    f"n_features_to_select must be at most the number of features or groups "
+                    f"(n_features={n_groups}); got {asked}. Lower it, or pass 'auto' or a fraction."
                 )
             return int(asked)
         return max(1, round(asked * n_groups))

@@ -60,7 +60,7 @@ def weighted_chi2_sf(statistic: float, weights: np.ndarray) -> float:
     Returns
     -------
     float
-        Exact where all weights are equal, else by a saddle point (relative error about 0.01).
+        Exact where all weights are equal, else by a saddle point: within a few percent, far into the tail.
 
     References
     ----------

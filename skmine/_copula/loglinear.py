@@ -286,6 +286,8 @@ def _within_cells(pairs: _Pairs, log_ratio: Tensor) -> np.ndarray:
     """
     lost = torch.zeros(len(log_ratio), dtype=log_ratio.dtype)
     for axis, coarse in ((1, pairs.coarse_x), (2, pairs.coarse_y)):
+        if not np.any(coarse):
+            continue
         slope = torch.gradient(log_ratio, dim=axis)[0].clamp(-1, 1)
         lost += torch.as_tensor(coarse) * (pairs.table * slope**2).sum((1, 2)) / 24
     return lost.numpy()

@@ -1,0 +1,204 @@
+"""Dependence beyond one feature and one target: all pairs, given others, and tested."""
+
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.utils._param_validation import validate_params
+
+from skmine._columns import read_features, read_target
+from skmine._copula import Margin, block_independence
+from skmine._estimator import MutualInfoEstimator
+from skmine._scores.sides import PARAMETERS, Side, read_discrete_features, refine_pairs, score_sides
+from skmine._validation import check_lengths, draw_seed, make_generator
+
+
+class MutualInfoTestResult(NamedTuple):
+    """Result of :func:`mutual_info_test`.
+
+    Attributes
+    ----------
+    statistic : float
+        Weighted sum of squared moments, times the number of rows less one.
+    pvalue : float
+        Probability of a statistic as large under independence.
+    """
+
+    statistic: float
+    pvalue: float
+
+
+@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
+def mutual_info_matrix(
+    X, *, discrete_features="auto", random_state=None, n_jobs=None, device="auto", refine=False
+):
+    """Mutual information of all pairs of columns, in nats: ``df.corr()`` for dependence of any form.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        Columns of any kind.
+    discrete_features, random_state, n_jobs, device, refine
+        As in :func:`mutual_info_regression`, but for `refine`, which is off: a matrix is an overview, and
+        has many pairs.
+
+    Returns
+    -------
+    ndarray or DataFrame of shape (n_features, n_features)
+        Symmetric; a pandas DataFrame for one. On the diagonal the entropy of a column with few distinct
+        values (at most 64), and infinity for others: a continuous column tells everything of itself.
+
+    Raises
+    ------
+    ValueError
+        X is empty, infinite or complex.
+    IndexError
+        `discrete_features` does not fit the columns of X.
+    TypeError
+        A column holds dates, or objects that are neither strings nor numbers.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmine import mutual_info_matrix
+    >>> print(mutual_info_matrix(load_iris().data).round(1)[0])
+    [3.3 0.2 0.7 0.5]
+    """
+    discrete = read_discrete_features(discrete_features, X)
+    sides = [Side.of_column(c, d) for c, d in zip(read_features(X), discrete, strict=True)]
+    scored = Parallel(n_jobs, prefer="threads")(
+        delayed(score_sides)(sides[:j], sides[j]) for j in range(1, len(sides))
+    )
+    matrix = np.zeros((len(sides), len(sides)))
+    below = np.tril_indices(len(sides), -1)
+    matrix[below] = np.concatenate([np.empty(0), *(values for values, _ in scored)])
+    if refine:
+        unclear = [
+            ((j, i), side, sides[j], lower)
+            for j, (_, pairs) in enumerate(scored, start=1)
+            for i, side, lower in pairs
+        ]
+        refine_pairs(matrix, unclear, draw_seed(make_generator(random_state)), device, n_jobs)
+    matrix += matrix.T
+    np.fill_diagonal(matrix, [np.inf if s.margin.coarse else s.margin.entropy for s in sides])
+    if hasattr(X, "columns") and hasattr(X, "iloc"):
+        return type(X)(matrix, index=X.columns, columns=X.columns)
+    return matrix
+
+
+def conditional_mutual_info(X, y, Z, *, random_state=None, device="auto", **parameters):
+    """Conditional mutual information I(X; y | Z) in nats: what X tells about y that Z does not.
+
+    The difference I(X, Z; y) - I(Z; y) of two estimates by `MutualInfoEstimator` on the same folds.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        Columns of any kind.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target columns of any kind.
+    Z : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_conditions)
+        Columns of any kind.
+    random_state : int, RandomState or None, default=None
+        Seed of both estimates.
+    device : str or torch.device, default="auto"
+        Where to train.
+    **parameters
+        Further parameters of `MutualInfoEstimator`.
+
+    Returns
+    -------
+    float
+        Nats; not clipped, so slightly negative where X adds nothing.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `MutualInfoEstimator`, for X, y or Z.
+
+    References
+    ----------
+    Cover and Thomas (2006), Elements of Information Theory, eq. 2.60 to 2.62 (chain rule).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmine import conditional_mutual_info
+    >>> rng = np.random.default_rng(0)
+    >>> Z = rng.normal(size=(1000, 1))
+    >>> X = Z + 0.1 * rng.normal(size=(1000, 1))  # a copy of Z
+    >>> y = Z[:, 0] + rng.normal(size=1000)
+    >>> print(f"{abs(conditional_mutual_info(X, y, Z, random_state=0)):.1f} nats")
+    0.0 nats
+    """
+    blocks = [_dense_columns(data) for data in (X, Z)]
+    check_lengths(*(len(block[0]) for block in blocks))
+    both = _as_objects(blocks[0] + blocks[1])
+    seed = draw_seed(make_generator(random_state))
+    estimator = MutualInfoEstimator(random_state=seed, device=device, **parameters)
+    joint = estimator.fit(both, y).mi_
+    return joint - estimator.fit(_as_objects(blocks[1]), y).mi_
+
+
+def mutual_info_test(X, y, *, discrete_features="auto"):
+    """Test of the independence of X and y, without permutations.
+
+    The statistic compares products of smooth functions of the ranks (indicators of levels for categories)
+    of X and of y; for several columns the products of two columns count as functions too. Under
+    independence it is a weighted sum of squared normals.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        Columns of any kind.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target columns of any kind.
+    discrete_features : "auto", bool or array-like, default="auto"
+        As in :func:`mutual_info_regression`.
+
+    Returns
+    -------
+    MutualInfoTestResult
+        ``statistic`` and ``pvalue``.
+
+    Raises
+    ------
+    ValueError
+        X or y is empty, infinite, complex or of another length.
+    IndexError
+        `discrete_features` does not fit the columns of X.
+    TypeError
+        A column holds dates, or objects that are neither strings nor numbers.
+
+    References
+    ----------
+    Gretton et al. (2008), A kernel statistical test of independence, for the null distribution of such
+    statistics; Kuonen (1999) for its tail.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmine import mutual_info_test
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(500, 1))
+    >>> result = mutual_info_test(x, x[:, 0] ** 2 + rng.normal(size=500))
+    >>> result.pvalue < 1e-6
+    True
+    """
+    discrete = read_discrete_features(discrete_features, X)
+    columns, targets = read_features(X), read_target(y)
+    check_lengths(len(columns[0].values), len(targets[0].values))
+    blocks = (
+        [Margin.of_column(c, d) for c, d in zip(columns, discrete, strict=True)],
+        [Margin.of_column(c, c.categorical) for c in targets],
+    )
+    return MutualInfoTestResult(*block_independence(*blocks))
+
+
+def _dense_columns(data) -> list[np.ndarray]:
+    return [column.values for column in read_features(data)]
+
+
+def _as_objects(columns: list[np.ndarray]) -> np.ndarray:
+    """Columns side by side: numbers as they are, objects where one holds categories."""
+    return np.column_stack(columns)
