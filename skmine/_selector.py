@@ -66,16 +66,16 @@ class MINEFeatureSelector(SelectorMixin, BaseEstimator):
 
     Attributes
     ----------
-    scores_ : ndarray of shape (n_features_in_,)
+    scores_ : ndarray of shape (`n_features_in_`,)
         Nats: the mutual information of the feature (``"marginal"``), the same less redundancy (``"mrmr"``),
         or what it added when it was chosen, to second order (the others; for features not chosen, what
         they would add). A column has the score of its group.
-    pvalues_ : ndarray of shape (n_features_in_,)
+    pvalues_ : ndarray of shape (`n_features_in_`,)
         Of no mutual information (``"marginal"``, ``"mrmr"``) or of adding none (the others), adjusted for the
         number of candidates.
-    ranking_ : ndarray of shape (n_features_in_,)
+    ranking_ : ndarray of shape (`n_features_in_`,)
         1 for the best feature; columns of a group share their rank.
-    support_ : ndarray of shape (n_features_in_,)
+    support_ : ndarray of shape (`n_features_in_`,)
         Mask of the selected features.
     n_features_ : int
         Number of selected columns.
