@@ -2,8 +2,8 @@
 What changes when I swap the import?
 ====================================
 
-``mutual_info_regression`` takes the arguments of scikit-learn's function of that name. Beside each other on a
-real data set: the values, what they are when there is nothing to find, and the time.
+``mutual_info_regression`` takes the arguments of scikit-learn's function of that name. Beside each other on
+a real data set: the values, what they are when there is nothing to find, and the time.
 """
 
 # %%
@@ -26,8 +26,8 @@ FUNCTIONS = {
 # %%
 # Values, and values of noise
 # ---------------------------
-# The target is shuffled fifty times: whatever is found then is noise. A value is worth a second look when it is
-# above nearly all of those.
+# The target is shuffled fifty times: whatever is found then is noise. A value is worth a second look when it
+# is above nearly all of those.
 
 rng = np.random.default_rng(0)
 shuffled = [rng.permutation(data.target) for _ in range(50)]
@@ -39,8 +39,8 @@ for name, score in FUNCTIONS.items():
     seconds = (perf_counter() - started) / 51
     threshold = np.quantile(noise[name], 0.99)
     print(
-        f"{name}: {seconds * 1e3:.0f} ms for 10 features of 442 rows; spread of noise {noise[name].std():.4f} "
-        f"nats; {(values[name] > threshold).sum()} features above its 99 % quantile"
+        f"{name}: {seconds * 1e3:.0f} ms for 10 features of 442 rows; spread of noise "
+        f"{noise[name].std():.4f} nats; {(values[name] > threshold).sum()} features above its 99 % quantile"
     )
 
 # %%
