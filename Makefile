@@ -29,7 +29,7 @@ lint: $(VENV)/installed-lint ## Check style, types and docstrings
 docs: $(VENV)/installed-docs ## Build the site into docs/_build/html; SKMINE_DOCS_GALLERY=1 runs the examples
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
-bench: $(VENV)/installed-plot ## Run the benchmarks
+bench: $(VENV)/installed-bench ## Run the benchmarks
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove the environment and everything built

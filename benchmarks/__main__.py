@@ -10,6 +10,7 @@ from benchmarks import (
     gaussians,
     interactions,
     known_joints,
+    real_data,
     redundancy,
 )
 
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "interactions": interactions,
     "redundancy": redundancy,
     "false_discoveries": false_discoveries,
+    "real_data": real_data,
 }
 
 
