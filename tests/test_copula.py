@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
-from scipy.stats import chi2, kstest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import chi2, chi2_contingency, kstest
 from sklearn.metrics import mutual_info_score
 
 from skmine._columns import read_columns
 from skmine._copula import (
     Margin,
+    block_independence,
     independence_pvalues,
     plug_in_information,
     score_pairs,
@@ -44,13 +48,38 @@ def test_margin__functions_and_polynomials__are_orthonormal_over_the_rows(kind, 
         assert len(order) == functions.shape[1] > 0
 
 
+def test_margin__more_levels_than_cells__the_rarest_share_one():
+    # 63 levels of four rows and 40 of one: 64 cells, of which the last holds the 40.
+    values = np.append(np.repeat(np.arange(63), 4), np.arange(100, 140))
+    column = margin(np.random.default_rng(0).permutation(values), discrete=True)
+
+    assert sorted(np.bincount(column.codes)) == [4] * 63 + [40]
+    assert column.entropy == pytest.approx(mutual_info_score(values, values))  # of all 103 levels
+
+
+@pytest.mark.parametrize("kind", ["binary", "tied", "many"])
+def test_polynomials__at_most_so_many_levels__the_frequent_ones_orthonormal(kind):
+    values = {"binary": [0, 1], "tied": np.arange(5), "many": np.arange(40)}[kind]
+    column = margin(np.repeat(values, np.arange(len(values)) + 5), discrete=True)
+
+    functions, order = column.polynomials(4, most_levels=8)
+
+    rows = functions[column.codes]
+    assert functions.shape[1] == len(order) == min(len(values) - 1, 8)
+    np.testing.assert_allclose(rows.T @ rows / len(rows), np.eye(len(order)), atol=1e-8)
+    if kind == "many":  # the 32 rarest levels are told from the frequent ones only
+        assert np.ptp(functions[:32], axis=0).max() < 1e-8
+
+
 @pytest.mark.parametrize("values", [np.ones(50), np.full(50, np.nan)])
 def test_margin__constant_or_all_missing__has_no_function_and_no_information(values):
     y = margin(np.arange(50.0))
 
     assert margin(values).functions.shape[1] == 0
     assert score_pairs([margin(values)], y).mi[0] == 0
+    assert score_pairs([y], margin(values)).mi[0] == 0
     assert independence_pvalues([margin(values)], y)[0] == 1
+    assert block_independence([y], [margin(values)]) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -59,10 +88,50 @@ def test_score_pairs__swapped__same_value(kind):
     x = draw_column(kind, rng)
     y = np.nan_to_num(x) ** 2 + rng.normal(size=300)
 
-    one, other = (score_pairs([margin(a)], margin(b)).mi[0] for a, b in ((x, y), (y, x)))
+    one, other = (score_pairs([margin(a)], margin(b)) for a, b in ((x, y), (y, x)))
 
-    assert one > 0.01
-    assert one == pytest.approx(other, rel=1e-6)
+    assert one.mi[0] > 0.01
+    for quantity in ("mi", "lower", "standard_error", "misfit", "misfit_z"):
+        assert getattr(one, quantity) == pytest.approx(getattr(other, quantity), rel=1e-6), quantity
+
+
+few_levels = arrays(int, 60, elements=st.integers(0, 4))
+
+
+@settings(deadline=None, max_examples=40)
+@given(few_levels, few_levels, st.booleans())
+def test_score_pairs__few_levels__never_above_the_plug_in_value(x, y, discrete):
+    fit = score_pairs([margin(x, discrete)], margin(y, discrete))
+
+    # No log ratio has a higher bound than that of the observed table; 1e-9 nats end Newton's method.
+    highest = plug_in_information(margin(x, True), margin(y, True))
+    assert fit.lower[0] <= fit.mi[0] <= highest + 1e-9
+
+
+@pytest.mark.parametrize("n_levels", [2, 3, 5])
+def test_score_pairs__all_functions_of_a_table__plug_in_value_less_its_bias(n_levels):
+    rng = np.random.default_rng(9)
+    x = rng.integers(0, n_levels, 2000)
+    y = np.where(rng.uniform(size=2000) < 0.5, x, rng.integers(0, n_levels, 2000))
+
+    fit = score_pairs([margin(x, True)], margin(y, True))
+
+    # Half of Akaike's penalty is Miller's correction of the plug-in value, (levels - 1)^2 / (2 n), but for
+    # the term of few rows; the ridge, 0.01 over n, costs less than 1e-4 nats.
+    freedom = (n_levels - 1) ** 2
+    expected = mutual_info_score(x, y) - freedom / (2 * (2000 - freedom - 1))
+    assert fit.mi[0] == pytest.approx(expected, abs=1e-4)
+    assert fit.mi[0] - fit.lower[0] == pytest.approx(freedom / (2 * (2000 - freedom - 1)))
+
+
+@pytest.mark.parametrize("n_levels", [2, 6])
+def test_score_pairs__classes_that_the_column_tells__never_above_their_entropy(n_levels):
+    x = np.random.default_rng(10).normal(size=600)
+    labels = margin(np.digitize(x, np.quantile(x, np.arange(1, n_levels) / n_levels)), True)
+
+    value = score_pairs([margin(x)], labels).mi[0]
+
+    assert 0.8 * labels.entropy < value <= labels.entropy
 
 
 def test_score_pairs__increasing_maps__same_bits():
@@ -88,8 +157,8 @@ def test_score_pairs__company_of_other_columns__does_not_matter():
 
 @pytest.mark.statistical
 @pytest.mark.parametrize("rho", [0.3, 0.6, 0.9])
-def test_score_pairs__gaussian__value_within_its_standard_error(rho):
-    rng = np.random.default_rng(4)
+def test_score_pairs__gaussian__value_within_its_standard_error(rho, seed):
+    rng = np.random.default_rng(seed)
     n, truth = 2000, -np.log(1 - rho**2) / 2
     errors = []
     for _ in range(10):
@@ -103,8 +172,8 @@ def test_score_pairs__gaussian__value_within_its_standard_error(rho):
 
 
 @pytest.mark.statistical
-def test_score_pairs__independent__near_zero():
-    rng = np.random.default_rng(5)
+def test_score_pairs__independent__near_zero(seed):
+    rng = np.random.default_rng(seed)
     y = margin(rng.normal(size=1000))
 
     values = score_pairs([margin(column) for column in rng.normal(size=(100, 1000))], y).mi
@@ -123,8 +192,8 @@ def test_plug_in_information__discrete__is_scikit_learns():
 
 
 @pytest.mark.statistical
-def test_score_pairs__oscillation__is_a_misfit_and_a_gaussian_is_not():
-    rng = np.random.default_rng(7)
+def test_score_pairs__oscillation__is_a_misfit_and_a_gaussian_is_not(seed):
+    rng = np.random.default_rng(seed)
     x = rng.uniform(size=1000)
     noise = rng.normal(size=1000)
 
@@ -136,7 +205,7 @@ def test_score_pairs__oscillation__is_a_misfit_and_a_gaussian_is_not():
     assert line.misfit_z[0] < 4
 
 
-@pytest.mark.parametrize("quantile", [0.5, 2.0, 10.0, 40.0, 80.0])
+@pytest.mark.parametrize("quantile", [0.5, 2.0, 6.0, 6.0001, 10.0, 40.0, 80.0])  # 6 is the mean: 0 / 0
 def test_weighted_chi2_sf__known_cases__agree(quantile):
     # Equal weights: a chi-square. Two weights on two pairs: a mixture of exponentials.
     assert weighted_chi2_sf(2 * quantile, np.full(5, 2.0)) == pytest.approx(chi2.sf(quantile, 5))
@@ -146,13 +215,62 @@ def test_weighted_chi2_sf__known_cases__agree(quantile):
     assert weighted_chi2_sf(quantile, np.array([2.0, 2.0, 1.0, 1.0])) == pytest.approx(exact, rel=0.06)
 
 
+def test_weighted_chi2_sf__ends_of_the_line__one_and_zero():
+    weights = 1 / np.outer(np.arange(1, 7), np.arange(1, 7)).ravel()
+
+    assert weighted_chi2_sf(0.0, weights) == 1
+    assert weighted_chi2_sf(1e-9, weights) == pytest.approx(1, abs=1e-6)
+    assert weighted_chi2_sf(1e6, weights) == 0
+
+
+def test_weighted_chi2_sf__weights_of_the_test__agrees_with_draws():
+    weights = 1 / np.outer(np.arange(1, 7), np.arange(1, 7)).ravel()
+    draws = np.random.default_rng(13).chisquare(1, (20_000, 36)) @ weights
+
+    # The standard error of a share s of 20,000 draws is (s (1 - s) / 20,000)^(1/2); four of them, and the
+    # few percent of the saddle point.
+    for share in (0.9, 0.5, 0.1, 0.01):
+        value = weighted_chi2_sf(np.quantile(draws, 1 - share), weights)
+        assert value == pytest.approx(share, abs=4 * (share * (1 - share) / 20_000) ** 0.5 + 0.03 * share)
+
+
 @pytest.mark.statistical
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("target_kind", ["continuous", "tied"])
-def test_independence_pvalues__independent_columns__are_uniform(kind, target_kind):
-    rng = np.random.default_rng(8)
+def test_independence_pvalues__independent_columns__are_uniform(kind, target_kind, seed):
+    rng = np.random.default_rng(seed)
     columns = [margin(draw_column(kind, rng)) for _ in range(300)]
 
     pvalues = independence_pvalues(columns, margin(draw_column(target_kind, rng)))
 
-    assert kstest(pvalues, "uniform").pvalue > 1e-3
+    assert kstest(pvalues, "uniform").pvalue > 1e-4  # one failure in 10,000
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 5), (4, 2)])
+def test_independence_tests__two_discrete_columns__are_pearsons(shape):
+    rng = np.random.default_rng(11)
+    x, y = (rng.permutation(np.arange(150) % n_levels) for n_levels in shape)
+    table = np.histogram2d(x, y, bins=shape)[0]
+    # The exact variance over permutations has n - 1 where Pearson's has n.
+    expected = chi2_contingency(table, correction=False).statistic * 149 / 150
+
+    pvalue = independence_pvalues([margin(x, True)], margin(y, True))[0]
+    statistic, block_pvalue = block_independence([margin(x, True)], [margin(y, True)])
+
+    assert pvalue == pytest.approx(chi2.sf(expected, (shape[0] - 1) * (shape[1] - 1)), rel=1e-9)
+    assert statistic == pytest.approx(expected, rel=1e-9)
+    assert block_pvalue == pytest.approx(pvalue, rel=1e-9)
+
+
+def test_block_independence__interaction_of_two_columns__found_jointly_and_in_either_order():
+    rng = np.random.default_rng(12)
+    X = rng.normal(size=(400, 2))
+    target = [margin(np.sign(X[:, 0] * X[:, 1]) + 0.1 * rng.normal(size=400))]
+    block = [margin(column) for column in X.T]
+
+    statistic, pvalue = block_independence(block, target)
+
+    assert pvalue < 1e-9
+    assert block_independence(target, block[::-1]) == pytest.approx((statistic, pvalue), rel=1e-6)
+    # Functions of one column alone see nothing: Bonferroni over two columns at 0.001.
+    assert independence_pvalues(block, target[0]).min() > 0.0005
