@@ -4,7 +4,7 @@ Rank features by mutual information
 
 Which columns tell most about a target, and how much do all of them tell together? Two data sets that come
 with scikit-learn answer: disease progression of 442 diabetes patients (a number), and the diagnosis of 569
-breast tumours (two classes). The same estimator takes both kinds of target.
+breast tumours (two classes).
 """
 
 # %%

@@ -33,6 +33,13 @@ class Column:
         """The column at some rows, by mask or numbers."""
         return Column(self.values[rows], self.categorical)
 
+    def as_input(self) -> np.ndarray:
+        """Values that read as the same column again: numbers, or strings for categories of any type."""
+        if not self.categorical:
+            return self.values
+        labels = [None if v is None else f"{type(v).__name__} {v}" for v in self.values]
+        return np.array(labels, dtype=object)
+
     def as_kind(self, categorical: bool, name: str) -> "Column":
         """The column as the kind it was fitted as; only an all-missing column changes kind."""
         if categorical == self.categorical:
@@ -165,8 +172,8 @@ def read_columns(data, name: str) -> list[Column]:
     ]
 
 
-def read_features(X) -> list[Column]:
-    """Columns of a two-dimensional X, see :func:`read_columns`.
+def check_features(X):
+    """A two-dimensional X with rows and columns.
 
     Parameters
     ----------
@@ -175,7 +182,8 @@ def read_features(X) -> list[Column]:
 
     Returns
     -------
-    list of Column
+    array, sparse matrix or DataFrame
+        X, an array for a list.
 
     Raises
     ------
@@ -198,7 +206,27 @@ def read_features(X) -> list[Column]:
         raise ValueError(
             "Found array with 0 sample(s) while a minimum of 1 is required: X is empty. Pass rows."
         )
-    return read_columns(X, "X")
+    return X
+
+
+def read_features(X) -> list[Column]:
+    """Columns of a two-dimensional X, see :func:`read_columns`.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or DataFrame of shape (n, d)
+        The input, n and d at least 1.
+
+    Returns
+    -------
+    list of Column
+
+    Raises
+    ------
+    ValueError
+        X has not two dimensions, or no column, or no row.
+    """
+    return read_columns(check_features(X), "X")
 
 
 def read_target(y) -> list[Column]:
@@ -220,7 +248,7 @@ def read_target(y) -> list[Column]:
     """
     if y is None:
         raise ValueError(
-            "MutualInfoEstimator requires y to be passed, but the target y is None. Pass one or more target "
+            "This estimator requires y to be passed, but the target y is None. Pass one or more target "
             "columns."
         )
     y = _with_shape(y)

@@ -13,11 +13,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine._columns import Column, read_features, read_target
 from skmine._copula import Margin
-from skmine._estimator import MutualInfoEstimator
 from skmine._progress import counter
-from skmine._scores import read_discrete_features
+from skmine._scores import read_discrete_features, train_once
 from skmine._strategies import MAX_ROWS, STRATEGIES, Task
-from skmine._validation import check_lengths, draw_seed, make_generator, resolve_device
+from skmine._validation import check_lengths, check_training_rows, draw_seed, make_generator, resolve_device
 
 #: Numeric targets of integers with at most so many levels, and 20 rows a level, are classes.
 _MAX_CLASSES = 20
@@ -53,7 +52,7 @@ class MINEFeatureSelector(SelectorMixin, BaseEstimator):
         Columns that are labels, as in :func:`mutual_info_regression`.
     mi_path : bool, default=True
         Whether small joint critics are trained for `mi_path_`; about half a second a selected feature at
-        1,000 rows.
+        1,000 rows. They need 8 rows.
     device : str or torch.device, default="auto"
         Where the critics are trained.
     random_state : int, RandomState or None, default=None
@@ -178,6 +177,9 @@ class MINEFeatureSelector(SelectorMixin, BaseEstimator):
         resolve_device(self.device)
         columns, targets = read_features(X), read_target(y)
         check_lengths(len(columns[0].values), len(targets[0].values))
+        with_path = self.mi_path and self.strategy != "marginal"
+        if with_path:
+            check_training_rows(len(columns[0].values), [])
         discrete = read_discrete_features(self.discrete_features, X)
         owner, n_groups = self._read_groups(len(columns))
         n_select = self._n_select(n_groups)
@@ -207,7 +209,7 @@ class MINEFeatureSelector(SelectorMixin, BaseEstimator):
         self.ranking_ = rank[owner]
         self.support_ = self.ranking_ <= ranking.n_selected
         self.n_features_ = int(self.support_.sum())
-        if self.mi_path and self.strategy != "marginal":
+        if with_path:
             self.mi_path_ = self._path(columns, targets, ranking.n_selected, seed)
         return self
 
@@ -238,13 +240,10 @@ class MINEFeatureSelector(SelectorMixin, BaseEstimator):
         return max(1, round(asked * n_groups))
 
     def _path(self, columns: list[Column], targets: list[Column], n_selected: int, seed: int) -> np.ndarray:
-        y = np.column_stack([c.values for c in targets])
+        y = np.column_stack([c.as_input() for c in targets])
         values = Parallel(self.n_jobs)(
             delayed(_joint_information)(
-                np.column_stack([columns[j].values for j in np.flatnonzero(self.ranking_ <= step)]),
-                y,
-                seed,
-                self.device,
+                [columns[j] for j in np.flatnonzero(self.ranking_ <= step)], y, seed, self.device
             )
             for step in range(1, n_selected + 1)
         )
@@ -274,5 +273,6 @@ def _is_class(column: Column) -> bool:
     return few and bool((levels == np.round(levels)).all())
 
 
-def _joint_information(X: np.ndarray, y: np.ndarray, seed: int, device) -> float:
-    return MutualInfoEstimator(random_state=seed, device=device, **_PATH_CRITIC).fit(X, y).mi_
+def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device) -> float:
+    told = [column.as_input() for column in columns if not column.missing.all()]
+    return train_once(np.column_stack(told), y, seed, device, **_PATH_CRITIC)[0] if told else 0.0

@@ -274,3 +274,14 @@ def test_block_independence__interaction_of_two_columns__found_jointly_and_in_ei
     assert block_independence(target, block[::-1]) == pytest.approx((statistic, pvalue), rel=1e-6)
     # Functions of one column alone see nothing: Bonferroni over two columns at 0.001.
     assert independence_pvalues(block, target[0]).min() > 0.0005
+
+
+def test_score_pairs__company_with_missing_values__does_not_matter():
+    rng = np.random.default_rng(3)
+    x, noise = rng.normal(size=(2, 300))
+    gap = np.where(rng.uniform(size=300) < 0.2, np.nan, rng.normal(size=300))
+    y = margin(x + noise)
+
+    together = score_pairs([margin(x), margin(gap)], y).mi[0]
+
+    assert together == pytest.approx(score_pairs([margin(x)], y).mi[0], abs=2e-9)  # Newton stops at 1e-9

@@ -159,6 +159,37 @@ def test_encoder__heavy_tails__views_are_finite_and_standardised():
     np.testing.assert_allclose(views.std(0), 1, atol=1e-9)
 
 
+def test_encoder__tail_radius__grows_from_the_median_to_both_tails_alike():
+    values = np.random.default_rng(8).permutation(np.arange(101.0))
+    _, encoded = encode(np.exp(values))
+
+    radius = encoded[np.argsort(values), -2:]  # the last two views
+    np.testing.assert_allclose(radius, radius[::-1], atol=1e-6)
+    assert (np.diff(radius[50:], axis=0) > 0).all()
+    np.testing.assert_allclose(radius.mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(radius.std(0), 1, atol=1e-9)
+
+
+def test_encoder__tail_radius__reads_all_columns_and_takes_a_missing_value_for_the_median():
+    rng = np.random.default_rng(9)
+    values = rng.standard_cauchy((201, 2))
+    values[0] = [1e12, np.median(values[1:, 1])]
+    values[1] = [1e12, np.nan]  # a tie in the first column
+    values[2] = [-1e12, 1e12]
+    _, encoded = encode(values)
+
+    radius = encoded[:, -2:]
+    np.testing.assert_allclose(radius[0], radius[1], atol=0.02)
+    assert (radius[2] == radius.max(0)).all()  # far out in both
+
+
+@pytest.mark.parametrize("data", [np.arange(100) % 2, np.array(["a", "b", "c", "d"] * 25)])
+def test_encoder__no_continuous_column__no_tail_radius(data):
+    encoder, encoded = encode(np.column_stack([data, data]))
+
+    assert encoded.shape[1] == encoder.n_core
+
+
 def test_read_columns__repeated_names__are_read_by_position():
     frame = pd.DataFrame([[1.0, "a"], [2.0, "b"]])
     frame.columns = ["same", "same"]

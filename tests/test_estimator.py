@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmine import MutualInfoEstimator, nn
+from skmine._validation import choose_max_iter
 from skmine.distributions import (
     FunctionalRelation,
     MultivariateNormal,
@@ -696,6 +697,14 @@ def test_warm_start__other_rows_or_folds__raises_and_keeps_the_first(change):
         estimator.fit(change.get("X", NUMBERS), change.get("y", TARGET))
 
     assert estimator.score(NUMBERS, TARGET) == before
+
+
+@pytest.mark.parametrize(
+    ("max_iter", "n_train", "expected"),
+    [("auto", 8, 1000), ("auto", 4000, 1000), ("auto", 16_000, 2000), (0, 16_000, 0), (np.int64(70), 8, 70)],
+)
+def test_choose_max_iter__rows_of_training__grows_with_their_root(max_iter, n_train, expected):
+    assert choose_max_iter(max_iter, n_train) == expected
 
 
 def test_fit__max_iter_reached__warns():

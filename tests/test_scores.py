@@ -260,14 +260,31 @@ def test_scores__constant_side__exactly_zero(y):
     assert mutual_info_regression(y[:, None], np.zeros(30)).tolist() == [0.0]
 
 
-@pytest.mark.parametrize("n_classes", [2, 5])
-def test_classif__column_that_tells_the_class__entropy_and_not_more(n_classes):
+@pytest.mark.parametrize(("n_classes", "refine"), [(2, False), (2, True), (5, False)])
+def test_classif__column_that_tells_the_class__entropy_and_not_more(n_classes, refine):
     x = np.random.default_rng(0).normal(size=400)
     y = np.digitize(x, np.quantile(x, np.arange(1, n_classes) / n_classes))
 
-    for refine in (False, True):
-        value = mutual_info_classif(x[:, None], y, refine=refine, random_state=0)[0]
-        assert 0.85 * np.log(n_classes) < value <= np.log(n_classes) + 1e-12
+    value = mutual_info_classif(x[:, None], y, refine=refine, random_state=0)[0]
+
+    assert 0.85 * np.log(n_classes) < value <= np.log(n_classes) + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("value", "held_out", "expected"),
+    [(5.0, 4.0, np.log(4)), (1.2, 4.0, 1.2), (-0.1, 4.0, 0.0), (5.0, -1.0, None)],
+    ids=["entropy caps it", "counts", "zero floors it", "lower bound is lower"],
+)
+def test_classif__network_of_any_value__counts_where_its_bound_is_higher(
+    monkeypatch, value, held_out, expected
+):
+    x = np.random.default_rng(0).permutation(200)  # four classes in a row: above 1 nat
+    monkeypatch.setattr("skmine._scores.sides.train_once", lambda *args: (value, held_out))
+
+    refined = mutual_info_classif(x[:, None], x // 50)[0]
+
+    expected = mutual_info_classif(x[:, None], x // 50, refine=False)[0] if expected is None else expected
+    assert refined == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e-300])
@@ -319,8 +336,8 @@ def test_scores__frame_with_categories_and_missing__counts_missingness():
 
 def test_scores__refine__finds_what_the_functions_cannot():
     rng = np.random.default_rng(0)
-    x = rng.uniform(size=(1000, 1))
-    y = np.sin(40 * x[:, 0]) + 0.1 * rng.normal(size=1000)
+    x = rng.uniform(size=(400, 1))
+    y = np.sin(20 * x[:, 0]) + 0.1 * rng.normal(size=400)
 
     fast = mutual_info_regression(x, y, refine=False)[0]
     full = mutual_info_regression(x, y, random_state=0)[0]
@@ -486,3 +503,43 @@ def test_test__labels_and_constants__read_as_asked():
     assert mutual_info_test(np.ones((300, 2)), y) == (0.0, 1.0)
     with pytest.raises(IndexError, match="indices of the 1 columns of X"):
         mutual_info_test(codes, y, discrete_features=[1])
+
+
+def test_classif__missingness_tells_the_class__not_above_its_entropy():
+    rng = np.random.default_rng(0)
+    y = np.arange(2000) % 2
+    x = np.where(y == 1, np.nan, rng.normal(size=2000))
+
+    assert 0.68 < mutual_info_classif(x[:, None], y)[0] <= np.log(2) + 1e-12
+
+
+@pytest.mark.parametrize(
+    "score",
+    [mutual_info_regression, mutual_info_classif, mutual_info_test, lambda X, y: mutual_info_matrix(X)],
+)
+def test_scores__one_dimensional_X__is_told(score):
+    with pytest.raises(ValueError, match="Expected 2D array"):
+        score(np.arange(20.0), np.arange(20) % 2)
+
+
+def test_regression__sparse_without_columns__is_told():
+    with pytest.raises(ValueError, match=r"0 feature\(s\)"):
+        mutual_info_regression(sparse.csr_array((20, 0)), np.arange(20))
+
+
+def test_conditional__categories_of_any_type__are_read():
+    y = np.random.default_rng(0).normal(size=100)
+    intervals = pd.DataFrame({"a": pd.cut(y, 30)})
+
+    value = conditional_mutual_info(intervals, y, y[:, None] ** 2, max_iter=0, random_state=0)
+
+    assert np.isfinite(value)
+
+
+def test_regression__polars_column_as_target__is_a_column():
+    polars = pytest.importorskip("polars")
+    X = np.arange(20.0)[:, None]
+
+    framed = mutual_info_regression(X, polars.DataFrame({"y": X[:, 0]}), refine=False)
+
+    np.testing.assert_array_equal(framed, mutual_info_regression(X, X[:, 0], refine=False))

@@ -4,14 +4,20 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmine import MINEFeatureSelector, _selector
+from skmine._columns import read_columns
+from skmine._copula import Margin
+from skmine._screening import Screen
 from skmine._strategies import STRATEGIES, Ranking
 
 QUICK = {"mi_path": False}
@@ -23,6 +29,110 @@ def draw_copies(seed=0, n=400):
     X = rng.normal(size=(n, 12))
     X[:, 1] = X[:, 0] + 0.05 * rng.normal(size=n)
     return X, X[:, 0] + 0.7 * X[:, 2] + 0.5 * rng.normal(size=n)
+
+
+def screen_of(X, y, discrete_target=False):
+    columns, (target,) = read_columns(X, "X"), read_columns(y, "y")
+    return Screen(
+        [[Margin.of_column(column, False)] for column in columns], [Margin.of_column(target, discrete_target)]
+    )
+
+
+# --- Screening ---
+
+
+@pytest.mark.statistical
+def test_singles__gaussian_features__information_to_second_order(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(2000, 2))
+    y = 0.3 * X[:, 0] + (1 - 0.3**2) ** 0.5 * rng.normal(size=2000)
+
+    singles = screen_of(X, y).singles()
+
+    # I = -log(1 - 0.09) / 2 = 0.047. Standard error 0.3 / 2000^(1/2) = 0.007 (the log ratio deviates by
+    # rho); 16 functions add (2 * 16)^(1/2) / (2 * 2000) = 0.001. Four of them.
+    assert singles.gain[0] == pytest.approx(0.047, abs=0.03)
+    assert singles.gain[1] == pytest.approx(0.0, abs=0.006)
+    assert singles.pvalue[0] < 1e-6
+
+
+@pytest.mark.statistical
+def test_condition_on__near_copy_and_news__copy_adds_nothing_more(seed):
+    X, y = draw_copies(seed)
+    screen = screen_of(X, y)
+    before = screen.singles()
+
+    screen.condition_on([0])
+    after = screen.singles()
+
+    assert before.pvalue[1] < 1e-9
+    assert after.members[:, 0].tolist() == list(range(1, 12))
+    # The residual of the near-copy has 16 moments, of a deviation of (2 * 16)^(1/2) / 800 = 0.007 nats.
+    assert after.gain[0] < 0.03
+    assert after.gain[1] > 0.1
+    assert after.pvalue[1] < 1e-9
+
+
+def test_condition_on__increasing_map_of_the_chosen__few_functions_are_left():
+    rng = np.random.default_rng(0)
+    x, other = rng.normal(size=(2, 2000))
+    screen = screen_of(np.column_stack([x, np.exp(x), other]), x + rng.normal(size=2000))
+
+    screen.condition_on([0])
+    after = screen.singles()
+
+    # The smoother of the target does not reach the roughest of the four functions of a copy.
+    _, copied, others = screen.present.sum(axis=0)
+    assert copied < others == 4
+    assert after.pvalue[0] > 0.01
+    assert after.gain[0] < 0.005
+
+
+@pytest.mark.statistical
+def test_condition_on__confounder__pvalues_hold_their_level(seed):
+    pvalues = []
+    for i in range(100):
+        rng = np.random.default_rng([seed, i])
+        z = rng.normal(size=300)
+        x, y = z + rng.normal(size=300), z**2 + 0.5 * z + rng.normal(size=300)  # independent given z
+        screen = screen_of(np.column_stack([z, x]), y)
+        screen.condition_on([0])
+        pvalues.append(screen.singles().pvalue[0])
+
+    # Times two for two features: 2.5 of 100 are expected; 11 or more have a probability of 3e-5.
+    assert np.sum(np.array(pvalues) < 0.05) < 11
+
+
+def test_pairs__xor__is_the_only_significant_pair():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 12))
+    screen = screen_of(X, (X[:, 3] > 0) ^ (X[:, 7] > 0), discrete_target=True)
+
+    promising = screen.promising_pairs(list(range(12)))
+    tested = screen.test_pairs(promising, 66)
+
+    # All 66 pairs are few enough to be kept: each once, none with itself.
+    assert len(promising) == 66
+    assert {tuple(sorted(pair)) for pair in promising} == {(i, j) for j in range(12) for i in range(j)}
+    assert tested.members[tested.pvalue.argmin()].tolist() == [3, 7]
+    assert np.sort(tested.pvalue)[0] < 1e-12 < 1e-3 < np.sort(tested.pvalue)[1]
+    # XOR of fair signs holds log 2 nats, of which the largest moments are a part.
+    assert 0.2 < tested.gain.max() < 1
+
+
+def test_pairs__among_some_features__each_has_one_of_them_and_is_open():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 8))
+    screen = screen_of(X, X[:, 2] + X[:, 5] + rng.normal(size=200))
+    screen.condition_on([2, 5])
+
+    pairs = screen.promising_pairs([2, 5])
+
+    # Two chosen features with six others each; not the pair of both.
+    assert {tuple(pair) for pair in pairs} == {(c, j) for c in (2, 5) for j in (0, 1, 3, 4, 6, 7)}
+
+
+# --- Selector ---
 
 
 @pytest.mark.filterwarnings("ignore:No features were selected:UserWarning")  # of checks on noise
@@ -40,6 +150,38 @@ def test_fit__every_strategy__ranks_the_relevant_first(strategy):
     assert sorted(selector.ranking_) == list(range(1, 13))
     assert selector.n_features_ == selector.support_.sum() == 3
     assert set(np.flatnonzero(selector.ranking_ <= 2)) <= {0, 1, 2}
+    np.testing.assert_array_equal(selector.support_, selector.ranking_ <= 3)
+    assert selector.pvalues_[selector.ranking_ == 1] < 1e-6
+    assert ((selector.pvalues_ >= 0) & (selector.pvalues_ <= 1)).all()
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_fit__auto_number__the_relevant_and_few_others(strategy, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(300, 10))
+    y = X[:, 4] + np.abs(X[:, 8]) + 0.5 * rng.normal(size=300)
+
+    chosen = set(MINEFeatureSelector(strategy=strategy, **QUICK).fit(X, y).get_support(indices=True))
+
+    # Features 4 and 8 hold 0.4 and 0.1 nats or more; another is added with a probability of about 0.05,
+    # two of them with 0.003.
+    assert {4, 8} <= chosen
+    assert len(chosen) <= 3
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("constant", "asked", "expected"), [("X", "auto", 0), ("y", 2, 2)])
+def test_fit__constant__nothing_tells_anything(strategy, constant, asked, expected):
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60.0)
+    X, y = (np.ones_like(X), y) if constant == "X" else (X, np.ones_like(y))
+
+    selector = MINEFeatureSelector(asked, strategy=strategy, **QUICK).fit(X, y)
+
+    assert selector.n_features_ == expected
+    assert sorted(selector.ranking_) == [1, 2, 3]
+    assert np.isfinite(selector.scores_).all()
+    assert (selector.pvalues_ == 1).all()
 
 
 @pytest.mark.parametrize("strategy", ["auto", "forward", "interaction", "mrmr"])
@@ -67,15 +209,15 @@ def test_fit__xor__found_together_not_alone(n_features):
 
 @pytest.mark.statistical
 @pytest.mark.parametrize("strategy", ["auto", "marginal"])
-def test_fit__noise__is_seldom_selected(strategy):
+def test_fit__noise__is_seldom_selected(strategy, seed):
     selected = []
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
+    for i in range(20):
+        rng = np.random.default_rng([seed, i])
         X, y = rng.normal(size=(200, 20)), rng.normal(size=200)
         selected.append(MINEFeatureSelector(strategy=strategy, **QUICK).fit(X, y).n_features_ > 0)
 
-    # At a level of 0.05, five or more of 20 have a probability of 0.003.
-    assert sum(selected) < 5
+    # At a level of 0.05, seven or more of 20 have a probability of 3e-5.
+    assert sum(selected) < 7
 
 
 def test_fit__path__has_a_value_a_step_and_rises():
@@ -84,6 +226,7 @@ def test_fit__path__has_a_value_a_step_and_rises():
     path = MINEFeatureSelector(2, random_state=0).fit(X, y).mi_path_
 
     assert path.shape == (2,)
+    assert MINEFeatureSelector(2, strategy="marginal").fit(X, y).__dict__.get("mi_path_") is None
     assert path[1] > path[0] + 0.2  # 0.30 to 0.90 nats, each with a standard error of 0.04
 
 
@@ -109,6 +252,10 @@ def test_fit__groups__stay_together():
     [
         ({"n_features_to_select": 13}, "n_features_to_select must be at most"),
         ({"groups": [1, 2]}, "groups must have one label a column"),
+        ({"n_features_to_select": 3, "groups": [0, 1] * 6}, r"features or groups \(n_features=2\); got 3"),
+        ({"n_features_to_select": 0}, "n_features_to_select"),
+        ({"n_features_to_select": 1.5}, "n_features_to_select"),
+        ({"device": "abacus"}, "device must be 'auto'"),
         ({"strategy": "best"}, "strategy"),
         ({"alpha": 1.5}, "alpha"),
     ],
@@ -149,6 +296,64 @@ def test_transform__frame_with_categories_and_missing__keeps_names():
     assert selector.scores_[0] < 0.05 < selector.scores_[1]
 
 
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_transform__polars_frame__has_the_names_and_rows_of_the_selected(output):
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"a": rng.normal(size=200), "b": rng.normal(size=200), "c": ["u", "v"] * 100})
+    y = frame["b"].to_numpy() + (frame["c"] == "u").to_numpy() + 0.3 * rng.normal(size=200)
+
+    selector = MINEFeatureSelector(2, **QUICK).set_output(transform=output).fit(frame, y)
+    transformed = selector.transform(frame)
+
+    assert selector.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert selector.get_feature_names_out().tolist() == list(transformed.columns) == ["b", "c"]
+    assert transformed["c"].to_numpy().tolist() == ["u", "v"] * 100
+
+
+def test_fit__sparse__selects_and_transforms_as_dense():
+    X, y = draw_copies()
+    X[np.abs(X) < 0.4] = 0.0
+
+    dense, thin = (
+        MINEFeatureSelector(3, discrete_features=False, **QUICK).fit(data, y)
+        for data in (X, sparse.csr_array(X))
+    )
+
+    np.testing.assert_array_equal(dense.scores_, thin.scores_)
+    np.testing.assert_array_equal(dense.transform(X), thin.transform(sparse.csr_array(X)).toarray())
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "error", "message"),
+    [
+        (np.ones((20, 2)), np.arange(19), ValueError, "same number of rows; got 20 and 19"),
+        (np.full((20, 2), np.inf), np.arange(20), ValueError, "infinity"),
+        (np.arange(20), np.arange(20), ValueError, "Expected 2D array"),
+        (np.ones((20, 2)), np.full(20, "2020", "datetime64[D]"), TypeError, "a date or a duration"),
+    ],
+)
+def test_fit__bad_rows__is_told_and_leaves_nothing_fitted(X, y, error, message):
+    selector = MINEFeatureSelector(1)
+
+    with pytest.raises(error, match=message):
+        selector.fit(X, y)
+
+    with pytest.raises(NotFittedError):
+        selector.get_support()
+
+
+def test_fit__classes_of_any_name__same_choice():
+    X, y = draw_copies()
+    codes = np.digitize(y, [-1, 1])
+
+    numbers, words = (
+        MINEFeatureSelector(2, **QUICK).fit(X, labels) for labels in (codes, np.array([*"abc"])[codes])
+    )
+
+    np.testing.assert_array_equal(numbers.ranking_, words.ranking_)
+    np.testing.assert_allclose(numbers.scores_, words.scores_, atol=1e-6)
+
+
 def test_fit__several_targets__finds_the_features_of_each():
     X, _ = draw_copies()
     Y = X[:, [2, 5]] + 0.3 * np.random.default_rng(1).normal(size=(len(X), 2))
@@ -166,12 +371,28 @@ def test_fit__many_rows__a_sample_decides(monkeypatch):
     assert first.support_[2]
 
 
+def test_fit__many_rows__the_sample_is_of_the_seed_and_not_for_one_column_at_a_time(monkeypatch):
+    X, y = draw_copies()
+    whole = MINEFeatureSelector(2, strategy="marginal").fit(X, y)
+    monkeypatch.setattr(_selector, "MAX_ROWS", 300)
+
+    one, other = (MINEFeatureSelector(2, random_state=seed, **QUICK).fit(X, y) for seed in (0, 1))
+    alone = MINEFeatureSelector(2, strategy="marginal").fit(X, y)
+
+    assert (one.scores_ != other.scores_).any()
+    np.testing.assert_array_equal(alone.scores_, whole.scores_)
+
+
 def test_selector__clone_and_pickle__same_choice():
     X, y = draw_copies()
     selector = MINEFeatureSelector(2, **QUICK).fit(X, y)
 
     for other in (clone(selector).fit(X, y), pickle.loads(pickle.dumps(selector))):
         np.testing.assert_array_equal(other.ranking_, selector.ranking_)
+        np.testing.assert_array_equal(other.scores_, selector.scores_)
+        np.testing.assert_array_equal(other.transform(X), X[:, selector.support_])
+    with pytest.raises(NotFittedError):
+        clone(selector).transform(X)
 
 
 def test_selector__in_a_grid_search__is_tuned():
@@ -182,3 +403,20 @@ def test_selector__in_a_grid_search__is_tuned():
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y > 0)
 
     assert search.best_params_ == {"select__n_features_to_select": 2, "select__strategy": "forward"}
+
+
+def test_fit__column_without_values_selected__path_leaves_it_out():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = X[:, 0].copy()
+    X[:, 1] = np.nan
+
+    assert MINEFeatureSelector(2, random_state=0).fit(X, y).mi_path_.shape == (2,)
+
+
+def test_fit__too_few_rows_for_the_path__is_told_and_nothing_is_fitted():
+    selector = MINEFeatureSelector(1)
+
+    with pytest.raises(ValueError, match="at least 8 rows"):
+        selector.fit(np.arange(10.0).reshape(5, 2), np.arange(5.0))
+
+    assert not hasattr(selector, "scores_")

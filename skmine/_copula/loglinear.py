@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from scipy.stats import poisson
 from torch import Tensor
+from torch.nn.functional import one_hot, pad
 
 from skmine._copula.margins import Margin
 
@@ -66,7 +67,8 @@ class _Pairs:
         self.y = _padded(target.functions, self.n_cells[1], 1 + target.functions.shape[1])
         self.order_x = np.stack([_padded_order(m.order, width) for m in margins])
         self.order_y = _padded_order(target.order, 1 + len(target.order))
-        self.coarse_x, self.coarse_y = np.array([m.coarse for m in margins]), target.coarse
+        self.ranked_x = torch.stack([_ranked(m, self.n_cells[0]) for m in margins])
+        self.ranked_y = _ranked(target, self.n_cells[1])
         self.couples = (self.order_x > 0)[:, :, None] & (self.order_y > 0)
         self.moments = (self.x.mT @ self.table @ self.y).numpy()
         self.independent = self.table.sum(2).unsqueeze(2) * self.table.sum(1).unsqueeze(1)
@@ -95,6 +97,14 @@ def _padded(functions: np.ndarray, n_cells: int, width: int) -> Tensor:
     padded[: len(functions), 0] = 1.0
     padded[: len(functions), 1 : functions.shape[1] + 1] = torch.as_tensor(functions)
     return padded
+
+
+def _ranked(margin: Margin, n_cells: int) -> Tensor:
+    """Mask of the cells that hold several ranks: neither missing values, nor padding."""
+    ranked = torch.zeros(n_cells, dtype=torch.bool)
+    if margin.coarse and margin.rank is not None:
+        ranked[: len(margin.rank)] = torch.as_tensor(~np.isnan(margin.rank))
+    return ranked
 
 
 def _padded_order(order: np.ndarray, width: int) -> np.ndarray:
@@ -285,11 +295,13 @@ def _within_cells(pairs: _Pairs, log_ratio: Tensor) -> np.ndarray:
     costs ``v / 2`` nats.
     """
     lost = torch.zeros(len(log_ratio), dtype=log_ratio.dtype)
-    for axis, coarse in ((1, pairs.coarse_x), (2, pairs.coarse_y)):
-        if not np.any(coarse):
-            continue
-        slope = torch.gradient(log_ratio, dim=axis)[0].clamp(-1, 1)
-        lost += torch.as_tensor(coarse) * (pairs.table * slope**2).sum((1, 2)) / 24
+    for axis, ranked in ((1, pairs.ranked_x), (2, pairs.ranked_y.expand(len(log_ratio), -1))):
+        across = log_ratio.transpose(1, axis)
+        both = (ranked[:, 1:] & ranked[:, :-1]).unsqueeze(2)
+        step = torch.where(both, across[:, 1:] - across[:, :-1], 0.0)
+        total, n_steps = (pad(v, (0, 0, 1, 0)) + pad(v, (0, 0, 0, 1)) for v in (step, both.to(step)))
+        slope = (total / n_steps.clamp_min(1)).clamp(-1, 1)
+        lost += (pairs.table.transpose(1, axis) * slope**2).sum((1, 2)) / 24
     return lost.numpy()
 
 
@@ -335,4 +347,4 @@ def _coarse(mass: Tensor, side: int) -> Tensor:
     """Sums over neighbouring cells, about even in mass, as matrices (n_pairs, side, n_cells)."""
     middle = mass.cumsum(1) - mass / 2
     number = (middle * side).long().clamp(0, side - 1)
-    return torch.nn.functional.one_hot(number, side).mT.to(mass) * (mass > 0).unsqueeze(1)
+    return one_hot(number, side).mT.to(mass) * (mass > 0).unsqueeze(1)

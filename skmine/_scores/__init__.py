@@ -10,7 +10,7 @@ from skmine._scores.dependence import (
     mutual_info_test,
 )
 from skmine._scores.drop_in import mutual_info_classif, mutual_info_regression
-from skmine._scores.sides import read_discrete_features
+from skmine._scores.sides import read_discrete_features, train_once
 
 __all__ = [
     "MutualInfoTestResult",
@@ -20,4 +20,5 @@ __all__ = [
     "mutual_info_regression",
     "mutual_info_test",
     "read_discrete_features",
+    "train_once",
 ]

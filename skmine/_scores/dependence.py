@@ -196,7 +196,7 @@ def mutual_info_test(X, y, *, discrete_features="auto"):
 
 
 def _dense_columns(data) -> list[np.ndarray]:
-    return [column.values for column in read_features(data)]
+    return [column.as_input() for column in read_features(data)]
 
 
 def _as_objects(columns: list[np.ndarray]) -> np.ndarray:

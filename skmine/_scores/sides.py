@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 
-from skmine._columns import Column, read_features, read_target
+from skmine._columns import Column, check_features, read_features, read_target
 from skmine._copula import Margin, plug_in_information, score_pairs
 from skmine._estimator import MutualInfoEstimator
 
@@ -36,8 +36,8 @@ PARAMETERS = {
 
 def read_one_target(y) -> Column:
     """The one column of a target, see :func:`skmine._columns.read_target`."""
-    if hasattr(y, "columns") and hasattr(y, "iloc") and len(y.columns) == 1:
-        y = y.iloc[:, 0]
+    if hasattr(y, "columns") and len(y.columns) == 1:
+        y = y[y.columns[0]]
     if not hasattr(y, "dtype"):
         y = np.asarray(y)
     if len(y.shape) != 1:
@@ -68,7 +68,7 @@ def read_discrete_features(discrete_features, X) -> np.ndarray:
     IndexError
         The mask or an index does not fit.
     """
-    n_features = X.shape[1] if hasattr(X, "shape") else np.asarray(X, dtype=object).shape[1]
+    n_features = check_features(X).shape[1]
     if isinstance(discrete_features, str):
         discrete_features = issparse(X)
     chosen = np.asarray(discrete_features)
@@ -121,7 +121,7 @@ class Side(NamedTuple):
 
     def values(self) -> np.ndarray:
         """Values as `MutualInfoEstimator` takes them: labels as strings."""
-        values = self.column.values
+        values = self.column.as_input()
         if self.margin.levels is not None and not self.column.categorical:
             values = values.astype(str).astype(object)
             values[self.column.missing] = None
@@ -150,11 +150,17 @@ def score_sides(sides: list[Side], target: Side) -> tuple[np.ndarray, list[tuple
     exceeds = (scores.misfit_z > _MISFIT_Z) & (scores.misfit > _MISFIT_NATS)
     unclear = []
     for j, side in enumerate(sides):
+        mi[j] = _at_most_entropy(mi[j], side, target)
         if side.margin.levels is not None and target.margin.levels is not None:
             mi[j] = plug_in_information(side.margin, target.margin)
         elif (exceeds[j] or mi[j] > _STRONG_NATS) and len(target.margin) >= _FEWEST_ROWS_TO_TRAIN:
             unclear.append((j, side, float(scores.lower[j])))
     return mi, unclear
+
+
+def _at_most_entropy(value: float, *sides: Side) -> float:
+    """A value cut at the entropy of either column that has few distinct values."""
+    return min([value, *(side.margin.entropy for side in sides if not side.margin.coarse)])
 
 
 def refine_pairs(mi: np.ndarray, unclear: list, seed: int, device, n_jobs) -> None:
@@ -174,22 +180,21 @@ def refine_pairs(mi: np.ndarray, unclear: list, seed: int, device, n_jobs) -> No
         Networks trained at once.
     """
     fits = Parallel(n_jobs)(
-        delayed(_train)(side.values(), target.values(), seed, device) for _, side, target, _ in unclear
+        delayed(train_once)(side.values(), target.values(), seed, device) for _, side, target, _ in unclear
     )
     for (j, side, target, lower), (value, held_out) in zip(unclear, fits, strict=True):
         if held_out > lower:
-            entropies = [s.margin.entropy for s in (side, target) if not s.margin.coarse]
-            mi[j] = max(min([value, *entropies]), 0.0)
+            mi[j] = max(_at_most_entropy(value, side, target), 0.0)
 
 
-def _train(x: np.ndarray, y: np.ndarray, seed: int, device) -> tuple[float, float]:
-    """Estimate and held-out value of a pair, on one thread: workers and the caller give the same bits."""
+def train_once(X: np.ndarray, y: np.ndarray, seed: int, device, **parameters) -> tuple[float, float]:
+    """Estimate and held-out value in nats, on one thread: workers and the caller give the same bits."""
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            fit = MutualInfoEstimator(random_state=seed, device=device).fit(x, y)
+            fit = MutualInfoEstimator(random_state=seed, device=device, **parameters).fit(X, y)
     finally:
         torch.set_num_threads(n_threads)
     return fit.mi_, fit.mi_lower_
