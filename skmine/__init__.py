@@ -1,5 +1,6 @@
 """Mutual information estimation by neural critics (MINE), with the scikit-learn API."""
 
+from skmine._bottleneck import InformationBottleneckClassifier
 from skmine._estimator import MutualInfoEstimator
 from skmine._scores import (
     conditional_mutual_info,
@@ -15,6 +16,7 @@ warn_of_namesake()
 del warn_of_namesake
 
 __all__ = [
+    "InformationBottleneckClassifier",
     "MINEFeatureSelector",
     "MutualInfoEstimator",
     "__version__",

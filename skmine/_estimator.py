@@ -60,7 +60,7 @@ class MutualInfoEstimator(BaseEstimator):
     batch_size : int or "auto", default="auto"
         Rows of a minibatch; ``"auto"`` is 128, or all training rows where there are fewer.
     max_iter : int or "auto", default="auto"
-        Most minibatches; 0 leaves the closed form alone. ``"auto"`` is 1000, and beyond 4,000 training
+        Most minibatches; 0 leaves the closed form alone. ``"auto"`` is 700, and beyond 4,000 training
         rows grows with their square root, as the sampling error falls with it.
     n_iter_no_change : int, default=4
         Checks of the held-out value (one every 50 minibatches) without a rise before training restarts

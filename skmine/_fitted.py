@@ -1,7 +1,5 @@
 """Trained critics at rest: NumPy arrays and encoders in, values in nats out."""
 
-import copy
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,7 +7,7 @@ from torch import Tensor
 from skmine import nn
 from skmine._columns import Column
 from skmine._encoding import BlockEncoder
-from skmine._version import __version__, warn_of_other_version
+from skmine._frozen import FrozenModule
 
 _SEED = 0
 _NORMALISER_ROWS = 2048
@@ -22,7 +20,7 @@ class FittedCritic:
     """Mean critic of a trained bank; scores rows in float64 on the CPU.
 
     The bounds are concave in the critic, so the value of the mean critic is at least the mean of the
-    members' values. A pickle holds NumPy arrays and a skeleton without weights.
+    members' values.
 
     Parameters
     ----------
@@ -39,12 +37,9 @@ class FittedCritic:
     """
 
     def __init__(self, encoders, bank: torch.nn.Module, bound, blocks, weight: Tensor | None):
-        self.version = __version__
         self.encoders = tuple(encoders)
         self.bound = bound
-        self.arrays = {k: v.detach().cpu().numpy() for k, v in bank.state_dict().items()}
-        self.skeleton = copy.deepcopy(bank).to("meta")
-        self._bank: torch.nn.Module | None = None
+        self.frozen = FrozenModule(bank)
         rows = np.random.default_rng(_SEED).permutation(len(blocks[0].values))[:_NORMALISER_ROWS]
         x, y = (block.values[rows].cpu().double() for block in blocks)
         row_weight = None if weight is None else weight[rows].cpu().double()
@@ -52,36 +47,19 @@ class FittedCritic:
         _, marginal, _, pair_weight = self._pairs(x, y, row_weight)
         self.log_normaliser = float(bound.log_normaliser(marginal, pair_weight))
 
-    def __getstate__(self):
-        return self.__dict__ | {"_bank": None}
-
-    def __setstate__(self, state):
-        warn_of_other_version(state["version"])
-        self.__dict__.update(state)
-
-    @property
-    def bank(self) -> torch.nn.Module:
-        """The bank in float64 on the CPU."""
-        if self._bank is None:
-            bank = copy.deepcopy(self.skeleton).to_empty(device="cpu").double()
-            # Copies: the arrays may be memory maps that cannot be written.
-            bank.load_state_dict({k: torch.tensor(v) for k, v in self.arrays.items()})
-            self._bank = bank.eval()
-        return self._bank
-
     @property
     def n_targets(self) -> int:
         """Columns of y."""
         return next(len(e.categorical) for e in self.encoders if e.name == "y")
 
     def _expand(self, values: Tensor) -> Tensor:
-        n_members = next(iter(self.arrays.values())).shape[0]
+        n_members = next(iter(self.frozen.arrays.values())).shape[0]
         return values.expand(n_members, *values.shape)
 
     @torch.no_grad()
     def _scores(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean critic, ``(n, ..., d_x), (n, ..., d_y) -> (n, ...)``."""
-        return nn.score_in_chunks(self.bank, self._expand(x), self._expand(y)).mean(0)
+        return nn.score_in_chunks(self.frozen.module, self._expand(x), self._expand(y)).mean(0)
 
     @torch.no_grad()
     def _pairs(self, x: Tensor, y: Tensor, weight: Tensor | None):
@@ -95,7 +73,7 @@ class FittedCritic:
         blocks = []
         for rows in torch.arange(len(x)).tensor_split(starts):
             row_weight = None if weight is None else self._expand(weight[rows])
-            scores = pairs(self.bank, self._expand(x[rows]), self._expand(y[rows]), row_weight)
+            scores = pairs(self.frozen.module, self._expand(x[rows]), self._expand(y[rows]), row_weight)
             joint, marginal, *weights = scores
             weights = [None if w is None else w[0] if w.dim() > 1 else w for w in weights]
             blocks.append((joint.mean(0), marginal.mean(0), *weights))
@@ -123,7 +101,7 @@ class FittedCritic:
             The critics are of other sizes.
         """
         # The first n_folds critics are the bank in its state by the first half of the held-out rows.
-        state = {k: torch.tensor(v[:n_folds]) for k, v in self.arrays.items()}
+        state = {k: torch.tensor(v[:n_folds]) for k, v in self.frozen.arrays.items()}
         try:
             bank.load_state_dict(state)
         except RuntimeError as error:

@@ -29,7 +29,8 @@ def progress(verbose, max_iter: int):
     with _bar(max_iter, "it") as bar:
 
         def on_check(entry: dict) -> None:
-            bar.set_postfix(held_out=f"{entry['held_out']:.3f} nats")
+            values = [f"{name} {value:.3f}" for name, value in entry.items() if name != "iteration"]
+            bar.set_postfix_str(f"{', '.join(values)} nats")
             bar.update(entry["iteration"] - bar.n)
 
         yield on_check

@@ -132,7 +132,7 @@ def choose_max_iter(max_iter, n_train: int) -> int:
     Parameters
     ----------
     max_iter : int or "auto"
-        ``"auto"`` is 1000, times the square root of the training rows in units of 4,000 where there are
+        ``"auto"`` is 700, times the square root of the training rows in units of 4,000 where there are
         more.
     n_train : int
         Training rows of a fold.
@@ -142,7 +142,26 @@ def choose_max_iter(max_iter, n_train: int) -> int:
     int
     """
     if max_iter == "auto":
-        return round(1000 * max(1.0, n_train / 4000) ** 0.5)
+        return round(700 * max(1.0, n_train / 4000) ** 0.5)
+    return int(max_iter)
+
+
+def choose_passes(max_iter, n_train: int, batch_size: int) -> int:
+    """Minibatches of a network that is trained for a number of passes.
+
+    Parameters
+    ----------
+    max_iter : int or "auto"
+        ``"auto"`` is 50 passes over the rows, but at least 500 minibatches and at most 20,000.
+    n_train, batch_size : int
+        Training rows, and those of a minibatch.
+
+    Returns
+    -------
+    int
+    """
+    if max_iter == "auto":
+        return min(max(500, round(50 * n_train / batch_size)), 20_000)
     return int(max_iter)
 
 

@@ -653,13 +653,13 @@ def test_pickle__fitted__same_scores_without_torch_tensors(fitted, tmp_path):
     for copy in copies:
         assert copy.score(X, y) == estimator.score(X, y)
         assert (copy.score_samples(X, y) == estimator.score_samples(X, y)).all()
-    assert all(isinstance(array, np.ndarray) for array in estimator._critic.arrays.values())
+    assert all(isinstance(array, np.ndarray) for array in estimator._critic.frozen.arrays.values())
     assert not any(isinstance(v, torch.Tensor) for v in vars(estimator._critic.bound).values())
 
 
 def test_pickle__of_another_version__warns(fitted, monkeypatch):
     estimator, *_ = fitted
-    monkeypatch.setattr(estimator._critic, "version", "0.0.1")
+    monkeypatch.setattr(estimator._critic.frozen, "version", "0.0.1")
     pickled = pickle.dumps(estimator)
 
     with pytest.warns(UserWarning, match="fitted with skmine 0.0.1 and is loaded with skmine"):
@@ -701,7 +701,7 @@ def test_warm_start__other_rows_or_folds__raises_and_keeps_the_first(change):
 
 @pytest.mark.parametrize(
     ("max_iter", "n_train", "expected"),
-    [("auto", 8, 1000), ("auto", 4000, 1000), ("auto", 16_000, 2000), (0, 16_000, 0), (np.int64(70), 8, 70)],
+    [("auto", 8, 700), ("auto", 4000, 700), ("auto", 16_000, 1400), (0, 16_000, 0), (np.int64(70), 8, 70)],
 )
 def test_choose_max_iter__rows_of_training__grows_with_their_root(max_iter, n_train, expected):
     assert choose_max_iter(max_iter, n_train) == expected

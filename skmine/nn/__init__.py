@@ -25,6 +25,16 @@ Maximise the mutual information between two tensors of your own model, from thes
 torch.Size([1])
 """
 
+from .bottleneck import (
+    Bottleneck,
+    BottleneckResult,
+    GaussianEncoder,
+    MINERate,
+    VariationalRate,
+    average_weights,
+    train_bottleneck,
+    value_bottleneck,
+)
 from .bounds import (
     BOUNDS,
     MINE,
@@ -70,6 +80,8 @@ __all__ = [
     "SMILE",
     "BankLinear",
     "Block",
+    "Bottleneck",
+    "BottleneckResult",
     "ClassCritic",
     "ClassNormalised",
     "ClassReference",
@@ -80,9 +92,11 @@ __all__ = [
     "DonskerVaradhan",
     "EnumeratedPairs",
     "Folds",
+    "GaussianEncoder",
     "GaussianReference",
     "InfoNCE",
     "JensenShannon",
+    "MINERate",
     "MutualInformation",
     "Normalised",
     "ReferencedCritic",
@@ -90,6 +104,8 @@ __all__ = [
     "SeparableCritic",
     "TableReference",
     "TrainingResult",
+    "VariationalRate",
+    "average_weights",
     "build_critic",
     "choose_pairs",
     "choose_valuing_pairs",
@@ -102,4 +118,6 @@ __all__ = [
     "score_in_chunks",
     "stack_states",
     "train",
+    "train_bottleneck",
+    "value_bottleneck",
 ]

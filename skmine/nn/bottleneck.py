@@ -1,0 +1,402 @@
+"""Information bottleneck: a noisy code of x, what it tells of y, and what it may tell of x."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from .critics import BankLinear, _mlp, _run
+
+_CHECK_EVERY = 50
+_AVERAGING = 5e-3  # weight of the newest step in the average of the weights
+_MIN_LOG_SCALE = -8.0
+_REFERENCE_ROWS = 256
+
+
+def _normal(shape, generator: torch.Generator | None, like: Tensor) -> Tensor:
+    """Normal draws made on the CPU, so that a seed gives the same on every device."""
+    return torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device)
+
+
+class GaussianEncoder(nn.Module):
+    """Noisy code ``z = mean(x) + scale(x) * e``, e normal: p(z | x) has a density.
+
+    Parameters
+    ----------
+    d_x, n_components : int
+        Columns of x and of the code.
+    hidden_layer_sizes : sequence of int
+        Hidden layers of the network that gives mean and scale.
+    noise : {"gaussian", "additive", "propagated"}, default="gaussian"
+        Noise that the network itself sees: none; added to x; or as further inputs beside x.
+    noise_scale : float, default=0.3
+        Standard deviation of that noise.
+    generator : torch.Generator or None, default=None
+        Source of the initial weights.
+
+    References
+    ----------
+    Alemi et al. (2017), Deep variational information bottleneck; Belghazi et al. (2018), section 5.3.
+    """
+
+    #: What the network itself may see of the noise.
+    NOISES = ("gaussian", "additive", "propagated")
+
+    def __init__(
+        self,
+        d_x: int,
+        n_components: int,
+        hidden_layer_sizes: Sequence[int],
+        *,
+        noise: str = "gaussian",
+        noise_scale: float = 0.3,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        self.n_components, self.noise, self.noise_scale = n_components, noise, noise_scale
+        d_noise = n_components if noise == "propagated" else 0
+        widths = [d_x + d_noise, *hidden_layer_sizes, 2 * n_components]
+        self.layers = _mlp(widths, None, generator)
+
+    @property
+    def d_noise(self) -> int:
+        """Columns of the noise that the network sees."""
+        if self.noise == "gaussian":
+            return 0
+        n_in = self.layers[0].weight.shape[0]
+        return self.n_components if self.noise == "propagated" else n_in
+
+    def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and logarithm of the scale of the code.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., d_x)
+            Rows.
+        noise : Tensor of shape (..., d_noise)
+            Normal draws.
+
+        Returns
+        -------
+        mean, log_scale : Tensor of shape (..., n_components)
+        """
+        noise = self.noise_scale * noise
+        if self.noise == "additive":
+            x = x + noise
+        elif self.noise == "propagated":
+            x = torch.cat([x, noise], -1)
+        mean, raw = _run(self.layers, x).chunk(2, -1)
+        return mean, raw.clamp(_MIN_LOG_SCALE, -_MIN_LOG_SCALE)
+
+
+class VariationalRate(nn.Module):
+    """``E KL(p(z | x) || r)``, r standard normal: an upper bound of I(X; Z), in nats.
+
+    Above I(X; Z) by KL(p(z) || r), which it makes a model remove too.
+
+    References
+    ----------
+    Alemi et al. (2017), Deep variational information bottleneck, eq. 14.
+    """
+
+    def update(self, z: Tensor) -> None:
+        """Nothing to train."""
+
+    def forward(self, z: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+        """Value in nats, with gradients to the encoder.
+
+        Parameters
+        ----------
+        z, mean, log_scale : Tensor of shape (n, n_components)
+            Codes, and the parameters of the densities that they were drawn from.
+
+        Returns
+        -------
+        Tensor of shape ()
+        """
+        divergence = (mean**2 + (2 * log_scale).exp() - 1) / 2 - log_scale
+        return divergence.sum(-1).mean()
+
+
+class MINERate(VariationalRate):
+    """``E KL(p(z | x) || r) - KL(p(z) || r)``, which is I(X; Z) itself, in nats.
+
+    The second term is climbed by a critic on the Donsker-Varadhan bound, which is below it: whatever the
+    critic, the value is an upper bound of I(X; Z), no looser than :class:`VariationalRate`, which is its
+    value at an untrained critic. Minimising it cannot run away.
+
+    Parameters
+    ----------
+    n_components : int
+        Columns of the code.
+    hidden_layer_sizes : sequence of int, default=(128, 128)
+        Hidden layers of the critic.
+    learning_rate : float, default=1e-3
+        Of the critic's Adam.
+    n_steps : int, default=1
+        Steps of the critic a call of :meth:`update`.
+    clip : float, default=4.0
+        Largest absolute score, in nats: what the critic can make of rare codes far out.
+    generator : torch.Generator or None, default=None
+        Source of the initial weights and of the draws of r, on the CPU.
+
+    References
+    ----------
+    Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, eq. 4 and section 5.3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import MINERate
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(256, 3, generator=generator)
+    >>> encoder = torch.nn.Linear(3, 2)
+    >>> rate = MINERate(2, generator=generator)
+    >>> mean, log_scale = encoder(x), torch.zeros(256, 2)
+    >>> z = mean + torch.randn(256, 2, generator=generator)
+    >>> rate.update(z)  # the critic keeps up
+    >>> rate(z, mean, log_scale).shape  # add it, times a weight, to the loss
+    torch.Size([])
+    """
+
+    def __init__(
+        self,
+        n_components: int,
+        hidden_layer_sizes: Sequence[int] = (64, 64),
+        *,
+        learning_rate: float = 1e-3,
+        n_steps: int = 1,
+        clip: float = 4.0,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        self.n_steps, self.clip, self.generator = n_steps, clip, generator
+        self.layers = _mlp([n_components, *hidden_layer_sizes, 1], None, generator, zero_last=True)
+        self._optimiser = torch.optim.Adam(self.layers.parameters(), lr=learning_rate, fused=True)
+
+    def update(self, z: Tensor) -> None:
+        """Take the critic's steps towards the bound of KL(p(z) || r); the gradient to z stops here."""
+        z = z.detach()
+        for _ in range(self.n_steps):
+            self._optimiser.zero_grad(set_to_none=True)
+            (self._log_mean(z) - self._scores(z).mean()).backward()
+            self._optimiser.step()
+
+    def forward(self, z: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+        """Value in nats, with gradients to the encoder and not to the critic."""
+        self.layers.requires_grad_(False)
+        try:
+            return super().forward(z, mean, log_scale) - self._scores(z).mean() + self._log_mean(z)
+        finally:
+            self.layers.requires_grad_(True)
+
+    def _log_mean(self, z: Tensor) -> Tensor:
+        """Second term of the Donsker-Varadhan bound of KL(p(z) || r), on draws of r."""
+        reference = _normal((_REFERENCE_ROWS, z.shape[-1]), self.generator, z)
+        return self._scores(reference).logsumexp(0) - math.log(_REFERENCE_ROWS)
+
+    def _scores(self, z: Tensor) -> Tensor:
+        return self.clip * torch.tanh(_run(self.layers, z).squeeze(-1) / self.clip)
+
+
+class Bottleneck(nn.Module):
+    """An encoder and the linear classifier that reads its code.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        As :class:`GaussianEncoder`.
+    n_classes : int
+        Classes of y.
+    generator : torch.Generator or None, default=None
+        Source of the initial weights.
+    """
+
+    def __init__(self, encoder: GaussianEncoder, n_classes: int, generator: torch.Generator | None = None):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = BankLinear(encoder.n_components, n_classes, None, generator)
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None):
+        """One draw of the code of each row.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d_x)
+            Rows.
+        generator : torch.Generator or None, default=None
+            Source of the noise, on the CPU.
+
+        Returns
+        -------
+        logits : Tensor of shape (n, n_classes)
+        z, mean, log_scale : Tensor of shape (n, n_components)
+        """
+        noise = _normal((len(x), self.encoder.d_noise), generator, x)
+        mean, log_scale = self.encoder(x, noise)
+        z = mean + log_scale.exp() * _normal(mean.shape, generator, x)
+        return self.decoder(z), z, mean, log_scale
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, n_draws: int, generator: torch.Generator | None = None):
+        """Mean class probabilities and mean code over draws of the noise, the same draws for every row.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d_x)
+            Rows.
+        n_draws : int
+            Draws of the noise.
+        generator : torch.Generator or None, default=None
+            Source of the noise, on the CPU.
+
+        Returns
+        -------
+        probability : Tensor of shape (n, n_classes)
+        code : Tensor of shape (n, n_components)
+        """
+        encoder = self.encoder
+        input_noise = _normal((n_draws, encoder.d_noise), generator, x)
+        code_noise = _normal((n_draws, encoder.n_components), generator, x)
+        probability, code = 0.0, 0.0
+        for i, (seen, added) in enumerate(zip(input_noise, code_noise, strict=True)):
+            if i == 0 or encoder.d_noise:
+                mean, log_scale = encoder(x, seen.expand(len(x), -1))
+            probability = probability + self.decoder(mean + log_scale.exp() * added).softmax(-1)
+            code = code + mean
+        return probability / n_draws, code / n_draws
+
+
+@dataclass(frozen=True)
+class BottleneckResult:
+    """What training a bottleneck ends with.
+
+    Attributes
+    ----------
+    model : Bottleneck
+        With the moving average of the weights.
+    n_iter : int
+        Minibatches taken.
+    history : list of dict
+        ``iteration``, ``cross_entropy`` and ``mi_xz`` (nats): means over the minibatches since the check
+        before.
+    interrupted : bool
+        Whether Ctrl-C ended training.
+    """
+
+    model: Bottleneck
+    n_iter: int
+    history: list[dict]
+    interrupted: bool
+
+
+def train_bottleneck(
+    model: Bottleneck,
+    rate: VariationalRate,
+    x: Tensor,
+    y: Tensor,
+    *,
+    beta: float,
+    learning_rate: float,
+    batch_size: int,
+    max_iter: int,
+    generator: torch.Generator,
+    on_check: Callable[[dict], None] | None = None,
+) -> BottleneckResult:
+    """Minimise cross-entropy plus beta times the rate by Adam, whose rate falls to 0 in the second half.
+
+    Parameters
+    ----------
+    model : Bottleneck
+        Trained in place.
+    rate : VariationalRate
+        Upper bound of I(X; Z).
+    x : Tensor of shape (n, d_x)
+        Rows.
+    y : LongTensor of shape (n,)
+        Numbers of the classes.
+    beta : float
+        Weight of the rate.
+    learning_rate : float
+        Of Adam, at the start.
+    batch_size, max_iter : int
+        Rows of a minibatch, and number of minibatches.
+    generator : torch.Generator
+        Source of the order of the rows and of the noise, on the CPU.
+    on_check : callable or None, default=None
+        Called with each entry of the history.
+
+    Returns
+    -------
+    BottleneckResult
+    """
+    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: min(1.0, 2 * (1 - i / max_iter)))
+    averaged, history, sums, iteration, interrupted = copy.deepcopy(model), [], torch.zeros(2), 0, False
+    batches = _batches(len(x), batch_size, generator)
+    try:
+        for iteration in range(1, max_iter + 1):
+            rows = next(batches).to(x.device)
+            logits, z, mean, log_scale = model(x[rows], generator)
+            rate.update(z)
+            loss, information = cross_entropy(logits, y[rows]), rate(z, mean, log_scale)
+            optimiser.zero_grad(set_to_none=True)
+            (loss + beta * information).backward()
+            optimiser.step()
+            schedule.step()
+            average_weights(averaged, model, max(_AVERAGING, 1 / iteration))
+            sums += torch.stack([loss, information]).detach().cpu()
+            if iteration % _CHECK_EVERY == 0 or iteration == max_iter:
+                n_since = iteration - (history[-1]["iteration"] if history else 0)
+                values = (sums / n_since).tolist()
+                history.append({"iteration": iteration, "cross_entropy": values[0], "mi_xz": values[1]})
+                sums = torch.zeros(2)
+                if on_check is not None:
+                    on_check(history[-1])
+    except KeyboardInterrupt:
+        interrupted = True
+    return BottleneckResult(averaged, iteration, history, interrupted)
+
+
+@torch.no_grad()
+def value_bottleneck(
+    model: Bottleneck, rate: VariationalRate, x: Tensor, y: Tensor, generator: torch.Generator
+) -> tuple[float, float]:
+    """Cross-entropy and rate in nats on rows, at one draw of the noise.
+
+    Parameters
+    ----------
+    model, rate, x, y, generator
+        As in :func:`train_bottleneck`.
+
+    Returns
+    -------
+    cross_entropy, mi_xz : float
+    """
+    logits, *code = model(x, generator)
+    return float(cross_entropy(logits, y)), float(rate(*code))
+
+
+def _batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Row numbers of minibatches without end; every pass over the rows has its own order."""
+    while True:
+        yield from torch.randperm(n, generator=generator).split(batch_size)
+
+
+@torch.no_grad()
+def average_weights(averaged: nn.Module, model: nn.Module, weight: float) -> None:
+    """Move the weights of `averaged` towards those of `model`.
+
+    Parameters
+    ----------
+    averaged, model : nn.Module
+        Two modules of one form.
+    weight : float
+        Share of the way.
+    """
+    for kept, new in zip(averaged.parameters(), model.parameters(), strict=True):
+        kept.lerp_(new, weight)
