@@ -1,5 +1,6 @@
 """InformationBottleneckClassifier: a classifier whose code tells little of X but the class."""
 
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -27,7 +28,10 @@ from skmine._validation import (
     resolve_device,
 )
 
-_RATES = {"mine": nn.MINERate, "vib": lambda n_components, generator: nn.VariationalRate()}
+_RATES: dict[str, Callable[..., nn.VariationalRate]] = {
+    "mine": nn.MINERate,
+    "vib": lambda n_components, generator: nn.VariationalRate(),
+}
 _N_DRAWS = 32
 _SEED = 0  # of the draws of the noise in prediction: a row has the same value in any batch and call
 _VALUED_ROWS = 2**14
@@ -129,7 +133,7 @@ class InformationBottleneckClassifier(
         "verbose": ["verbose"],
     }
 
-    _frozen: FrozenModule
+    _frozen: FrozenModule[nn.Bottleneck]
 
     def __init__(
         self,

@@ -14,10 +14,12 @@ from .critics import BankLinear, _mlp, _run
 _CHECK_EVERY = 50
 _AVERAGING = 5e-3  # weight of the newest step in the average of the weights
 _MIN_LOG_SCALE = -8.0
+_START_LOG_SCALE = -2.0  # little noise at first, or the classifier learns nothing for a while
+_SILU_GAIN = 1.68  # 1 / sqrt(E silu(e)^2), e normal: hidden layers keep their size
 _REFERENCE_ROWS = 256
 
 
-def _normal(shape, generator: torch.Generator | None, like: Tensor) -> Tensor:
+def draw_normal(shape, generator: torch.Generator | None, like: Tensor) -> Tensor:
     """Normal draws made on the CPU, so that a seed gives the same on every device."""
     return torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device)
 
@@ -60,15 +62,11 @@ class GaussianEncoder(nn.Module):
         self.n_components, self.noise, self.noise_scale = n_components, noise, noise_scale
         d_noise = n_components if noise == "propagated" else 0
         widths = [d_x + d_noise, *hidden_layer_sizes, 2 * n_components]
-        self.layers = _mlp(widths, None, generator)
-
-    @property
-    def d_noise(self) -> int:
-        """Columns of the noise that the network sees."""
-        if self.noise == "gaussian":
-            return 0
-        n_in = self.layers[0].weight.shape[0]
-        return self.n_components if self.noise == "propagated" else n_in
+        #: Columns of the noise that the network sees.
+        self.d_noise = d_x if noise == "additive" else d_noise
+        self.layers = _mlp(widths, None, generator, gain=_SILU_GAIN)
+        with torch.no_grad():
+            self.layers[-1].bias[:, n_components:] = _START_LOG_SCALE  # type: ignore[operator]
 
     def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the scale of the code.
@@ -175,7 +173,7 @@ class MINERate(VariationalRate):
     ):
         super().__init__()
         self.n_steps, self.clip, self.generator = n_steps, clip, generator
-        self.layers = _mlp([n_components, *hidden_layer_sizes, 1], None, generator, zero_last=True)
+        self.layers = _mlp([n_components, *hidden_layer_sizes, 1], None, generator, last_gain=0.0)
         self._optimiser = torch.optim.Adam(self.layers.parameters(), lr=learning_rate, fused=True)
 
     def update(self, z: Tensor) -> None:
@@ -196,7 +194,7 @@ class MINERate(VariationalRate):
 
     def _log_mean(self, z: Tensor) -> Tensor:
         """Second term of the Donsker-Varadhan bound of KL(p(z) || r), on draws of r."""
-        reference = _normal((_REFERENCE_ROWS, z.shape[-1]), self.generator, z)
+        reference = draw_normal((_REFERENCE_ROWS, z.shape[-1]), self.generator, z)
         return self._scores(reference).logsumexp(0) - math.log(_REFERENCE_ROWS)
 
     def _scores(self, z: Tensor) -> Tensor:
@@ -236,9 +234,9 @@ class Bottleneck(nn.Module):
         logits : Tensor of shape (n, n_classes)
         z, mean, log_scale : Tensor of shape (n, n_components)
         """
-        noise = _normal((len(x), self.encoder.d_noise), generator, x)
+        noise = draw_normal((len(x), self.encoder.d_noise), generator, x)
         mean, log_scale = self.encoder(x, noise)
-        z = mean + log_scale.exp() * _normal(mean.shape, generator, x)
+        z = mean + log_scale.exp() * draw_normal(mean.shape, generator, x)
         return self.decoder(z), z, mean, log_scale
 
     @torch.no_grad()
@@ -260,8 +258,8 @@ class Bottleneck(nn.Module):
         code : Tensor of shape (n, n_components)
         """
         encoder = self.encoder
-        input_noise = _normal((n_draws, encoder.d_noise), generator, x)
-        code_noise = _normal((n_draws, encoder.n_components), generator, x)
+        input_noise = draw_normal((n_draws, encoder.d_noise), generator, x)
+        code_noise = draw_normal((n_draws, encoder.n_components), generator, x)
         probability, code = 0.0, 0.0
         for i, (seen, added) in enumerate(zip(input_noise, code_noise, strict=True)):
             if i == 0 or encoder.d_noise:
@@ -336,8 +334,9 @@ def train_bottleneck(
     """
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: min(1.0, 2 * (1 - i / max_iter)))
-    averaged, history, sums, iteration, interrupted = copy.deepcopy(model), [], torch.zeros(2), 0, False
-    batches = _batches(len(x), batch_size, generator)
+    averaged, sums, iteration, interrupted = copy.deepcopy(model), torch.zeros(2), 0, False
+    history: list[dict] = []
+    batches = draw_batches(len(x), batch_size, generator)
     try:
         for iteration in range(1, max_iter + 1):
             rows = next(batches).to(x.device)
@@ -381,7 +380,7 @@ def value_bottleneck(
     return float(cross_entropy(logits, y)), float(rate(*code))
 
 
-def _batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def draw_batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Row numbers of minibatches without end; every pass over the rows has its own order."""
     while True:
         yield from torch.randperm(n, generator=generator).split(batch_size)

@@ -26,16 +26,16 @@ class BankLinear(nn.Module):
         Size of the bank; None for a plain layer without bank axis.
     generator : torch.Generator or None
         Source of the initial weights.
-    zero : bool, default=False
-        Start from zero weights.
+    gain : float, default=1.0
+        Size of a column written, at the start, where those read are of size 1; 0 starts from zero weights.
     """
 
-    def __init__(self, n_in, n_out, n_members=None, generator=None, *, zero=False):
+    def __init__(self, n_in, n_out, n_members=None, generator=None, *, gain=1.0):
         super().__init__()
         bank = () if n_members is None else (n_members,)
         weight = torch.zeros(*bank, n_in, n_out)
-        if not zero:
-            weight.normal_(0.0, math.sqrt(1.0 / max(n_in, 1)), generator=generator)
+        if gain:
+            weight.normal_(0.0, gain * math.sqrt(1.0 / max(n_in, 1)), generator=generator)
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(*bank, 1, n_out))
 
@@ -47,10 +47,10 @@ class BankLinear(nn.Module):
         return torch.baddbmm(self.bias, flat, self.weight).view(*x.shape[:-1], -1)
 
 
-def _mlp(widths, n_members, generator, *, zero_last=False) -> nn.ModuleList:
+def _mlp(widths, n_members, generator, *, gain=1.0, last_gain=1.0) -> nn.ModuleList:
     last = len(widths) - 2
     return nn.ModuleList(
-        BankLinear(n_in, n_out, n_members, generator, zero=zero_last and i == last)
+        BankLinear(n_in, n_out, n_members, generator, gain=last_gain if i == last else gain)
         for i, (n_in, n_out) in enumerate(pairwise(widths))
     )
 
@@ -107,7 +107,7 @@ class ConcatCritic(nn.Module):
         self.from_differences = (
             BankLinear(n_differences, first, n_members, generator) if n_differences else None
         )
-        self.layers = _mlp([first, *rest, 1], n_members, generator, zero_last=True)
+        self.layers = _mlp([first, *rest, 1], n_members, generator, last_gain=0.0)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(..., d_x), (..., d_y) -> (...)``."""
@@ -151,7 +151,7 @@ class SeparableCritic(nn.Module):
     ):
         super().__init__()
         widths = [*hidden_layer_sizes, embedding_size]
-        self.embed_x = _mlp([d_x, *widths], n_members, generator, zero_last=True)
+        self.embed_x = _mlp([d_x, *widths], n_members, generator, last_gain=0.0)
         self.embed_y = _mlp([d_y, *widths], n_members, generator)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ class ClassCritic(nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
-        self.layers = _mlp([d_x, *hidden_layer_sizes, d_y], n_members, generator, zero_last=True)
+        self.layers = _mlp([d_x, *hidden_layer_sizes, d_y], n_members, generator, last_gain=0.0)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(..., d_x), (..., n_classes) -> (...)``."""
