@@ -172,7 +172,10 @@ def test_fit__growing_beta__code_tells_less_and_then_nothing(method):
     X, y = make_blobs(400, centers=6 * np.eye(3, 4), random_state=0)
     X = StandardScaler().fit_transform(X)
 
-    fits = [quick(beta=b, method=method, max_iter=400).fit(X, y) for b in (1e-4, 1e-1, 1e2)]
+    fits = [
+        quick(beta=b, method=method, max_iter=1000, learning_rate_init=5e-3).fit(X, y)
+        for b in (1e-4, 1e-1, 1e1)
+    ]
 
     mi_xz, mi_zy = ([getattr(f, name) for f in fits] for name in ("mi_xz_", "mi_zy_"))
     assert mi_xz[0] > mi_xz[1] + 0.5
@@ -297,7 +300,7 @@ def test_transform__pipeline__gives_named_columns_of_the_code():
 
 def test_grid_search__beta_and_method__scores_every_one():
     X, y = load_iris(return_X_y=True)
-    pipeline = make_pipeline(StandardScaler(), quick(max_iter=200))
+    pipeline = make_pipeline(StandardScaler(), quick(max_iter=300, learning_rate_init=1e-2))
     name = "informationbottleneckclassifier"
     grid = {f"{name}__beta": [1e-3, 1e-1], f"{name}__method": METHODS}
 
