@@ -2,6 +2,7 @@
 
 from skmine._bottleneck import InformationBottleneckClassifier
 from skmine._estimator import MutualInfoEstimator
+from skmine._generative import MINEGAN
 from skmine._scores import (
     conditional_mutual_info,
     mutual_info_classif,
@@ -16,6 +17,7 @@ warn_of_namesake()
 del warn_of_namesake
 
 __all__ = [
+    "MINEGAN",
     "InformationBottleneckClassifier",
     "MINEFeatureSelector",
     "MutualInfoEstimator",

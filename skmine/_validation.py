@@ -97,15 +97,17 @@ def check_hidden_layer_sizes(sizes) -> tuple[int, ...]:
     return tuple(int(w) for w in widths)
 
 
-def check_batch_size(batch_size, n_train: int) -> int:
+def check_batch_size(batch_size, n_train: int, auto: int = 128) -> int:
     """Rows of a minibatch.
 
     Parameters
     ----------
     batch_size : int or "auto"
-        ``"auto"`` is 128, or all training rows where there are fewer.
+        ``"auto"`` is the number below, or all training rows where there are fewer.
     n_train : int
         Training rows of a fold.
+    auto : int, default=128
+        What ``"auto"`` is.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def check_batch_size(batch_size, n_train: int) -> int:
         It is larger than the number of training rows.
     """
     if batch_size == "auto":
-        return min(128, n_train)
+        return min(auto, n_train)
     if batch_size > n_train:
         raise ValueError(
             f"batch_size must be at most the number of training rows ({n_train}); got {batch_size}. Lower "
@@ -146,22 +148,24 @@ def choose_max_iter(max_iter, n_train: int) -> int:
     return int(max_iter)
 
 
-def choose_passes(max_iter, n_train: int, batch_size: int) -> int:
+def choose_passes(max_iter, n_train: int, batch_size: int, n_passes: int = 50) -> int:
     """Minibatches of a network that is trained for a number of passes.
 
     Parameters
     ----------
     max_iter : int or "auto"
-        ``"auto"`` is 50 passes over the rows, but at least 500 minibatches and at most 20,000.
+        ``"auto"`` is `n_passes` over the rows, but at least 500 minibatches and at most 20,000.
     n_train, batch_size : int
         Training rows, and those of a minibatch.
+    n_passes : int, default=50
+        Passes of ``"auto"``.
 
     Returns
     -------
     int
     """
     if max_iter == "auto":
-        return min(max(500, round(50 * n_train / batch_size)), 20_000)
+        return min(max(500, round(n_passes * n_train / batch_size)), 20_000)
     return int(max_iter)
 
 

@@ -25,6 +25,7 @@ Maximise the mutual information between two tensors of your own model, from thes
 torch.Size([1])
 """
 
+from .adversarial import CodeReader, GANResult, Perceptron, Sampler, train_gan
 from .bottleneck import (
     Bottleneck,
     BottleneckResult,
@@ -85,6 +86,7 @@ __all__ = [
     "ClassCritic",
     "ClassNormalised",
     "ClassReference",
+    "CodeReader",
     "ConcatCritic",
     "CriticBank",
     "CrossFit",
@@ -92,6 +94,7 @@ __all__ = [
     "DonskerVaradhan",
     "EnumeratedPairs",
     "Folds",
+    "GANResult",
     "GaussianEncoder",
     "GaussianReference",
     "InfoNCE",
@@ -99,8 +102,10 @@ __all__ = [
     "MINERate",
     "MutualInformation",
     "Normalised",
+    "Perceptron",
     "ReferencedCritic",
     "SampledPairs",
+    "Sampler",
     "SeparableCritic",
     "TableReference",
     "TrainingResult",
@@ -119,5 +124,6 @@ __all__ = [
     "stack_states",
     "train",
     "train_bottleneck",
+    "train_gan",
     "value_bottleneck",
 ]

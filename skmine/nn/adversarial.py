@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, one_hot, softplus
 
 from .bottleneck import average_weights, draw_batches, draw_normal
-from .critics import BankLinear
+from .critics import BankLinear, soft_clip
 from .objective import MutualInformation, clipped_backward
 
 _CHECK_EVERY = 50
 _AVERAGING = 2e-3  # weight of the newest step in the average of the sampler's weights
 _BETAS = (0.5, 0.999)  # of Adam: the opponent moves, so the past counts less
 _SLOPE = 0.2
+_READ_ROWS, _READ_CODES = 256, 1024
+_CATCH_UP_STEPS, _VALUED_ROWS = 1000, 2**13
 
 
 class Perceptron(nn.Module):
@@ -128,6 +130,40 @@ class Sampler(nn.Module):
         return self.network(torch.cat([noise, code], 1))
 
 
+class CodeReader(nn.Module):
+    """The code that rows were made from, by a critic that knows ``log p(x, code) / (p(x) p(code))``.
+
+    The posterior of the code is its prior times the exponential of the score: codes drawn from the prior,
+    weighted by the softmax of their scores.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        ``(n, 1, d_x), (1, n_codes, d_code) -> (n, n_codes)``.
+    clip : float
+        Largest absolute score.
+    codes : Tensor of shape (n_codes, d_code)
+        Draws from the prior.
+    """
+
+    codes: Tensor
+
+    def __init__(self, critic: nn.Module, clip: float, codes: Tensor):
+        super().__init__()
+        self.critic, self.clip = critic, clip
+        self.register_buffer("codes", codes)
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """Posterior mean of the code of each row, shape (n, d_x) -> (n, d_code)."""
+        means = []
+        for rows in x.split(_READ_ROWS):
+            n, m = len(rows), len(self.codes)
+            scores = self.critic(rows.unsqueeze(1).expand(n, m, -1), self.codes.unsqueeze(0).expand(n, m, -1))
+            means.append(soft_clip(scores, self.clip).softmax(1) @ self.codes)
+        return torch.cat(means)
+
+
 @dataclass(frozen=True)
 class GANResult:
     """What training an adversarial network ends with.
@@ -136,16 +172,22 @@ class GANResult:
     ----------
     sampler : Sampler
         With the moving average of the weights.
+    reader : CodeReader
+        Reads the code of the sampler's rows.
+    mi : float
+        I(sample; code) in nats, by the critic on fresh rows of the sampler.
     n_iter : int
         Minibatches taken.
     history : list of dict
-        ``iteration``, ``discriminator`` and ``sampler`` (losses) and ``mi`` (nats): means over the
-        minibatches since the check before.
+        ``iteration``, ``discriminator`` and ``sampler`` (losses) and ``mi`` (nats; NaN where its weight is
+        0): means over the minibatches since the check before.
     interrupted : bool
         Whether Ctrl-C ended training.
     """
 
     sampler: Sampler
+    reader: CodeReader
+    mi: float
     n_iter: int
     history: list[dict]
     interrupted: bool
@@ -171,7 +213,7 @@ class _Adversaries:
         fake = self.sampler(code, self.generator)
         told = self._step_discriminator(real, fake.detach())
         self.discriminator.requires_grad_(False)
-        loss, mi = softplus(-self.discriminator(fake)).mean(), fake.new_zeros(())
+        loss, mi = softplus(-self.discriminator(fake)).mean(), fake.new_full((), torch.nan)
         if beta > 0:
             self.information.update(fake, code)
             mi = self.information(fake, code)
@@ -218,7 +260,8 @@ def train_gan(
     discriminator : nn.Module
         ``(n, d_x) -> (n, 1)``, log odds that rows are data.
     information : MutualInformation
-        Between samples and codes.
+        Between samples and codes. Its critic is trained on while it has weight, and on the finished
+        sampler's rows at the end.
     x : Tensor of shape (n, d_x)
         Data.
     beta : float
@@ -264,4 +307,20 @@ def train_gan(
                     on_check(history[-1])
     except KeyboardInterrupt:
         interrupted = True
-    return GANResult(averaged, iteration, history, interrupted)
+    if not interrupted:
+        _catch_up(information, averaged, batch_size, generator)
+    reader = CodeReader(information.critic, information.clip, averaged.draw_codes(_READ_CODES, generator, x))
+    mi = float(information(*_draw(averaged, _VALUED_ROWS, generator)))
+    return GANResult(averaged, reader, mi, iteration, history, interrupted)
+
+
+@torch.no_grad()
+def _draw(sampler: Sampler, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    code = sampler.draw_codes(n, generator, next(sampler.parameters()))
+    return sampler(code, generator), code
+
+
+def _catch_up(information, sampler: Sampler, batch_size: int, generator: torch.Generator) -> None:
+    """Train the critic on what the finished sampler makes."""
+    for _ in range(_CATCH_UP_STEPS):
+        information.update(*_draw(sampler, batch_size, generator))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from .critics import BankLinear, _mlp, _run
+from .critics import BankLinear, _mlp, _run, soft_clip
 
 _CHECK_EVERY = 50
 _AVERAGING = 5e-3  # weight of the newest step in the average of the weights
@@ -198,7 +198,7 @@ class MINERate(VariationalRate):
         return self._scores(reference).logsumexp(0) - math.log(_REFERENCE_ROWS)
 
     def _scores(self, z: Tensor) -> Tensor:
-        return self.clip * torch.tanh(_run(self.layers, z).squeeze(-1) / self.clip)
+        return soft_clip(_run(self.layers, z).squeeze(-1), self.clip)
 
 
 class Bottleneck(nn.Module):

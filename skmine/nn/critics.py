@@ -61,6 +61,11 @@ def _run(layers: nn.ModuleList, x: Tensor) -> Tensor:
     return layers[-1](x)
 
 
+def soft_clip(scores: Tensor, limit: float) -> Tensor:
+    """Scores bent smoothly into (-limit, limit); near 0 they stay as they are."""
+    return limit * torch.tanh(scores / limit)
+
+
 def _signed_log(x: Tensor) -> Tensor:
     return x.sign() * x.abs().log1p()  # as asinh, at a tenth of its time
 

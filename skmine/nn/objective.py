@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .bounds import BOUNDS, DonskerVaradhan
-from .critics import CRITICS
+from .critics import CRITICS, soft_clip
 from .pairs import SampledPairs
 
 
@@ -141,7 +141,7 @@ class MutualInformation(nn.Module):
         return self._pairs(self._bounded, x.unsqueeze(0), z.unsqueeze(0))
 
     def _bounded(self, x: Tensor, z: Tensor) -> Tensor:
-        return self.clip * torch.tanh(self.critic(x, z) / self.clip)
+        return soft_clip(self.critic(x, z), self.clip)
 
 
 def clipped_backward(loss: Tensor, information: Tensor, parameters: Iterable[nn.Parameter]) -> None:
