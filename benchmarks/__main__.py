@@ -3,6 +3,7 @@
 import argparse
 
 from benchmarks import (
+    bottleneck,
     consistency,
     drop_in,
     equitability,
@@ -10,6 +11,7 @@ from benchmarks import (
     gaussians,
     interactions,
     known_joints,
+    mode_coverage,
     real_data,
     redundancy,
 )
@@ -24,6 +26,8 @@ BENCHMARKS = {
     "redundancy": redundancy,
     "false_discoveries": false_discoveries,
     "real_data": real_data,
+    "bottleneck": bottleneck,
+    "mode_coverage": mode_coverage,
 }
 
 

@@ -59,6 +59,8 @@ def run_all(function, jobs: list[tuple], n_jobs: int) -> list[dict]:
 
 
 def _text(value) -> str:
+    if isinstance(value, np.ndarray):
+        return f"of shape {value.shape}"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 

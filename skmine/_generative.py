@@ -61,9 +61,9 @@ class MINEGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Categories of the code's categorical part, all as probable; 0 for none.
     n_noise : int or "auto", default="auto"
         Normal columns that the sampler gets beside the code; ``"auto"`` is one a column of X, at most 32.
-    hidden_layer_sizes : int or sequence of int, default=(128, 128, 128)
+    hidden_layer_sizes : int or sequence of int, default=(128, 128, 128, 128)
         Widths of the hidden layers of the sampler and of the discriminator.
-    penalty : float, default=5e-3
+    penalty : float, default=2e-3
         Weight of half the squared slope of the discriminator at the data, which makes training settle.
     learning_rate_init : float, default=2e-3
         Learning rate of Adam.
@@ -139,8 +139,8 @@ class MINEGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         n_components=2,
         n_codes=0,
         n_noise="auto",
-        hidden_layer_sizes=(128, 128, 128),
-        penalty=5e-3,
+        hidden_layer_sizes=(128, 128, 128, 128),
+        penalty=2e-3,
         learning_rate_init=2e-3,
         batch_size="auto",
         max_iter="auto",

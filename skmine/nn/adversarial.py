@@ -308,7 +308,7 @@ def train_gan(
     except KeyboardInterrupt:
         interrupted = True
     if not interrupted:
-        _catch_up(information, averaged, batch_size, generator)
+        _catch_up(information, averaged, batch_size, min(max_iter, _CATCH_UP_STEPS), generator)
     reader = CodeReader(information.critic, information.clip, averaged.draw_codes(_READ_CODES, generator, x))
     mi = float(information(*_draw(averaged, _VALUED_ROWS, generator)))
     return GANResult(averaged, reader, mi, iteration, history, interrupted)
@@ -320,7 +320,7 @@ def _draw(sampler: Sampler, n: int, generator: torch.Generator) -> tuple[Tensor,
     return sampler(code, generator), code
 
 
-def _catch_up(information, sampler: Sampler, batch_size: int, generator: torch.Generator) -> None:
+def _catch_up(information, sampler: Sampler, batch_size: int, n_steps: int, generator) -> None:
     """Train the critic on what the finished sampler makes."""
-    for _ in range(_CATCH_UP_STEPS):
+    for _ in range(n_steps):
         information.update(*_draw(sampler, batch_size, generator))
