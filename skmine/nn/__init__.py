@@ -32,7 +32,6 @@ from .bottleneck import (
     GaussianEncoder,
     MINERate,
     VariationalRate,
-    average_weights,
     train_bottleneck,
     value_bottleneck,
 )
@@ -71,6 +70,7 @@ from .reference import (
     fit_differences,
     fit_gaussian_reference,
 )
+from .steps import average_weights
 from .training import TrainingResult, train
 
 __all__ = [

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, one_hot, softplus
 
-from .bottleneck import average_weights, draw_batches, draw_normal
 from .critics import BankLinear, soft_clip
 from .objective import MutualInformation, clipped_backward
+from .steps import average_weights, draw_batches, draw_normal
 
 _CHECK_EVERY = 50
 _AVERAGING = 2e-3  # weight of the newest step in the average of the sampler's weights

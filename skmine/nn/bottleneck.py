@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from .critics import BankLinear, _mlp, _run, soft_clip
+from .steps import average_weights, draw_batches, draw_normal
 
 _CHECK_EVERY = 50
 _AVERAGING = 5e-3  # weight of the newest step in the average of the weights
@@ -17,11 +18,6 @@ _MIN_LOG_SCALE = -8.0
 _START_LOG_SCALE = -2.0  # little noise at first, or the classifier learns nothing for a while
 _SILU_GAIN = 1.68  # 1 / sqrt(E silu(e)^2), e normal: hidden layers keep their size
 _REFERENCE_ROWS = 256
-
-
-def draw_normal(shape, generator: torch.Generator | None, like: Tensor) -> Tensor:
-    """Normal draws made on the CPU, so that a seed gives the same on every device."""
-    return torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device)
 
 
 class GaussianEncoder(nn.Module):
@@ -378,24 +374,3 @@ def value_bottleneck(
     """
     logits, *code = model(x, generator)
     return float(cross_entropy(logits, y)), float(rate(*code))
-
-
-def draw_batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Row numbers of minibatches without end; every pass over the rows has its own order."""
-    while True:
-        yield from torch.randperm(n, generator=generator).split(batch_size)
-
-
-@torch.no_grad()
-def average_weights(averaged: nn.Module, model: nn.Module, weight: float) -> None:
-    """Move the weights of `averaged` towards those of `model`.
-
-    Parameters
-    ----------
-    averaged, model : nn.Module
-        Two modules of one form.
-    weight : float
-        Share of the way.
-    """
-    for kept, new in zip(averaged.parameters(), model.parameters(), strict=True):
-        kept.lerp_(new, weight)
