@@ -56,6 +56,7 @@ figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 axis.plot([fit.mi_xz_ for fit in fits], [fit.mi_zy_ for fit in fits], "o-", color="#0072B2")
 for beta, fit in zip(BETAS, fits, strict=True):
     axis.annotate(f"beta {beta:g}", (fit.mi_xz_, fit.mi_zy_), xytext=(6, -12), textcoords="offset points")
+axis.margins(0.12)
 axis.set(xlabel="I(X; Z), nats", ylabel="I(Z; y), nats", title="What the code keeps, and what it tells")
 axis.spines[["top", "right"]].set_visible(False)
 
