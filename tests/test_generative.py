@@ -263,6 +263,20 @@ def test_fit__interrupted__raises_and_keeps_the_weights_so_far(X, monkeypatch):
     assert np.isfinite(gan.mi_)
 
 
+def test_fit__interrupted_at_the_end__keeps_the_whole_training(X, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nn.adversarial, "_catch_up", interrupt)
+    gan = quick()
+
+    with pytest.raises(KeyboardInterrupt, match="keeps the weights so far"):
+        gan.fit(X)
+
+    assert gan.n_iter_ == QUICK["max_iter"]
+    assert gan.transform(X).shape == (200, 2)
+
+
 def test_fit__verbose__shows_progress_on_stderr(X, capsys):
     quick(verbose=True).fit(X)
 

@@ -305,10 +305,9 @@ def train_gan(
                 sums = torch.zeros(3)
                 if on_check is not None:
                     on_check(history[-1])
+        _catch_up(information, averaged, batch_size, min(max_iter, _CATCH_UP_STEPS), generator)
     except KeyboardInterrupt:
         interrupted = True
-    if not interrupted:
-        _catch_up(information, averaged, batch_size, min(max_iter, _CATCH_UP_STEPS), generator)
     reader = CodeReader(information.critic, information.clip, averaged.draw_codes(_READ_CODES, generator, x))
     mi = float(information(*_draw(averaged, _VALUED_ROWS, generator)))
     return GANResult(averaged, reader, mi, iteration, history, interrupted)
