@@ -4,6 +4,7 @@ import argparse
 
 from benchmarks import (
     bottleneck,
+    bottleneck_tables,
     consistency,
     drop_in,
     equitability,
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "false_discoveries": false_discoveries,
     "real_data": real_data,
     "bottleneck": bottleneck,
+    "bottleneck_tables": bottleneck_tables,
     "mode_coverage": mode_coverage,
 }
 
