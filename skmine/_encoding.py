@@ -7,6 +7,7 @@ under these maps of a column (nothing is imputed; the information in missingness
 
 import numpy as np
 from scipy.special import logsumexp, ndtri
+from scipy.stats import entropy
 
 from skmine._columns import Column
 
@@ -205,6 +206,11 @@ class BlockEncoder:
         self.class_rows = {tuple(row): i for i, row in enumerate(rows.tolist())}
         mass = np.bincount(inverse.ravel(), weights=weight, minlength=len(rows))
         self.probability = mass / mass.sum()
+
+    @property
+    def entropy(self) -> float:
+        """Entropy of a discrete block in nats; infinity for any other."""
+        return np.inf if self.probability is None else float(entropy(self.probability))
 
     def _codes(self, columns: list[Column]) -> np.ndarray:
         return np.column_stack([_level_codes(c, lv) for c, lv in zip(columns, self.distinct, strict=True)])

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import math
 import warnings
 from numbers import Integral, Real
 from typing import ClassVar
@@ -26,6 +27,8 @@ from skmine._validation import (
     make_generator,
     resolve_device,
 )
+
+_NORMAL_QUANTILE = 1.96  # of 97.5 %
 
 
 class MutualInfoEstimator(BaseEstimator):
@@ -92,6 +95,11 @@ class MutualInfoEstimator(BaseEstimator):
         Held-out value in nats: a lower bound of I(X; Y) in expectation.
     mi_std_ : float
         Standard error of the mean log ratio over the rows, in nats.
+    mi_interval_ : tuple of two floats
+        Interval of 95 % for I(X; Y) in nats: from the sampling error and from how far training and held-out
+        value are apart. What no critic found is not in it.
+    mi_max_ : float
+        Most that I(X; Y) can be, in nats: the entropy of a discrete X or y; infinity where neither is.
     history_ : list of dict
         ``iteration``, ``training`` and ``held_out`` (nats) at each check.
     n_iter_ : int
@@ -260,6 +268,7 @@ class MutualInfoEstimator(BaseEstimator):
             )
         bank = nn.stack_states(bank, fit.states)
         self._critic = FittedCritic(encoders, bank, fit.bound, (x, y), weight)
+        self.mi_max_ = min(encoder.entropy for encoder in encoders)
         self._fold_seed, self._fingerprint = fold_seed, fingerprint
         validate_data(self, X, skip_check_array=True)
         self.device_ = str(device)
@@ -274,8 +283,12 @@ class MutualInfoEstimator(BaseEstimator):
     def _set_results(self, fit, max_iter: int) -> None:
         """Fitted values; then the warning or the interruption that training ended with."""
         self.mi_lower_ = fit.held_out
-        self.mi_ = (fit.held_out + fit.training) / 2
+        self.mi_ = min((fit.held_out + fit.training) / 2, self.mi_max_)
         self.mi_std_ = fit.standard_error
+        # The truth lies between held-out and training value but for sampling: a quarter of their distance is
+        # about one standard deviation of where.
+        margin = _NORMAL_QUANTILE * math.hypot(fit.standard_error, (fit.training - fit.held_out) / 4)
+        self.mi_interval_ = (self.mi_ - margin, min(self.mi_ + margin, self.mi_max_))
         self.history_ = fit.result.history
         self.n_iter_ = self.history_[-1]["iteration"]
         if fit.result.interrupted:
