@@ -39,10 +39,13 @@ def timed_fit(X, y, **parameters) -> dict:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         estimator = skmine.MutualInfoEstimator(**parameters).fit(X, y)
+    low, high = estimator.mi_interval_
     return {
         "mi": estimator.mi_,
         "lower": estimator.mi_lower_,
         "std": estimator.mi_std_,
+        "low": low,
+        "high": high,
         "iterations": estimator.n_iter_,
         "seconds": time.perf_counter() - started,
     }
@@ -83,3 +86,19 @@ def write_rows(name: str, rows: list[dict]) -> Path:
             {k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
         )
     return path
+
+
+def read_rows(name: str) -> list[dict]:
+    """Rows of a table under ``benchmarks/results``, all values as text; none where there is no table."""
+    path = RESULTS / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def merge_rows(name: str, rows: list[dict], keys: tuple[str, ...]) -> list[dict]:
+    """Rows of the table written before, those with the same keys replaced by `rows`; values as text."""
+    rows = [{k: f"{v:.4f}" if isinstance(v, float) else str(v) for k, v in row.items()} for row in rows]
+    merged = {tuple(row[key] for key in keys): row for row in [*read_rows(name), *rows]}
+    return list(merged.values())
