@@ -1,0 +1,245 @@
+"""FeatureScoresDisplay: scores of features as bars."""
+
+import numpy as np
+
+from skmine.plotting._drawing import (
+    BLUE,
+    GREY,
+    VERMILION,
+    check_fitted_as,
+    feature_names_of,
+    make_axes,
+    nats_a_unit,
+    read_names,
+)
+
+_INCHES_A_BAR = 0.27
+
+
+class FeatureScoresDisplay:
+    """Scores of features as bars, best first, with intervals, a threshold and what was selected.
+
+    Make it with :meth:`from_scores` or :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_features,)
+        Nats.
+    feature_names : array-like of shape (n_features,) or None, default=None
+        Names; None gives x0, x1 and so on.
+    intervals : array-like of shape (n_features, 2) or None, default=None
+        Lower and upper end of each score's interval in nats.
+    threshold : float or None, default=None
+        Nats below which a score may be chance.
+    selected : array-like of shape (n_features,) or None, default=None
+        Mask of the features that were selected.
+    order : array-like of shape (n_features,) or None, default=None
+        Features from the top down; None goes by the scores.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What it is drawn in.
+    figure_ : matplotlib Figure
+        The figure of `ax_`.
+    bars_ : matplotlib BarContainer
+        The bars, from the top down; those of features that were not selected are hatched.
+    shown_ : ndarray of shape (n_shown,)
+        Numbers of the features shown, from the top down.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import load_iris
+    >>> from skmine import mutual_info_classif
+    >>> from skmine.plotting import FeatureScoresDisplay
+    >>> iris = load_iris()
+    >>> scores = mutual_info_classif(iris.data, iris.target)
+    >>> display = FeatureScoresDisplay.from_scores(scores, iris.feature_names, threshold=0.3)
+    >>> print(display.ax_.get_yticklabels()[-1].get_text())
+    sepal width (cm)
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(
+        self, scores, feature_names=None, *, intervals=None, threshold=None, selected=None, order=None
+    ):
+        self.scores = np.asarray(scores, dtype=float)
+        n_features = len(self.scores)
+        self.feature_names = read_names(feature_names, n_features, "feature_names")
+        self.intervals = _read_shape(intervals, (n_features, 2), "intervals", float)
+        self.threshold = threshold
+        self.selected = _read_shape(selected, (n_features,), "selected", bool)
+        known = np.where(np.isfinite(self.scores), self.scores, -np.inf)
+        self.order = np.argsort(-known, kind="stable") if order is None else np.asarray(order)
+
+    @classmethod
+    def from_scores(
+        cls,
+        scores,
+        feature_names=None,
+        *,
+        intervals=None,
+        errors=None,
+        threshold=None,
+        selected=None,
+        max_features=20,
+        unit="nats",
+        ax=None,
+    ):
+        """Draw scores, such as those of :func:`skmine.mutual_info_regression`.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_features,)
+            Nats.
+        feature_names : array-like of shape (n_features,) or None, default=None
+            Names; None gives x0, x1 and so on.
+        intervals : array-like of shape (n_features, 2) or None, default=None
+            Lower and upper end of each score's interval in nats.
+        errors : array-like of shape (n_features,) or None, default=None
+            In place of `intervals`, how far they reach to both sides, in nats.
+        threshold : float or None, default=None
+            Nats below which a score may be chance: drawn as a line.
+        selected : array-like of shape (n_features,) or None, default=None
+            Mask of the features that were selected.
+        max_features : int, default=20
+            The best so many are shown.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        FeatureScoresDisplay
+
+        Raises
+        ------
+        ValueError
+            An array has another shape, `intervals` and `errors` are both given, or `unit` is neither of
+            the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        scores = np.asarray(scores, dtype=float)
+        if errors is not None:
+            if intervals is not None:
+                raise ValueError("errors and intervals must not both be given; got both. Pass one of them.")
+            errors = _read_shape(errors, scores.shape, "errors", float)
+            intervals = np.column_stack([scores - errors, scores + errors])
+        display = cls(scores, feature_names, intervals=intervals, threshold=threshold, selected=selected)
+        return display.plot(ax, max_features=max_features, unit=unit)
+
+    @classmethod
+    def from_estimator(cls, estimator, *, feature_names=None, max_features=20, unit="nats", ax=None):
+        """Draw the scores of a selector, in the order of its `ranking_`.
+
+        Parameters
+        ----------
+        estimator : MINEFeatureSelector
+            Fitted.
+        feature_names : array-like of shape (n_features,) or None, default=None
+            Names; None takes those of the columns it was fitted on.
+        max_features : int, default=20
+            The best so many are shown.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        FeatureScoresDisplay
+
+        Raises
+        ------
+        TypeError
+            It is no MINEFeatureSelector.
+        NotFittedError
+            It is not fitted.
+        ValueError
+            `feature_names` has another length, or `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        check_fitted_as(estimator, "MINEFeatureSelector")
+        names = feature_names_of(estimator) if feature_names is None else feature_names
+        order = np.argsort(estimator.ranking_, kind="stable")
+        display = cls(estimator.scores_, names, selected=estimator.support_, order=order)
+        return display.plot(ax, max_features=max_features, unit=unit)
+
+    def plot(self, ax=None, *, max_features=20, unit="nats"):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        max_features : int, default=20
+            The best so many are shown.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+
+        Returns
+        -------
+        FeatureScoresDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        scale = nats_a_unit(unit)
+        self.shown_ = shown = self.order[:max_features]
+        self.figure_, self.ax_ = make_axes(ax, (6.4, 1.4 + _INCHES_A_BAR * len(shown)))
+        places = np.arange(len(shown))
+        values = self.scores[shown] / scale
+        taken = np.ones(len(shown), dtype=bool) if self.selected is None else self.selected[shown]
+        self.bars_ = self.ax_.barh(places, np.where(np.isfinite(values), values, 0), color=BLUE, height=0.7)
+        for bar, is_taken in zip(self.bars_, taken, strict=True):
+            if not is_taken:
+                bar.set(facecolor="white", edgecolor=GREY, hatch="////")
+        if self.intervals is not None:
+            low, high = self.intervals[shown].T / scale
+            sides = np.maximum([values - low, high - values], 0)
+            self.ax_.errorbar(values, places, xerr=sides, fmt="none", ecolor="black", elinewidth=1, capsize=3)
+        if self.threshold is not None:
+            at = self.threshold / scale
+            self.ax_.axvline(at, color=VERMILION, ls="--", lw=1.5, label=f"threshold = {at:.3f}")
+        self._label(places, taken, unit)
+        return self
+
+    def _label(self, places: np.ndarray, taken: np.ndarray, unit: str) -> None:
+        self.ax_.set_yticks(places, self.feature_names[self.shown_])
+        self.ax_.set_ylim(len(places) - 0.5, -0.5)
+        self.ax_.axvline(0, color="black", lw=0.8)
+        self.ax_.set_xlabel(f"mutual information ({unit})")
+        self.ax_.grid(axis="x", alpha=0.3)
+        self.ax_.set_axisbelow(True)
+        if (left_out := len(self.order) - len(places)) > 0:
+            self.ax_.set_title(f"best {len(places)} of {len(places) + left_out} features", fontsize="medium")
+        handles, _ = self.ax_.get_legend_handles_labels()
+        if self.selected is not None:
+            for state, name in ((True, "selected"), (False, "not selected")):
+                members = np.flatnonzero(taken == state)
+                if len(members):
+                    bar = self.bars_[members[0]]
+                    bar.set_label(name)
+                    handles.append(bar)
+        if handles:
+            self.ax_.legend(handles=handles, fontsize="small")
+
+
+def _read_shape(values, shape: tuple[int, ...], name: str, dtype):
+    if values is None:
+        return None
+    values = np.asarray(values, dtype=dtype)
+    if values.shape != shape:
+        raise ValueError(
+            f"{name} must have the shape {shape}; got {values.shape}. Pass one entry for each of scores."
+        )
+    return values

@@ -1,0 +1,250 @@
+"""MutualInfoMatrixDisplay: all pairs of columns as a heat map."""
+
+import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from skmine._scores import mutual_info_matrix
+from skmine.plotting._drawing import make_axes, nats_a_unit, read_names
+
+_MAX_WRITTEN, _MAX_NAMED, _MAX_OPTIMAL = 12, 60, 200
+
+
+class MutualInfoMatrixDisplay:
+    """Mutual information of all pairs of columns as a heat map, dependent columns side by side.
+
+    Colours tell of the pairs alone: the diagonal, which is an entropy or infinite, is grey. Pairs that are
+    missing (NaN) are hatched. Make it with :meth:`from_data` or :meth:`from_matrix`.
+
+    Parameters
+    ----------
+    matrix : array-like of shape (n_features, n_features)
+        Mutual information in nats; NaN where it is not known.
+    labels : array-like of shape (n_features,) or None, default=None
+        Names of the columns; None takes those of a DataFrame, else x0, x1 and so on.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What it is drawn in.
+    figure_ : matplotlib Figure
+        The figure of `ax_`.
+    im_ : matplotlib AxesImage
+        The heat map; diagonal and missing pairs are masked.
+    order_ : ndarray of shape (n_features,)
+        Columns from the top down.
+    text_ : ndarray of matplotlib Text of shape (n_features, n_features), or None
+        Values in the cells, in the order drawn, where they are written.
+
+    References
+    ----------
+    Linfoot (1957), An informational measure of correlation, for the distance of two columns.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import load_iris
+    >>> from skmine.plotting import MutualInfoMatrixDisplay
+    >>> iris = load_iris()
+    >>> display = MutualInfoMatrixDisplay.from_data(iris.data, labels=iris.feature_names)
+    >>> display.im_.get_array().shape
+    (4, 4)
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, matrix, labels=None):
+        if labels is None:
+            labels = getattr(matrix, "columns", None)
+        self.matrix = np.asarray(matrix, dtype=float)
+        if self.matrix.ndim != 2 or self.matrix.shape[0] != self.matrix.shape[1]:
+            raise ValueError(
+                f"matrix must be square; got shape {self.matrix.shape}. Pass a row and a column for each "
+                "feature."
+            )
+        self.labels = read_names(labels, len(self.matrix), "labels")
+
+    @classmethod
+    def from_data(
+        cls,
+        X,
+        *,
+        labels=None,
+        cluster=True,
+        values="auto",
+        cmap="cividis",
+        unit="nats",
+        ax=None,
+        **parameters,
+    ):
+        """Draw the mutual information of all pairs of columns of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Columns of any kind.
+        labels : array-like of shape (n_features,) or None, default=None
+            Names of the columns; None takes those of a DataFrame, else x0, x1 and so on.
+        cluster : bool, default=True
+            Whether dependent columns are put side by side.
+        values : bool or "auto", default="auto"
+            Whether values are written in the cells; ``"auto"`` writes them for up to 12 columns.
+        cmap : str or matplotlib Colormap, default="cividis"
+            Colours.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        **parameters
+            Of :func:`skmine.mutual_info_matrix`.
+
+        Returns
+        -------
+        MutualInfoMatrixDisplay
+
+        Raises
+        ------
+        ValueError
+            `labels` has another length, `unit` is neither of the two, or X is empty, infinite or complex.
+        IndexError
+            `discrete_features` does not fit the columns of X.
+        TypeError
+            A column holds dates, or objects that are neither strings nor numbers.
+        ImportError
+            matplotlib is not installed.
+        """
+        if labels is None:
+            labels = getattr(X, "columns", None)
+        display = cls(mutual_info_matrix(X, **parameters), labels)
+        return display.plot(ax, cluster=cluster, values=values, cmap=cmap, unit=unit)
+
+    @classmethod
+    def from_matrix(
+        cls, matrix, labels=None, *, cluster=True, values="auto", cmap="cividis", unit="nats", ax=None
+    ):
+        """Draw a matrix, such as one of :func:`skmine.mutual_info_matrix`.
+
+        Parameters
+        ----------
+        matrix : array-like of shape (n_features, n_features)
+            Mutual information in nats; NaN where it is not known.
+        labels : array-like of shape (n_features,) or None, default=None
+            Names of the columns; None takes those of a DataFrame, else x0, x1 and so on.
+        cluster : bool, default=True
+            Whether dependent columns are put side by side.
+        values : bool or "auto", default="auto"
+            Whether values are written in the cells; ``"auto"`` writes them for up to 12 columns.
+        cmap : str or matplotlib Colormap, default="cividis"
+            Colours.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        MutualInfoMatrixDisplay
+
+        Raises
+        ------
+        ValueError
+            `matrix` is not square, `labels` has another length, or `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        return cls(matrix, labels).plot(ax, cluster=cluster, values=values, cmap=cmap, unit=unit)
+
+    def plot(self, ax=None, *, cluster=True, values="auto", cmap="cividis", unit="nats"):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        cluster : bool, default=True
+            Whether dependent columns are put side by side.
+        values : bool or "auto", default="auto"
+            Whether values are written in the cells; ``"auto"`` writes them for up to 12 columns.
+        cmap : str or matplotlib Colormap, default="cividis"
+            Colours.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+
+        Returns
+        -------
+        MutualInfoMatrixDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        scale = nats_a_unit(unit)
+        n_features = len(self.matrix)
+        self.order_ = _cluster(self.matrix) if cluster else np.arange(n_features)
+        drawn = self.matrix[np.ix_(self.order_, self.order_)] / scale
+        side = min(3.0 + 0.5 * min(n_features, _MAX_WRITTEN) + 0.1 * n_features, 14.0)
+        self.figure_, self.ax_ = make_axes(ax, (side + 0.8, side))
+        diagonal = np.eye(n_features, dtype=bool)
+        pairs = np.ma.array(drawn, mask=diagonal | ~np.isfinite(drawn))
+        high = float(pairs.max()) if pairs.count() else 1.0
+        self.ax_.set_facecolor("0.85")
+        self.im_ = self.ax_.imshow(pairs, cmap=cmap, vmin=0.0, vmax=high if high > 0 else 1.0)
+        self._hatch(np.isnan(drawn))
+        written = n_features <= _MAX_WRITTEN if values == "auto" else values
+        self.text_ = self._write(drawn) if written else None
+        names = self.labels[self.order_] if n_features <= _MAX_NAMED else []
+        places = np.arange(len(names))
+        self.ax_.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
+        self.ax_.set_yticks(places, names)
+        bar = self.figure_.colorbar(self.im_, ax=self.ax_, shrink=0.8)
+        bar.set_label(f"mutual information ({unit})")
+        return self
+
+    def _hatch(self, missing: np.ndarray) -> None:
+        from matplotlib.patches import Rectangle
+
+        for row, column in np.argwhere(missing):
+            self.ax_.add_patch(
+                Rectangle((column - 0.5, row - 0.5), 1, 1, fc="white", ec="0.6", hatch="////", lw=0)
+            )
+
+    def _write(self, drawn: np.ndarray) -> np.ndarray:
+        """Values in the cells, white on dark colours."""
+        text = np.empty(drawn.shape, dtype=object)
+        for (row, column), value in np.ndenumerate(drawn):
+            if np.isnan(value):
+                label, ink = "", "black"
+            elif np.isfinite(value):
+                *rgb, _ = self.im_.cmap(self.im_.norm(value))
+                luminance = float(np.dot(rgb, (0.299, 0.587, 0.114)))
+                label = f"{value:.2f}"
+                ink = "black" if row == column or luminance > 0.45 else "white"
+            else:
+                label, ink = "∞", "black"
+            text[row, column] = self.ax_.text(
+                column, row, label, ha="center", va="center", color=ink, fontsize="small"
+            )
+        return text
+
+
+def _cluster(matrix: np.ndarray) -> np.ndarray:
+    """Order of the columns that puts dependent ones side by side; those without a known pair last."""
+    pairs = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
+    pairs = np.where(np.isnan(pairs), pairs.T, pairs)
+    known = np.flatnonzero(~np.isnan(pairs).all(axis=1))
+    if len(known) < 3:
+        return np.concatenate([known, np.setdiff1d(np.arange(len(matrix)), known)])
+    information = np.maximum(pairs[np.ix_(known, known)], 0.0)
+    # One less Linfoot's correlation: 0 for copies, 1 for independent columns.
+    distance = 1 - np.sqrt(-np.expm1(-2 * information))
+    distance = (distance + distance.T) / 2
+    off_diagonal = ~np.eye(len(known), dtype=bool)
+    # A missing pair is as far apart as pairs are on average: it speaks neither for nor against.
+    distance[np.isnan(distance)] = distance[off_diagonal & ~np.isnan(distance)].mean()
+    np.fill_diagonal(distance, 0.0)
+    tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=len(known) <= _MAX_OPTIMAL)
+    ordered = known[leaves_list(tree)]
+    return np.concatenate([ordered, np.setdiff1d(np.arange(len(matrix)), known)])

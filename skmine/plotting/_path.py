@@ -1,0 +1,139 @@
+"""SelectionPathDisplay: what selected features tell together, one by one."""
+
+import numpy as np
+
+from skmine.plotting._drawing import (
+    BLUE,
+    check_fitted_as,
+    feature_names_of,
+    make_axes,
+    nats_a_unit,
+    read_names,
+)
+
+_INCHES_A_STEP, _MAX_INCHES = 0.45, 16.0
+
+
+class SelectionPathDisplay:
+    """Joint mutual information with the target as selected features are added, one by one.
+
+    Where the line becomes flat, more features tell nothing new. Make it with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    mi_path : array-like of shape (n_selected,)
+        Joint mutual information in nats of the target and the features up to each.
+    feature_names : array-like of shape (n_selected,) or None, default=None
+        The feature added at each step.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What it is drawn in.
+    figure_ : matplotlib Figure
+        The figure of `ax_`.
+    line_ : matplotlib Line2D
+        The path.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from skmine import MINEFeatureSelector
+    >>> from skmine.plotting import SelectionPathDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 4))
+    >>> selector = MINEFeatureSelector(2, random_state=0).fit(X, X[:, 0] + X[:, 2] + rng.normal(size=300))
+    >>> display = SelectionPathDisplay.from_estimator(selector)
+    >>> print(sorted(label.get_text() for label in display.ax_.get_xticklabels()))
+    ['+ x0', '+ x2']
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, mi_path, feature_names=None):
+        self.mi_path = np.asarray(mi_path, dtype=float)
+        self.feature_names = read_names(feature_names, len(self.mi_path), "feature_names")
+
+    @classmethod
+    def from_estimator(cls, estimator, *, feature_names=None, unit="nats", ax=None):
+        """Draw the path of a selector.
+
+        Parameters
+        ----------
+        estimator : MINEFeatureSelector
+            Fitted, with `mi_path_`. Columns that were selected as a group are one step.
+        feature_names : array-like of shape (n_features,) or None, default=None
+            Names of all features; None takes those of the columns it was fitted on.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        SelectionPathDisplay
+
+        Raises
+        ------
+        TypeError
+            It is no MINEFeatureSelector.
+        NotFittedError
+            It is not fitted.
+        ValueError
+            It has no `mi_path_`, `feature_names` has another length, or `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        check_fitted_as(estimator, "MINEFeatureSelector")
+        if not hasattr(estimator, "mi_path_"):
+            raise ValueError(
+                "estimator must have mi_path_; got one without. Fit it with mi_path=True and a strategy "
+                "other than 'marginal'."
+            )
+        n_features = len(estimator.ranking_)
+        names = feature_names_of(estimator) if feature_names is None else feature_names
+        names = read_names(names, n_features, "feature_names")
+        steps = []
+        for rank in range(1, len(estimator.mi_path_) + 1):
+            first, *others = names[estimator.ranking_ == rank]
+            steps.append(f"{first} and {len(others)} more" if others else first)
+        return cls(estimator.mi_path_, steps).plot(ax, unit=unit)
+
+    def plot(self, ax=None, *, unit="nats"):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+
+        Returns
+        -------
+        SelectionPathDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        scale = nats_a_unit(unit)
+        n_steps = len(self.mi_path)
+        self.figure_, self.ax_ = make_axes(
+            ax, (min(max(4.5, 1.5 + _INCHES_A_STEP * n_steps), _MAX_INCHES), 4.2)
+        )
+        places, values = np.arange(n_steps), self.mi_path / scale
+        (self.line_,) = self.ax_.plot(places, values, "-", marker="o", color=BLUE)
+        labels = [f"+ {name}" for name in self.feature_names]
+        self.ax_.set_xticks(places, labels, rotation=40, ha="right", rotation_mode="anchor")
+        self.ax_.set_xlim(-0.5, max(n_steps, 1) - 0.5)
+        self.ax_.set_ylim(min(0, *values) if n_steps > 1 else None, None)
+        self.ax_.set(xlabel="feature added", ylabel=f"joint mutual information ({unit})")
+        self.ax_.grid(axis="y", alpha=0.3)
+        if not n_steps:
+            self.ax_.text(0.5, 0.5, "no feature selected", transform=self.ax_.transAxes, ha="center")
+        return self

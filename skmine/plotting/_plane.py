@@ -1,0 +1,240 @@
+"""InformationPlaneDisplay: what a code keeps of the input, and what it tells of the class."""
+
+import numpy as np
+
+from skmine.plotting._drawing import BLUE, GREY, check_fitted_as, make_axes, nats_a_unit, read_names
+
+
+class InformationPlaneDisplay:
+    """The information plane: I(Z; y), what a code tells of the class, over I(X; Z), what it keeps of X.
+
+    Codes up and to the left are the better ones. No code can be above the dashed line, I(Z; y) = I(X; Z),
+    nor above the entropy of y. Make it with :meth:`from_estimators`, :meth:`from_values` or, for the way
+    through the plane during one training, :meth:`from_history`.
+
+    Parameters
+    ----------
+    mi_xz, mi_zy : array-like of shape (n_points,)
+        Nats.
+    labels : array-like of shape (n_points,) or None, default=None
+        What is written at the points; None writes nothing.
+    iterations : array-like of shape (n_points,) or None, default=None
+        Minibatches at each point, where they are the way of a training: colour tells them.
+    entropy : float or None, default=None
+        Entropy of y in nats.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What it is drawn in.
+    figure_ : matplotlib Figure
+        The figure of `ax_`.
+    line_ : matplotlib Line2D
+        The line through the points.
+    points_ : matplotlib PathCollection or None
+        The points coloured by iteration, where there are iterations.
+
+    References
+    ----------
+    Tishby et al. (1999), The information bottleneck method. Shwartz-Ziv and Tishby (2017), Opening the
+    black box of deep neural networks via information.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from skmine.plotting import InformationPlaneDisplay
+    >>> display = InformationPlaneDisplay.from_values([4.0, 2.0, 0.8], [1.0, 1.0, 0.7], [0.01, 0.1, 1.0])
+    >>> print([text.get_text() for text in display.ax_.texts])
+    ['β = 0.01', 'β = 0.1', 'β = 1']
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, mi_xz, mi_zy, *, labels=None, iterations=None, entropy=None):
+        self.mi_xz, self.mi_zy = np.asarray(mi_xz, dtype=float), np.asarray(mi_zy, dtype=float)
+        if self.mi_xz.shape != self.mi_zy.shape or self.mi_xz.ndim != 1:
+            raise ValueError(
+                f"mi_xz and mi_zy must have the same shape (n_points,); got {self.mi_xz.shape} and "
+                f"{self.mi_zy.shape}. Pass one value of each a point."
+            )
+        self.labels = None if labels is None else read_names(labels, len(self.mi_xz), "labels")
+        self.iterations = None if iterations is None else np.asarray(iterations)
+        self.entropy = entropy
+
+    @classmethod
+    def from_estimators(cls, estimators, *, labels=None, unit="nats", ax=None):
+        """Draw classifiers in the plane, such as the same one with several beta.
+
+        Parameters
+        ----------
+        estimators : sequence of InformationBottleneckClassifier
+            Fitted; a line goes through them in this order.
+        labels : array-like of shape (n_estimators,) or None, default=None
+            What is written at the points; None writes beta.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        InformationPlaneDisplay
+
+        Raises
+        ------
+        TypeError
+            One is no InformationBottleneckClassifier.
+        NotFittedError
+            One is not fitted.
+        ValueError
+            `labels` has another length, or `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        estimators = list(estimators)
+        for estimator in estimators:
+            check_fitted_as(estimator, "InformationBottleneckClassifier")
+        if labels is None:
+            labels = [_name_beta(estimator.beta) for estimator in estimators]
+        display = cls(
+            [estimator.mi_xz_ for estimator in estimators],
+            [estimator.mi_zy_ for estimator in estimators],
+            labels=labels,
+            entropy=max(map(_entropy_of_y, estimators), default=None),
+        )
+        return display.plot(ax, unit=unit)
+
+    @classmethod
+    def from_values(cls, mi_xz, mi_zy, betas=None, *, labels=None, entropy=None, unit="nats", ax=None):
+        """Draw points in the plane.
+
+        Parameters
+        ----------
+        mi_xz, mi_zy : array-like of shape (n_points,)
+            Nats.
+        betas : array-like of shape (n_points,) or None, default=None
+            Weights of I(X; Z), written at the points.
+        labels : array-like of shape (n_points,) or None, default=None
+            What is written in their place.
+        entropy : float or None, default=None
+            Entropy of y in nats, drawn as a line.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        InformationPlaneDisplay
+
+        Raises
+        ------
+        ValueError
+            The lengths differ, or `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        if labels is None and betas is not None:
+            labels = [_name_beta(beta) for beta in betas]
+        return cls(mi_xz, mi_zy, labels=labels, entropy=entropy).plot(ax, unit=unit)
+
+    @classmethod
+    def from_history(cls, estimator, *, unit="nats", ax=None):
+        """Draw the way of one classifier through the plane during its training.
+
+        Parameters
+        ----------
+        estimator : InformationBottleneckClassifier
+            Fitted.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        InformationPlaneDisplay
+
+        Raises
+        ------
+        TypeError
+            It is no InformationBottleneckClassifier.
+        NotFittedError
+            It is not fitted.
+        ValueError
+            `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        check_fitted_as(estimator, "InformationBottleneckClassifier")
+        xz, zy, iterations = (
+            [entry[name] for entry in estimator.history_] for name in ("mi_xz", "mi_zy", "iteration")
+        )
+        display = cls(xz, zy, iterations=iterations, entropy=_entropy_of_y(estimator))
+        return display.plot(ax, unit=unit)
+
+    def plot(self, ax=None, *, unit="nats"):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+
+        Returns
+        -------
+        InformationPlaneDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        scale = nats_a_unit(unit)
+        self.figure_, self.ax_ = make_axes(ax, (6.4, 4.5))
+        xz, zy = self.mi_xz / scale, self.mi_zy / scale
+        (self.line_,) = self.ax_.plot(xz, zy, "-", color=GREY, lw=1.2, zorder=2)
+        self.points_ = None
+        if self.iterations is None:
+            self.line_.set(color=BLUE, marker="o", ms=7)
+        else:
+            self.points_ = self.ax_.scatter(xz, zy, c=self.iterations, cmap="cividis", s=30, zorder=3)
+            self.figure_.colorbar(self.points_, ax=self.ax_, label="iteration")
+            for place, marker, name in ((0, "s", "start"), (-1, "*", "end")):
+                self.ax_.scatter(
+                    xz[place], zy[place], marker=marker, s=140, fc="none", ec="black", zorder=4, label=name
+                )
+        self._draw_limits(xz, zy, scale)
+        for x, y, label in zip(xz, zy, self.labels if self.labels is not None else (), strict=False):
+            self.ax_.annotate(
+                label, (x, y), xytext=(6, -4), textcoords="offset points", va="top", fontsize="small"
+            )
+        self.ax_.set(xlabel=f"I(X; Z), kept of X ({unit})", ylabel=f"I(Z; y), told of y ({unit})")
+        self.ax_.grid(alpha=0.3)
+        self.ax_.legend(fontsize="small", loc="lower right")
+        return self
+
+    def _draw_limits(self, xz: np.ndarray, zy: np.ndarray, scale: float) -> None:
+        """What no code can exceed: the information it keeps, and the entropy of y."""
+        right = max(1.12 * xz.max(initial=0.0), 1e-3)
+        cap = None if self.entropy is None else self.entropy / scale
+        top = max(zy.max(initial=0.0), 0.0 if cap is None else cap)
+        self.ax_.plot([0, right], [0, right], "--", color="black", lw=1, label="I(Z; y) = I(X; Z)")
+        if cap is not None:
+            self.ax_.axhline(cap, color="black", lw=1, ls="-.", label=f"entropy of y = {cap:.3f}")
+        self.ax_.set_xlim(min(0.0, 1.05 * xz.min(initial=0.0)), right)
+        self.ax_.set_ylim(min(0.0, 1.05 * zy.min(initial=0.0)), max(1.08 * top, 1e-3))
+
+
+def _name_beta(beta: float) -> str:
+    return f"β = {beta:g}"
+
+
+def _entropy_of_y(estimator) -> float:
+    """Entropy of the classes in nats: cross-entropy and information add up to it at every check."""
+    last = estimator.history_[-1]
+    return last["cross_entropy"] + last["mi_zy"]
