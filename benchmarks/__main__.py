@@ -16,14 +16,18 @@ from benchmarks import (
     mode_coverage,
     real_data,
     redundancy,
+    rivals,
+    small_samples,
 )
 
 BENCHMARKS = {
     "known_joints": known_joints,
+    "rivals": rivals,
     "gaussians": gaussians,
     "equitability": equitability,
     "consistency": consistency,
     "coverage": coverage,
+    "small_samples": small_samples,
     "drop_in": drop_in,
     "interactions": interactions,
     "redundancy": redundancy,
