@@ -11,12 +11,14 @@ from benchmarks import (
     equitability,
     false_discoveries,
     gaussians,
+    high_information,
     interactions,
     known_joints,
     mode_coverage,
     real_data,
     redundancy,
     rivals,
+    self_consistency,
     small_samples,
 )
 
@@ -28,6 +30,8 @@ BENCHMARKS = {
     "consistency": consistency,
     "coverage": coverage,
     "small_samples": small_samples,
+    "high_information": high_information,
+    "self_consistency": self_consistency,
     "drop_in": drop_in,
     "interactions": interactions,
     "redundancy": redundancy,

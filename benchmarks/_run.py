@@ -10,7 +10,6 @@ import numpy as np
 import sklearn
 import torch
 from joblib import Parallel, delayed
-from sklearn.exceptions import ConvergenceWarning
 
 import skmine
 
@@ -34,21 +33,29 @@ def machine() -> str:
 
 def timed_fit(X, y, **parameters) -> dict:
     """Fit a MutualInfoEstimator on one thread; its values in nats and the seconds it took."""
+    return fit_recorded(X, y, **parameters)[0]
+
+
+def fit_recorded(X, y, **parameters) -> tuple[dict, list[str]]:
+    """As `timed_fit`, and the messages of the warnings but those that training took all of `max_iter`."""
     torch.set_num_threads(1)
     started = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         estimator = skmine.MutualInfoEstimator(**parameters).fit(X, y)
+    seconds = time.perf_counter() - started
+    messages = [str(warning.message) for warning in caught]
     low, high = estimator.mi_interval_
-    return {
+    values = {
         "mi": estimator.mi_,
         "lower": estimator.mi_lower_,
         "std": estimator.mi_std_,
         "low": low,
         "high": high,
         "iterations": estimator.n_iter_,
-        "seconds": time.perf_counter() - started,
+        "seconds": seconds,
     }
+    return values, [message for message in messages if not message.startswith("Training had not ended")]
 
 
 def run_all(function, jobs: list[tuple], n_jobs: int) -> list[dict]:
