@@ -1,6 +1,8 @@
-"""Seeds of the statistical tests."""
+"""Seeds of the statistical tests; figures that need no screen, in doctests too."""
 
 import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")
 
 
 def _seeds():

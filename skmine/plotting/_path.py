@@ -123,15 +123,14 @@ class SelectionPathDisplay:
         """
         scale = nats_a_unit(unit)
         n_steps = len(self.mi_path)
-        self.figure_, self.ax_ = make_axes(
-            ax, (min(max(4.5, 1.5 + _INCHES_A_STEP * n_steps), _MAX_INCHES), 4.2)
-        )
+        width = min(max(4.5, 1.5 + _INCHES_A_STEP * n_steps), _MAX_INCHES)
+        self.figure_, self.ax_ = make_axes(ax, (width, 4.2))
         places, values = np.arange(n_steps), self.mi_path / scale
         (self.line_,) = self.ax_.plot(places, values, "-", marker="o", color=BLUE)
         labels = [f"+ {name}" for name in self.feature_names]
         self.ax_.set_xticks(places, labels, rotation=40, ha="right", rotation_mode="anchor")
         self.ax_.set_xlim(-0.5, max(n_steps, 1) - 0.5)
-        self.ax_.set_ylim(min(0, *values) if n_steps > 1 else None, None)
+        self.ax_.set_ylim(min(0.0, 1.08 * values.min(initial=0)), max(1.08 * values.max(initial=0), 1e-3))
         self.ax_.set(xlabel="feature added", ylabel=f"joint mutual information ({unit})")
         self.ax_.grid(axis="y", alpha=0.3)
         if not n_steps:

@@ -210,8 +210,15 @@ class InformationPlaneDisplay:
                 )
         self._draw_limits(xz, zy, scale)
         for x, y, label in zip(xz, zy, self.labels if self.labels is not None else (), strict=False):
+            inwards = x < 0.8 * self.ax_.get_xlim()[1]
             self.ax_.annotate(
-                label, (x, y), xytext=(6, -4), textcoords="offset points", va="top", fontsize="small"
+                label,
+                (x, y),
+                xytext=(6 if inwards else -2, -6),
+                textcoords="offset points",
+                va="top",
+                ha="left" if inwards else "right",
+                fontsize="small",
             )
         self.ax_.set(xlabel=f"I(X; Z), kept of X ({unit})", ylabel=f"I(Z; y), told of y ({unit})")
         self.ax_.grid(alpha=0.3)

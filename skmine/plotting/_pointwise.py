@@ -36,9 +36,9 @@ class PointwiseGrid(NamedTuple):
 class PointwiseDisplay:
     """Pointwise mutual information in the plane of two columns: where dependence sits.
 
-    Colour is ``log p(x, y) / (p(x) p(y))``: red where values go together more often than by chance, blue where
-    less often, white where as often. Where X and y have one column each it is shown on a grid, with the rows
-    as points; else the rows are coloured. Make it with :meth:`from_estimator`.
+    Colour is ``log p(x, y) / (p(x) p(y))``: red where values go together more often than by chance, blue
+    where less often, white where as often. Where X and y have one column each it is shown on a grid,
+    with the rows as points; else the rows are coloured. Make it with :meth:`from_estimator`.
 
     Parameters
     ----------

@@ -172,7 +172,7 @@ def _scatter(ax, rows: np.ndarray, codes: np.ndarray | None) -> list:
         colour, marker = CYCLE[code % len(CYCLE)], MARKERS[code % len(MARKERS)]
         members = rows[codes == code]
         points.append(
-            ax.scatter(*members.T, s=14, alpha=0.7, color=colour, marker=marker, lw=0, label=str(code))
+            ax.scatter(*members.T, s=18, alpha=0.7, color=colour, marker=marker, lw=0, label=str(code))
         )
     return points
 
