@@ -21,10 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def joints() -> dict:
-    """Joints of two numeric columns."""
+    """Joints of two numeric columns without missing values, which scikit-learn does not take."""
     tasks = beyond_normal_tasks() | other_tasks()
+    others = ("label", "class", "missing")
     return {
-        k: j for k, j in tasks.items() if (j.d_x, j.d_y) == (1, 1) and "label" not in k and "class" not in k
+        k: j for k, j in tasks.items() if (j.d_x, j.d_y) == (1, 1) and not any(other in k for other in others)
     }
 
 

@@ -118,7 +118,8 @@ def print_ratios(rows: list[dict]) -> None:
         verdict = "never lower" if all(a <= b for a, b in pairwise(shown)) else "LOWER somewhere"
         print(
             f"{data}, seed {seed}: shuffled {shown[0]:+.4f} (mi_std_ {fits['revealed-0']['std']:.4f}); "
-            f"revealed {listed}: {verdict}; data processing {value['processed'] / whole:.3f} and {value['processed-tanh'] / whole:.3f} for 1; "
+            f"revealed {listed}: {verdict}; data processing {value['processed'] / whole:.3f} and "
+            f"{value['processed-tanh'] / whole:.3f} for 1; "
             f"additivity {value['added'] / whole:.3f} for 2"
         )
 

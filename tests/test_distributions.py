@@ -40,9 +40,11 @@ from skmine.distributions import (
     NormalClasses,
     NormalMixtureQuantile,
     NormalWithAtoms,
+    NormalWithMissing,
     Oscillation,
     Padded,
     Quantile,
+    SignParity,
     Spiral,
     SwissRoll,
     Transformed,
@@ -68,6 +70,7 @@ EDGES = {
     "steps-normal": FunctionalRelation(np.floor, 0.05, x="normal"),
     "steps-uniform": FunctionalRelation(np.floor, 0.05, x="normal", noise="uniform"),
     "poisson-plain": ZeroInflatedPoisson(0.0),
+    "missing-by-both": NormalWithMissing(-0.7, 0.3, slope_x=2.0, slope_y=-1.5),
 }
 JOINTS = {**BEYOND_NORMAL, **OTHERS, **EDGES}
 FIXTURE = Path(__file__).parent / "data" / "beyond_normal.json"
@@ -308,6 +311,10 @@ AGREEMENTS = {
     "classes, equal": (NormalClasses(np.zeros((2, 3))), 0.0, 1e-8),
     "classes, two rules": (CLASSES, CLASSES._mi_concentric(), 1e-6),
     "poisson": (ZeroInflatedPoisson(0.0), POISSON, 1e-6),
+    "missing at random": (NormalWithMissing(0.8, 0.0), NormalWithMissing(0.8, 0.0, slope_x=1e-9), 1e-8),
+    "missing never": (NormalWithMissing(0.8, -30.0, slope_y=0.1), pair(0.8), 1e-8),
+    "missing by the sign of y": (NormalWithMissing(0.0, 0.0, slope_y=1e6), np.log(2), 1e-5),
+    "parity of one sign": (SignParity(1, 1, 0.1), NoisyLabel(0.1), 1e-12),
 }
 
 
@@ -483,6 +490,19 @@ def test_log_prob_y__count_that_cannot_occur__is_minus_infinity():
     np.testing.assert_array_equal(log_prob == -np.inf, [True, True, False])
 
 
+def test_sample__missing_at_random__share_and_rows_as_told(seed):
+    X, Y = NormalWithMissing(0.8, intercept=0.5).sample(20_000, seed)
+    missing = np.isnan(X)
+
+    share = ndtr(0.5)
+    error = np.sqrt(share * (1 - share) / X.size)
+    assert missing.mean() == pytest.approx(share, abs=N_STANDARD_ERRORS * error)
+    assert np.all(np.isfinite(Y))
+    difference = Y[missing].mean() - Y[~missing].mean()
+    error = np.sqrt(1 / missing.sum() + 1 / (~missing).sum())
+    assert difference == pytest.approx(0, abs=N_STANDARD_ERRORS * error)
+
+
 def test_log_ratio__outside_the_range_of_a_transform__is_nan_for_that_row_only():
     joint = BEYOND_NORMAL["normal_cdf-1v1-normal-0.75"]
 
@@ -521,6 +541,8 @@ ERRORS = [
     (lambda: DiscreteTable([[0.5, 0.6]]), "probabilities must be a matrix"),
     (lambda: DiscreteTable([[0.5, 0.5], [0, 0]]), "no row or column of zeros"),
     (lambda: DiscreteTable([[0.5], [0.5]], x_values=[1, 0]), "x_values must be 2"),
+    (lambda: NormalWithMissing(1.0), r"correlation must be a number in \(-1, 1\); got 1.0"),
+    (lambda: SignParity(3, d_x=2), "d_x must be an integer of at least 3; got 2"),
     (lambda: NormalClasses(np.zeros((0, 2))), "means must have shape"),
     (lambda: NormalClasses([0.0, 1.0], [1.0, 0.0]), "2 positive numbers"),
     (lambda: FunctionalRelation(np.sin, 0.1, x="beta"), 'x must be "uniform" or'),

@@ -24,10 +24,12 @@ from skmine.distributions._elementwise import (
     Wiggly,
 )
 from skmine.distributions._functional import FunctionalRelation, Oscillation
+from skmine.distributions._missing import NormalWithMissing
 from skmine.distributions._mixed import (
     IntegerWithUniform,
     NormalClasses,
     NormalWithAtoms,
+    SignParity,
     ZeroInflatedPoisson,
 )
 from skmine.distributions._mixtures import Independent, Mixture, WithInliers
@@ -56,9 +58,11 @@ __all__ = [
     "NormalClasses",
     "NormalMixtureQuantile",
     "NormalWithAtoms",
+    "NormalWithMissing",
     "Oscillation",
     "Padded",
     "Quantile",
+    "SignParity",
     "Spiral",
     "SwissRoll",
     "Transform",

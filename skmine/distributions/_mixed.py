@@ -279,3 +279,55 @@ class NormalWithAtoms(JointDistribution):
         normals = self._normal._log_ratio(X, Y) - np.log1p(-self.atom_weight)
         within = np.where(atom_x, atoms, normals)
         return np.where(atom_x == atom_y, within, -np.inf)
+
+
+class SignParity(JointDistribution):
+    """Y = 1 where an even number of the first `n_signs` columns of X is negative, else 0; some Y are flipped.
+
+    The columns of X are standard normal and independent. No column, and no set of fewer than `n_signs`,
+    tells anything about Y (n_signs = 2 is the exclusive or). `mi` is exact: log 2 - entropy of the flip.
+
+    Parameters
+    ----------
+    n_signs : int
+        At least 1.
+    d_x : int
+        Number of columns of X, at least `n_signs`.
+    flip_probability : float, default=0.05
+        In [0, 1].
+
+    Examples
+    --------
+    >>> from skmine.distributions import SignParity
+    >>> round(SignParity(2, d_x=10).mi, 4)
+    0.4946
+    """
+
+    d_y = 1
+
+    def __init__(self, n_signs, d_x, flip_probability=0.05):
+        self.n_signs = check_count(n_signs, "n_signs")
+        self.d_x = check_count(d_x, "d_x", minimum=self.n_signs)
+        self.flip_probability = check_number(flip_probability, "flip_probability", 0, 1, "both")
+
+    def _sample(self, n_samples, rng):
+        X = rng.standard_normal((n_samples, self.d_x))
+        flipped = rng.uniform(size=n_samples) < self.flip_probability
+        return X, (self._parity(X) != flipped)[:, np.newaxis].astype(np.float64)
+
+    def _mutual_information(self):
+        return np.log(2) - entr(self.flip_probability) - entr(1 - self.flip_probability)
+
+    def _parity(self, X):
+        return np.prod(np.sign(X[:, : self.n_signs]), axis=1) > 0
+
+    def _log_prob(self, X, Y):
+        kept = self._parity(X) == Y[:, 0]
+        log_label = np.log(np.where(kept, 1 - self.flip_probability, self.flip_probability))
+        return self._log_prob_x(X) + np.where(positions(Y, np.arange(2.0))[1], log_label, -np.inf)
+
+    def _log_prob_x(self, X):
+        return -np.sum(X**2 / 2 + LOG_SQRT_2_PI, axis=1)
+
+    def _log_prob_y(self, Y):
+        return np.where(positions(Y, np.arange(2.0))[1], -np.log(2), -np.inf)

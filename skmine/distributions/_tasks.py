@@ -20,10 +20,12 @@ from skmine.distributions._elementwise import (
     Wiggly,
 )
 from skmine.distributions._functional import FunctionalRelation, Oscillation
+from skmine.distributions._missing import NormalWithMissing
 from skmine.distributions._mixed import (
     IntegerWithUniform,
     NormalClasses,
     NormalWithAtoms,
+    SignParity,
     ZeroInflatedPoisson,
 )
 from skmine.distributions._mixtures import Mixture, WithInliers
@@ -138,6 +140,7 @@ def _mixtures():
         "mixture-letters": _letters(),
         "mixture-galaxy": galaxy,
         "mixture-grid": Mixture([_cloud(x, y, 0.25) for x, y in _checkerboard(4)]),
+        "mixture-cross-twice": Concatenated([cross, cross]),
         "inliers-1v1": WithInliers(MultivariateNormal.bivariate(0.9), 0.3),
         "inliers-sparse-25": WithInliers(MultivariateNormal.sparse(25, 25), 0.2),
     }
@@ -148,6 +151,10 @@ def _curves():
     return {
         "oscillation-4": Oscillation(n_periods=4, noise_scale=0.2),
         "oscillation-10": Oscillation(n_periods=10, noise_scale=0.3),
+        "two-scales": FunctionalRelation(_two_scales, noise_scale=0.1),
+        "chirp": FunctionalRelation(_chirp, noise_scale=0.1),
+        "sine-0.03": FunctionalRelation(np.sin, noise_scale=0.03, x="normal"),
+        "steps-0.1": FunctionalRelation(np.floor, noise_scale=0.1, x="normal"),
         "parabola": FunctionalRelation(np.square, noise_scale=0.3, x="normal"),
         "band-0.05": AdditiveUniformNoise(0.05),
         "band-absolute": FunctionalRelation(np.abs, noise_scale=0.1, x="normal", noise="uniform"),
@@ -161,6 +168,7 @@ def _tails():
         "clayton-normal": Transformed(ClaytonCopula(2.0), Quantile(normal), Quantile(normal)),
         "gumbel-student": Transformed(GumbelCopula(2.5), Quantile(heavy), Quantile(heavy)),
         "frank-exponential": Transformed(FrankCopula(6.0), Quantile(stats.expon()), Quantile(stats.expon())),
+        "student-0.7": MultivariateStudent([[1.0, 0.7], [0.7, 1.0]], d_x=1, dof=2),
         "student-dense-3-3-1": MultivariateStudent(0.5 * np.eye(6) + 0.5, d_x=3, dof=1),
     }
 
@@ -168,13 +176,13 @@ def _tails():
 def _hidden():
     normal = MultivariateNormal.bivariate(0.8)
     oscillation = Padded(Oscillation(n_periods=2, noise_scale=0.2), extra_x=9)
-    turned = Transformed(
-        Padded(normal, extra_x=24, extra_y=24),
-        Affine.rotation(25, random_state=0),
-        Affine.rotation(25, random_state=1),
-    )
+    half_cube = Transformed(MultivariateNormal.sparse(50, 50), HalfCube(), HalfCube())
     return {
-        "hidden-rotated-25": turned,
+        "hidden-rotated-25": _turned(Padded(normal, extra_x=24, extra_y=24)),
+        "hidden-rotated-100": _turned(Padded(normal, extra_x=99, extra_y=99)),
+        "hidden-half-cube-50": half_cube,
+        "hidden-parabola-25": Padded(FunctionalRelation(np.square, 0.3, x="normal"), extra_x=24),
+        "hidden-student-50": Padded(MultivariateStudent.identity(2, 2, dof=1), 48, 48),
         "hidden-cross-25": Padded(Mixture([MultivariateNormal.bivariate(r) for r in (-0.95, 0.95)]), 24, 24),
         "hidden-oscillation-10": oscillation,
     }
@@ -186,12 +194,34 @@ def _with_discrete_parts():
         "table-3-3": DiscreteTable(table),
         "noisy-label": NoisyLabel(0.1),
         "classes-three": NormalClasses([-2.0, 0.0, 1.5], [0.5, 1.0, 0.7]),
+        "classes-concentric-20": NormalClasses(np.zeros((3, 20)), [1.0, 1.3, 1.7]),
+        "classes-hidden-25": Transformed(
+            Padded(NormalClasses([-2.0, 0.0, 1.5], [0.5, 1.0, 0.7]), extra_x=24),
+            Affine.rotation(25, random_state=0),
+        ),
+        "parity-2-of-10": SignParity(2, d_x=10),
+        "missing-at-random": NormalWithMissing(0.9, intercept=-0.5),
+        "missing-by-value": NormalWithMissing(0.8, intercept=-0.5, slope_x=1.5),
+        "missing-by-target": NormalWithMissing(0.6, intercept=-0.5, slope_y=1.5),
         "classes-concentric-5": NormalClasses(np.zeros((3, 5)), [1.0, 2.0, 3.0]),
         "integer-uniform-5": IntegerWithUniform(5),
         "zero-inflated-poisson": ZeroInflatedPoisson(0.15),
         "normal-with-atoms": NormalWithAtoms(),
         "integer-uniform-three-columns": Concatenated([IntegerWithUniform(m) for m in (2, 4, 8)]),
     }
+
+
+def _two_scales(x):
+    return np.sin(2 * np.pi * x) + 0.3 * np.sin(24 * np.pi * x)
+
+
+def _chirp(x):
+    return np.sin(2 * np.pi / (x + 0.15))
+
+
+def _turned(joint):
+    rotations = (Affine.rotation(d, random_state=seed) for seed, d in enumerate((joint.d_x, joint.d_y)))
+    return Transformed(joint, *rotations)
 
 
 def _two_clouds(distance):
