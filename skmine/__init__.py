@@ -11,7 +11,7 @@ from skmine._scores import (
     mutual_info_test,
 )
 from skmine._selector import MINEFeatureSelector
-from skmine._version import __version__, warn_of_namesake
+from skmine._version import __version__, show_versions, warn_of_namesake
 
 warn_of_namesake()
 del warn_of_namesake
@@ -27,4 +27,5 @@ __all__ = [
     "mutual_info_matrix",
     "mutual_info_regression",
     "mutual_info_test",
+    "show_versions",
 ]

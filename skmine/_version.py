@@ -1,9 +1,86 @@
-"""The version of this package, and a warning of the package that shares its import name."""
+"""Versions of this package and of what it runs on, and a warning of the package of the same import name."""
 
+import platform
+import sys
 import warnings
 from importlib import metadata
 
+import threadpoolctl
+import torch
+
 __version__ = "0.1.0"
+
+_DEPENDENCIES = (
+    "skmine",
+    "pip",
+    "setuptools",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "joblib",
+    "threadpoolctl",
+    "matplotlib",
+    "tqdm",
+    "pandas",
+    "polars",
+    "dask",
+)
+
+
+def show_versions() -> None:
+    """Print the versions that a bug report needs: system, packages, torch and its devices, thread pools.
+
+    It prints to stdout, and is the only thing in skmine that does.
+
+    Examples
+    --------
+    >>> from skmine import show_versions
+    >>> show_versions()
+    <BLANKLINE>
+    System:
+        python: ...
+    """
+    sections: list[tuple[str, list[tuple[str, object]]]] = [
+        ("System", _system()),
+        ("Python dependencies", [(name, _installed_version(name)) for name in _DEPENDENCIES]),
+        ("torch", _torch_build()),
+    ]
+    sections += [
+        (f"thread pool {number}", list(pool.items()))
+        for number, pool in enumerate(threadpoolctl.threadpool_info())
+    ]
+    for title, entries in sections:
+        sys.stdout.write(f"\n{title}:\n")
+        width = max(len(name) for name, _ in entries) + 4
+        sys.stdout.writelines(f"{name:>{width}}: {value}\n" for name, value in entries)
+
+
+def _system() -> list[tuple[str, object]]:
+    return [
+        ("python", sys.version.replace("\n", " ")),
+        ("executable", sys.executable),
+        ("machine", platform.platform()),
+    ]
+
+
+def _installed_version(name: str) -> str | None:
+    if name == "skmine":
+        return __version__
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _torch_build() -> list[tuple[str, object]]:
+    devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return [
+        ("CUDA build", torch.version.cuda),
+        ("CUDA devices", ", ".join(devices) or None),
+        ("MPS available", torch.backends.mps.is_available()),
+        ("threads", torch.get_num_threads()),
+    ]
 
 
 def warn_of_namesake() -> None:
