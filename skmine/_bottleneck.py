@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine import nn
+from skmine._documentation import DocumentationLinkMixin
 from skmine._frozen import FrozenModule
 from skmine._progress import progress
 from skmine._validation import (
@@ -38,7 +39,7 @@ _VALUED_ROWS = 2**14
 
 
 class InformationBottleneckClassifier(
-    ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, BaseEstimator
+    DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, BaseEstimator
 ):
     """Neural classifier through a noisy code Z that tells of the class, and else as little as it can.
 
@@ -76,7 +77,7 @@ class InformationBottleneckClassifier(
     random_state : int, RandomState or None, default=None
         Seed of the initial weights, the minibatches and the noise.
     verbose : bool, default=False
-        Whether to show progress (needs tqdm).
+        Whether to show progress: a bar with tqdm, else plain lines on stderr.
 
     Attributes
     ----------

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine import nn
 from skmine._columns import read_features
+from skmine._documentation import DocumentationLinkMixin
 from skmine._encoding import BlockEncoder
 from skmine._fitted import FittedCritic
 from skmine._input import Rows
@@ -31,7 +32,7 @@ from skmine._validation import (
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
 
 
-class MutualInfoEstimator(BaseEstimator):
+class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     """Mutual information I(X; Y) in nats by a neural critic (MINE), cross-fitted.
 
     A bank of critics, one a fold, climbs a variational bound of the mutual information. Each critic
@@ -71,10 +72,9 @@ class MutualInfoEstimator(BaseEstimator):
     tol : float, default=2e-3
         Smallest rise that counts, in nats.
     cv : int, cross-validation splitter, iterable or None, default=5
-        Folds: their number (fewer where a fold would hold out fewer than 4 rows), a splitter of
-        scikit-learn, or pairs of training and held-out row numbers; all are cut to the length of the
-        shortest. None trains one critic and holds out ``validation_fraction`` of the
-        rows: several times faster, with a larger error.
+        Folds: their number (fewer where a fold would hold out fewer than 4 rows), a splitter of scikit-learn,
+        or pairs of training and held-out row numbers; all are cut to the length of the shortest. None trains
+        one critic and holds out ``validation_fraction`` of the rows: several times faster, larger error.
     validation_fraction : float, default=0.2
         Share of the rows held out where ``cv`` is None.
     warm_start : bool, default=False
@@ -84,7 +84,7 @@ class MutualInfoEstimator(BaseEstimator):
     random_state : int, RandomState or None, default=None
         Seed of the folds, the initial weights and the minibatches.
     verbose : bool, default=False
-        Whether to show progress (needs tqdm).
+        Whether to show progress: a bar with tqdm, else plain lines on stderr.
 
     Attributes
     ----------

@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skmine import nn
+from skmine._documentation import DocumentationLinkMixin
 from skmine._frozen import FrozenModule
 from skmine._progress import progress
 from skmine._validation import (
@@ -37,7 +38,7 @@ def _has_categories(estimator) -> bool:
     raise AttributeError("predict names the category of the code: pass n_codes of at least 2.")
 
 
-class MINEGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Generative adversarial network that keeps all modes, by maximising I(sample; code).
 
     A sampler turns noise and a code into rows; a discriminator tells them from the data, and the sampler
@@ -76,7 +77,7 @@ class MINEGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     random_state : int, RandomState or None, default=None
         Seed of the initial weights, the minibatches and the noise.
     verbose : bool, default=False
-        Whether to show progress (needs tqdm).
+        Whether to show progress: a bar with tqdm, else plain lines on stderr.
 
     Attributes
     ----------

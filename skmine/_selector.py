@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine._columns import Column, read_features, read_target
 from skmine._copula import Margin
-from skmine._progress import counter
+from skmine._documentation import DocumentationLinkMixin
+from skmine._progress import counter, run_counted
 from skmine._scores import read_discrete_features, train_once
 from skmine._strategies import MAX_ROWS, STRATEGIES, Task
 from skmine._validation import check_lengths, check_training_rows, draw_seed, make_generator, resolve_device
@@ -24,7 +25,7 @@ _MAX_CLASSES = 20
 _PATH_CRITIC = {"cv": 3, "hidden_layer_sizes": (32,), "n_iter_no_change": 1, "tol": 1e-2}
 
 
-class MINEFeatureSelector(SelectorMixin, BaseEstimator):
+class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
     """Select features by the mutual information that they have with a target.
 
     Parameters
@@ -61,7 +62,7 @@ class MINEFeatureSelector(SelectorMixin, BaseEstimator):
     n_jobs : int or None, default=None
         Critics trained at once.
     verbose : bool, default=False
-        Whether to show progress (needs tqdm).
+        Whether to show progress: a bar with tqdm, else plain lines on stderr.
 
     Attributes
     ----------
@@ -241,12 +242,13 @@ class MINEFeatureSelector(SelectorMixin, BaseEstimator):
 
     def _path(self, columns: list[Column], targets: list[Column], n_selected: int, seed: int) -> np.ndarray:
         y = np.column_stack([c.as_input() for c in targets])
-        values = Parallel(self.n_jobs)(
+        tasks = (
             delayed(_joint_information)(
                 [columns[j] for j in np.flatnonzero(self.ranking_ <= step)], y, seed, self.device
             )
             for step in range(1, n_selected + 1)
         )
+        values = run_counted(tasks, self.n_jobs, self.verbose, n_selected, "joint critic")
         return np.array(values, dtype=float)
 
     def _get_support_mask(self):

@@ -3,12 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.utils._param_validation import validate_params
 
 from skmine._columns import read_features, read_target
 from skmine._copula import Margin, block_independence
 from skmine._estimator import MutualInfoEstimator
+from skmine._progress import run_counted
 from skmine._scores.sides import PARAMETERS, Side, read_discrete_features, refine_pairs, score_sides
 from skmine._validation import check_lengths, draw_seed, make_generator
 
@@ -30,7 +31,14 @@ class MutualInfoTestResult(NamedTuple):
 
 @validate_params(PARAMETERS, prefer_skip_nested_validation=True)
 def mutual_info_matrix(
-    X, *, discrete_features="auto", random_state=None, n_jobs=None, device="auto", refine=False
+    X,
+    *,
+    discrete_features="auto",
+    random_state=None,
+    n_jobs=None,
+    device="auto",
+    refine=False,
+    verbose=False,
 ):
     """Mutual information of all pairs of columns, in nats: ``df.corr()`` for dependence of any form.
 
@@ -38,7 +46,7 @@ def mutual_info_matrix(
     ----------
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         Columns of any kind.
-    discrete_features, random_state, n_jobs, device, refine
+    discrete_features, random_state, n_jobs, device, refine, verbose
         As in :func:`mutual_info_regression`, but for `refine`, which is off: a matrix is an overview, and
         has many pairs.
 
@@ -66,9 +74,8 @@ def mutual_info_matrix(
     """
     discrete = read_discrete_features(discrete_features, X)
     sides = [Side.of_column(c, d) for c, d in zip(read_features(X), discrete, strict=True)]
-    scored = Parallel(n_jobs, prefer="threads")(
-        delayed(score_sides)(sides[:j], sides[j]) for j in range(1, len(sides))
-    )
+    tasks = (delayed(score_sides)(sides[:j], sides[j]) for j in range(1, len(sides)))
+    scored = run_counted(tasks, n_jobs, verbose, len(sides) - 1, "column", prefer="threads")
     matrix = np.zeros((len(sides), len(sides)))
     below = np.tril_indices(len(sides), -1)
     matrix[below] = np.concatenate([np.empty(0), *(values for values, _ in scored)])
@@ -78,7 +85,7 @@ def mutual_info_matrix(
             for j, (_, pairs) in enumerate(scored, start=1)
             for i, side, lower in pairs
         ]
-        refine_pairs(matrix, unclear, draw_seed(make_generator(random_state)), device, n_jobs)
+        refine_pairs(matrix, unclear, draw_seed(make_generator(random_state)), device, n_jobs, verbose)
     matrix += matrix.T
     np.fill_diagonal(matrix, [np.inf if s.margin.coarse else s.margin.entropy for s in sides])
     if hasattr(X, "columns") and hasattr(X, "iloc"):

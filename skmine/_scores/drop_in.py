@@ -3,11 +3,12 @@
 from numbers import Integral
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.multiclass import check_classification_targets
 
 from skmine._columns import Column
+from skmine._progress import run_counted
 from skmine._scores.sides import (
     PARAMETERS,
     Side,
@@ -38,6 +39,7 @@ def mutual_info_regression(
     n_jobs=None,
     device="auto",
     refine=True,
+    verbose=False,
 ):
     """Mutual information of each feature with a numeric target, in nats.
 
@@ -70,6 +72,8 @@ def mutual_info_regression(
         Whether networks are trained where the fit does not do: the rows exceed it by 4 standard
         deviations and 0.01 nats on a coarse table, or it finds more than 1 nat. False is fast always,
         and too low for narrow or rapidly oscillating dependence.
+    verbose : bool, default=False
+        Whether to show progress: a bar with tqdm, else plain lines on stderr.
 
     Returns
     -------
@@ -104,7 +108,7 @@ def mutual_info_regression(
         raise ValueError(
             "y must be numeric; got strings, booleans or categories. Use mutual_info_classif for classes."
         )
-    return _score_features(X, target, False, discrete_features, random_state, n_jobs, device, refine)
+    return _score_features(X, target, False, discrete_features, random_state, n_jobs, device, refine, verbose)
 
 
 @validate_params(_DROP_IN_PARAMETERS, prefer_skip_nested_validation=True)
@@ -119,6 +123,7 @@ def mutual_info_classif(
     n_jobs=None,
     device="auto",
     refine=True,
+    verbose=False,
 ):
     """Mutual information of each feature with a class, in nats.
 
@@ -131,7 +136,7 @@ def mutual_info_classif(
         Features of any kind; a missing value counts as a value of its own.
     y : array-like of shape (n_samples,)
         Classes: numbers, strings or booleans.
-    discrete_features, n_neighbors, copy, random_state, n_jobs, device, refine
+    discrete_features, n_neighbors, copy, random_state, n_jobs, device, refine, verbose
         As in :func:`mutual_info_regression`.
 
     Returns
@@ -157,11 +162,11 @@ def mutual_info_classif(
     """
     check_classification_targets(y)
     target = read_one_target(y)
-    return _score_features(X, target, True, discrete_features, random_state, n_jobs, device, refine)
+    return _score_features(X, target, True, discrete_features, random_state, n_jobs, device, refine, verbose)
 
 
 def _score_features(
-    X, target: Column, discrete_target, discrete_features, random_state, n_jobs, device, refine
+    X, target: Column, discrete_target, discrete_features, random_state, n_jobs, device, refine, verbose
 ) -> np.ndarray:
     discrete = read_discrete_features(discrete_features, X)
     target_side = Side.of_column(target, discrete_target)
@@ -173,7 +178,8 @@ def _score_features(
         return score_sides(sides, target_side)
 
     # Threads: sorting and Newton's method leave the interpreter free, and no column is copied.
-    scored = Parallel(n_jobs, prefer="threads")(delayed(score)(*chunk) for chunk in column_chunks(X))
+    tasks = (delayed(score)(*chunk) for chunk in column_chunks(X))
+    scored = run_counted(tasks, n_jobs, verbose, None, "block of columns", prefer="threads")
     mi = np.concatenate([values for values, _ in scored])
     if refine:
         starts = np.cumsum([0, *(len(values) for values, _ in scored)])
@@ -182,5 +188,5 @@ def _score_features(
             for start, (_, pairs) in zip(starts, scored, strict=False)
             for j, side, lower in pairs
         ]
-        refine_pairs(mi, unclear, seed, device, n_jobs)
+        refine_pairs(mi, unclear, seed, device, n_jobs, verbose)
     return mi

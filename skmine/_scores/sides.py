@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import delayed
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import column_or_1d
@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import StrOptions
 from skmine._columns import Column, check_features, read_features, read_target
 from skmine._copula import Margin, plug_in_information, score_pairs
 from skmine._estimator import MutualInfoEstimator
+from skmine._progress import run_counted
 
 _COLUMNS_A_CHUNK = 16
 #: Where the functions on the copula do not do: a coarse table of the rows exceeds their fit by so many nats
@@ -31,6 +32,7 @@ PARAMETERS = {
     "n_jobs": [Integral, None],
     "device": [str, torch.device],
     "refine": ["boolean"],
+    "verbose": ["verbose"],
 }
 
 
@@ -163,7 +165,7 @@ def _at_most_entropy(value: float, *sides: Side) -> float:
     return min([value, *(side.margin.entropy for side in sides if not side.margin.coarse)])
 
 
-def refine_pairs(mi: np.ndarray, unclear: list, seed: int, device, n_jobs) -> None:
+def refine_pairs(mi: np.ndarray, unclear: list, seed: int, device, n_jobs, verbose) -> None:
     """Train a network on each unclear pair; where its lower bound is higher, put in its estimate.
 
     Parameters
@@ -178,10 +180,13 @@ def refine_pairs(mi: np.ndarray, unclear: list, seed: int, device, n_jobs) -> No
         Where they are trained.
     n_jobs : int or None
         Networks trained at once.
+    verbose : bool or int
+        Whether to show progress.
     """
-    fits = Parallel(n_jobs)(
+    tasks = (
         delayed(train_once)(side.values(), target.values(), seed, device) for _, side, target, _ in unclear
     )
+    fits = run_counted(tasks, n_jobs, verbose, len(unclear), "network")
     for (j, side, target, lower), (value, held_out) in zip(unclear, fits, strict=True):
         if held_out > lower:
             mi[j] = max(_at_most_entropy(value, side, target), 0.0)
