@@ -8,10 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks._baselines import standardised
-from benchmarks._run import merge_rows, run_all, timed_fit, write_rows
+from benchmarks._run import merge_rows, run_all, save_figure, timed_fit, write_rows
 from skmine.distributions import beyond_normal_tasks, other_tasks
 
 ENVIRONMENTS = {
@@ -151,6 +152,7 @@ def run(arguments: argparse.Namespace) -> None:
         path = write_rows("rivals", rows)
     print_summary(rows)
     print(path)
+    print(save_figure(draw(rows), "rivals"))
 
 
 def print_summary(rows: list[dict]) -> None:
@@ -170,3 +172,25 @@ def print_summary(rows: list[dict]) -> None:
                 f"largest {np.nanmax(theirs):.3f}, failed {np.sum(np.isnan(theirs))}, median {seconds:.1f} "
                 f"s; skmine on the same {np.mean(ours):.4f}"
             )
+
+
+def draw(rows: list[dict]):
+    """Absolute error of each method on each task, and the mean as a bar."""
+    methods = [method for method in METHODS if any(row["method"] == method for row in rows)]
+    figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
+    for place, method in enumerate(methods):
+        shown = [row for row in rows if row["method"] == method]
+        error = np.array([abs(float(row["mi"]) - float(row["truth"])) for row in shown])
+        spread = place + np.linspace(-0.3, 0.3, len(error))
+        colour, mean = "#0072B2" if method == "skmine" else "0.5", np.nanmean(error)
+        axis.plot(spread, np.sort(np.maximum(error, 1e-3)), "o", ms=3, alpha=0.7, color=colour)
+        axis.hlines(mean, place - 0.35, place + 0.35, color="#D55E00", lw=2)
+        axis.text(place, 1.1 * mean, f"{mean:.3f}", ha="center", fontsize=8)
+    labels = [f"{method}\n{sum(row['method'] == method for row in rows)} tasks" for method in methods]
+    axis.set(
+        yscale="log",
+        ylabel="absolute error (nats)",
+        title="Each task (dots) and the mean (lines)",
+    )
+    axis.set_xticks(range(len(methods)), labels, fontsize=8)
+    return figure
