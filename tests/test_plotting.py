@@ -433,6 +433,8 @@ def test_pointwise__strings_and_category__axes_of_levels():
     assert display.mesh_.get_array().shape == (2, 3)
     places = np.searchsorted(["blue", "green", "red"], colour.astype(str))
     assert_array_equal(np.round(display.points_.get_offsets()[:, 0]), places)
+    spread = display.points_.get_offsets() - np.round(display.points_.get_offsets())
+    assert abs(np.corrcoef(spread.T)[0, 1]) < 0.3  # the two axes, each with noise of its own
 
 
 def test_pointwise__missing_values__those_rows_are_left_out():

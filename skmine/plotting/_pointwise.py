@@ -11,7 +11,7 @@ from skmine.plotting._drawing import check_fitted_as, feature_names_of, make_axe
 
 #: Numbers with so few distinct values are levels; of more levels the most frequent are shown.
 _MAX_DISTINCT, _MAX_LEVELS = 12, 30
-_TAIL, _LONG_TAIL = 0.005, 2.0
+_TAIL, _LONG_TAIL = 0.02, 2.0
 _COLOUR_QUANTILE, _JITTER = 0.98, 0.35
 
 
@@ -102,7 +102,8 @@ class PointwiseDisplay:
             What the axes show, each as block and number of the column: ``(("X", 0), ("y", 0))``, which is
             the default, or ``(("X", 0), ("X", 3))``.
         n_grid : int, default=60
-            Values of a continuous column on the grid at most; they are values of its rows.
+            Values of a continuous column on the grid at most; they are values of its rows. Long tails, beyond
+            the middle 96 % of the rows, are cut off.
         max_points : int, default=1000
             Rows drawn at most, evenly out of all; rows with a missing value are left out.
         unit : {"nats", "bits"}, default="nats"
@@ -183,7 +184,7 @@ class PointwiseDisplay:
         # Log ratios of what never happens have no lower end: the rows set the range of the colours.
         most = max(float(np.quantile(np.abs(self.log_ratio), _COLOUR_QUANTILE)) / scale, 1e-3)
         colours = {"cmap": cmap, "vmin": -most, "vmax": most}
-        places = horizontal.spread(self.x), vertical.spread(self.y)
+        places = horizontal.spread(self.x, seed=0), vertical.spread(self.y, seed=1)
         self.mesh_ = None
         if self.grid is None:
             order = np.argsort(np.abs(self.log_ratio), kind="stable")  # the telling ones on top
@@ -246,12 +247,12 @@ class _Axis:
         numbers = {level: number for number, level in enumerate(self.levels)}
         return np.array([numbers.get(value, np.nan) for value in values], dtype=float)
 
-    def spread(self, values: np.ndarray) -> np.ndarray:
+    def spread(self, values: np.ndarray, seed: int) -> np.ndarray:
         """Places, of levels with a little noise: rows of a level are not one point."""
         places = self.place(values)
         if self.levels is None:
             return places
-        return places + np.random.default_rng(0).uniform(-_JITTER, _JITTER, len(places))
+        return places + np.random.default_rng(seed).uniform(-_JITTER, _JITTER, len(places))
 
     def pick(self, values: np.ndarray, n_grid: int) -> np.ndarray:
         """Numbers of rows whose values make a grid: one of each level, or evenly spaced ones."""

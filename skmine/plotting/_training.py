@@ -170,10 +170,11 @@ class TrainingDisplay:
         self._draw_results(scale)
         self.ax_.set(xlabel="iteration", ylabel=f"mutual information ({unit})")
         self.ax_.grid(alpha=0.3)
-        if ax is None:  # beside the lines, which may go anywhere
+        # Outside: the lines may go anywhere.
+        if ax is None:
             self.figure_.legend(loc="outside right upper", fontsize="small")
         else:
-            self.ax_.legend(fontsize="small", framealpha=0.8)
+            self.ax_.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
         return self
 
     def _draw_results(self, scale: float) -> None:
