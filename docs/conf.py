@@ -1,6 +1,13 @@
-"""Sphinx configuration: builds offline; SKMINE_DOCS_GALLERY=1 also runs the examples."""
+"""Sphinx configuration: the build runs the gallery and needs no network, and neither does the site."""
 
-import os
+import sys
+from pathlib import Path
+
+import latex2mathml.converter
+from docutils import nodes
+
+sys.path.insert(0, str(Path(__file__).parent))
+import comparison_tables
 
 import skmine
 
@@ -12,22 +19,35 @@ version = release = skmine.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "numpydoc",
     "myst_parser",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates"]
+exclude_patterns = ["_build", "_templates", "_tables"]
+suppress_warnings = ["config.cache"]  # sphinx_gallery_conf holds functions
+
+# Every reference must resolve, save those to other projects: to look these up needs a network.
+nitpicky = True
+nitpick_ignore_regex = [(r"py:.*", r"(sklearn|torch|numpy|matplotlib|collections|typing)\..*")]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skmine"
+html_static_path = ["_static"]
+html_css_files = ["skmine.css"]
+html_math_renderer = "mathml"
+html_show_sourcelink = False
 html_theme_options = {
     "show_toc_level": 2,
     "navbar_align": "left",
+    "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
 }
+html_sidebars = {name: [] for name in ("index", "quickstart", "comparison", "changelog", "references")}
 
 # The API pages follow each module's __all__: a new class or function needs no edit here.
 autosummary_generate = True
@@ -40,13 +60,26 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"/_",
-    "plot_gallery": os.environ.get("SKMINE_DOCS_GALLERY") == "1",
+    "ignore_pattern": r"/(_|extending/)",
+    "within_subsection_order": "gallery_order.ByQuestion",
     "abort_on_example_error": True,
+    "parallel": 2,
     "doc_module": ("skmine",),
-    "backreferences_dir": None,
+    "backreferences_dir": "generated/backreferences",
     "show_memory": False,
+    "show_signature": False,
+    "write_computation_times": False,  # its page loads scripts from other hosts
 }
+
+
+def mathml(display):
+    """A visitor that writes a formula as MathML, which browsers show without a script."""
+
+    def visit(translator, node):
+        translator.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+        raise nodes.SkipNode
+
+    return visit, None
 
 
 def skip_metadata_requests(app, what, name, obj, skip, options):
@@ -55,4 +88,6 @@ def skip_metadata_requests(app, what, name, obj, skip, options):
 
 
 def setup(app):
+    comparison_tables.write_tables()
+    app.add_html_math_renderer("mathml", mathml("inline"), mathml("block"))
     app.connect("autodoc-skip-member", skip_metadata_requests)

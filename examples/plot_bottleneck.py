@@ -12,8 +12,6 @@ input. ``GridSearchCV`` chooses the price ``beta``, beside a plain network of th
 # Many columns and few rows are where a network overfits: 200 handwritten digits to learn from, and 1,597
 # to be judged by.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -24,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skmine import InformationBottleneckClassifier
+from skmine.plotting import InformationPlaneDisplay
 
 BETAS = [1e-3, 1e-2, 3e-2, 1e-1, 3e-1]
 X, y = load_digits(return_X_y=True)
@@ -52,16 +51,6 @@ fits = [clone(model).set_params(**{name: beta}).fit(X, y)[-1] for beta in BETAS]
 for beta, fit in zip(BETAS, fits, strict=True):
     print(f"beta {beta:<5g}  I(X; Z) {fit.mi_xz_:5.1f}  I(Z; y) {fit.mi_zy_:.2f} nats")
 
-figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
-axis.plot([fit.mi_xz_ for fit in fits], [fit.mi_zy_ for fit in fits], "o-", color="#0072B2")
-for beta, fit in zip(BETAS, fits, strict=True):
-    axis.annotate(f"beta {beta:g}", (fit.mi_xz_, fit.mi_zy_), xytext=(6, -12), textcoords="offset points")
-axis.margins(0.12)
-axis.set(xlabel="I(X; Z), nats", ylabel="I(Z; y), nats", title="What the code keeps, and what it tells")
-axis.spines[["top", "right"]].set_visible(False)
-
-if "__file__" in globals():
-    output = Path(__file__).resolve().parent / "output"
-    output.mkdir(exist_ok=True)
-    figure.savefig(output / "bottleneck.png", dpi=120)
-    print(f"picture: {output / 'bottleneck.png'}")
+display = InformationPlaneDisplay.from_estimators(fits)
+display.ax_.set_title("What the code keeps, and what it tells", fontsize="medium")
+plt.show()

@@ -10,11 +10,10 @@ scikit-learn's ``SelectKBest(mutual_info_classif)`` and the importances of a ran
 # %%
 # One grid a selector
 # -------------------
-# ``mi_path=False`` leaves out the joint critics, which say how much is known after each feature: a grid that
-# asks for the accuracy has no use for them.
+# ``mi_path=False`` leaves out the joint critics, which say how much is known after each feature: a grid
+# that asks for the accuracy has no use for them.
 
 from functools import partial
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -60,7 +59,8 @@ def curves(sizes, X, y):
 # Accuracy against the number of features
 # ---------------------------------------
 # Scores of single features choose features that tell the same; ``"auto"`` and ``"mrmr"`` avoid that. The
-# digits are one draw of 600: over others, these two and the forest come out even, and ``SelectKBest`` behind.
+# digits are one draw of 600: over others, these two and the forest come out even, and ``SelectKBest``
+# behind.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 X, y = load_digits(return_X_y=True)
@@ -80,9 +80,4 @@ for axis, (title, (X, y, sizes)) in zip(axes, data_sets.items(), strict=True):
     axis.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("cross-validated accuracy")
 axes[1].legend(frameon=False, loc="lower right")
-
-if "__file__" in globals():
-    output = Path(__file__).resolve().parent / "output"
-    output.mkdir(exist_ok=True)
-    figure.savefig(output / "choose_k.png", dpi=120)
-    print(f"picture: {output / 'choose_k.png'}")
+plt.show()

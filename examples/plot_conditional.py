@@ -12,8 +12,6 @@ conditional mutual information I(X; y | Z) is what X tells about y once Z is kno
 # For each of three measurements of 442 patients: what it tells about the progression of the disease alone,
 # and what it adds to each of the others.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
@@ -55,9 +53,4 @@ axis.set_yticks(np.arange(len(names)) + 0.25, names.values())
 axis.invert_yaxis()
 axis.set(xlabel="mutual information with the progression (nats)", xlim=(0, values.max() * 1.4))
 axis.spines[["top", "right"]].set_visible(False)
-
-if "__file__" in globals():
-    output = Path(__file__).resolve().parent / "output"
-    output.mkdir(exist_ok=True)
-    figure.savefig(output / "conditional.png", dpi=120)
-    print(f"picture: {output / 'conditional.png'}")
+plt.show()

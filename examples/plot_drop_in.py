@@ -7,7 +7,6 @@ a real data set: the values, what they are when there is nothing to find, and th
 """
 
 # %%
-from pathlib import Path
 from time import perf_counter
 
 import matplotlib.pyplot as plt
@@ -26,8 +25,8 @@ FUNCTIONS = {
 # %%
 # Values, and values of noise
 # ---------------------------
-# The target is shuffled fifty times: whatever is found then is noise. A value is worth a second look when it
-# is above nearly all of those.
+# The target is shuffled fifty times: whatever is found then is noise. A value is worth a second look when
+# it is above nearly all of those.
 
 rng = np.random.default_rng(0)
 shuffled = [rng.permutation(data.target) for _ in range(50)]
@@ -57,9 +56,4 @@ for axis, (name, colour) in zip(axes, (("skmine", "#0072B2"), ("scikit-learn", "
     axis.set_yticks(rows, np.array(data.feature_names)[order])
     axis.set(title=name, xlabel="mutual information with the progression (nats)")
     axis.spines[["top", "right"]].set_visible(False)
-
-if "__file__" in globals():
-    output = Path(__file__).resolve().parent / "output"
-    output.mkdir(exist_ok=True)
-    figure.savefig(output / "drop_in.png", dpi=120)
-    print(f"picture: {output / 'drop_in.png'}")
+plt.show()

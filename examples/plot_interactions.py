@@ -12,14 +12,13 @@ screens all pairs of columns, at the cost of some matrix products.
 # ------------------------
 # Each of the two alone is worthless; the other 500 are noise.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectKBest, mutual_info_classif
 
 from skmine import MINEFeatureSelector
+from skmine.plotting import SelectionPathDisplay
 
 rng = np.random.default_rng(0)
 X = rng.uniform(size=(1000, 502))
@@ -46,7 +45,8 @@ print(f"  MINEFeatureSelector                 {ranks(-selector.ranking_)}")
 print(f"selected: {selector.get_support(indices=True).tolist()}, p-value {selector.pvalues_[120]:.0e}")
 
 # %%
-# ``mi_path_`` is the joint mutual information after each step: nothing, then nearly the entropy of y, log 2.
+# ``mi_path_`` is the joint mutual information after each step: nothing, then nearly the entropy of y, log
+# 2.
 
 print(f"joint mutual information with one and two columns: {selector.mi_path_.round(2).tolist()} nats")
 
@@ -62,14 +62,8 @@ for label, colour, marker in ((0, "#0072B2", "o"), (1, "#D55E00", "^")):
     left.scatter(X[rows, first], X[rows, second], s=12, c=colour, marker=marker, label=f"class {label}")
 left.set(xlabel=f"column {first}", ylabel=f"column {second}", title="Only together do they tell the class")
 left.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0)
-right.plot([0, 1, 2], [0, *selector.mi_path_], "o-", color="#0072B2")
+SelectionPathDisplay.from_estimator(selector, ax=right)
 right.axhline(np.log(2), color="0.5", linestyle="--")
-right.text(0, np.log(2) - 0.04, "entropy of the class", color="0.3")
-right.set(xticks=[0, 1, 2], xlabel="columns chosen", ylabel="joint mutual information (nats)")
-right.spines[["top", "right"]].set_visible(False)
-
-if "__file__" in globals():
-    output = Path(__file__).resolve().parent / "output"
-    output.mkdir(exist_ok=True)
-    figure.savefig(output / "interactions.png", dpi=120)
-    print(f"picture: {output / 'interactions.png'}")
+right.text(0, np.log(2) + 0.02, "entropy of the class", color="0.3")
+right.set_ylim(0, 0.8)
+plt.show()

@@ -10,15 +10,12 @@ categories alike. Both are shown for 178 Italian wines: thirteen measurements an
 # The two tables
 # --------------
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 from sklearn.datasets import load_wine
 
 from skmine import mutual_info_matrix
+from skmine.plotting import MutualInfoMatrixDisplay
 
 wine = load_wine(as_frame=True)
 table = wine.data.assign(cultivar=wine.target_names[wine.target])
@@ -34,33 +31,18 @@ excess = (information.loc[line.index, line.columns] - line).where(np.tri(len(lin
 print(excess.stack().sort_values(ascending=False).head(5).round(2).to_string())
 
 # %%
-# Picture
-# -------
-# Both in the order of a clustering by mutual information.
+# Pictures
+# --------
+# Columns that go together stand side by side. The correlation is in the same order, without the category.
 
-finite = information.to_numpy(copy=True)
-np.fill_diagonal(finite, 0)
-distance = finite.max() - finite
-np.fill_diagonal(distance, 0)
-np.fill_diagonal(finite, np.nan)  # what a column tells of itself is not of interest
-order = leaves_list(linkage(squareform(distance), "average"))
-names = information.columns[order]
+display = MutualInfoMatrixDisplay.from_matrix(information)
+display.ax_.set_title("Mutual information (nats)", fontsize="medium")
 
-figure, axes = plt.subplots(1, 2, figsize=(12, 5.5), layout="constrained")
-numeric = [name for name in names if name != "cultivar"]
-panels = [
-    (finite[np.ix_(order, order)], names, "mutual information (nats)", "viridis", None),
-    (correlation.loc[numeric, numeric].to_numpy(), numeric, "correlation", "RdBu_r", 1.0),
-]
-for axis, (values, labels, title, colours, limit) in zip(axes, panels, strict=True):
-    image = axis.imshow(values, cmap=colours, vmin=-limit if limit else 0, vmax=limit)
-    axis.set_xticks(range(len(labels)), labels, rotation=90, fontsize=8)
-    axis.set_yticks(range(len(labels)), labels, fontsize=8)
-    axis.set_title(title, loc="left")
-    figure.colorbar(image, ax=axis, shrink=0.7)
-
-if "__file__" in globals():
-    output = Path(__file__).resolve().parent / "output"
-    output.mkdir(exist_ok=True)
-    figure.savefig(output / "matrix.png", dpi=120)
-    print(f"picture: {output / 'matrix.png'}")
+names = [name for name in display.labels[display.order_] if name != "cultivar"]
+figure, axis = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
+image = axis.imshow(correlation.loc[names, names], cmap="RdBu_r", vmin=-1, vmax=1)
+axis.set_xticks(range(len(names)), names, rotation=90)
+axis.set_yticks(range(len(names)), names)
+axis.set_title("Correlation", fontsize="medium")
+figure.colorbar(image, ax=axis)
+plt.show()

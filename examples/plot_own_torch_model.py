@@ -11,8 +11,6 @@ of its lower half. :class:`skmine.nn.MutualInformation` is the term of the loss.
 # -----------------------
 # The upper and the lower half of scikit-learn's handwritten digits: what both tell is which digit it is.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -69,9 +67,4 @@ left.set(xlabel="step", ylabel="I(code; lower half), nats", title="Climbing the 
 points = right.scatter(*code.T, c=y, cmap="tab10", s=5)
 right.set(xlabel="first number", ylabel="second number", title="The code, coloured by the digit")
 figure.colorbar(points, ax=right, ticks=range(10))
-
-if "__file__" in globals():
-    output = Path(__file__).resolve().parent / "output"
-    output.mkdir(exist_ok=True)
-    figure.savefig(output / "own_torch_model.png", dpi=120)
-    print(f"picture: {output / 'own_torch_model.png'}")
+plt.show()

@@ -39,8 +39,8 @@ def print_ranking(title, ranking):
 # %%
 # Disease progression, one year on
 # --------------------------------
-# The target is a number. scikit-learn calls the last six columns ``s1`` to ``s6``; here they get the names of
-# what they measure.
+# The target is a number. scikit-learn calls the last six columns ``s1`` to ``s6``; here they get the names
+# of what they measure.
 
 diabetes = load_diabetes()
 serum = ["total cholesterol", "LDL", "HDL", "cholesterol / HDL", "log triglycerides", "blood sugar"]
@@ -60,9 +60,9 @@ print_ranking("breast cancer diagnosis", cancer_ranking)
 # %%
 # All features together
 # ---------------------
-# These features overlap in what they tell: the joint mutual information is far below the sum of the bars. No
-# ranking of single columns can show that. ``mi_`` is the best estimate; ``mi_lower_`` is the value on held-
-# out rows, a lower bound in expectation. ``score`` is that bound on any other rows, so scikit-learn's
+# These features overlap in what they tell: the joint mutual information is far below the sum of the bars.
+# No ranking of single columns can show that. ``mi_`` is the best estimate; ``mi_lower_`` is the value on
+# held- out rows, a lower bound in expectation. ``score`` is that bound on any other rows, so scikit-learn's
 # cross-validation works as it is.
 
 

@@ -81,7 +81,7 @@ def choose_pairs(bound, probability: Tensor | None, group_size: int):
     Parameters
     ----------
     bound : object
-        See :mod:`skmine.nn.bounds`.
+        See :data:`skmine.nn.BOUNDS`.
     probability : Tensor or None
         Class probabilities of a discrete y.
     group_size : int
@@ -102,7 +102,7 @@ def choose_valuing_pairs(bound, probability: Tensor | None, n_rows: int):
     Parameters
     ----------
     bound : object
-        See :mod:`skmine.nn.bounds`.
+        See :data:`skmine.nn.BOUNDS`.
     probability : Tensor or None
         Class probabilities of a discrete y.
     n_rows : int
@@ -129,7 +129,7 @@ def pair_scores(critic: nn.Module, x: Block, y: Block, rows: Tensor, bound, weig
     rows : LongTensor of shape (n_members, m)
         Rows of each member.
     bound : object
-        See :mod:`skmine.nn.bounds`.
+        See :data:`skmine.nn.BOUNDS`.
     weight : Tensor of shape (n,) or None
         Weights of the rows.
 
@@ -170,7 +170,7 @@ def cross_fit(
     folds : Folds
         Rows of each member.
     bound : object
-        See :mod:`skmine.nn.bounds`.
+        See :data:`skmine.nn.BOUNDS`.
     weight : Tensor of shape (n,) or None
         Weights of the rows.
     generator : torch.Generator

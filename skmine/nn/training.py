@@ -240,7 +240,7 @@ def train(
     stopping_rows : sequence of LongTensor of shape (n_members, n_stop)
         Sets of rows that choose the best iteration, each for itself.
     bound : object
-        With ``estimate`` and ``surrogate``, see :mod:`skmine.nn.bounds`.
+        With ``estimate`` and ``surrogate``, see :data:`skmine.nn.BOUNDS`.
     pairs, stopping_pairs : SampledPairs or EnumeratedPairs
         Marginal pairs in a minibatch and among stopping rows.
     weight : Tensor of shape (n,) or None

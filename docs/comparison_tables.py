@@ -1,0 +1,199 @@
+"""Tables of "How it compares" from benchmarks/results and published.csv: python docs/comparison_tables.py.
+
+conf.py calls `write_tables` at each build. Nothing in the tables is typed by hand but published figures.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE.parent / "benchmarks" / "results"
+
+
+def results(name: str) -> pd.DataFrame:
+    """One table of the benchmarks; empty where it was not made."""
+    path = RESULTS / f"{name}.csv"
+    return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+
+def published(table: str, columns: Iterable) -> list[list[str]]:
+    """Rows of a method's published figures, with their source."""
+    rows = pd.read_csv(HERE / "published.csv", dtype=str)
+    rows = rows[rows["table"] == table]
+    found = []
+    for (method, source), group in rows.groupby(["method", "source"], sort=False):
+        values = dict(zip(group["column"], group["value"], strict=True))
+        found.append([method, *(values.get(str(column), "") for column in columns), f"published: {source}"])
+    return found
+
+
+def beyond_normal() -> str:
+    """Error over the 40 tasks of Beyond Normal, ours and the rivals', measured and published."""
+    ours = results("beyond_normal")
+    sizes = sorted(ours["n"].unique())
+    ours = [
+        ours.assign(method="skmine, ``mi_``"),
+        ours.assign(method="skmine, ``mi_lower_``", mi=ours["lower"]),
+    ]
+    measured = pd.concat([*ours, results("rivals")])
+    rows = []
+    for method, group in measured.groupby("method", sort=False):
+        group = group[group["task"].isin(ours[0]["task"])]
+        errors = {n: (g["mi"] - g["truth"]).abs() for n, g in group.groupby("n")}
+        cells = [_error(errors.get(n), group[group["n"] == n], ours[0]["task"].nunique()) for n in sizes]
+        seconds = group[group["n"] == sizes[-1]]["seconds"].median()
+        rows.append([method, *cells, f"{seconds:.1f}", "measured"])
+    rows += [[row[0], *row[1:-1], "", row[-1]] for row in published("beyond_normal", sizes)]
+    head = ["method", *(f"n = {n:,}" for n in sizes), f"seconds at n = {sizes[-1]:,}", "source"]
+    return _table(head, rows)
+
+
+def _error(errors, group: pd.DataFrame, n_tasks: int) -> str:
+    if errors is None or not len(errors):
+        return ""
+    done = group["task"].nunique()
+    return f"{errors.mean():.3f}" + (f" ({done} tasks)" if done < n_tasks else "")
+
+
+def interactions() -> str:
+    """Share of the relevant features among the best ranked, in the largest problem."""
+    ours = results("interactions")
+    ours = ours[(ours["n"] == 1000) & (ours["features"] == ours["features"].max())]
+    problems = list(dict.fromkeys(ours["problem"]))
+    mean = ours.groupby("problem")["best_k"].mean()
+    rows = [["skmine, ``MINEFeatureSelector``", *(f"{mean[p]:.2f}" for p in problems), "measured"]]
+    return _table(["method", *problems, "source"], rows + published("interactions", problems))
+
+
+def drop_in() -> str:
+    """Error of mutual_info_regression and of scikit-learn's on joints of two columns."""
+    rows = []
+    for n, group in results("drop_in").groupby("n"):
+        ours, theirs = group["error"].abs(), group["scikit_learn_error"].abs()
+        rows.append([f"{n:,}", f"{ours.mean():.3f}", f"{theirs.mean():.3f}", f"{group['joint'].nunique()}"])
+    return _table(["rows", "skmine", "scikit-learn", "joints"], rows)
+
+
+def drop_in_speed() -> str:
+    """Seconds for 100 columns."""
+    rows = [
+        [f"{int(r['n']):,}", f"{r['seconds']:.1f}", f"{r['scikit_learn_seconds']:.1f}"]
+        for _, r in results("drop_in_speed").iterrows()
+    ]
+    return _table(["rows", "skmine, seconds", "scikit-learn, seconds"], rows)
+
+
+def consistency() -> str:
+    """Error against the number of rows."""
+    rows = []
+    for n, group in results("consistency").groupby("n"):
+        cells = [np.mean(np.abs(group[name])) for name in ("sampling_error", "error")]
+        rows.append([f"{n:,}", *(f"{v:.3f}" for v in cells), f"{group['seconds'].median():.1f}"])
+    return _table(["rows", "exact log ratio", "skmine, ``mi_``", "seconds a fit"], rows)
+
+
+def small_samples() -> str:
+    """Error at few rows, beside nearest neighbours and canonical correlations."""
+    methods = {"mi": "skmine, ``mi_``", "ksg_3": "KSG(3)", "ksg_10": "KSG(10)", "cca": "CCA"}
+    table = results("small_samples")
+    rows = []
+    for n, group in table.groupby("n") if len(table) else ():
+        errors = [(group[key] - group["truth"]).abs().mean() for key in methods]
+        rows.append([f"{n:,}", *(f"{error:.3f}" for error in errors), f"{group['task'].nunique()}"])
+    return _table(["rows", *methods.values(), "joints"], rows)
+
+
+def redundancy() -> str:
+    """Distinct relevant features among five chosen."""
+    table = results("redundancy")
+    problems = list(dict.fromkeys(table["problem"]))
+    mean = table.groupby(["method", "problem"])["distinct"].mean()
+    methods = dict.fromkeys(table["method"])
+    return _table(["method", *problems], [[m, *(f"{mean[m, p]:.2f}" for p in problems)] for m in methods])
+
+
+def bottleneck() -> str:
+    """Test error of the bottleneck classifier on digits."""
+    table = results("bottleneck")
+    table = table[table["part"] == "digits"]
+    rows = []
+    for (method, beta), group in table.groupby(["method", "beta"], sort=False):
+        price = "" if method in ("plain", "dropout") else f"{beta:g}"
+        rows.append([method, price, f"{group['error'].mean():.2f}", f"{group['log_loss'].mean():.3f}"])
+    return _table(["method", "beta", "test error, %", "log loss"], rows)
+
+
+def mode_coverage() -> str:
+    """Modes that the generative network keeps."""
+    rows = []
+    for (part, method), group in results("mode_coverage").groupby(["part", "method"], sort=False):
+        name = "with information" if method == "mine" else method
+        rows.append(
+            [
+                part,
+                name,
+                f"{group['modes'].mean():.1f}",
+                f"{100 * group['on_modes'].mean():.0f} %",
+                len(group),
+            ]
+        )
+    return _table(["data", "network", "modes covered", "rows on a mode", "draws"], rows)
+
+
+def coverage() -> str:
+    """How often the 95 % interval holds the truth."""
+    table = results("coverage")
+    rows = []
+    for n, group in table.groupby("n") if len(table) else ():
+        inside = (group["low"] <= group["truth"]) & (group["truth"] <= group["high"])
+        below = group["lower"] <= group["truth"]
+        rows.append(
+            [f"{n:,}", len(group), group["task"].nunique(), f"{inside.mean():.0%}", f"{below.mean():.0%}"]
+        )
+    return _table(
+        ["rows", "fits", "joints", "truth inside ``mi_interval_``", "``mi_lower_`` below the truth"], rows
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    f.__name__: f
+    for f in (
+        beyond_normal,
+        interactions,
+        drop_in,
+        drop_in_speed,
+        consistency,
+        small_samples,
+        redundancy,
+        bottleneck,
+        mode_coverage,
+        coverage,
+    )
+}
+
+
+def _table(head: list[str], rows: list[list]) -> str:
+    """A list-table; rows are marked where there are none."""
+    if not rows:
+        return "*Not measured yet.*\n"
+    lines = [".. list-table::", "   :header-rows: 1", "   :class: results", ""]
+    for row in [head, *rows]:
+        lines += [f"   {'* -' if i == 0 else '  -'} {cell}".rstrip() for i, cell in enumerate(row)]
+    return "\n".join(lines) + "\n"
+
+
+def write_tables() -> None:
+    """Write each table to docs/_tables, where it differs from what is there."""
+    folder = HERE / "_tables"
+    folder.mkdir(exist_ok=True)
+    for name, make in TABLES.items():
+        path, text = folder / f"{name}.rst", make()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_tables()

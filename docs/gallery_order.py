@@ -1,0 +1,35 @@
+"""The order of the gallery: from the first question that a user has to the last; new ones last."""
+
+_ORDER = [
+    "rank_features",
+    "mixed_table",
+    "what_mi_is",
+    "drop_in",
+    "matrix",
+    "pointwise",
+    "independence_test",
+    "missing_values",
+    "how_sure",
+    "convergence",
+    "known_answer",
+    "conditional",
+    "selection_path",
+    "choose_k",
+    "interactions",
+    "one_hot_groups",
+    "mnist_pixels",
+    "bottleneck",
+    "mode_collapse",
+    "own_torch_model",
+]
+
+
+class ByQuestion:
+    """Sort key of sphinx-gallery."""
+
+    def __init__(self, src_dir):
+        pass
+
+    def __call__(self, filename):
+        name = filename.removeprefix("plot_").removesuffix(".py")
+        return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)

@@ -1,0 +1,62 @@
+"""
+Would it be right on data like mine?
+====================================
+
+Nobody knows the true mutual information of real data. :mod:`skmine.distributions` draws rows from joints of
+which it is known: take one that looks like your data, at your number of rows, and see.
+"""
+
+# %%
+# Three joints, three sizes
+# -------------------------
+# Five normal columns a side; heavy tails; a band of width 0.2, in which y follows x closely.
+
+import warnings
+
+import matplotlib.pyplot as plt
+from sklearn.exceptions import ConvergenceWarning
+
+from skmine import MutualInfoEstimator
+from skmine.distributions import AdditiveUniformNoise, MultivariateNormal, MultivariateStudent
+
+joints = {
+    "5 + 5 normal columns": MultivariateNormal.dense(5, 5, 0.5),
+    "2 + 2 columns, heavy tails": MultivariateStudent.identity(2, 2, 2),
+    "narrow band": AdditiveUniformNoise(0.1),
+}
+sizes = [200, 1000, 4000]
+settings = {"cv": 3, "n_iter_no_change": 2, "random_state": 0}
+estimates = {}
+for name, joint in joints.items():
+    for n in sizes:
+        X, y = joint.sample(n, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the picture shows what it is worth
+            estimates[name, n] = MutualInfoEstimator(**settings).fit(X, y)
+        fit = estimates[name, n]
+        print(
+            f"{name:<27} {n:>5} rows: truth {joint.mi:.2f}, mi_ {fit.mi_:.2f}, mi_lower_ {fit.mi_lower_:.2f}"
+        )
+
+# %%
+# Picture
+# -------
+# Line: the truth. Points: the estimate with its interval. Triangles: the value on held-out rows. The band
+# is too narrow for the network, and the interval does not know of what was not found: that is why a known
+# case is worth a look.
+
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
+for axis, (name, joint) in zip(axes, joints.items(), strict=True):
+    fits = [estimates[name, n] for n in sizes]
+    low, high = ([abs(fit.mi_interval_[side] - fit.mi_) for fit in fits] for side in (0, 1))
+    axis.axhline(joint.mi, color="#009E73", label="truth")
+    axis.errorbar(
+        range(3), [f.mi_ for f in fits], [low, high], fmt="o", color="#0072B2", capsize=4, label="mi_"
+    )
+    axis.plot(range(3), [f.mi_lower_ for f in fits], "v", color="#D55E00", label="mi_lower_")
+    axis.set_xticks(range(3), [f"{n:,}" for n in sizes])
+    axis.set(title=name, xlabel="rows", ylim=(min(0, axis.get_ylim()[0]), None))
+    axis.spines[["top", "right"]].set_visible(False)
+axes[0].set_ylabel("mutual information (nats)")
+axes[0].legend(frameon=False)
+plt.show()
