@@ -25,6 +25,7 @@ lint: $(VENV)/installed-lint ## Check style, types and docstrings
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/numpydoc lint $$(find skmine -name '*.py')
+	$(BIN)/python docs/check_docstrings.py
 
 docs: $(VENV)/installed-docs ## Run the gallery, build the site into docs/_build/html, and check its links and pictures
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

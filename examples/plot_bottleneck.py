@@ -24,7 +24,7 @@ from sklearn.preprocessing import MinMaxScaler
 from skmine import InformationBottleneckClassifier
 from skmine.plotting import InformationPlaneDisplay
 
-BETAS = [1e-3, 1e-2, 3e-2, 1e-1, 3e-1]
+BETAS = [1e-3, 1e-2, 3e-2, 1e-1]
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, train_size=200, stratify=y, random_state=0)
 
