@@ -3,6 +3,7 @@
 conf.py calls `write_tables` at each build. Nothing in the tables is typed by hand but published figures.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -158,6 +159,13 @@ def coverage() -> str:
     )
 
 
+def conditions() -> str:
+    """Machine and versions of the measured figures, in the words of benchmarks/README.md."""
+    text = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"was made on (.+?)\.\s", text, flags=re.DOTALL)
+    return f"Measured on {' '.join(found[1].split())}.\n" if found else ""
+
+
 TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -171,6 +179,7 @@ TABLES: dict[str, Callable[[], str]] = {
         bottleneck,
         mode_coverage,
         coverage,
+        conditions,
     )
 }
 

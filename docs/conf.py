@@ -37,9 +37,12 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skmine"
 html_static_path = ["_static"]
 html_css_files = ["skmine.css"]
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_theme_options = {
+    "logo": {"image_light": "_static/favicon.svg", "image_dark": "_static/favicon.svg", "text": "skmine"},
     "show_toc_level": 2,
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
