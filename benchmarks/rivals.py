@@ -56,7 +56,7 @@ METHODS = {
     "bmi CCA": None,
     "bmi KSG(10)": None,
     "bmi MINE": None,
-    "torch-mist SMILE": FEW,
+    "torch-mist SMILE": None,
     "torch-mist MINE": FEW,
     "latentmi": VERY_FEW,
 }
