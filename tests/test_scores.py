@@ -226,6 +226,7 @@ def test_regression__bad_input__is_told(X, y, error, message):
         (np.ones((3, 0)), [0, 1, 0], ValueError, r"0 feature\(s\)"),
         (pd.DataFrame({"t": pd.date_range("2020", periods=3)}), [0, 1, 0], TypeError, "'t'.*date"),
         ([["a"], [1.5], ["b"]], [0, 1, 0], TypeError, "neither all strings nor all numbers"),
+        (np.ones((3, 1)), pd.Series(["a", None, "b"]), ValueError, "a class in every row; got 1 missing"),
     ],
 )
 def test_classif__bad_input__is_told(X, y, error, message):

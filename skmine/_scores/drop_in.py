@@ -147,7 +147,8 @@ def mutual_info_classif(
     Raises
     ------
     ValueError
-        X or y is empty, infinite, complex or of another length, or y is not one column of classes.
+        X or y is empty, infinite, complex or of another length, or y is not one column of classes, one
+        in every row.
     IndexError
         `discrete_features` does not fit the columns of X.
     TypeError
@@ -160,8 +161,12 @@ def mutual_info_classif(
     >>> print(mutual_info_classif(*load_iris(return_X_y=True)).round(1))
     [0.4 0.2 0.9 0.9]
     """
-    check_classification_targets(y)
     target = read_one_target(y)
+    if target.missing.any():
+        raise ValueError(
+            f"y must have a class in every row; got {int(target.missing.sum())} missing. Drop these rows."
+        )
+    check_classification_targets(y)
     return _score_features(X, target, True, discrete_features, random_state, n_jobs, device, refine, verbose)
 
 
