@@ -28,6 +28,7 @@ lint: $(VENV)/installed-lint ## Check style, types and docstrings
 	$(BIN)/python docs/check_docstrings.py
 
 docs: $(VENV)/installed-docs ## Run the gallery, build the site into docs/_build/html, and check its links and pictures
+	rm -rf docs/generated # pages of what is there no more
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python docs/check_site.py docs/_build/html
 

@@ -68,7 +68,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "parallel": 2,
     "doc_module": ("skmine",),
-    "backreferences_dir": "generated/backreferences",
+    "backreferences_dir": "auto_examples/backreferences",
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,  # its page loads scripts from other hosts
