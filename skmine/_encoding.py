@@ -155,6 +155,8 @@ class BlockEncoder:
     ----------
     n_core : int
         Leading columns of the encoding that a reference reads; the others are views of the same data.
+    origin : ndarray of shape (n_core + n_views,)
+        Core column that each column of the encoding is a function of; -1 for several.
     class_rows : dict or None
         For a block of discrete columns with few distinct rows: row -> class number. The encoding is then
         the one-hot class.
@@ -175,6 +177,7 @@ class BlockEncoder:
         self._find_classes(columns, [values for values, _ in levels], n, weight)
         if self.class_rows is not None:
             self.n_core: int = len(self.class_rows)
+            self.origin: np.ndarray = np.arange(self.n_core)
             return
         for j, (column, (values, counts)) in enumerate(zip(columns, levels, strict=True)):
             if column.missing.any():
@@ -192,6 +195,7 @@ class BlockEncoder:
             self.views = [_RobustViews(self._numeric_values(columns))]
         if self.numeric:
             self.views.append(_TailRadius(self._numeric_values(columns), weight))
+        self.origin = self._origin(columns)
 
     def _find_classes(self, columns, distinct: list[np.ndarray], n: int, weight) -> None:
         for column, levels in zip(columns, distinct, strict=True):
@@ -221,6 +225,23 @@ class BlockEncoder:
     def _core(self, columns: list[Column]) -> np.ndarray:
         parts = [encode(columns[j]) for j, encode in self.parts]
         return np.hstack([np.empty((len(columns[0].values), 0)), *parts])
+
+    def _origin(self, columns: list[Column]) -> np.ndarray:
+        widths = [encode(columns[j].take(slice(1))).shape[1] for j, encode in self.parts]
+        ends = np.cumsum(widths)
+        numeric = [
+            end - 1
+            for end, (_, encode) in zip(ends, self.parts, strict=True)
+            if isinstance(encode, _NormalScores)
+        ]
+        origins = [np.arange(self.n_core)]
+        if len(numeric) == 1:
+            origins.append(np.repeat(numeric, len(COSINES)))
+        elif numeric:
+            origins.append(np.append(numeric, -1))
+        if numeric:
+            origins.append(np.full(2, -1))
+        return np.concatenate(origins).astype(np.int64)
 
     def __call__(self, columns: list[Column]) -> np.ndarray:
         """Encoding of shape (n, n_core + n_views); a class never seen in fit is all zeros."""

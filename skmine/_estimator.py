@@ -1,6 +1,5 @@
 """MutualInfoEstimator: mutual information of two blocks of columns, by cross-fitted critics."""
 
-import contextlib
 import copy
 import math
 import warnings
@@ -27,6 +26,7 @@ from skmine._validation import (
     draw_seed,
     make_generator,
     resolve_device,
+    seeded_torch,
 )
 
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
@@ -64,7 +64,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     batch_size : int or "auto", default="auto"
         Rows of a minibatch; ``"auto"`` is 128, or all training rows where there are fewer.
     max_iter : int or "auto", default="auto"
-        Most minibatches; 0 leaves the closed form alone. ``"auto"`` is 700, and beyond 4,000 training
+        Most minibatches; 0 leaves the closed form alone. ``"auto"`` is 700, and beyond 1,000 training
         rows grows with their square root, as the sampling error falls with it.
     n_iter_no_change : int, default=4
         Checks of the held-out value (one every 50 minibatches) without a rise before training restarts
@@ -114,8 +114,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     Notes
     -----
     No sample can test a bound of more nats than the log of its number of marginal pairs (McAllester and
-    Stratos 2020). Where the Gaussian copula alone finds more (about 6 nats at 5,000 rows), training is
-    left out and the estimate is the closed form's mean log ratio.
+    Stratos 2020). Where the Gaussian copula alone finds more (about 4 nats at 5,000 rows), training is
+    left out and the estimate is the closed form's mean log ratio, with a warning.
 
     References
     ----------
@@ -249,7 +249,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         bank = nn.build_critic(self.critic, x, y, folds, hidden_layer_sizes, generator, weight)
         if go_on:
             self._critic.load_into(bank, n_folds=len(splits))
-        with progress(self.verbose, max_iter) as on_check, _seeded_torch(generator):
+        with progress(self.verbose, max_iter) as on_check, seeded_torch(generator):
             fit = nn.cross_fit(
                 bank,
                 x,
@@ -283,7 +283,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     def _set_results(self, fit, max_iter: int) -> None:
         """Fitted values; then the warning or the interruption that training ended with."""
         self.mi_lower_ = fit.held_out
-        self.mi_ = min((fit.held_out + fit.training) / 2, self.mi_max_)
+        self.mi_ = min(fit.estimate, self.mi_max_)
         self.mi_std_ = fit.standard_error
         # The truth lies between held-out and training value but for sampling: a quarter of their distance is
         # about one standard deviation of where.
@@ -293,6 +293,14 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         self.n_iter_ = self.history_[-1]["iteration"]
         if fit.result.interrupted:
             raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
+        if self.mi_ > fit.testable:
+            warnings.warn(
+                f"mi_ is {self.mi_:.1f} nats, and with these rows no sample can test more than "
+                f"{fit.testable:.1f}: what is above rests on the Gaussian copula, and is too low or too high "
+                "where the dependence is of another form. Pass more rows, or fewer columns.",
+                UserWarning,
+                stacklevel=4,
+            )
         if not fit.result.converged:
             warnings.warn(
                 f"Training had not ended after max_iter={max_iter} minibatches. Raise max_iter: the "
@@ -385,16 +393,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         return tags
 
 
-@contextlib.contextmanager
-def _seeded_torch(generator: torch.Generator):
-    """Seed torch's global generator, which a critic of the user's may read, and put it back."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(draw_seed(generator))
-        yield
-
-
 def _to_block(encoder: BlockEncoder, rows: Rows, device: torch.device) -> nn.Block:
     values = torch.as_tensor(encoder(rows.columns[encoder.name]), dtype=torch.float32, device=device)
-    if encoder.probability is None:
-        return nn.Block(values, encoder.n_core)
-    return nn.Block(values, encoder.n_core, torch.as_tensor(encoder.probability).to(values))
+    probability = None if encoder.probability is None else torch.as_tensor(encoder.probability).to(values)
+    return nn.Block(values, encoder.n_core, probability, torch.as_tensor(encoder.origin))

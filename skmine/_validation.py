@@ -1,5 +1,6 @@
 """The only door for devices, seeds and sizes: parameters in, checked values out."""
 
+import contextlib
 from numbers import Integral
 
 import numpy as np
@@ -134,7 +135,7 @@ def choose_max_iter(max_iter, n_train: int) -> int:
     Parameters
     ----------
     max_iter : int or "auto"
-        ``"auto"`` is 700, times the square root of the training rows in units of 4,000 where there are
+        ``"auto"`` is 700, times the square root of the training rows in units of 1,000 where there are
         more.
     n_train : int
         Training rows of a fold.
@@ -144,7 +145,7 @@ def choose_max_iter(max_iter, n_train: int) -> int:
     int
     """
     if max_iter == "auto":
-        return round(700 * max(1.0, n_train / 4000) ** 0.5)
+        return round(700 * max(1.0, n_train / 1000) ** 0.5)
     return int(max_iter)
 
 
@@ -249,3 +250,17 @@ def check_training_rows(n_rows: int, all_missing: list[str]) -> None:
             f"A column must have at least one value; {all_missing[0]} is missing in every row. Drop the "
             "column."
         )
+
+
+@contextlib.contextmanager
+def seeded_torch(generator: torch.Generator):
+    """Seed torch's global generator, which a critic of the user's may read, and put it back.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        Source of the seed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(draw_seed(generator))
+        yield

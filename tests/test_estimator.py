@@ -701,7 +701,7 @@ def test_warm_start__other_rows_or_folds__raises_and_keeps_the_first(change):
 
 @pytest.mark.parametrize(
     ("max_iter", "n_train", "expected"),
-    [("auto", 8, 700), ("auto", 4000, 700), ("auto", 16_000, 1400), (0, 16_000, 0), (np.int64(70), 8, 70)],
+    [("auto", 8, 700), ("auto", 1000, 700), ("auto", 4000, 1400), (0, 16_000, 0), (np.int64(70), 8, 70)],
 )
 def test_choose_max_iter__rows_of_training__grows_with_their_root(max_iter, n_train, expected):
     assert choose_max_iter(max_iter, n_train) == expected

@@ -53,6 +53,7 @@ from .classes import (
     fit_class_reference,
     fit_table_reference,
 )
+from .coordinates import NetworkColumns, ReferencedCritic
 from .critics import CRITICS, BankLinear, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
 from .crossfit import (
     CrossFit,
@@ -63,19 +64,15 @@ from .crossfit import (
 )
 from .objective import MutualInformation, clipped_backward
 from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
-from .reference import (
-    Differences,
-    GaussianReference,
-    ReferencedCritic,
-    fit_differences,
-    fit_gaussian_reference,
-)
+from .reference import GaussianReference, fit_gaussian_reference
 from .steps import average_weights
 from .training import TrainingResult, train
+from .variates import EXPANSIONS, Variates, fit_variate_reference
 
 __all__ = [
     "BOUNDS",
     "CRITICS",
+    "EXPANSIONS",
     "MINE",
     "MINEF",
     "SMILE",
@@ -90,7 +87,6 @@ __all__ = [
     "ConcatCritic",
     "CriticBank",
     "CrossFit",
-    "Differences",
     "DonskerVaradhan",
     "EnumeratedPairs",
     "Folds",
@@ -101,6 +97,7 @@ __all__ = [
     "JensenShannon",
     "MINERate",
     "MutualInformation",
+    "NetworkColumns",
     "Normalised",
     "Perceptron",
     "ReferencedCritic",
@@ -109,6 +106,7 @@ __all__ = [
     "SeparableCritic",
     "TableReference",
     "TrainingResult",
+    "Variates",
     "VariationalRate",
     "average_weights",
     "build_critic",
@@ -117,9 +115,9 @@ __all__ = [
     "clipped_backward",
     "cross_fit",
     "fit_class_reference",
-    "fit_differences",
     "fit_gaussian_reference",
     "fit_table_reference",
+    "fit_variate_reference",
     "score_in_chunks",
     "stack_states",
     "train",

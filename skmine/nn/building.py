@@ -8,13 +8,24 @@ from torch import Tensor, nn
 
 from .classes import (
     ClassNormalised,
-    ClassReference,
     TableReference,
     fit_class_reference,
     fit_table_reference,
 )
+from .coordinates import (
+    FAINT,
+    NetworkColumns,
+    ReferencedCritic,
+    fit_coordinates,
+    fit_differences,
+    relevant_columns,
+)
 from .critics import CRITICS, ClassCritic, CriticBank
-from .reference import GaussianReference, ReferencedCritic, fit_differences, fit_gaussian_reference
+from .reference import Projection, fit_gaussian_reference
+from .variates import fit_variate_reference
+
+#: Nats that chance adds to the products of two blocks' coordinates, up to which all of them are shown.
+_FEW_NATS = 0.01
 
 
 @dataclass(frozen=True)
@@ -29,11 +40,14 @@ class Block:
         Leading columns that the reference reads.
     probability : Tensor of shape (n_classes,) or None
         Class probabilities of a discrete block.
+    origin : LongTensor of shape (d,) or None
+        Core column that each column is a function of; -1 for several. None where all columns are core ones.
     """
 
     values: Tensor
     n_core: int
     probability: Tensor | None = None
+    origin: Tensor | None = None
 
     @property
     def core(self) -> Tensor:
@@ -90,15 +104,6 @@ class Folds:
         return Folds(self.train.to(device), (self.halves[0].to(device), self.halves[1].to(device)))
 
 
-def _network_columns(block: Block, width: int) -> tuple[int, int]:
-    """First column that the network reads as it is, and all that it reads.
-
-    The reference's coordinates stand for the core columns, unless there are fewer of them.
-    """
-    first = block.n_core if width >= block.n_core else 0
-    return first, width + block.values.shape[1] - first
-
-
 def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, generator, weight=None):
     """Reference plus untrained network, as a bank with one member a fold.
 
@@ -135,32 +140,97 @@ def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, g
     if probability is not None and x.probability is not None:
         table = fit_table_reference(x_core, y_core, *rows, probability, weight)
         return ClassNormalised(table, probability, n_members).to(device)
-    reference: ClassReference | GaussianReference
     if probability is not None:
-        reference = fit_class_reference(x_core, y_core, *rows, probability, weight)
+        return _class_bank(critic, x, y, probability, rows, hidden_layer_sizes, generator, weight).to(device)
+    return _pair_bank(critic, x, y, rows, hidden_layer_sizes, generator, weight).to(device)
+
+
+def _pair_bank(
+    critic, x: Block, y: Block, rows: tuple[Tensor, Tensor], hidden_layer_sizes, generator, weight
+) -> ReferencedCritic:
+    """Critics of two blocks of which neither is discrete."""
+    train_rows, n_members = rows[0], len(rows[0])
+    x_core, y_core = x.core.cpu(), y.core.cpu()
+    linear = fit_gaussian_reference(x_core, y_core, *rows, weight)
+    reference = fit_variate_reference(x_core, y_core, *rows, weight, linear)
+    relevant = relevant_columns(x_core, y_core, train_rows[0], weight)
+    few = linear.width_x * linear.width_y <= 2 * train_rows.shape[1] * _FEW_NATS
+    whole = few and all(bool(mask.all()) for mask in relevant)
+    # Canonical coordinates beyond those that held-out rows confirm agree in the training rows by chance.
+    leading = linear if whole else linear.leading(max(1, int((linear.correlations > 0).any(0).sum())))
+    n_products = min(leading.width_x, leading.width_y)
+    first: tuple[Projection | None, ...] = leading.project_x, leading.project_y
+    if reference is linear:
+        reference, first = leading, (None, None)
     else:
-        reference = fit_gaussian_reference(x_core, y_core, *rows, weight)
-    first_x, d_x = _network_columns(x, reference.width_x)
-    first_y, d_y = _network_columns(y, reference.width_y)
-    differences = None
+        n_products += reference.width_x
+    differences = fit_differences(x.values.cpu(), y.values.cpu(), train_rows, weight)
+    shown = [
+        _network_columns(block, None if whole else mask, train_rows, projection, width, difference)
+        for block, mask, projection, width, difference in zip(
+            (x, y), relevant, first, (linear.width_x, linear.width_y), differences, strict=True
+        )
+    ]
+    d_x, d_y = reference.width_x + shown[0].width, reference.width_y + shown[1].width
     network: nn.Module
     if callable(critic):
         network = CriticBank(critic, d_x, d_y, n_members, generator)
-    elif probability is not None:
-        network = ClassCritic(d_x, d_y, hidden_layer_sizes, n_members=n_members, generator=generator)
     else:
-        differences = fit_differences(x.values.cpu(), y.values.cpu(), rows[0], weight)
-        n_differences = 0 if differences is None else differences.width
         network = CRITICS[critic](
-            d_x + n_differences,
-            d_y + n_differences,
+            d_x,
+            d_y,
             hidden_layer_sizes,
             n_members=n_members,
-            n_products=min(reference.width_x, reference.width_y),
-            n_differences=n_differences,
+            n_products=n_products,
+            n_differences=0 if differences[0] is None else differences[0].width,
             generator=generator,
         )
-    bank = ReferencedCritic(reference, network, first_x, first_y, differences)
-    if probability is None:
-        return bank.to(device)
-    return ClassNormalised(bank, probability, n_members).to(device)
+    return ReferencedCritic(reference, network, *shown)
+
+
+def _class_bank(
+    critic,
+    x: Block,
+    y: Block,
+    probability: Tensor,
+    rows: tuple[Tensor, Tensor],
+    hidden_layer_sizes,
+    generator,
+    weight,
+) -> ClassNormalised:
+    """Critics of a block and a discrete one."""
+    train_rows, n_members = rows[0], len(rows[0])
+    x_core, y_core = x.core.cpu(), y.core.cpu()
+    reference = fit_class_reference(x_core, y_core, *rows, probability, weight)
+    relevant, _ = relevant_columns(x_core, y_core, train_rows[0], weight)
+    width, whole = reference.width_x, bool(relevant.all())
+    if not whole:
+        reference.project_x = reference.project_x.leading(reference.weight.shape[1])
+    shown = _network_columns(x, None if whole else relevant, train_rows, None, width, None)
+    d_x, d_y = reference.width_x + shown.width, reference.width_y
+    network: nn.Module
+    if callable(critic):
+        network = CriticBank(critic, d_x, d_y, n_members, generator)
+    else:
+        network = ClassCritic(d_x, d_y, hidden_layer_sizes, n_members=n_members, generator=generator)
+    return ClassNormalised(ReferencedCritic(reference, network, shown, None), probability, n_members)
+
+
+def _network_columns(
+    block: Block, relevant: Tensor | None, train_rows, leading, width: int, differences
+) -> NetworkColumns:
+    """Columns of a block for the network, beside the reference's coordinates.
+
+    `leading` coordinates, whitened columns unless `relevant` is None, views, and the core columns as they are
+    if there are more of them than the `width` of their whitening.
+    """
+    n_members = len(train_rows)
+    coordinates = leading
+    if relevant is not None:
+        coordinates = fit_coordinates(block.core.cpu(), leading, relevant, train_rows)
+    first = block.n_core if width >= block.n_core else 0
+    size = torch.ones(block.values.shape[1] - first)
+    if relevant is not None:
+        origin = torch.arange(block.n_core) if block.origin is None else block.origin.cpu()
+        size = torch.where(relevant[origin] | (origin < 0), 1.0, FAINT)[first:]
+    return NetworkColumns(coordinates, first, size.repeat(n_members, 1), differences)

@@ -179,6 +179,27 @@ def fit_table_reference(
     return max(candidates(), key=itemgetter(0))[1]
 
 
+def table_information(x: Tensor, y: Tensor, weight: Tensor | None = None) -> float:
+    """Plug-in mutual information of two discrete variables, in nats: that of their observed shares.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (n, n_classes_x), (n, n_classes_y)
+        One-hot rows.
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+    """
+    x, y = x.double(), y.double()
+    joint = x.T @ (y if weight is None else weight.double().unsqueeze(1) * y)
+    joint = joint / joint.sum()
+    independent = joint.sum(1, keepdim=True) * joint.sum(0)
+    return float(torch.xlogy(joint, joint / independent.clamp_min(1e-300)).sum())
+
+
 class ClassNormalised(nn.Module):
     """Critic of a discrete y, normalised over its classes: ``log p(c | x) - log p(c)``.
 

@@ -16,10 +16,8 @@ from torch import Tensor, nn
 #: correlations, among which the held-out value chooses.
 RIDGES = (1e-4, 0.03, 0.3)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
-MAX_RANK = 64
+MAX_RANK = 256
 MAX_ROWS = 4096
-#: Differences of canonical coordinates: how many at most, and the least correlation of a pair.
-MAX_DIFFERENCES, LEAST_CORRELATION = 4, 0.3
 
 
 class Projection(nn.Module):
@@ -46,6 +44,10 @@ class Projection(nn.Module):
         """Columns that it returns."""
         return self.weight.shape[-1]
 
+    def leading(self, width: int) -> "Projection":
+        """The first so many coordinates alone."""
+        return Projection(self.mean, self.weight[..., :width])
+
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d or more) -> (n_members, ..., width)."""
         x = x[..., : self.mean.shape[-1]]
@@ -62,7 +64,7 @@ class GaussianReference(nn.Module):
 
     Parameters
     ----------
-    projection_x, projection_y : Projection
+    projection_x, projection_y : Projection or Variates
         Maps to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'), the canonical ones
         first.
     correlations : Tensor of shape (n_members, rank)
@@ -115,6 +117,19 @@ class GaussianReference(nn.Module):
         cross = torch.einsum("...k,...k->...", u * (r / (1 - r**2)), v)
         return cross - u_term - v_term + self.constant.view(bank)
 
+    def leading(self, rank: int) -> "GaussianReference":
+        """The same log ratio of the first so many pairs of coordinates, where the others are independent."""
+        eye = torch.eye(rank).to(self.correlations).expand(len(self.correlations), -1, -1)
+        reference = GaussianReference(
+            self.project_x.leading(rank),
+            self.project_y.leading(rank),
+            self.correlations[:, :rank],
+            eye,
+            eye,
+        )
+        reference.constant = self.constant
+        return reference
+
     def mutual_information(self) -> Tensor:
         """``-sum_k log(1 - r_k^2) / 2`` in nats, shape (n_members,)."""
         return -0.5 * torch.log1p(-(self.correlations**2)).sum(-1)
@@ -134,8 +149,19 @@ def _gaussian_constant(r: Tensor, covariance_x: Tensor, covariance_y: Tensor) ->
     return torch.logdet(eye + system) / 2
 
 
-def _whitening(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Principal axes of centred rows as columns, and their variances; rank at most n - 1."""
+def whitening(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Principal axes of centred rows as columns, and their variances.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, d)
+        Centred.
+
+    Returns
+    -------
+    Tensor of shape (d, rank), Tensor of shape (rank,)
+        Variances ascend; the rank is at most n - 1.
+    """
     n, d = z.shape
     if d <= n:
         variance, axes = torch.linalg.eigh(z.T @ z / n)
@@ -155,8 +181,8 @@ class _CanonicalCorrelations:
         self.mean_x, self.mean_y = (share * x).sum(0), (share * y).sum(0)
         scale = (share * len(x)).sqrt()  # products of scaled rows are weighted moments
         x, y = scale * (x - self.mean_x), scale * (y - self.mean_y)
-        self.axes_x, self.variance_x = _whitening(x)
-        self.axes_y, self.variance_y = _whitening(y)
+        self.axes_x, self.variance_x = whitening(x)
+        self.axes_y, self.variance_y = whitening(y)
         self.cross = (x @ self.axes_x).T @ (y @ self.axes_y) / len(x)
 
     def solve(self, ridge: float) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -186,8 +212,20 @@ class _CanonicalCorrelations:
         return min(edge**2, 0.999)
 
 
-def _shrink(r: Tensor, level: Tensor) -> Tensor:
-    """Correlations with a noise level taken off their squares."""
+def shrink_correlations(r: Tensor, level: Tensor) -> Tensor:
+    """Correlations with a noise level taken off their squares.
+
+    Parameters
+    ----------
+    r : Tensor of shape (n_members, rank)
+        Sample correlations.
+    level : Tensor of shape (n_members, 1)
+        Squared correlations that chance explains.
+
+    Returns
+    -------
+    Tensor of shape (n_members, rank)
+    """
     level = level.clamp_max(0.999)
     return ((r**2 - level).clamp_min(0) / (1 - level)).sqrt().clamp_max(1 - 1e-6)
 
@@ -201,6 +239,7 @@ class CanonicalSolution(NamedTuple):
     covariance_y: Tensor
     sample_correlations: Tensor
     correlations: Tensor
+    noise: Tensor
 
 
 def canonical_solutions(
@@ -231,7 +270,8 @@ def canonical_solutions(
                 covariance_x,
                 covariance_y,
                 r,
-                _shrink(r, share * noise[:, None]),
+                shrink_correlations(r, share * noise[:, None]),
+                noise,
             )
 
 
@@ -281,97 +321,3 @@ def fit_gaussian_reference(
         best.correlations.zero_()
         best.constant.zero_()
     return best
-
-
-class Differences(nn.Module):
-    """Canonical coordinates of x and of y, scaled so that their differences have variance one.
-
-    Where x nearly determines y, or a function of it, the log ratio is a narrow ridge along which a pair of
-    canonical coordinates agrees; their scaled difference is the coordinate across that ridge.
-
-    Parameters
-    ----------
-    projection_x, projection_y : Projection
-        Maps to the scaled coordinates, (n_members, ..., d) -> (n_members, ..., width).
-    """
-
-    def __init__(self, projection_x: Projection, projection_y: Projection):
-        super().__init__()
-        self.project_x = projection_x
-        self.project_y = projection_y
-
-    @property
-    def width(self) -> int:
-        """Columns that ``project_x`` and ``project_y`` return."""
-        return self.project_x.width
-
-
-def fit_differences(x: Tensor, y: Tensor, train_rows: Tensor, weight: Tensor | None = None):
-    """Fit :class:`Differences` a bank member on its training rows.
-
-    Parameters
-    ----------
-    x, y : Tensor of shape (n, d_x), (n, d_y)
-        All encoded columns: functions of the data count as much as the data.
-    train_rows : LongTensor of shape (n_members, n_train)
-        Row numbers of each member.
-    weight : Tensor of shape (n,) or None
-        Weights of the rows.
-
-    Returns
-    -------
-    Differences or None
-        None where no canonical correlation, less what chance explains, is above 0.3.
-    """
-    weight = x.new_ones(len(x)) if weight is None else weight
-    (solution,) = canonical_solutions(x, y, train_rows, weight, RIDGES[:1], (1.0,))
-    r = solution.correlations
-    width = min(MAX_DIFFERENCES, int((r.mean(0) > LEAST_CORRELATION).sum()))
-    if width == 0:
-        return None
-    scale = (2 * (1 - r[:, None, :width])).clamp_min(1e-5).rsqrt()
-    return Differences(
-        *(
-            Projection(projection.mean, projection.weight[..., :width] * scale)
-            for projection in (solution.projection_x, solution.projection_y)
-        )
-    )
-
-
-class ReferencedCritic(nn.Module):
-    """Reference plus network; the network reads the reference's coordinates and further columns.
-
-    Parameters
-    ----------
-    reference : nn.Module
-        A reference with ``project_x``, ``project_y`` and ``forward`` on what they return.
-    network : nn.Module
-        Critic of ``d'_x + d_x - first_x`` and ``d'_y + d_y - first_y`` columns.
-    first_x, first_y : int
-        Columns from these on go to the network too.
-    differences : Differences or None, default=None
-        Further columns for the network, last.
-    """
-
-    def __init__(
-        self,
-        reference,
-        network: nn.Module,
-        first_x: int,
-        first_y: int,
-        differences: Differences | None = None,
-    ):
-        super().__init__()
-        self.reference = reference
-        self.differences = differences
-        self.network = network
-        self.first_x, self.first_y = first_x, first_y
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Critic values, ``(n_members, ..., d_x), (n_members, ..., d_y) -> (n_members, ...)``."""
-        u, v = self.reference.project_x(x), self.reference.project_y(y)
-        seen_x, seen_y = [u, x[..., self.first_x :]], [v, y[..., self.first_y :]]
-        if self.differences is not None:
-            seen_x.append(self.differences.project_x(x))
-            seen_y.append(self.differences.project_y(y))
-        return self.reference(u, v) + self.network(torch.cat(seen_x, -1), torch.cat(seen_y, -1))

@@ -157,7 +157,7 @@ class _Schedule:
         self.average = _WeightAverage(trainer.parameters, average_decay)
         self.n_iter_no_change, self.tol = n_iter_no_change, tol
         self.top = value  # the highest held-out value, and that at the last restart
-        self.top_at_restart = -math.inf
+        self.top_at_restart = value  # no rise at all: what the critic starts from is the answer
         self.checks_without_rise = 0
 
     def step(self, iteration: int, rows: Tensor) -> None:
