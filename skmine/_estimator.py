@@ -30,6 +30,7 @@ from skmine._validation import (
 )
 
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
+_WARNING_NATS = 3.0
 
 
 class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
@@ -220,7 +221,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            Training had not ended after ``max_iter`` minibatches.
+            Training had not ended after ``max_iter`` minibatches, or `mi_` is above what these rows can test.
         """
         device = resolve_device(self.device)
         hidden_layer_sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
@@ -293,12 +294,12 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         self.n_iter_ = self.history_[-1]["iteration"]
         if fit.result.interrupted:
             raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
-        if self.mi_ > fit.testable:
+        if self.mi_ > max(fit.testable, _WARNING_NATS):
             warnings.warn(
-                f"mi_ is {self.mi_:.1f} nats, and with these rows no sample can test more than "
+                f"mi_ is {self.mi_:.1f} nats, and no sample of so few rows can test more than "
                 f"{fit.testable:.1f}: what is above rests on the Gaussian copula, and is too low or too high "
                 "where the dependence is of another form. Pass more rows, or fewer columns.",
-                UserWarning,
+                ConvergenceWarning,
                 stacklevel=4,
             )
         if not fit.result.converged:

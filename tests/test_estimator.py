@@ -327,6 +327,7 @@ def test_fit__constant__exactly_zero(X, y):
     ],
     ids=["duplicates", "wide", "float16", "int8", "huge", "tiny", "tan", "cauchy", "missing", "one-constant"],
 )
+@pytest.mark.filterwarnings("ignore:mi_ is:sklearn.exceptions.ConvergenceWarning")  # duplicates of the target
 def test_fit__awkward_columns__finite(X):
     estimator = quick().fit(X, TARGET)
 
@@ -422,7 +423,8 @@ def test_fit__more_nats_than_pairs_can_test__is_the_closed_form(correlation, see
     y = correlation * X + np.sqrt(1 - correlation**2) * noise
     truth = -10 * np.log1p(-(correlation**2))  # 16.6 and 39.2 nats
 
-    estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="no sample of so few rows can test more than"):
+        estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
 
     assert estimator.n_iter_ == 0
     assert estimator.mi_ == pytest.approx(truth, rel=0.05)
@@ -472,9 +474,7 @@ def test_fit__two_discrete_columns__agrees_with_the_plug_in_value(seed):
 
     estimator = quick().fit(x[:, None], y)
 
-    # Bias of the plug-in value: 3 * 3 / (2 n) = 0.002 (Miller 1955), taken off by the midpoint.
-    plug_in = mutual_info_score(x, y)
-    assert estimator.mi_ == pytest.approx(plug_in - 9 / 4000, abs=0.003)
+    assert estimator.mi_ == pytest.approx(mutual_info_score(x, y), rel=1e-12)
     assert estimator.n_iter_ == 0
 
 
@@ -484,7 +484,7 @@ LEARNING = {"max_iter": 300, "hidden_layer_sizes": (32, 32), "n_iter_no_change":
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 300 minibatches are enough
 @pytest.mark.parametrize("bound", nn.BOUNDS)
 def test_fit__any_bound__learns_what_the_reference_cannot_see(bound):
-    joint = FunctionalRelation(lambda x: (2 * x - 1) ** 2, 0.1)  # no correlation; about 1 nat
+    joint = FunctionalRelation(lambda x: np.cos(6 * np.pi * x), 0.3)  # no polynomial; about 1 nat
     X, y = joint.sample(1000, 0)
 
     estimator = quick(bound=bound, **LEARNING).fit(X, y)
@@ -770,7 +770,7 @@ def test_cross_val_score__pipeline__gives_mutual_information_of_unseen_rows():
 def test_history__fit__one_entry_a_check(fitted):
     estimator, *_ = fitted
 
-    assert [entry["iteration"] for entry in estimator.history_] == [0, 50, 60]
+    assert [entry["iteration"] for entry in estimator.history_] == [0, 50]
     assert set(estimator.history_[0]) == {"iteration", "training", "held_out"}
-    assert estimator.n_iter_ == 60
+    assert estimator.n_iter_ == 50
     assert estimator.device_ in ("cpu", "cuda")

@@ -107,7 +107,7 @@ def fit_coordinates(
             weight = x.new_zeros(d, min(_MOST_COORDINATES, len(variance)))
             weight[mask] = (size * axes * (variance + RIDGES[0]).rsqrt()).flip(1)[:, :_MOST_COORDINATES]
             parts.append(weight.expand(n_members, -1, -1))
-    return Projection(mean.expand(n_members, -1) if leading is None else leading.mean, torch.cat(parts, 2))
+    return Projection(mean.repeat(n_members, 1) if leading is None else leading.mean, torch.cat(parts, 2))
 
 
 class NetworkColumns(nn.Module):

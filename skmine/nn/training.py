@@ -226,7 +226,8 @@ def train(
     with smooth critics. The decay is halved at every check where the training value is hardly above the
     held-out one: there is no overfitting to hold back. Once the held-out value has not risen by ``tol``
     for ``n_iter_no_change`` checks, every member goes back to its best weights, the decay is cut to a
-    quarter and the learning rate to a half; training ends when such a restart has brought no rise.
+    quarter and the learning rate to a half; training ends when such a restart has brought no rise, or there
+    was none to begin with.
 
     Parameters
     ----------
