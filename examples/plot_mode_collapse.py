@@ -34,3 +34,7 @@ for name, beta in (("plain", 0.0), ("with information", 1.0)):
     display = SamplesDisplay.from_estimator(gan, X, n_samples=2000, random_state=0)
     display.figure_.suptitle(f"MINEGAN, {name}: beta={beta:g}")
 plt.show()
+
+# %%
+# Both draw rows that look like data; only the second draws all kinds of them. I(row; code) says why: rows that
+# differ with their code cannot all be alike. Judge a network by what it leaves out too, not by its rows alone.
