@@ -36,5 +36,6 @@ for name, beta in (("plain", 0.0), ("with information", 1.0)):
 plt.show()
 
 # %%
-# Both draw rows that look like data; only the second draws all kinds of them. I(row; code) says why: rows that
-# differ with their code cannot all be alike. Judge a network by what it leaves out too, not by its rows alone.
+# Both draw rows that look like data; only the second draws all kinds of them. I(row; code) says why: rows
+# that differ with their code cannot all be alike. Judge a network by what it leaves out too, not by its
+# rows alone.
