@@ -89,8 +89,9 @@ def weighted_chi2_sf(statistic: float, weights: np.ndarray) -> float:
     return float(np.clip(norm.sf(root + np.log(shift / root) / root), 0.0, 1.0))
 
 
-#: Functions of a block at most, and degrees that are tried in turn, for the test of blocks.
-_MOST_FUNCTIONS = 600
+#: Functions of a block at most, in all and for each row, and degrees that are tried in turn, for the test of
+#: blocks.
+_MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 600, 0.12
 _DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
 
 
@@ -113,20 +114,49 @@ def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float
     statistic = (n - 1) * float(((left.T @ right / n) ** 2).sum())
     scales = [np.linalg.eigvalsh(side.T @ side / n) for side in (left, right)]
     weights = np.outer(*(scale[scale > 1e-9 * scale.max()] for scale in scales)).ravel()
+    if len(first) > 1 or len(second) > 1:
+        # Permutations have the mean of the weighted chi-square, but a larger variance where products of
+        # columns are large in the same rows: give the excess over the mean the deviation of the law.
+        mean, variance = weights.sum(), _permutation_variance(left, right)
+        excess = (statistic - mean) * np.sqrt(2 * (weights**2).sum() / variance)
+        return statistic, weighted_chi2_sf(mean + excess, weights)
     return statistic, weighted_chi2_sf(statistic, weights)
+
+
+def _permutation_variance(left: np.ndarray, right: np.ndarray) -> float:
+    """Variance of the statistic of two blocks of centred functions over all permutations of the rows.
+
+    References
+    ----------
+    Kazi-Aoual, Hitier, Sabatier and Lebreton (1995), Refined approximations to permutation tests for
+    multivariate inference, Computational Statistics and Data Analysis.
+    """
+    n = len(left)
+    trace, square, diagonal = np.transpose(
+        [
+            ((side**2).sum(), ((side.T @ side) ** 2).sum(), ((side**2).sum(axis=1) ** 2).sum())
+            for side in (left, right)
+        ]
+    )
+    spread = np.prod((n - 1) * square - trace**2)
+    kurtosis = np.prod(n * (n + 1) * diagonal - (n - 1) * (trace**2 + 2 * square))
+    variance = 2 * spread / ((n - 1) ** 2 * (n + 1) * (n - 2))
+    variance += kurtosis / ((n + 1) * n * (n - 1) * (n - 2) * (n - 3))
+    return variance * (n - 1) ** 2 / n**4
 
 
 def _block_functions(margins: list[Margin]) -> np.ndarray:
     """Functions of each row, scaled by the root of their weights; products of two columns too."""
+    most = min(_MOST_FUNCTIONS, _FUNCTIONS_A_ROW * len(margins[0]))
     for degree in _DEGREES:
         single = _scaled(margins, degree)
-        if sum(part.shape[1] for part in single) <= _MOST_FUNCTIONS:
+        if sum(part.shape[1] for part in single) <= most:
             break
     parts = list(single)
     n_pairs = len(margins) * (len(margins) - 1) // 2
     for degree in _PRODUCT_DEGREES:
         single = _scaled(margins, degree)
-        if n_pairs * max(part.shape[1] for part in single) ** 2 <= _MOST_FUNCTIONS:
+        if n_pairs * max(part.shape[1] for part in single) ** 2 <= most:
             for j, one in enumerate(single):
                 for other in single[:j]:
                     products = (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
