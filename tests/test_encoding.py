@@ -234,3 +234,84 @@ def test_read_columns__nullable_integers__missing_is_nan():
 
     assert not column.categorical
     assert np.isnan(column.values).tolist() == [False, True, False]
+
+
+# --- Origin ---
+
+
+def make_table(*kinds, n=200, seed=11):
+    """Columns of these kinds, a continuous one by default."""
+    rng = np.random.default_rng(seed)
+    make = {
+        "number": lambda: rng.normal(size=n),
+        "gaps": lambda: np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n)),
+        "levels": lambda: rng.choice(["a", "b", "c"], n),
+        "gappy levels": lambda: rng.choice(np.array(["a", "b", None], dtype=object), n),
+    }
+    return pd.DataFrame({f"{kind} {j}": make[kind]() for j, kind in enumerate(kinds)})
+
+
+def encode_table(table):
+    encoder = BlockEncoder(read_features(table), "X")
+    return encoder, encoder(read_features(table))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "core", "of_views"),
+    [
+        (["number"], 1, [0] * 8),
+        (["gaps"], 2, [1] * 8),
+        (["levels", "number"], 4, [3] * 8),
+        (["number"] * 3, 3, [0, 1, 2, -1]),
+        (["gaps", "levels", "number"], 6, [1, 5, -1]),
+        (["number", "gappy levels", "gaps"], 6, [0, 5, -1]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and isinstance(value[0], str) else None,
+)
+def test_origin__views__are_of_the_core_column_of_their_number(kinds, core, of_views):
+    encoder, encoded = encode_table(make_table(*kinds))
+
+    assert encoder.n_core == core
+    # The tail radius, two columns, is last.
+    assert encoder.origin[:-2].tolist() == [*range(core), *of_views]
+    assert len(encoder.origin) == encoded.shape[1]
+
+
+@pytest.mark.parametrize("kinds", [["number"] * 3, ["number"] * 30, ["levels", "number", "number"]])
+def test_origin__tail_radius_of_several__is_minus_one(kinds):
+    encoder, _ = encode_table(make_table(*kinds))
+
+    assert encoder.origin[-2:].tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [np.arange(200) % 5, np.array([["a", 0], ["b", 1]] * 100, dtype=object), np.array(["a", None] * 100)],
+    ids=["integers", "two columns", "missing"],
+)
+def test_origin__discrete_block__classes_are_their_own(data):
+    encoder, encoded = encode(data)
+
+    assert encoder.origin.tolist() == list(range(encoded.shape[1]))
+    assert encoder.n_core == encoded.shape[1]
+
+
+def test_origin__categories_of_many_levels__are_their_own():
+    encoder, encoded = encode(np.array([f"level {i % 90}" for i in range(400)]))
+
+    assert encoder.origin.tolist() == list(range(encoded.shape[1]))
+
+
+@pytest.mark.parametrize("kinds", [["number"] * 3, ["gaps", "levels", "number"], ["levels", "number"]])
+def test_origin__other_columns_change__the_column_does_not(kinds):
+    table = make_table(*kinds)
+    encoder, encoded = encode_table(table)
+
+    for name in table.columns:
+        shuffled = table.assign(**{name: table[name].to_numpy()[::-1]})
+        changed = (encoder(read_features(shuffled)) != encoded).any(0)
+        core = changed[: encoder.n_core]
+
+        assert core.any()
+        own = encoder.origin >= 0
+        assert (core[encoder.origin[own]] | ~changed[own]).all()

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 import torch
+from scipy.stats import binom, entropy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import mutual_info_score
@@ -774,3 +775,133 @@ def test_history__fit__one_entry_a_check(fitted):
     assert set(estimator.history_[0]) == {"iteration", "training", "held_out"}
     assert estimator.n_iter_ == 50
     assert estimator.device_ in ("cpu", "cuda")
+
+
+# --- The interval, the most that is possible, and what no sample can test ---
+
+LABELS = (NUMBERS[:, 1] > 0).astype(int)
+KINDS = {
+    "continuous": (NUMBERS, TARGET + NUMBERS[::-1, 1]),
+    "independent": (NUMBERS, NUMBERS[::-1, 1]),
+    "classes": (NUMBERS, LABELS),
+    "a column decides the class": (LABELS[:, None], LABELS),
+    "classes in X": (LABELS[:, None], TARGET),
+    "discrete": (LABELS[:, None], np.arange(40) % 2),
+    "constant": (NUMBERS, np.ones(40)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_interval__any_kind__holds_the_estimate_up_to_the_most_possible(kind):
+    estimator = quick().fit(*KINDS[kind])
+
+    low, high = estimator.mi_interval_
+    assert low <= estimator.mi_ <= high <= estimator.mi_max_
+    assert (type(low), type(high), type(estimator.mi_max_)) == (float, float, float)
+
+
+def test_interval__many_draws__holds_the_truth_in_most(seed):
+    joint = MultivariateNormal.bivariate(0.8)
+    n_draws, n_held = 20, 0
+
+    for k in range(n_draws):
+        estimator = quick(max_iter=0, cv=None).fit(*joint.sample(400, n_draws * seed + k))
+        low, high = estimator.mi_interval_
+        n_held += low <= joint.mi <= high
+
+    # 95 % each: fewer than 14 of 20 in one of 10,000 runs.
+    assert n_held >= binom.ppf(1e-4, n_draws, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "probability"),
+    [
+        (NUMBERS, np.arange(40) % 4 // 3, [0.75, 0.25]),
+        ((np.arange(40) % 4 // 3)[:, None], TARGET, [0.75, 0.25]),
+        (LABELS[:, None], np.arange(40) % 4 // 3, [0.75, 0.25]),
+        ((np.arange(40) % 4 // 3)[:, None], np.arange(40) % 2, [0.75, 0.25]),
+        (NUMBERS, np.array(["only"] * 40), [1.0]),
+    ],
+    ids=["y", "X", "both, y less", "both, X less", "constant"],
+)
+def test_mi_max__discrete__is_the_lower_entropy(X, y, probability):
+    estimator = quick(max_iter=0).fit(X, y)
+
+    assert estimator.mi_max_ == pytest.approx(entropy(probability), abs=1e-12)
+
+
+def test_mi_max__weights__count_in_the_entropy():
+    y = np.arange(40) % 2
+
+    estimator = quick(max_iter=0).fit(NUMBERS, y, sample_weight=np.where(y == 1, 3.0, 1.0))
+
+    assert estimator.mi_max_ == pytest.approx(entropy([0.25, 0.75]), abs=1e-12)
+
+
+def test_mi_max__continuous__is_infinite():
+    assert quick(max_iter=0).fit(NUMBERS, TARGET).mi_max_ == np.inf
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_fit__class_that_x_decides__at_most_its_entropy(n_classes, seed):
+    X = np.random.default_rng(seed).normal(size=(200, 1))
+    y = np.digitize(X[:, 0], np.quantile(X[:, 0], np.arange(1, n_classes) / n_classes))
+
+    estimator = quick().fit(X, y)
+
+    assert estimator.mi_max_ == pytest.approx(np.log(n_classes))
+    assert estimator.mi_ <= estimator.mi_max_
+
+
+@pytest.mark.parametrize("n_levels", [2, 12])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_fit__two_discrete_columns__is_the_plug_in_value(n_levels, weighted, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, n_levels, 800)
+    y = np.where(rng.random(800) < 0.4, x, rng.integers(0, 3, 800)).astype(str)
+    counts = rng.integers(0, 4, 800) if weighted else np.ones(800, dtype=int)
+
+    estimator = quick().fit(x[:, None], y, sample_weight=counts.astype(float) if weighted else None)
+
+    # Weights that count rows are rows repeated; they are kept in single precision, up to their scale.
+    repeated = mutual_info_score(np.repeat(x, counts), np.repeat(y, counts))
+    assert estimator.mi_ == pytest.approx(repeated, rel=1e-5)
+
+
+def test_fit__two_discrete_columns_of_equal_rows__is_the_entropy():
+    x = np.arange(60) % 3
+
+    estimator = quick().fit(x[:, None], np.array(["a", "b", "c"])[x])
+
+    assert estimator.mi_ == pytest.approx(np.log(3), rel=1e-12)
+    assert estimator.mi_ <= estimator.mi_max_
+
+
+TESTED = "no sample of so few rows can test more than"
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_fit__more_nats_than_rows_can_test__warns(d, seed):
+    X, y = MultivariateNormal.pairs(d, 0.9999).sample(500, seed)  # 4.3 nats a column
+
+    with pytest.warns(ConvergenceWarning, match=rf"mi_ is \d+\.\d nats, and {TESTED} \d\.\d.*Pass more rows"):
+        quick().fit(X, y)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.8, 0.99])  # 0, 0.5 and 2.0 nats
+def test_fit__nats_that_rows_can_test__no_warning(correlation, seed):
+    X, y = MultivariateNormal.bivariate(correlation).sample(500, seed)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick().fit(X, y)
+
+
+def test_fit__many_classes__no_warning():
+    y = np.arange(600) % 50  # log 50 = 3.9 nats, each an exact sum over the classes
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimator = quick().fit(y[:, None].astype(str), y.astype(str))
+
+    assert estimator.mi_ == pytest.approx(np.log(50))

@@ -13,7 +13,6 @@ from skmine.nn import (
     fit_gaussian_reference,
     fit_table_reference,
 )
-from skmine.nn.reference import MAX_DIFFERENCES, fit_differences
 
 
 def draw(n, correlations, seed=0):
@@ -78,62 +77,6 @@ def test_gaussian_reference__fewer_rows_than_columns__is_finite():
 
     assert torch.isfinite(reference.mutual_information()).all()
     assert torch.isfinite(reference.project_x(x.expand(4, -1, -1))).all()
-
-
-def test_differences__thin_ridge__have_variance_one_under_any_mixing():
-    x, y = draw(4000, [0.999, 0.0])
-    folds = make_folds(4000)
-    mixing = torch.tensor([[2.0, -1.0], [0.5, 1.0]])
-
-    for shown_x, shown_y in ((x, y), (x @ mixing + 3, y @ mixing.T)):
-        differences = fit_differences(shown_x, shown_y, folds.train)
-        u = differences.project_x(shown_x.expand(4, -1, -1))
-        v = differences.project_y(shown_y.expand(4, -1, -1))
-
-        assert differences.width == 1
-        # Standard error of a standard deviation: 1 / (2 n)^(1/2) = 0.011; three of them. The ridge of 1e-4
-        # takes up to 1e-4 off a correlation of 0.999: a tenth of 1 - r, a twentieth of the deviation.
-        torch.testing.assert_close((u - v).std(1).flatten(), torch.ones(4), atol=0.09, rtol=0)
-
-
-def test_differences__pairs_above_the_least_correlation__as_many_coordinates():
-    # Standard error of a correlation: at most 1 / n^(1/2) = 0.016, and 0.3 is the least.
-    for correlations, width in (
-        ([0.9, 0.5, 0.2], 2),
-        ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], MAX_DIFFERENCES),
-    ):
-        x, y = draw(4000, correlations)
-        differences = fit_differences(x, y, make_folds(4000).train)
-
-        assert differences.width == width
-        assert differences.project_y(y.expand(4, -1, -1)).shape == (4, 4000, width)
-
-
-@pytest.mark.parametrize("d", [1, 30])
-def test_differences__independent_blocks__none(d):
-    generator = torch.Generator().manual_seed(1)
-    x, y = torch.randn(300, d, generator=generator), torch.randn(300, d, generator=generator)
-
-    assert fit_differences(x, y, make_folds(300).train) is None
-
-
-def test_differences__equal_columns__finite():
-    x, _ = draw(200, [0.5])
-
-    differences = fit_differences(x, x, make_folds(200).train)
-
-    assert differences.project_x(x.expand(4, -1, -1)).isfinite().all()
-
-
-def test_differences__rows_of_weight_zero__are_not_read():
-    x, y = draw(400, [0.9])
-    train, wrong = make_folds(400).train, torch.arange(400)[:, None] % 3 == 0
-    weight = (~wrong).float().flatten()
-
-    plain = fit_differences(x, y, train, weight)
-    spoilt = fit_differences(torch.where(wrong, -5.0, x), torch.where(wrong, 9.0, y), train, weight)
-
-    torch.testing.assert_close(spoilt.project_x(x.expand(4, -1, -1)), plain.project_x(x.expand(4, -1, -1)))
 
 
 def test_class_reference__normal_classes__is_the_log_posterior_ratio():

@@ -1,0 +1,238 @@
+"""Nonlinear variates: normal scores of polynomials, and when the reference reads them."""
+
+import math
+
+import pytest
+import torch
+
+from skmine.distributions import Mixture, MultivariateNormal, Spiral, Transformed
+from skmine.nn import (
+    EXPANSIONS,
+    DonskerVaradhan,
+    Folds,
+    GaussianReference,
+    Variates,
+    fit_gaussian_reference,
+    fit_variate_reference,
+)
+
+#: Columns of each expansion of d columns.
+WIDTHS = {
+    "radial": lambda d: 2 * d,
+    "twice radial": lambda d: 3 * d,
+    "squares": lambda d: 2 * d,
+    "products": lambda d: d + d * (d + 1) // 2,
+}
+CROSS = Mixture([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
+SPIRAL = Transformed(MultivariateNormal.pairs(2, 0.8), Spiral(0.25))  # 1.02 nats
+
+
+def make_folds(n, n_folds=4):
+    rows = torch.arange(n)
+    splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
+    return Folds.of_splits(splits, torch.Generator().manual_seed(0))
+
+
+def sample(joint, n, seed):
+    return tuple(torch.as_tensor(block, dtype=torch.float32) for block in joint.sample(n, seed))
+
+
+def fit(x, y, folds, weight=None):
+    """The reference of the columns, and the one that is chosen."""
+    linear = fit_gaussian_reference(x, y, folds.train, folds.held_out, weight)
+    return linear, fit_variate_reference(x, y, folds.train, folds.held_out, weight, linear)
+
+
+def held_out_value(reference, x, y, folds, n_shifts=200):
+    """Donsker-Varadhan value over many pairs, mean over the members."""
+    rows = folds.held_out
+    u, v = reference.project_x(x[rows]), reference.project_y(y[rows])
+    others = torch.stack([v.roll(k, 1) for k in range(1, n_shifts + 1)], 2)
+    marginal = reference(u.unsqueeze(2), others)
+    return float(DonskerVaradhan().estimate(reference(u, v), marginal).mean())
+
+
+# --- Expansions ---
+
+
+@pytest.mark.parametrize("name", EXPANSIONS)
+@pytest.mark.parametrize("shape", [(5, 1), (5, 3), (4, 5, 2, 3)])
+def test_expansion__any_leading_axes__shape_and_the_columns_themselves_first(name, shape):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+    expanded = EXPANSIONS[name](x)
+
+    assert expanded.shape == (*shape[:-1], WIDTHS[name](shape[-1]))
+    torch.testing.assert_close(expanded[..., : shape[-1]], x, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", EXPANSIONS)
+def test_expansion__further_columns__are_what_the_name_says(name):
+    x = torch.tensor([[2.0, -1.0, 3.0]])
+    distance = (4 + 1 + 9 - 3) / math.sqrt(6)
+    further = {
+        "radial": [2 * distance, -distance, 3 * distance],
+        "twice radial": [c * distance**k for k in (1, 2) for c in (2.0, -1.0, 3.0)],
+        "squares": [4.0, 1.0, 9.0],
+        "products": [4.0, -2.0, 6.0, 1.0, -3.0, 9.0],
+    }
+
+    torch.testing.assert_close(EXPANSIONS[name](x)[0, 3:], torch.tensor(further[name]))
+
+
+# --- Variates ---
+
+
+@pytest.fixture(scope="module")
+def spiral():
+    """A joint that polynomials of its columns explain, its folds and its reference."""
+    x, y = sample(SPIRAL, 2000, 0)
+    folds = make_folds(2000)
+    linear, reference = fit(x, y, folds)
+    assert reference is not linear
+    return reference, x, y, folds
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_variates__training_rows__are_normal_scores_of_the_projection(spiral, side):
+    reference, *blocks, folds = spiral
+    variates, rows = (reference.project_x, reference.project_y)[side], folds.train
+    bank = blocks[side][rows]
+
+    scores = variates(bank)
+    values = variates.projection(EXPANSIONS[variates.expansion](bank))
+
+    order = values.argsort(1)
+    ascending = scores.gather(1, order)
+    assert (ascending.diff(dim=1) >= 0).all()
+    # Exact at knots that are 6 / 64 apart, so between two knots off by no more; and the value at a knot is
+    # that of the nearest rank, 1 / n off: 1 / (n phi(2)) = 0.012 of a score up to 2.
+    ideal = torch.special.ndtri((torch.arange(rows.shape[1]) + 0.5) / rows.shape[1])
+    inner = ideal.abs() < 2
+    expected = ideal[inner].view(1, -1, 1).expand(4, -1, variates.width)
+    torch.testing.assert_close(ascending[:, inner], expected, atol=6 / 64 + 0.012, rtol=0)
+    # By the same bound on average, where the errors of both tails cancel; the cut takes 0.005 off a
+    # variance of one.
+    assert scores.mean(1).abs().max() < 0.03
+    assert (scores.var(1) - 1).abs().max() < 0.05
+
+
+def test_variates__far_out__are_cut_at_three(spiral):
+    reference, x, *_ = spiral
+
+    scores = reference.project_x(1000 * x.expand(4, -1, -1))
+
+    assert scores.abs().max() == 3
+
+
+def test_variates__leading__are_the_first_ones_alone(spiral):
+    reference, x, *_ = spiral
+    bank = x.expand(4, -1, -1)
+
+    first = reference.project_x.leading(1)
+
+    assert isinstance(first, Variates)
+    assert first.width == 1
+    torch.testing.assert_close(first(bank), reference.project_x(bank)[..., :1])
+
+
+def test_variates__further_axes_and_columns__same_scores(spiral):
+    reference, x, *_ = spiral
+    bank = x[:12].expand(4, -1, -1)
+
+    wide = torch.cat([bank, torch.full((4, 12, 5), 7.0)], 2)
+    scores = reference.project_x(wide.view(4, 3, 4, -1))
+
+    torch.testing.assert_close(scores.view(4, 12, -1), reference.project_x(bank))
+
+
+# --- The choice ---
+
+
+@pytest.mark.parametrize(("d", "correlation"), [(1, 0.0), (1, 0.6), (3, 0.0), (3, 0.6), (10, 0.5)])
+def test_variate_reference__gaussian_or_independent__is_the_linear_one(d, correlation, seed):
+    n_chosen = 0
+
+    for k in range(5):
+        x, y = sample(MultivariateNormal.pairs(d, correlation), 2000, 1000 * seed + k)
+        linear, reference = fit(x, y, make_folds(2000))
+        n_chosen += reference is not linear
+
+    # Nothing is to be gained. Chance gains 0.01 nats in fewer than one of 100 draws, twice in five in fewer
+    # than one of 1,000.
+    assert n_chosen <= 1
+
+
+def test_variate_reference__squares_depend__finds_them(seed):
+    x, y = sample(CROSS, 2000, seed)
+    folds = make_folds(2000)
+
+    linear, reference = fit(x, y, folds)
+
+    value = held_out_value(reference, x, y, folds)
+    # The squares hold all of the 0.41 nats, but they are not jointly Gaussian: the log ratio of their scores
+    # reads 0.3. Standard error of the mean log ratio: 0.8 / 2000^(1/2) = 0.018; three of them, and as much
+    # again for the mean of exp(T).
+    assert 0.2 < value < CROSS.mi + 0.11
+    assert float(linear.mutual_information().mean()) < 0.02
+
+
+def test_variate_reference__spiral__is_near_the_truth(seed):
+    x, y = sample(SPIRAL, 4000, seed)
+    folds = make_folds(4000)
+
+    linear, reference = fit(x, y, folds)
+
+    value = held_out_value(reference, x, y, folds)
+    # Standard error of the mean log ratio of a Gaussian: (sum of r^2)^(1/2) / n^(1/2) = 0.018; of the log of
+    # the mean of exp(T), at 1,000 rows of 200 pairs: below 0.04. Three of both, and a tenth of the truth that
+    # polynomials of degree five leave.
+    assert value == pytest.approx(SPIRAL.mi, abs=3 * 0.044 + 0.1)
+    assert value > held_out_value(linear, x, y, folds) + 0.15
+
+
+def test_variate_reference__chosen__is_a_gaussian_log_ratio_of_as_many_variates(spiral):
+    reference, *_ = spiral
+
+    assert isinstance(reference, GaussianReference)
+    assert reference.width_x == reference.width_y == reference.correlations.shape[1]
+    # Of independent normal scores: the constant is that of the closed form.
+    r = reference.correlations
+    torch.testing.assert_close(reference.constant, -0.5 * torch.log1p(-(r**2)).sum(1), atol=1e-5, rtol=0)
+
+
+def test_variate_reference__few_rows_for_the_polynomials__is_the_linear_one():
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    y = x**2 - (x**2).mean(0)  # 12 columns and more; a quarter of the 30 training rows is the most
+
+    linear, reference = fit(x, y, make_folds(40))
+
+    assert reference is linear
+
+
+def test_variate_reference__spoilt_rows_of_weight_zero__as_good_as_without():
+    x, y = sample(CROSS, 2000, 0)
+    folds, wrong = make_folds(2000), torch.arange(2000)[:, None] % 3 == 0
+    weight = (~wrong).float().flatten()
+
+    _, plain = fit(x, y, folds, weight)
+    _, spoilt = fit(torch.where(wrong, -5.0, x), torch.where(wrong, 9.0, y), folds, weight)
+
+    assert isinstance(spoilt.project_x, Variates)
+    # Where the rows stand may decide between two quantiles next to each other, and between references that
+    # are as good: 0.01 nats of the choice, and a tenth of the truth for the rest.
+    values = [held_out_value(reference, x, y, folds) for reference in (plain, spoilt)]
+    assert values[1] == pytest.approx(values[0], abs=0.05)
+
+
+def test_variate_reference__weights__move_the_choice():
+    generator = torch.Generator().manual_seed(0)
+    x, y = sample(CROSS, 2000, 0)
+    y[1000:] = torch.randn(1000, 1, generator=generator)
+    folds = make_folds(2000)
+
+    dependent, independent = (torch.where((torch.arange(2000) < 1000) == half, 1.0, 1e-4) for half in (1, 0))
+
+    assert isinstance(fit(x, y, folds, dependent)[1].project_x, Variates)
+    linear, reference = fit(x, y, folds, independent)
+    assert reference is linear
