@@ -39,7 +39,10 @@ def beyond_normal() -> str:
         ours.assign(method="skmine, ``mi_``"),
         ours.assign(method="skmine, ``mi_lower_``", mi=ours["lower"]),
     ]
-    measured = pd.concat([*ours, results("rivals")])
+    others = results("rivals")
+    if len(others):
+        others = others[others["method"] != "skmine"]
+    measured = pd.concat([*ours, others])
     rows = []
     for method, group in measured.groupby("method", sort=False):
         group = group[group["task"].isin(ours[0]["task"])]
@@ -57,6 +60,60 @@ def _error(errors, group: pd.DataFrame, n_tasks: int) -> str:
         return ""
     done = group["task"].nunique()
     return f"{errors.mean():.3f}" + (f" ({done} tasks)" if done < n_tasks else "")
+
+
+def rivals() -> str:
+    """Error beside rivals on the same rows, and ours on the joints that each was run on."""
+    table = results("rivals")
+    if not len(table) or "skmine" not in set(table["method"]):
+        return _table([], [])
+    keys = ["task", "n", "seed"]
+    table["error"] = (table["mi"] - table["truth"]).abs()
+    ours = table[table["method"] == "skmine"].set_index(keys)["error"]
+    rows = []
+    for method, group in table.groupby("method", sort=False):
+        shared = ours.reindex(pd.MultiIndex.from_frame(group[keys])).mean()
+        error, seconds = group["error"].mean(), group["seconds"].median()
+        rows.append([method, group["task"].nunique(), f"{error:.3f}", f"{shared:.3f}", f"{seconds:.1f}"])
+    rows.sort(key=lambda row: row[0] != "skmine")
+    return _table(["method", "joints", "error", "skmine on these joints", "seconds a joint"], rows)
+
+
+def high_information() -> str:
+    """Error at 5 nats and more, beside rivals."""
+    table = results("high_information")
+    if not len(table):
+        return _table([], [])
+    table["error"] = (table["mi"] - table["truth"]).abs()
+    methods = sorted(table["method"].unique(), key=lambda m: m != "skmine")
+    shared = table.groupby("joint")["method"].nunique() == len(methods)
+    table = table[table["joint"].isin(shared.index[shared])]
+    mean = table.groupby(["joint", "truth", "method"])["error"].mean()
+    pairs = list(dict.fromkeys(zip(table["joint"], table["truth"], strict=True)))
+    rows = [[j, f"{t:g}", *(f"{mean.get((j, t, m), np.nan):.2f}" for m in methods)] for j, t in pairs]
+    return _table(["joint", "truth", *methods], rows)
+
+
+def discrete() -> str:
+    """Error on tables, classes and mixed columns."""
+    table = results("discrete")
+    rows = []
+    for (kind, n), group in table.groupby(["group", "n"], sort=False) if len(table) else ():
+        ours = (group["mi"] - group["truth"]).abs().mean()
+        plug_in = (group["plug_in"] - group["truth"]).abs().mean()
+        cell = "" if np.isnan(plug_in) else f"{plug_in:.3f}"
+        rows.append([kind, f"{n:,}", f"{ours:.3f}", cell])
+    return _table(["columns", "rows", "skmine, ``mi_``", "plug-in value"], rows)
+
+
+def conditional() -> str:
+    """Error of the conditional mutual information."""
+    table = results("conditional")
+    rows = [
+        [f"{n:,}", group["triple"].nunique(), f"{group['error'].abs().mean():.3f}"]
+        for n, group in (table.groupby("n") if len(table) else ())
+    ]
+    return _table(["rows", "triples", "error"], rows)
 
 
 def interactions() -> str:
@@ -170,6 +227,10 @@ TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
         beyond_normal,
+        rivals,
+        high_information,
+        discrete,
+        conditional,
         interactions,
         drop_in,
         drop_in_speed,
