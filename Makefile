@@ -15,7 +15,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed-plot ## Run one example; its picture goes to examples/output/
-	MPLBACKEND=Agg $(BIN)/python examples/plot_rank_features.py
+	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python examples/plot_rank_features.py
 
 test: $(VENV)/installed-test ## Run the tests and doctests; PYTEST_ARGS is passed on
 	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
