@@ -22,7 +22,7 @@ centres = 2.0 * np.array([(a, b) for a in range(3) for b in range(3)])
 X = centres[rng.integers(9, size=5000)] + 0.1 * rng.normal(size=(5000, 2))
 
 for name, beta in (("plain", 0.0), ("with information", 1.0)):
-    gan = MINEGAN(beta, max_iter=2000, random_state=0).fit(X)
+    gan = MINEGAN(beta, max_iter=1300, random_state=0).fit(X)
     rows = gan.sample(4000, random_state=0)
     distance = np.linalg.norm(rows[:, None] - centres, axis=2)
     near = distance.min(1) < 0.3
@@ -36,6 +36,6 @@ for name, beta in (("plain", 0.0), ("with information", 1.0)):
 plt.show()
 
 # %%
-# Both draw rows that look like data; only the second draws all kinds of them. I(row; code) says why: rows
-# that differ with their code cannot all be alike. Judge a network by what it leaves out too, not by its
-# rows alone.
+# Only the second draws all kinds of rows. I(row; code) says why: rows that differ with their code cannot
+# all be alike. More iterations bring more of the rows into the clusters (``max_iter="auto"`` takes 9,766
+# here).
