@@ -240,7 +240,7 @@ class BlockEncoder:
         elif numeric:
             origins.append(np.append(numeric, -1))
         if numeric:
-            origins.append(np.full(2, -1))
+            origins.append(np.full(2, numeric[0] if len(numeric) == 1 else -1))
         return np.concatenate(origins).astype(np.int64)
 
     def __call__(self, columns: list[Column]) -> np.ndarray:

@@ -13,7 +13,7 @@ from .reference import RIDGES, Projection, canonical_solutions, whitening
 
 #: Level of the test of a column, Bonferroni's correction within; the size of columns that do not pass it.
 _LEVEL, FAINT = 0.01, 0.1
-_DEGREE = 4
+_DEGREE, _LEAST_EXPECTED = 4, 5
 _MOST_COORDINATES = 64
 _MOST_MOMENTS = 10**7
 #: Differences of canonical coordinates: how many at most, and the least correlation of a pair.
@@ -68,7 +68,10 @@ def relevant_columns(
     total = moments.view(len(n_x), _DEGREE, len(n_y), _DEGREE).sum((1, 3))
     n_effective = 1 / float((share**2).sum())
     critical = chi2.isf(_LEVEL / n_pairs, torch.outer(n_x, n_y).clamp_min(1).numpy())
-    dependent = n_effective * total > torch.as_tensor(critical)
+    # Cochran's rule: rare levels of both columns meet in too few rows for a chi-square.
+    kurtosis = [(share.unsqueeze(2) * f**4).sum(0).amax(1) for f in (f_x, f_y)]
+    enough = n_effective >= _LEAST_EXPECTED * torch.outer(*kurtosis)
+    dependent = enough & (n_effective * total > torch.as_tensor(critical))
     if not dependent.any():
         return everything
     return dependent.any(1), dependent.any(0)

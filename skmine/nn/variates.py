@@ -23,9 +23,9 @@ _NUMBERS = (1, 2, 4, 8)
 _HIGHEST_SCORE, _KNOTS = 3.0, 65
 #: Columns of the polynomials of both blocks at most, and for each training row.
 _MOST_COLUMNS, _COLUMN_SHARE = 800, 0.25
-_HELD_OUT_ROWS, _SHIFTS = 1024, 8
-#: Nats by which polynomials must be better than the columns themselves.
-_LEAST_GAIN = 0.01
+_HELD_OUT_ROWS, _SHIFTS, _MANY_SHIFTS = 1024, 8, 200
+#: Nats by which polynomials must be better than the columns themselves, and further ones over the rows.
+_LEAST_GAIN, _GAIN_TIMES_ROWS = 0.01, 10.0
 
 
 def _radial(x: Tensor, degree: int) -> Tensor:
@@ -113,7 +113,7 @@ def _fit_variates(
     ranks = ((weight.cumsum(1) - weight / 2) / weight.sum(1, keepdim=True)).mT.contiguous()
     scores = torch.linspace(-_HIGHEST_SCORE, _HIGHEST_SCORE, _KNOTS, dtype=values.dtype)
     levels = special.ndtr(scores).expand(*ranks.shape[:2], -1).contiguous()
-    nearest = torch.searchsorted(ranks, levels).clamp_max(ranks.shape[2] - 1)
+    nearest = torch.searchsorted(ranks, torch.minimum(levels, ranks[..., -1:]))
     knots = values.mT.gather(2, nearest)
     return Variates(expansion, n_core, projection, knots, scores.repeat(len(knots), 1))
 
@@ -146,8 +146,8 @@ def fit_variate_reference(
     """
     weight = x.new_ones(len(x)) if weight is None else weight
     rows = held_out_rows[:, :_HELD_OUT_ROWS]
-    value = _value(linear, linear.project_x(x[rows]), linear.project_y(y[rows]), weight[rows])
-    best, best_value = linear, value + _LEAST_GAIN
+    gain = _LEAST_GAIN + _GAIN_TIMES_ROWS / train_rows.shape[1]
+    best, best_value = linear, _value_on(linear, x, y, rows, weight, _SHIFTS) + gain
     for name, expand in EXPANSIONS.items():
         expanded = expand(x), expand(y)
         n_columns = sum(part.shape[1] for part in expanded)
@@ -162,7 +162,9 @@ def fit_variate_reference(
         for reference, value in _candidates(sides, solution.noise, (x, y), train_rows, rows, weight):
             if value > best_value:
                 best, best_value = reference, value
-    return best
+    # A log ratio may run away where few pairs meet: the best one is judged on many.
+    found, plain = (_value_on(reference, x, y, rows, weight, _MANY_SHIFTS) for reference in (best, linear))
+    return best if found > plain + gain else linear
 
 
 def _candidates(sides, noise: Tensor, blocks, train_rows, rows, weight):
@@ -178,12 +180,19 @@ def _candidates(sides, noise: Tensor, blocks, train_rows, rows, weight):
             eye = torch.eye(k).expand(len(r), -1, -1)
             side_x, side_y = (side.leading(k) for side in sides)
             reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
-            yield reference, _value(reference, u, v, weight[rows])
+            yield reference, _value(reference, u, v, weight[rows], _SHIFTS)
 
 
-def _value(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) -> float:
+def _value_on(
+    reference: GaussianReference, x: Tensor, y: Tensor, rows, weight: Tensor, n_shifts: int
+) -> float:
+    u, v = reference.project_x(x[rows]), reference.project_y(y[rows])
+    return _value(reference, u, v, weight[rows], n_shifts)
+
+
+def _value(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor, n_shifts: int) -> float:
     """Donsker-Varadhan value of coordinates of rows in random order, mean over the members."""
-    shifts = range(1, min(_SHIFTS, u.shape[1] - 1) + 1)
+    shifts = range(1, min(n_shifts, u.shape[1] - 1) + 1)
     rank = reference.correlations.shape[1]
     others = torch.stack([v[..., :rank].roll(k, 1) for k in shifts], 2)
     marginal = reference(u.unsqueeze(2), others)
