@@ -29,8 +29,7 @@ from skmine._validation import (
     seeded_torch,
 )
 
-_NORMAL_QUANTILE = 1.96  # of 97.5 %
-_WARNING_NATS = 3.0
+_NORMAL_QUANTILE, _WARNING_NATS = 1.96, 3.0  # of 97.5 %; below it no warning
 
 
 class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
@@ -98,7 +97,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         Standard error of the mean log ratio over the rows, in nats.
     mi_interval_ : tuple of two floats
         Interval of 95 % for I(X; Y) in nats: from the sampling error and from how far training and held-out
-        value are apart. What no critic found is not in it.
+        value are apart; it reaches further up, where what was not learnt lies. Structure that no critic has
+        seen, such as a thin band, is not in it.
     mi_max_ : float
         Most that I(X; Y) can be, in nats: the entropy of a discrete X or y; infinity where neither is.
     history_ : list of dict
@@ -286,10 +286,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         self.mi_lower_ = fit.held_out
         self.mi_ = min(fit.estimate, self.mi_max_)
         self.mi_std_ = fit.standard_error
-        # The truth lies between held-out and training value but for sampling: a quarter of their distance is
-        # about one standard deviation of where.
-        margin = _NORMAL_QUANTILE * math.hypot(fit.standard_error, (fit.training - fit.held_out) / 4)
-        self.mi_interval_ = (self.mi_ - margin, min(self.mi_ + margin, self.mi_max_))
+        # What overfitting adds is about one standard deviation of its part; what was not learnt lies above.
+        overfit = (fit.training - fit.held_out) / 2
+        below, above = (_NORMAL_QUANTILE * math.hypot(self.mi_std_, k * overfit) for k in (1, 2))
+        self.mi_interval_ = (self.mi_ - below, min(self.mi_ + above, self.mi_max_))
         self.history_ = fit.result.history
         self.n_iter_ = self.history_[-1]["iteration"]
         if fit.result.interrupted:
@@ -297,8 +297,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         if self.mi_ > max(fit.testable, _WARNING_NATS):
             warnings.warn(
                 f"mi_ is {self.mi_:.1f} nats, and no sample of so few rows can test more than "
-                f"{fit.testable:.1f}: what is above rests on the Gaussian copula, and is too low or too high "
-                "where the dependence is of another form. Pass more rows, or fewer columns.",
+                f"{fit.testable:.1f}: what is above rests on the Gaussian copula, and is wrong where the "
+                "dependence is of another form. Pass more rows, or fewer columns.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
