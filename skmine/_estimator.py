@@ -36,10 +36,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     """Mutual information I(X; Y) in nats by a neural critic (MINE), cross-fitted.
 
     A bank of critics, one a fold, climbs a variational bound of the mutual information. Each critic
-    starts from a closed form (the Gaussian copula; linear discriminants where y is discrete) and a
-    network learns the rest. What each critic gives on rows it has not seen is a lower bound in
-    expectation; together with its value on the training rows it gives an estimate whose bias cancels to
-    first order.
+    starts from a closed form (the Gaussian copula of the columns or of polynomials of them; linear
+    discriminants where y is discrete) and a network learns the rest. What each critic gives on rows it has
+    not seen is a lower bound in expectation; together with its value on the training rows it gives an
+    estimate whose bias cancels to first order.
 
     Columns may be continuous, discrete, boolean or categorical, with missing values: nothing is imputed,
     and missingness counts as information. Columns are read through their ranks, so the scale, units and
@@ -260,6 +260,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
                 weight=weight,
                 generator=generator,
                 on_check=on_check,
+                local=self.critic == "concat" and not self.warm_start,
                 learning_rate=self.learning_rate_init,
                 weight_decay=self.weight_decay,
                 batch_size=batch_size,
@@ -267,12 +268,11 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
                 n_iter_no_change=self.n_iter_no_change,
                 tol=self.tol,
             )
-        bank = nn.stack_states(bank, fit.states)
+        bank = nn.stack_states(fit.critic, fit.states)
         self._critic = FittedCritic(encoders, bank, fit.bound, (x, y), weight)
         self.mi_max_ = min(encoder.entropy for encoder in encoders)
-        self._fold_seed, self._fingerprint = fold_seed, fingerprint
+        self._fold_seed, self._fingerprint, self.device_ = fold_seed, fingerprint, str(device)
         validate_data(self, X, skip_check_array=True)
-        self.device_ = str(device)
         self._set_results(fit, max_iter)
         return self
 

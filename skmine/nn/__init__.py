@@ -62,6 +62,7 @@ from .crossfit import (
     cross_fit,
     stack_states,
 )
+from .local import LocalCritic, local_critics
 from .objective import MutualInformation, clipped_backward
 from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
 from .reference import GaussianReference, fit_gaussian_reference
@@ -95,6 +96,7 @@ __all__ = [
     "GaussianReference",
     "InfoNCE",
     "JensenShannon",
+    "LocalCritic",
     "MINERate",
     "MutualInformation",
     "NetworkColumns",
@@ -118,6 +120,7 @@ __all__ = [
     "fit_gaussian_reference",
     "fit_table_reference",
     "fit_variate_reference",
+    "local_critics",
     "score_in_chunks",
     "stack_states",
     "train",

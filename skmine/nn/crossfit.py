@@ -7,7 +7,7 @@ that is best on one half is valued on the other, so that stopping does not flatt
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .bounds import Normalised
 from .building import Block, Folds
 from .classes import table_information
+from .local import local_critics
 from .pairs import EnumeratedPairs, SampledPairs
 from .reference import GaussianReference
 from .training import TrainingResult, train
@@ -35,6 +36,8 @@ class CrossFit:
 
     Attributes
     ----------
+    critic : nn.Module
+        The bank.
     bound : object
         The bound that gave the values.
     states : list of dict
@@ -51,6 +54,7 @@ class CrossFit:
         History and how training ended.
     """
 
+    critic: nn.Module
     bound: object
     states: list
     held_out: float
@@ -161,6 +165,7 @@ def cross_fit(
     weight: Tensor | None = None,
     generator: torch.Generator,
     on_check: Callable[[dict], None] | None = None,
+    local: bool = False,
     **training,
 ) -> CrossFit:
     """Train a bank of critics on folds and value each on the rows it held out.
@@ -184,6 +189,9 @@ def cross_fit(
         On the CPU; the only source of randomness.
     on_check : callable or None
         Called with each new entry of the history.
+    local : bool, default=False
+        Whether the local critics of a scalar pair compete, where training has found what the closed form
+        had not; the highest held-out value wins.
     **training
         Further parameters of :func:`train`.
 
@@ -191,6 +199,20 @@ def cross_fit(
     -------
     CrossFit
     """
+    data = {"bound": bound, "weight": weight, "generator": generator}
+    fit = _fit_bank(critic, x, y, folds, on_check=on_check, **data, **training)
+    learnt = any(bool((best > 0).any()) for best in fit.result.best_iterations)
+    if not local or not learnt or fit.result.interrupted:
+        return fit
+    rivals = (
+        _fit_bank(rival, x, y, folds, on_check=None, **data, max_iter=0)
+        for rival in local_critics(x, y, folds, weight)
+    )
+    best = max((fit, *rivals), key=lambda one: one.held_out)
+    return replace(best, result=fit.result)
+
+
+def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, generator, on_check, **training):
     testable = math.inf if y.probability is not None else _testable(folds)
     if _reference_information(critic) > testable:
         bound, training["max_iter"] = Normalised(), 0
@@ -220,6 +242,7 @@ def cross_fit(
     low, high = (float(torch.stack(values).mean()) for values in (held_out, in_training))
     is_table = x.probability is not None and y.probability is not None
     return CrossFit(
+        critic=critic,
         bound=bound,
         states=result.states,
         held_out=low,

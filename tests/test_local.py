@@ -1,0 +1,113 @@
+"""Local critics: a table over ranks that is right where counts are, and modest where they are not."""
+
+import numpy as np
+import pytest
+import torch
+
+from skmine import MutualInfoEstimator
+from skmine.distributions import beyond_normal_tasks, other_tasks
+from skmine.nn import Block, DonskerVaradhan, Folds, LocalCritic, SampledPairs, local_critics
+
+
+def make_folds(n, n_folds=3):
+    rows = torch.arange(n)
+    splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
+    return Folds.of_splits(splits, torch.Generator().manual_seed(0))
+
+
+def scores(n, seed):
+    """Normal scores of a uniform column and of a thin band around it, ends joined."""
+    generator = torch.Generator().manual_seed(seed)
+    u, noise = torch.rand(2, n, generator=generator)
+    v = (u + 0.05 * noise) % 1
+    return (torch.special.ndtri(z.clamp(1e-6, 1 - 1e-6))[:, None] for z in (u, v))
+
+
+def held_out_value(critic, x, y, folds):
+    joint, marginal, *_ = SampledPairs(64)(critic, x[folds.held_out], y[folds.held_out])
+    return DonskerVaradhan().estimate(joint, marginal)
+
+
+def test_local_critic__cell_centres__are_the_table():
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randn(2, 8, 8, generator=generator)
+    centres = torch.special.ndtri((torch.arange(8) + 0.5) / 8)
+
+    x = centres.view(1, 8, 1, 1).expand(2, 8, 1, 1)
+    y = centres.view(1, 1, 8, 1).expand(2, 1, 8, 1)
+
+    torch.testing.assert_close(
+        LocalCritic(table)(x, y), table, atol=5e-3, rtol=0
+    )  # clamped by 1e-3 of a cell
+
+
+def test_local_critics__thin_band__most_of_its_information_on_unseen_rows(seed):
+    x, y = scores(6000, seed)
+    folds = make_folds(6000)
+
+    values = [
+        held_out_value(critic, x, y, folds).mean()
+        for critic in local_critics(Block(x, 1), Block(y, 1), folds)
+    ]
+
+    # log(20) = 3.0 nats. A cell at an edge of the band is half in: of a band of 25 cells of 512, about 3 are.
+    assert max(values) > 0.85 * np.log(20)
+    assert max(values) < np.log(20) + 0.05
+
+
+def test_local_critics__independent_columns__next_to_nothing(seed):
+    x, y = torch.randn(2, 3000, 1, generator=torch.Generator().manual_seed(seed))
+    folds = make_folds(3000)
+
+    for critic in local_critics(Block(x, 1), Block(y, 1), folds):
+        # What 2,000 rows teach is noise, which costs the rows that are held out.
+        assert (held_out_value(critic, x, y, folds) < 0.02).all()
+
+
+def test_local_critics__weights__rows_without_weight_are_not_counted():
+    x, y = scores(900, 0)
+    folds = make_folds(900)
+    weight = (torch.arange(900) % 4 > 0).float()
+    spoilt = torch.where(weight[:, None] > 0, y, -y)
+
+    plain, other = (
+        next(local_critics(Block(x, 1), Block(z, 1), folds, weight)).log_ratio for z in (y, spoilt)
+    )
+
+    torch.testing.assert_close(plain, other)
+
+
+@pytest.mark.parametrize(
+    ("n_core", "probability"), [(2, None), (1, torch.tensor([0.5, 0.5]))], ids=["two columns", "classes"]
+)
+def test_local_critics__not_a_scalar_pair__none(n_core, probability):
+    x, y = scores(90, 0)
+
+    found = local_critics(Block(torch.hstack([x, x]), n_core), Block(y, 1, probability), make_folds(90))
+
+    assert list(found) == []
+
+
+@pytest.mark.statistical
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 300 minibatches are too few
+def test_fit__thin_relation__the_local_critic_wins(seed):
+    joint = other_tasks()["sine-0.03"]
+    X, y = joint.sample(5000, seed)
+
+    estimator = MutualInfoEstimator(cv=3, max_iter=300, random_state=seed).fit(X, y)
+
+    # 300 minibatches alone come to 2.3; a tenth of the truth is allowed, and three standard errors.
+    assert estimator.mi_ == pytest.approx(joint.mi, abs=0.28 + 3 * estimator.mi_std_)
+    assert estimator.mi_lower_ < joint.mi
+    assert np.isfinite(estimator.score_samples(X, y)).all()
+
+
+@pytest.mark.statistical
+def test_fit__smooth_dependence__the_network_stays(seed):
+    joint = beyond_normal_tasks()["1v1-bimodal-0.75"]
+    X, y = joint.sample(1000, seed)
+
+    estimator = MutualInfoEstimator(cv=3, random_state=seed).fit(X, y)
+
+    # Three standard errors, and 0.01 for the training.
+    assert estimator.mi_ == pytest.approx(joint.mi, abs=3 * estimator.mi_std_ + 0.01)
