@@ -136,11 +136,12 @@ def _row(task: str, n: int, seed: int, truth: float, method: str, found: dict) -
 
 
 def run(arguments: argparse.Namespace) -> None:
+    known = joints()
     for method in arguments.methods or METHODS:
         tasks = {
             task: joint
-            for task, joint in joints().items()
-            if task in (METHODS[method] or joints())
+            for task, joint in known.items()
+            if task in (METHODS[method] or known)
             and (not arguments.tasks or any(part in task for part in arguments.tasks))
         }
         jobs = [(*task, n, seed) for n in arguments.n for task in tasks.items() for seed in arguments.seeds]

@@ -5,7 +5,7 @@ Did training converge?
 Four pictures of ``history_``: training that went well, that was too short, that had too few rows, and that
 found nothing because there is nothing. The data are four years of weather in Seattle, and handwritten
 digits. A sudden fall of the training line is a restart from the best weights: training ends when one has
-brought nothing.
+brought nothing, or when the held-out line has not risen at all.
 """
 
 # %%

@@ -41,9 +41,9 @@ for name, joint in joints.items():
 # %%
 # Picture
 # -------
-# Line: the truth. Points: the estimate with its interval. Triangles: the value on held-out rows. The band
-# is too narrow for the network, and the interval does not know of what was not found: that is why a known
-# case is worth a look.
+# Line: the truth. Points: the estimate with its interval. Triangles: the value on held-out rows. The
+# interval does not know of what was not found: a band takes more rows than smooth dependence does, and
+# that is why a known case is worth a look.
 
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 for axis, (name, joint) in zip(axes, joints.items(), strict=True):

@@ -466,7 +466,7 @@ def test_pointwise__several_columns__rows_are_coloured():
     assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("x0", "x2")
 
 
-@pytest.mark.parametrize("where", [("X", 1), ("Z", 0), ("y", -1)])
+@pytest.mark.parametrize("where", [("X", 1), ("X", "name"), ("Z", 0), ("y", -1)])
 def test_pointwise__no_such_column__error(estimator, where):
     with pytest.raises(ValueError, match=r"columns must be two pairs of 'X' or 'y'"):
         PointwiseDisplay.from_estimator(estimator, *draw_rows(), columns=(where, ("y", 0)))

@@ -289,7 +289,7 @@ def _edges(centres: np.ndarray) -> np.ndarray:
 
 def _column_of(blocks: dict[str, list[Column]], where) -> Column:
     block, number = where
-    if block not in blocks or not 0 <= number < len(blocks[block]):
+    if block not in blocks or number not in range(len(blocks[block])):
         raise ValueError(
             f"columns must be two pairs of 'X' or 'y' and the number of a column; got {where!r}. X has "
             f"{len(blocks['X'])} columns and y {len(blocks['y'])}."
