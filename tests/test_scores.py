@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.stats import kstest
 from sklearn.datasets import make_classification, make_regression
 from sklearn.feature_selection import GenericUnivariateSelect, SelectKBest, SelectPercentile
+from sklearn.feature_selection import mutual_info_regression as nearest_neighbours
 from sklearn.feature_selection.tests import test_mutual_info as theirs
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score
@@ -23,6 +24,7 @@ from skmine import (
     mutual_info_regression,
     mutual_info_test,
 )
+from skmine.distributions import AdditiveUniformNoise
 
 # Of scikit-learn's tests these cannot apply: the four of `_compute_mi`, its private nearest-neighbour
 # helper; `test_mutual_info_classif_mixed`, for values that grow with n_neighbors; and
@@ -281,11 +283,42 @@ def test_classif__network_of_any_value__counts_where_its_bound_is_higher(
 ):
     x = np.random.default_rng(0).permutation(200)  # four classes in a row: above 1 nat
     monkeypatch.setattr("skmine._scores.sides.train_once", lambda *args: (value, held_out))
+    monkeypatch.setattr("skmine._scores.sides.neighbour_information", lambda *args: 0.0)
 
     refined = mutual_info_classif(x[:, None], x // 50)[0]
 
     expected = mutual_info_classif(x[:, None], x // 50, refine=False)[0] if expected is None else expected
     assert refined == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("excess", "counts"), [(1.4, False), (1.8, True)], ids=["within the margin", "above it"]
+)
+def test_regression__neighbours_of_any_value__count_where_they_are_clearly_higher(
+    monkeypatch, excess, counts
+):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    y = x + rng.normal(size=400)  # 0.35 nats: no network, but neighbours
+    smooth = mutual_info_regression(x[:, None], y, refine=False)[0]
+    found = smooth + excess / 20  # the margin is 1.6 / 400^(1/2)
+    monkeypatch.setattr("skmine._scores.sides.neighbour_information", lambda *args: found)
+
+    value = mutual_info_regression(x[:, None], y)[0]
+
+    assert value == pytest.approx(found if counts else smooth, abs=1e-12)
+
+
+def test_regression__thin_band_of_few_rows__not_below_nearest_neighbours(seed):
+    joint = AdditiveUniformNoise(0.05)
+    X, y = joint.sample(300, seed)
+
+    value = mutual_info_regression(X, np.ravel(y), random_state=seed)[0]
+
+    rival = nearest_neighbours(X, np.ravel(y), random_state=seed)[0]
+    # Neighbours among ranks and among values differ by about 0.05 (two standard errors); the margin is 0.09.
+    assert value > rival - 0.15
+    assert value < joint.mi + 0.3
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e-300])

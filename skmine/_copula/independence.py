@@ -114,7 +114,7 @@ def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float
     statistic = (n - 1) * float(((left.T @ right / n) ** 2).sum())
     scales = [np.linalg.eigvalsh(side.T @ side / n) for side in (left, right)]
     weights = np.outer(*(scale[scale > 1e-9 * scale.max()] for scale in scales)).ravel()
-    if len(first) > 1 or len(second) > 1:
+    if n > 3 and (len(first) > 1 or len(second) > 1):
         # Permutations have the mean of the weighted chi-square, but a larger variance where products of
         # columns are large in the same rows: give the excess over the mean the deviation of the law.
         mean, variance = weights.sum(), _permutation_variance(left, right)

@@ -29,6 +29,8 @@ _VALUED_PAIRS = 2**15
 #: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
 _MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
 
+_NORMAL_QUANTILE = 1.96  # of 97.5 %
+
 
 @dataclass
 class CrossFit:
@@ -63,6 +65,17 @@ class CrossFit:
     testable: float
     standard_error: float
     result: TrainingResult
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Interval of 95 % in nats.
+
+        What overfitting adds is about one standard deviation of its part; what was not learnt grows with it,
+        and lies above.
+        """
+        overfit = (self.training - self.held_out) / 2
+        below, above = (_NORMAL_QUANTILE * math.hypot(self.standard_error, k * overfit) for k in (1, 2))
+        return self.estimate - below, self.estimate + above
 
 
 def stack_states(critic: nn.Module, states: list) -> nn.Module:
@@ -170,8 +183,8 @@ def cross_fit(
 ) -> CrossFit:
     """Train a bank of critics on folds and value each on the rows it held out.
 
-    Where the Gaussian reference alone finds more nats than marginal pairs can test (the log of their
-    number, less 6, and at least 2), it is not trained further, and valued by :class:`Normalised`.
+    Where the reference of continuous blocks alone finds more nats than marginal pairs can test (the log of
+    their number, less 6, and at least 2), it is not trained further, and valued by :class:`Normalised`.
 
     Parameters
     ----------
@@ -209,7 +222,15 @@ def cross_fit(
         for rival in local_critics(x, y, folds, weight)
     )
     best = max((fit, *rivals), key=lambda one: one.held_out)
-    return replace(best, result=fit.result)
+    if best is fit:
+        return fit
+    entry = {
+        "iteration": fit.result.history[-1]["iteration"],
+        "training": best.training,
+        "held_out": best.held_out,
+    }
+    history = [*fit.result.history, entry]
+    return replace(best, result=replace(fit.result, history=history, converged=True))
 
 
 def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, generator, on_check, **training):

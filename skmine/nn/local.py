@@ -97,7 +97,7 @@ def local_critics(x: Block, y: Block, folds: Folds, weight: Tensor | None = None
     Yields
     ------
     LocalCritic
-        None where a block is discrete or has more than one core column.
+        Nothing where a block is discrete or has more than one core column.
     """
     if x.n_core != 1 or y.n_core != 1 or x.probability is not None or y.probability is not None:
         return

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn, special
 
 from .bounds import DonskerVaradhan
-from .reference import GaussianReference, Projection, canonical_solutions, shrink_correlations
+from .reference import MAX_ROWS, GaussianReference, Projection, canonical_solutions, shrink_correlations
 
 _RIDGE = 1e-3
 _NOISE_SHARES = (0.0, 1.0, 2.5)
@@ -86,7 +86,7 @@ class Variates(nn.Module):
 
     def leading(self, width: int) -> "Variates":
         """The first so many variates alone."""
-        projection = Projection(self.projection.mean, self.projection.weight[..., :width])
+        projection = self.projection.leading(width)
         return Variates(
             self.expansion, self.n_core, projection, self.knots[:, :width].contiguous(), self.scores
         )
@@ -148,39 +148,48 @@ def fit_variate_reference(
     rows = held_out_rows[:, :_HELD_OUT_ROWS]
     gain = _LEAST_GAIN + _GAIN_TIMES_ROWS / train_rows.shape[1]
     best, best_value = linear, _value_on(linear, x, y, rows, weight, _SHIFTS) + gain
+    most = min(_MOST_COLUMNS, _COLUMN_SHARE * train_rows.shape[1])
+    fit_rows = train_rows[:, :: max(1, train_rows.shape[1] // MAX_ROWS)]
+    blocks = tuple(block[fit_rows] for block in (x, y))
     for name, expand in EXPANSIONS.items():
-        expanded = expand(x), expand(y)
-        n_columns = sum(part.shape[1] for part in expanded)
-        if n_columns > min(_MOST_COLUMNS, _COLUMN_SHARE * train_rows.shape[1]):
+        if sum(expand(block[:1]).shape[1] for block in (x, y)) > most:
             continue
-        (solution,) = canonical_solutions(*expanded, train_rows, weight, (_RIDGE,), (1.0,))
+        expanded = [expand(block) for block in blocks]
+        members = torch.arange(fit_rows.numel()).view(fit_rows.shape)
+        flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
+        flat_weight = weight[fit_rows].flatten()
+        (solution,) = canonical_solutions(flat_x, flat_y, members, flat_weight, (_RIDGE,), (1.0,))
         projections = solution.projection_x, solution.projection_y
         sides = [
-            _fit_variates(name, columns.shape[1], part[train_rows], projection, weight[train_rows])
-            for columns, part, projection in zip((x, y), expanded, projections, strict=True)
+            _fit_variates(name, block.shape[2], part, projection, weight[fit_rows])
+            for block, part, projection in zip(blocks, expanded, projections, strict=True)
         ]
-        for reference, value in _candidates(sides, solution.noise, (x, y), train_rows, rows, weight):
+        held_out = tuple(block[rows] for block in (x, y))
+        weights = weight[fit_rows], weight[rows]
+        for reference, value in _candidates(sides, solution.noise, blocks, held_out, weights):
             if value > best_value:
                 best, best_value = reference, value
+    if best is linear:
+        return linear
     # A log ratio may run away where few pairs meet: the best one is judged on many.
     found, plain = (_value_on(reference, x, y, rows, weight, _MANY_SHIFTS) for reference in (best, linear))
     return best if found > plain + gain else linear
 
 
-def _candidates(sides, noise: Tensor, blocks, train_rows, rows, weight):
+def _candidates(sides, noise: Tensor, training, held_out, weights):
     """References of the leading variates, one for each amount of shrinkage and number of them."""
-    share = weight[train_rows] / weight[train_rows].sum(1, keepdim=True)
+    share = weights[0] / weights[0].sum(1, keepdim=True)
     width = min(side.width for side in sides)
-    u, v = (side(block[train_rows])[..., :width] for side, block in zip(sides, blocks, strict=True))
+    u, v = (side(block)[..., :width] for side, block in zip(sides, training, strict=True))
     sample = (share.unsqueeze(2) * u * v).sum(1).clamp(0, 1 - 1e-6)
-    u, v = (side(block[rows])[..., :width] for side, block in zip(sides, blocks, strict=True))
+    u, v = (side(block)[..., :width] for side, block in zip(sides, held_out, strict=True))
     for noise_share in _NOISE_SHARES:
         r = shrink_correlations(sample, noise_share * noise.unsqueeze(1))
         for k in (k for k in _NUMBERS if k <= width):
             eye = torch.eye(k).expand(len(r), -1, -1)
             side_x, side_y = (side.leading(k) for side in sides)
             reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
-            yield reference, _value(reference, u, v, weight[rows], _SHIFTS)
+            yield reference, _value(reference, u, v, weights[1], _SHIFTS)
 
 
 def _value_on(
@@ -192,10 +201,9 @@ def _value_on(
 
 def _value(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor, n_shifts: int) -> float:
     """Donsker-Varadhan value of coordinates of rows in random order, mean over the members."""
-    shifts = range(1, min(n_shifts, u.shape[1] - 1) + 1)
     rank = reference.correlations.shape[1]
-    others = torch.stack([v[..., :rank].roll(k, 1) for k in shifts], 2)
-    marginal = reference(u.unsqueeze(2), others)
+    shifts = range(1, min(n_shifts, u.shape[1] - 1) + 1)
+    marginal = torch.stack([reference(u, v[..., :rank].roll(k, 1)) for k in shifts], 2)
     pair_weight = weight.unsqueeze(2) * torch.stack([weight.roll(k, 1) for k in shifts], 2)
     value = DonskerVaradhan().estimate(reference(u, v), marginal, weight, pair_weight)
     terms = (marginal + pair_weight.log()).flatten(1)
