@@ -1,5 +1,7 @@
 """Scalar pairs on the copula: functions of a margin, the fit, and tests without a fit."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,7 @@ from skmine._copula import (
     score_pairs,
     weighted_chi2_sf,
 )
+from skmine._copula.independence import _permutation_variance
 
 
 def margin(values, discrete=False):
@@ -285,3 +288,25 @@ def test_score_pairs__company_with_missing_values__does_not_matter():
     together = score_pairs([margin(x), margin(gap)], y).mi[0]
 
     assert together == pytest.approx(score_pairs([margin(x)], y).mi[0], abs=2e-9)  # Newton stops at 1e-9
+
+
+def test_permutation_variance__all_permutations__is_their_variance():
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(6, 2)) ** 3, rng.exponential(size=(6, 3))
+    left, right = left - left.mean(axis=0), right - right.mean(axis=0)
+
+    statistics = [
+        5 * ((left.T @ right[list(order)] / 6) ** 2).sum() for order in itertools.permutations(range(6))
+    ]
+
+    assert _permutation_variance(left, right) == pytest.approx(np.var(statistics), rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_block_independence__hardly_any_rows__finite(n):
+    values = np.random.default_rng(0).normal(size=(4, n))
+
+    statistic, pvalue = block_independence([margin(v) for v in values[:2]], [margin(v) for v in values[2:]])
+
+    assert np.isfinite(statistic)
+    assert 0 <= pvalue <= 1

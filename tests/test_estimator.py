@@ -905,3 +905,14 @@ def test_fit__many_classes__no_warning():
         estimator = quick().fit(y[:, None].astype(str), y.astype(str))
 
     assert estimator.mi_ == pytest.approx(np.log(50))
+
+
+def test_interval__training_above_held_out__reaches_further_up_than_down():
+    joint = beyond_normal_tasks()["student-identity-5-5-2"]  # few rows for ten columns: the two are apart
+    X, y = joint.sample(400, 0)
+
+    estimator = quick(max_iter=200).fit(X, y)
+
+    low, high = estimator.mi_interval_
+    assert estimator.mi_ > estimator.mi_lower_
+    assert high - estimator.mi_ > 1.2 * (estimator.mi_ - low)

@@ -111,3 +111,17 @@ def test_fit__smooth_dependence__the_network_stays(seed):
 
     # Three standard errors, and 0.01 for the training.
     assert estimator.mi_ == pytest.approx(joint.mi, abs=3 * estimator.mi_std_ + 0.01)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 100 minibatches are too few
+def test_fit__local_critic_won__tells_its_values_and_warm_start_begins_afresh():
+    X, y = other_tasks()["sine-0.03"].sample(3000, 0)
+    estimator = MutualInfoEstimator(cv=3, max_iter=100, random_state=0).fit(X, y)
+    first = estimator.mi_lower_
+
+    last = estimator.history_[-1]
+    estimator.set_params(warm_start=True).fit(X, y)
+
+    assert last["held_out"] == first
+    assert last["iteration"] == 100
+    assert estimator.mi_lower_ < first  # networks alone

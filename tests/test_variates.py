@@ -236,3 +236,22 @@ def test_variate_reference__weights__move_the_choice():
     assert isinstance(fit(x, y, folds, dependent)[1].project_x, Variates)
     linear, reference = fit(x, y, folds, independent)
     assert reference is linear
+
+
+def test_fit_variate_reference__too_many_columns__expands_single_rows_only(monkeypatch):
+    rows_expanded = []
+
+    def spy(x):
+        rows_expanded.append(x.shape[0])
+        return x.repeat(1, 1000)
+
+    monkeypatch.setattr("skmine.nn.variates.EXPANSIONS", {"spy": spy})
+    x = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
+    rows = torch.arange(300)
+    folds = Folds.of_splits([(rows[:200], rows[200:])], torch.Generator().manual_seed(0))
+    linear = fit_gaussian_reference(x, x.flip(0), folds.train, folds.held_out)
+
+    found = fit_variate_reference(x, x.flip(0), folds.train, folds.held_out, None, linear)
+
+    assert found is linear
+    assert set(rows_expanded) == {1}
