@@ -884,7 +884,7 @@ TESTED = "the pairs of rows drawn here can test"
 def test_fit__more_nats_than_rows_can_test__warns(d, seed):
     X, y = MultivariateNormal.pairs(d, 0.9999).sample(500, seed)  # 4.3 nats a column
 
-    with pytest.warns(ConvergenceWarning, match=rf"mi_ is \d+\.\d nats, and {TESTED} \d\.\d.*Pass more rows"):
+    with pytest.warns(ConvergenceWarning, match=rf"mi_ is \d+\.\d nats, and {TESTED} \d\.\d.*More rows help"):
         quick().fit(X, y)
 
 

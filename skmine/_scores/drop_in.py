@@ -47,8 +47,8 @@ def mutual_info_regression(
     column is read through its ranks. A log ratio made of smooth functions of the two ranks is fitted
     by Newton's method on the Donsker-Varadhan bound; where that does not do, `MutualInfoEstimator` is
     trained on the pair, and the value with the higher lower bound counts. There, and up to 1,000 rows for
-    any pair that shows 0.1 nats, nearest neighbours among the ranks are counted as well; their value counts
-    where it is higher by four standard deviations.
+    any pair that shows 0.1 nats, nearest neighbours among the ranks are counted as well (not among ties);
+    their value counts where it is higher by four standard deviations.
 
     Parameters
     ----------

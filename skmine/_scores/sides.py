@@ -29,7 +29,7 @@ _FEWEST_ROWS_TO_TRAIN = 50
 #: does not show, for any dependence. Their value counts where it is higher by this margin, about four of its
 #: standard deviations under independence, over the root of the rows: like every other it is too low where it
 #: cannot follow the dependence.
-_FEW_ROWS, _DEPENDENCE_NATS, _NEIGHBOUR_MARGIN = 1000, 0.1, 1.6
+_FEW_ROWS, _DEPENDENCE_NATS, _NEIGHBOUR_MARGIN, _LEAST_DISTINCT = 1000, 0.1, 1.6, 0.9
 
 #: Parameters that all scores share.
 PARAMETERS = {
@@ -220,14 +220,14 @@ def neighbour_information(side: Side, target: Side, seed: int) -> float:
     Returns
     -------
     float
-        0 where a value is missing.
+        0 where a value is missing, or more than a tenth of the rows are ties: distances mean little there.
 
     References
     ----------
     Kraskov, Stögbauer and Grassberger (2004), Estimating mutual information; Ross (2014), Mutual information
     between discrete and continuous data sets. As in scikit-learn, with 3 neighbours.
     """
-    if side.column.missing.any() or target.column.missing.any():
+    if any(one.margin.levels is None and not _can_be_ranked(one.column) for one in (side, target)):
         return 0.0
     if target.margin.levels is not None:
         X = rankdata(side.column.values)[:, None]
@@ -236,6 +236,10 @@ def neighbour_information(side: Side, target: Side, seed: int) -> float:
     X = np.asarray(side.margin.levels if discrete else rankdata(side.column.values))[:, None]
     y = rankdata(target.column.values)
     return float(mutual_info_regression(X, y, discrete_features=discrete, random_state=seed)[0])
+
+
+def _can_be_ranked(column: Column) -> bool:
+    return not column.missing.any() and len(np.unique(column.values)) >= _LEAST_DISTINCT * len(column.values)
 
 
 def train_once(X: np.ndarray, y: np.ndarray, seed: int, device, **parameters) -> tuple[float, float]:
