@@ -142,7 +142,8 @@ def fit_variate_reference(
     Returns
     -------
     GaussianReference
-        `linear`, unless another has a Donsker-Varadhan value on held-out rows that is higher by 0.01 nats.
+        `linear`, unless another has a Donsker-Varadhan value on held-out rows that is higher by 0.01 nats
+        and ten over the number of training rows.
     """
     weight = x.new_ones(len(x)) if weight is None else weight
     rows = held_out_rows[:, :_HELD_OUT_ROWS]
@@ -150,22 +151,20 @@ def fit_variate_reference(
     best, best_value = linear, _value_on(linear, x, y, rows, weight, _SHIFTS) + gain
     most = min(_MOST_COLUMNS, _COLUMN_SHARE * train_rows.shape[1])
     fit_rows = train_rows[:, :: max(1, train_rows.shape[1] // MAX_ROWS)]
-    blocks = tuple(block[fit_rows] for block in (x, y))
+    members = torch.arange(fit_rows.numel()).view(fit_rows.shape)
+    blocks, held_out = (tuple(block[chosen] for block in (x, y)) for chosen in (fit_rows, rows))
+    weights = weight[fit_rows], weight[rows]
     for name, expand in EXPANSIONS.items():
         if sum(expand(block[:1]).shape[1] for block in (x, y)) > most:
             continue
         expanded = [expand(block) for block in blocks]
-        members = torch.arange(fit_rows.numel()).view(fit_rows.shape)
         flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
-        flat_weight = weight[fit_rows].flatten()
-        (solution,) = canonical_solutions(flat_x, flat_y, members, flat_weight, (_RIDGE,), (1.0,))
+        (solution,) = canonical_solutions(flat_x, flat_y, members, weights[0].flatten(), (_RIDGE,), (1.0,))
         projections = solution.projection_x, solution.projection_y
         sides = [
-            _fit_variates(name, block.shape[2], part, projection, weight[fit_rows])
+            _fit_variates(name, block.shape[2], part, projection, weights[0])
             for block, part, projection in zip(blocks, expanded, projections, strict=True)
         ]
-        held_out = tuple(block[rows] for block in (x, y))
-        weights = weight[fit_rows], weight[rows]
         for reference, value in _candidates(sides, solution.noise, blocks, held_out, weights):
             if value > best_value:
                 best, best_value = reference, value
@@ -201,9 +200,8 @@ def _value_on(
 
 def _value(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor, n_shifts: int) -> float:
     """Donsker-Varadhan value of coordinates of rows in random order, mean over the members."""
-    rank = reference.correlations.shape[1]
     shifts = range(1, min(n_shifts, u.shape[1] - 1) + 1)
-    marginal = torch.stack([reference(u, v[..., :rank].roll(k, 1)) for k in shifts], 2)
+    marginal = torch.stack([reference(u, v.roll(k, 1)) for k in shifts], 2)
     pair_weight = weight.unsqueeze(2) * torch.stack([weight.roll(k, 1) for k in shifts], 2)
     value = DonskerVaradhan().estimate(reference(u, v), marginal, weight, pair_weight)
     terms = (marginal + pair_weight.log()).flatten(1)
