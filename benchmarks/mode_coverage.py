@@ -14,7 +14,8 @@ from sklearn.svm import SVC
 from benchmarks._run import run_all, save_figure, write_rows
 from skmine import MINEGAN
 
-PARTS = ["gaussians", "swiss_roll", "digits"]
+STEPS = {"gaussians": 20_000, "swiss_roll": 10_000, "digits": 6_000}
+PARTS = list(STEPS)
 METHODS = {"plain": 0.0, "mine": 1.0}
 GRID = 2.0 * np.array([(a, b) for a in range(-2, 3) for b in range(-2, 3)])
 MODE_SCALE = 0.05
@@ -25,7 +26,7 @@ MEASURES = ["modes", "on_modes", "divergence", "mi", "seconds"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--steps", type=int, default=20_000, help="minibatches of 256")
+    parser.add_argument("--steps", type=int, help=f"minibatches of 256; by default {STEPS}")
 
 
 def draw_gaussians(n: int, rng) -> np.ndarray:
@@ -108,7 +109,7 @@ def fit_one(part: str, method: str, seed: int, steps: int) -> dict:
 
 def list_jobs(arguments: argparse.Namespace) -> list[tuple]:
     return [
-        (part, method, seed, arguments.steps)
+        (part, method, seed, arguments.steps or STEPS[part])
         for part in arguments.parts
         for seed in arguments.seeds
         for method in METHODS

@@ -21,7 +21,7 @@ _DEGREE, _MOST_FUNCTIONS = 4, 8
 _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS = 4, 32
 #: Target functions at most where all pairs of features are screened.
 _PAIR_TARGET_FUNCTIONS = 9
-_LANDMARKS = 500
+_LANDMARKS, _JUDGE_LANDMARKS = 500, 150
 _RIDGES = np.geomspace(1e-4, 1e3, 15)
 _KEPT_PAIRS = 200
 _SMALLEST_NORM = 1e-6
@@ -73,6 +73,7 @@ class Screen:
         self.target = _block_functions(targets, _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS)
         self.residual_target = self.target
         self.chosen: list[int] = []
+        self.left_out_errors = self.target**2
 
     def condition_on(self, chosen: list[int]) -> None:
         """Take off what the chosen features explain, of the target and of all other features.
@@ -83,7 +84,9 @@ class Screen:
             Features.
         """
         self.chosen = list(chosen)
-        smoother = _Smoother(np.hstack([self.scores[j] for j in chosen]), self.target)
+        scores = np.hstack([self.scores[j] for j in chosen])
+        self.left_out_errors = self._left_out_errors(scores)
+        smoother = _Smoother(scores, self.target, _LANDMARKS)
         self.residual_target = _whitened(smoother.residual(self.target))
         flat = self.functions.transpose(1, 0, 2).reshape(self.n, -1)
         residual = smoother.residual(flat, leave_out=False).reshape(self.n, self.n_functions, -1)
@@ -94,6 +97,27 @@ class Screen:
         self.residual_functions = np.ascontiguousarray(self.residual_functions, dtype=np.float32)
         self.residual_functions[:, :, chosen] = self.functions[:, :, chosen]
         self.present = self.residual_functions.any(axis=1)
+
+    def left_out_information(self, members: np.ndarray) -> np.ndarray:
+        """What candidates add for each row, left out of the fit, in nats to second order.
+
+        Parameters
+        ----------
+        members : ndarray of int
+            Features; those chosen already count as given.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Half of what they take off the squared errors of the functions of the target, in units of the
+            mean squared errors without them.
+        """
+        joint = np.hstack([self.scores[j] for j in dict.fromkeys([*self.chosen, *members])])
+        gain = self.left_out_errors - self._left_out_errors(joint)
+        return (gain / self.left_out_errors.mean(axis=0)).sum(axis=1) / 2
+
+    def _left_out_errors(self, scores: np.ndarray) -> np.ndarray:
+        return _Smoother(scores, self.target, _JUDGE_LANDMARKS).residual(self.target) ** 2
 
     def singles(self) -> Candidates:
         """What each feature that is not chosen adds."""
@@ -185,9 +209,9 @@ class _Smoother:
     number of features) and the ridge are those of the smallest left-out error for the target.
     """
 
-    def __init__(self, scores: np.ndarray, target: np.ndarray):
+    def __init__(self, scores: np.ndarray, target: np.ndarray, n_landmarks: int):
         n, d = scores.shape
-        landmarks = np.linspace(0, n - 1, min(n, _LANDMARKS)).round().astype(int)
+        landmarks = np.linspace(0, n - 1, min(n, n_landmarks)).round().astype(int)
         best = np.inf
         for scale in dict.fromkeys((1.0, 1.0 / d)):
             basis, spectrum = _kernel_basis(scores, scores[landmarks], scale)

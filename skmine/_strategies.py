@@ -12,6 +12,8 @@ from skmine._screening import Candidates, Screen
 
 #: Rows at most on which features are chosen given others, and features of which all pairs are screened.
 MAX_ROWS, MAX_PAIRED_FEATURES = 20_000, 5_000
+#: Candidates of the largest moments that are judged by left-out rows at each step.
+_JUDGED = 10
 
 
 @dataclass
@@ -185,6 +187,8 @@ class _Greedy:
             tested = self.screen.test_pairs(self._open(pairs), self._n_pairs)
             self._note(singles, tested)
             best = self._best(singles, tested)
+            if best is None and fresh and self.task.n_select is not None:
+                best = self._best(singles, tested, significant=False)
             if best is not None:
                 self._choose(best, n_most - len(self.chosen))
                 fresh = False
@@ -227,14 +231,28 @@ class _Greedy:
     def _n_new(self, kind: Candidates) -> np.ndarray:
         return (~np.isin(kind.members, self.chosen)).sum(axis=1)
 
-    def _best(self, *candidates: Candidates) -> tuple[Candidates, int] | None:
-        """The significant candidate that adds most a new feature."""
-        best, most = None, 0.0
+    def _best(self, *candidates: Candidates, significant: bool = True) -> tuple[Candidates, int] | None:
+        """Of the significant candidates, or all, the one that adds most a new feature.
+
+        Of those with the largest moments; a smaller one must add more to left-out rows by a standard error.
+        Where none need be significant, it must add to them.
+        """
+        found = []
         for kind in candidates:
-            value = np.where(kind.pvalue * len(candidates) <= self.task.alpha, kind.gain, 0.0)
-            value = value / np.maximum(self._n_new(kind), 1)
-            if len(value) and value.max() > most:
-                best, most = (kind, int(value.argmax())), float(value.max())
+            value = kind.gain / np.maximum(self._n_new(kind), 1)
+            if significant:
+                value[kind.pvalue * len(candidates) > self.task.alpha] = 0.0
+            first = np.argsort(-value, kind="stable")[:_JUDGED]
+            found += [(value[i], kind, i) for i in first if value[i] > 0]
+        found = sorted(found, key=lambda one: -one[0])[:_JUDGED]
+        if significant and len(found) < 2:
+            return found[0][1:] if found else None
+        best, most = None, 0.0
+        for _, kind, i in found:
+            told = self.screen.left_out_information(kind.members[i]) / self._n_new(kind)[i]
+            more = told - most
+            if more.mean() > more.std() / self.screen.n**0.5 or (significant and best is None):
+                best, most = (kind, i), told
         return best
 
     def _choose(self, best: tuple[Candidates, int], n_left: int) -> None:
