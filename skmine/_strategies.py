@@ -14,6 +14,8 @@ from skmine._screening import Candidates, Screen
 MAX_ROWS, MAX_PAIRED_FEATURES = 20_000, 5_000
 #: Candidates of the largest moments that are judged by left-out rows at each step.
 _JUDGED = 10
+#: Adjusted p-value up to which a candidate is rather counted in than out, where a number of features is asked.
+_LIKELY = 0.5
 
 
 @dataclass
@@ -168,7 +170,7 @@ class _Greedy:
         self.screen = Screen(task.features, task.targets)
         n_features = len(task.features)
         self.scores, self.pvalues = np.zeros(n_features), np.ones(n_features)
-        self.alone = np.zeros(n_features)
+        self.alone, self.alone_pvalues = np.zeros(n_features), np.ones(n_features)
         self.chosen: list[int] = []
 
     def run(self) -> Ranking:
@@ -181,6 +183,7 @@ class _Greedy:
         n_most = n_features if self.task.n_select is None else self.task.n_select
         singles = self.screen.singles()
         self.alone[singles.members[:, 0]] = -singles.gain
+        self.alone_pvalues[singles.members[:, 0]] = singles.pvalue
         pairs, fresh = self._pairs(), True
         while len(self.chosen) < n_most:
             singles = self.screen.singles()
@@ -199,7 +202,7 @@ class _Greedy:
                 pairs, fresh = self._pairs(), True
         left = np.setdiff1d(np.arange(n_features), self.chosen)
         # Where nothing is known to add anything, by what a feature tells alone.
-        known = np.where(self.pvalues < 0.5, self.pvalues, 1.0)
+        known = np.where(self.pvalues < _LIKELY, self.pvalues, 1.0)
         left = left[np.lexsort((self.alone[left], known[left]))]
         order = np.concatenate([np.array(self.chosen, dtype=int), left])
         n_selected = len(self.chosen) if self.task.n_select is None else n_most
@@ -232,16 +235,20 @@ class _Greedy:
         return (~np.isin(kind.members, self.chosen)).sum(axis=1)
 
     def _best(self, *candidates: Candidates, significant: bool = True) -> tuple[Candidates, int] | None:
-        """Of the significant candidates, or all, the one that adds most a new feature.
+        """Of the significant candidates, the one that adds most a new feature.
 
-        Of those with the largest moments; a smaller one must add more to left-out rows by a standard error.
-        Where none need be significant, it must add to them.
+        The one with the largest moments, unless left-out rows profit more from another by a standard error.
+        Without `significant`, one that left-out rows profit from by as much, of those that are likely to add
+        something or tell something alone.
         """
         found = []
         for kind in candidates:
             value = kind.gain / np.maximum(self._n_new(kind), 1)
-            if significant:
-                value[kind.pvalue * len(candidates) > self.task.alpha] = 0.0
+            pvalue = kind.pvalue * len(candidates)
+            open_ones = pvalue <= (self.task.alpha if significant else _LIKELY)
+            if not significant and kind.members.shape[1] == 1:
+                open_ones |= self.alone_pvalues[kind.members[:, 0]] <= self.task.alpha
+            value[~open_ones] = 0.0
             first = np.argsort(-value, kind="stable")[:_JUDGED]
             found += [(value[i], kind, i) for i in first if value[i] > 0]
         found = sorted(found, key=lambda one: -one[0])[:_JUDGED]

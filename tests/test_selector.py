@@ -103,6 +103,31 @@ def test_condition_on__confounder__pvalues_hold_their_level(seed):
     assert np.sum(np.array(pvalues) < 0.05) < 11
 
 
+def test_left_out_information__xor__both_together_tell_and_neither_alone():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 4))
+    screen = screen_of(X, (X[:, 0] > 0) ^ (X[:, 1] > 0), discrete_target=True)
+
+    together, alone, noise = (screen.left_out_information(np.array(m)).mean() for m in ([0, 1], [0], [2, 3]))
+
+    # Half of the share of the squared error: at most one half.
+    assert 0.2 < together <= 0.5
+    assert max(abs(alone), abs(noise)) < 0.02
+
+
+def test_fit__moments_see_little_of_the_best__left_out_rows_choose_it(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(size=(600, 6))
+    y = (np.floor(5 * X[:, 0]) % 2).astype(int)
+    X[:, 1] = np.where(rng.random(600) < 0.15, 1 - y, y) + 0.3 * rng.normal(size=600)
+
+    selector = MINEFeatureSelector(1, mi_path=False).fit(X, y)
+
+    # The first feature determines y, in five steps that polynomials of degree 4 follow badly.
+    assert selector.scores_[0] < selector.scores_[1]
+    assert selector.get_support(indices=True).tolist() == [0]
+
+
 def test_pairs__xor__is_the_only_significant_pair():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 12))
