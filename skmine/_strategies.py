@@ -14,7 +14,7 @@ from skmine._screening import Candidates, Screen
 MAX_ROWS, MAX_PAIRED_FEATURES = 20_000, 5_000
 #: Candidates of the largest moments that are judged by left-out rows at each step.
 _JUDGED = 10
-#: Adjusted p-value up to which a candidate is rather counted in than out, where a number of features is asked.
+#: Adjusted p-value up to which a candidate is rather counted in than out, if a number of features is asked.
 _LIKELY = 0.5
 
 
