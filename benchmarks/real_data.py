@@ -1,4 +1,7 @@
-"""Real data: cross-validated accuracy against the number of features, beside SelectKBest and a forest."""
+"""Real data: cross-validated accuracy against the number of features, beside SelectKBest and a forest.
+
+"search" chooses the strategy in each training fold, by GridSearchCV.
+"""
 
 import argparse
 
@@ -6,18 +9,20 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectFromModel, SelectKBest, mutual_info_classif
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from benchmarks._run import run_all, write_rows
 from skmine import MINEFeatureSelector
 
 SETS = ["breast cancer", "digits", "monk-2", "tic-tac-toe", "ionosphere", "sonar"]
-METHODS = ["auto", "mrmr", "marginal", "SelectKBest", "forest"]
+STRATEGIES = ["auto", "mrmr", "marginal"]
+METHODS = [*STRATEGIES, "search", "SelectKBest", "forest"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("-k", type=int, nargs="+", default=[2, 4, 8], help="features")
 
 
@@ -45,18 +50,23 @@ def make_selector(method: str, k: int):
 def score_selector(name: str, method: str, k: int) -> dict:
     X, y = load(name)
     k = min(k, X.shape[1])
-    model = make_pipeline(make_selector(method, k), RandomForestClassifier(200, random_state=0))
+    forest = RandomForestClassifier(200, random_state=0)
+    if method == "search":
+        model = make_pipeline(make_selector("auto", k), forest)
+        model = GridSearchCV(model, {"minefeatureselector__strategy": STRATEGIES}, cv=3)
+    else:
+        model = make_pipeline(make_selector(method, k), forest)
     accuracy = cross_val_score(model, X, y, cv=StratifiedKFold(5, shuffle=True, random_state=0))
     error = accuracy.std(ddof=1) / len(accuracy) ** 0.5
     return {"set": name, "method": method, "features": k, "accuracy": accuracy.mean(), "error": error}
 
 
 def run(arguments: argparse.Namespace) -> None:
-    jobs = [(name, method, k) for name in arguments.sets for k in arguments.k for method in METHODS]
+    jobs = [(name, method, k) for name in arguments.sets for k in arguments.k for method in arguments.methods]
     rows = run_all(score_selector, jobs, arguments.jobs)
     for name in arguments.sets:
         for k in sorted({row["features"] for row in rows if row["set"] == name}):
             shown = {r["method"]: r for r in rows if (r["set"], r["features"]) == (name, k)}
-            figures = ", ".join(f"{m} {r['accuracy']:.3f}" for m, r in shown.items())
-            print(f"{name}, {k} features: {figures}; standard error {shown['auto']['error']:.3f}")
+            figures = ", ".join(f"{m} {r['accuracy']:.3f} ± {r['error']:.3f}" for m, r in shown.items())
+            print(f"{name}, {k} features: {figures}")
     print(write_rows("real_data", rows))
