@@ -5,6 +5,8 @@ value becomes its own indicator with the value set to a constant. Mutual informa
 under these maps of a column (nothing is imputed; the information in missingness counts).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.special import logsumexp, ndtri
 from scipy.stats import entropy
@@ -15,6 +17,8 @@ MAX_KNOTS = 10_000
 MAX_LEVELS = 64
 MAX_NUMERIC_LEVELS = 20
 COSINES = np.arange(2, 10)
+#: Rows a class, with fewer of which several discrete columns are also read one by one.
+_ROWS_A_CLASS = 200
 
 
 def _level_codes(column: Column, levels: np.ndarray) -> np.ndarray:
@@ -150,9 +154,13 @@ class BlockEncoder:
         ``"X"`` or ``"y"``, for messages.
     weight : ndarray of shape (n,) or None
         Weights of the rows, for ranks and for the probabilities of classes.
+    as_classes : bool, default=True
+        Whether discrete columns with few distinct rows are encoded as these classes.
 
     Attributes
     ----------
+    entropy : float
+        Entropy of a discrete block with few distinct rows in nats; infinity for any other.
     n_core : int
         Leading columns of the encoding that a reference reads; the others are views of the same data.
     origin : ndarray of shape (n_core + n_views,)
@@ -164,9 +172,16 @@ class BlockEncoder:
         How often each class occurs.
     """
 
-    def __init__(self, columns: list[Column], name: str, weight: np.ndarray | None = None):
+    def __init__(
+        self,
+        columns: list[Column],
+        name: str,
+        weight: np.ndarray | None = None,
+        as_classes: bool = True,
+    ):
         n = len(columns[0].values)
         self.name = name
+        self.entropy = np.inf
         self.categorical = [column.categorical for column in columns]
         self.parts: list = []
         self.numeric: list[int] = []
@@ -175,6 +190,8 @@ class BlockEncoder:
         self.probability: np.ndarray | None = None
         levels = [_levels(column) for column in columns]
         self._find_classes(columns, [values for values, _ in levels], n, weight)
+        if not as_classes:
+            self.class_rows = self.probability = None
         if self.class_rows is not None:
             self.n_core: int = len(self.class_rows)
             self.origin: np.ndarray = np.arange(self.n_core)
@@ -210,11 +227,7 @@ class BlockEncoder:
         self.class_rows = {tuple(row): i for i, row in enumerate(rows.tolist())}
         mass = np.bincount(inverse.ravel(), weights=weight, minlength=len(rows))
         self.probability = mass / mass.sum()
-
-    @property
-    def entropy(self) -> float:
-        """Entropy of a discrete block in nats; infinity for any other."""
-        return np.inf if self.probability is None else float(entropy(self.probability))
+        self.entropy = float(entropy(self.probability))
 
     def _codes(self, columns: list[Column]) -> np.ndarray:
         return np.column_stack([_level_codes(c, lv) for c, lv in zip(columns, self.distinct, strict=True)])
@@ -257,6 +270,36 @@ class BlockEncoder:
             return core
         values = self._numeric_values(columns)
         return np.hstack([core, *[view(values) for view in self.views]])
+
+
+def encodings(
+    columns: dict[str, list[Column]], weight: np.ndarray | None
+) -> Iterator[tuple[BlockEncoder, BlockEncoder]]:
+    """Encoders of X and of y, of which the better is to be chosen where there are two ways.
+
+    Classes go second: their marginal expectation is an exact sum. Several discrete columns that make many
+    classes are also read one by one, beside continuous ones: what is common to classes is then learnt once.
+
+    Parameters
+    ----------
+    columns : dict of {"X", "y"} to list of Column
+        All rows.
+    weight : ndarray of shape (n,) or None
+        Their weights.
+
+    Yields
+    ------
+    tuple of two BlockEncoder
+    """
+    first, second = (BlockEncoder(columns[name], name, weight) for name in ("X", "y"))
+    if first.probability is not None and second.probability is None:
+        first, second = second, first
+    yield first, second
+    if first.probability is not None or second.probability is None:
+        return
+    block = columns[second.name]
+    if len(block) > 1 and second.n_core * _ROWS_A_CLASS > len(block[0].values):
+        yield first, BlockEncoder(block, second.name, weight, as_classes=False)
 
 
 class _Missing:

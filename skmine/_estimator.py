@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skmine import nn
 from skmine._columns import read_features
 from skmine._documentation import DocumentationLinkMixin
-from skmine._encoding import BlockEncoder
+from skmine._encoding import encodings
 from skmine._fitted import FittedCritic
 from skmine._input import Rows
 from skmine._progress import progress
@@ -243,34 +243,37 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
                 "X, y, sample_weight and cv (with a seed), or set warm_start=False."
             )
 
-        encoders = [BlockEncoder(rows.columns[name], name, rows.weight) for name in ("X", "y")]
-        if encoders[0].probability is not None and encoders[1].probability is None:
-            encoders.reverse()  # the classes go second: their marginal expectation is an exact sum
-        x, y = (_to_block(encoder, rows, device) for encoder in encoders)
-        weight = None if rows.weight is None else torch.as_tensor(rows.weight).to(x.values)
-        bank = nn.build_critic(self.critic, x, y, folds, hidden_layer_sizes, generator, weight)
-        if go_on and not self._is_local:
-            self._critic.load_into(bank, n_folds=len(splits))
-        with progress(self.verbose, max_iter) as on_check, seeded_torch(generator):
-            fit = nn.cross_fit(
-                bank,
-                x,
-                y,
-                folds,
-                bound=self._make_bound(),
-                weight=weight,
-                generator=generator,
-                on_check=on_check,
-                local=self.critic == "concat" and not self.warm_start,
-                learning_rate=self.learning_rate_init,
-                weight_decay=self.weight_decay,
-                batch_size=batch_size,
-                max_iter=max_iter,
-                n_iter_no_change=self.n_iter_no_change,
-                tol=self.tol,
-            )
+        weight, fits = rows.weight_tensor(device), []
+        for encoders in [self._critic.encoders] if go_on else encodings(rows.columns, rows.weight):
+            x, y = (rows.block(encoder, device) for encoder in encoders)
+            bank = nn.build_critic(self.critic, x, y, folds, hidden_layer_sizes, generator, weight)
+            if go_on and not self._is_local:
+                self._critic.load_into(bank, n_folds=len(splits))
+            with progress(self.verbose, max_iter) as on_check, seeded_torch(generator):
+                fit = nn.cross_fit(
+                    bank,
+                    x,
+                    y,
+                    folds,
+                    bound=self._make_bound(),
+                    weight=weight,
+                    generator=generator,
+                    on_check=on_check,
+                    local=self.critic == "concat" and not self.warm_start,
+                    learning_rate=self.learning_rate_init,
+                    weight_decay=self.weight_decay,
+                    batch_size=batch_size,
+                    max_iter=max_iter,
+                    n_iter_no_change=self.n_iter_no_change,
+                    tol=self.tol,
+                )
+            fits.append((fit, encoders, (x, y)))
+            if fit.result.interrupted:
+                break
+        fit, encoders, blocks = max(fits, key=lambda one: one[0].held_out)
+        fit.result.interrupted = fits[-1][0].result.interrupted
         bank = nn.stack_states(fit.critic, fit.states)
-        self._critic = FittedCritic(encoders, bank, fit.bound, (x, y), weight)
+        self._critic = FittedCritic(encoders, bank, fit.bound, blocks, weight)
         self._is_local = isinstance(fit.critic, nn.LocalCritic)
         self.mi_max_ = min(encoder.entropy for encoder in encoders)
         self._fold_seed, self._fingerprint, self.device_ = fold_seed, fingerprint, str(device)
@@ -392,9 +395,3 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
-
-
-def _to_block(encoder: BlockEncoder, rows: Rows, device: torch.device) -> nn.Block:
-    values = torch.as_tensor(encoder(rows.columns[encoder.name]), dtype=torch.float32, device=device)
-    probability = None if encoder.probability is None else torch.as_tensor(encoder.probability).to(values)
-    return nn.Block(values, encoder.n_core, probability, torch.as_tensor(encoder.origin))

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from sklearn.model_selection import KFold, ShuffleSplit, check_cv
 
+from skmine import nn
 from skmine._columns import Column, read_features, read_target
+from skmine._encoding import BlockEncoder
 from skmine._validation import check_lengths, check_training_rows, check_weight
 
 _MIN_FOLD_ROWS = 4
@@ -51,6 +53,16 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.kept)
+
+    def block(self, encoder: BlockEncoder, device: torch.device) -> nn.Block:
+        """Encoded columns of X or of y."""
+        values = torch.as_tensor(encoder(self.columns[encoder.name]), dtype=torch.float32, device=device)
+        probability = None if encoder.probability is None else torch.as_tensor(encoder.probability).to(values)
+        return nn.Block(values, encoder.n_core, probability, torch.as_tensor(encoder.origin))
+
+    def weight_tensor(self, device: torch.device) -> torch.Tensor | None:
+        """Weights of the rows, if there are any."""
+        return None if self.weight is None else torch.tensor(self.weight, dtype=torch.float32, device=device)
 
     def check_can_train(self) -> None:
         """Raise ValueError where there are too few rows, or a column has no value."""

@@ -62,7 +62,7 @@ from .crossfit import (
     cross_fit,
     stack_states,
 )
-from .local import LocalCritic, local_critics
+from .local import PRIOR_ROWS, LocalCritic, local_critic, paired_columns
 from .objective import MutualInformation, clipped_backward
 from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
 from .reference import GaussianReference, fit_gaussian_reference
@@ -76,6 +76,7 @@ __all__ = [
     "EXPANSIONS",
     "MINE",
     "MINEF",
+    "PRIOR_ROWS",
     "SMILE",
     "BankLinear",
     "Block",
@@ -120,7 +121,8 @@ __all__ = [
     "fit_gaussian_reference",
     "fit_table_reference",
     "fit_variate_reference",
-    "local_critics",
+    "local_critic",
+    "paired_columns",
     "score_in_chunks",
     "stack_states",
     "train",

@@ -62,7 +62,7 @@ class GaussianEncoder(nn.Module):
         self.d_noise = d_x if noise == "additive" else d_noise
         self.layers = _mlp(widths, None, generator, gain=_GAIN)
         with torch.no_grad():
-            self.layers[0].weight *= math.sqrt(widths[0] / d_x)  # type: ignore[operator]  # x counts in full
+            self.layers[0].weight *= math.sqrt(widths[0] / d_x)  # type: ignore[assignment, operator]  # x counts in full
             self.layers[-1].bias[:, n_components:] = _START_LOG_SCALE  # type: ignore[operator]
 
     def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:

@@ -34,10 +34,10 @@ def _functions(x: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     return torch.einsum("nda,dab->ndb", powers, axes * scale.unsqueeze(1)).float(), kept.sum(1)
 
 
-def relevant_columns(
+def column_dependence(
     x: Tensor, y: Tensor, rows: Tensor, weight: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Columns of each block that depend on a column of the other.
+    """Which columns of one block depend on which of the other.
 
     Moments of polynomials of the ranks of two columns are a chi-square variable under independence; the
     level is 0.01 over all pairs of columns. At most about 8,192 of the rows are read. One mask serves all
@@ -54,13 +54,14 @@ def relevant_columns(
 
     Returns
     -------
-    Tensor of shape (d_x,), Tensor of shape (d_y,)
-        Masks; all true where no column depends on another, or there are too many pairs to test.
+    moments : Tensor of shape (d_x, d_y)
+        Sums of squared moments.
+    dependent : Tensor of shape (d_x, d_y)
+        Whether they pass the test; none where there are too many pairs to test.
     """
     n_pairs = x.shape[1] * y.shape[1]
-    everything = x.new_ones(x.shape[1], dtype=torch.bool), y.new_ones(y.shape[1], dtype=torch.bool)
     if n_pairs * _DEGREE**2 > _MOST_MOMENTS:
-        return everything
+        return x.new_zeros(x.shape[1], y.shape[1]), x.new_zeros(x.shape[1], y.shape[1], dtype=torch.bool)
     rows = rows[:: max(1, len(rows) // MAX_ROWS)]
     share = (x.new_ones(len(rows)) if weight is None else weight[rows]).unsqueeze(1)
     share = share / share.sum()
@@ -73,9 +74,27 @@ def relevant_columns(
     # Cochran's rule: rare levels of both columns meet in too few rows for a chi-square.
     kurtosis = [(share.unsqueeze(2) * f**4).sum(0).amax(1) for f in (f_x, f_y)]
     enough = n_effective >= _LEAST_EXPECTED * torch.outer(*kurtosis)
-    dependent = enough & (n_effective * total > torch.as_tensor(critical))
+    return total, enough & (n_effective * total > torch.as_tensor(critical))
+
+
+def relevant_columns(
+    x: Tensor, y: Tensor, rows: Tensor, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Columns of each block that depend on a column of the other.
+
+    Parameters
+    ----------
+    x, y, rows, weight
+        As in :func:`column_dependence`.
+
+    Returns
+    -------
+    Tensor of shape (d_x,), Tensor of shape (d_y,)
+        Masks; all true where no column depends on another, or there are too many pairs to test.
+    """
+    _, dependent = column_dependence(x, y, rows, weight)
     if not dependent.any():
-        return everything
+        return torch.ones_like(dependent[:, 0]), torch.ones_like(dependent[0])
     return dependent.any(1), dependent.any(0)
 
 

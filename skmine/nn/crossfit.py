@@ -6,7 +6,7 @@ that is best on one half is valued on the other, so that stopping does not flatt
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .bounds import Normalised
 from .building import Block, Folds
 from .classes import table_information
-from .local import local_critics
+from .local import PRIOR_ROWS, local_critic, paired_columns
 from .pairs import EnumeratedPairs, SampledPairs
 from .reference import GaussianReference
 from .training import TrainingResult, train
@@ -204,7 +204,7 @@ def cross_fit(
     on_check : callable or None
         Called with each new entry of the history.
     local : bool, default=False
-        Whether the local critics of a scalar pair compete, where training has found what the closed form
+        Whether local critics of pairs of columns compete, where training has found what the closed form
         had not; the highest held-out value wins, of a table if its training value is within a tenth.
     **training
         Further parameters of :func:`train`.
@@ -218,12 +218,7 @@ def cross_fit(
     learnt = any(bool((best > 0).any()) for best in fit.result.best_iterations)
     if not local or not learnt or fit.result.interrupted:
         return fit
-    rivals = (
-        _fit_bank(rival, x, y, folds, on_check=None, **data, max_iter=0)
-        for rival in local_critics(x, y, folds, weight)
-    )
-    # Where a table fits its own rows far better than others, half way between is far from the truth too.
-    close = (one for one in rivals if one.training - one.held_out <= _TABLE_GAP * one.held_out)
+    close = _close_tables(x, y, folds, fit.held_out, **data)
     best = max((fit, *close), key=lambda one: one.held_out)
     if best is fit:
         return fit
@@ -234,6 +229,22 @@ def cross_fit(
     }
     history = [*fit.result.history, entry]
     return replace(best, result=replace(fit.result, history=history))
+
+
+def _close_tables(x: Block, y: Block, folds: Folds, value: float, *, weight, **data) -> Iterator[CrossFit]:
+    """Local critics that may have a higher held-out value, and fit other rows as well as their own."""
+    pairs = paired_columns(x, y, folds, weight)
+    first = Folds(folds.train[:1], (folds.halves[0][:1], folds.halves[1][:1]))
+    data |= {"weight": weight, "on_check": None, "max_iter": 0}
+    for prior_rows in PRIOR_ROWS if pairs else ():
+        # One member tells, within the error of its rows, whether the bank is worth making.
+        trial = _fit_bank(local_critic(x, y, first, pairs, prior_rows, weight), x, y, first, **data)
+        if trial.held_out < value - 2 * trial.standard_error:
+            continue
+        table = _fit_bank(local_critic(x, y, folds, pairs, prior_rows, weight), x, y, folds, **data)
+        # Where a table fits its own rows far better than others, half way between is far from the truth too.
+        if table.training - table.held_out <= _TABLE_GAP * table.held_out:
+            yield table
 
 
 def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, generator, on_check, **training):

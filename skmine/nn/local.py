@@ -1,55 +1,69 @@
-"""Local critic of a scalar pair: the log ratio on a grid of ranks, smoothed as far as its counts ask for.
+"""Local critic of pairs of columns: the log ratio on a grid of ranks, smoothed as far as its counts ask for.
 
 A thin band with sharp edges is no smooth function of the ranks, and a network takes long to find it. On a
 grid the density of a pair is a matter of counting: each cell takes what its neighbourhood of a width says, as
-far as rows are expected there, and else what the next wider neighbourhood said. Nothing is trained.
+far as rows are expected there, and else what the next wider neighbourhood said. Nothing is trained. Where
+columns of x and y depend in pairs, the log ratios of the pairs are added.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, zoom
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from .building import Block, Folds
+from .coordinates import column_dependence
 
 _WIDTHS = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.6)  # cells, of a grid of 256; doubled for 512
-_PRIOR_ROWS = (2.0, 6.0)
+#: Weights of the wider neighbourhoods, in rows, that compete.
+PRIOR_ROWS = (2.0, 6.0)
 _COARSE = 4.0  # cells: wider neighbourhoods are smoothed on a coarser grid
-_FINE_ROWS = 3_000
+_FINE_ROWS = 3_000  # from which on a single pair has a grid of 512
+_MOST_PAIRS = 6
 
 
 class LocalCritic(nn.Module):
-    """Log density ratio of two scalar columns, read from a table over their ranks.
+    """Sum of log density ratios of pairs of columns, each read from a table over their ranks.
 
     Parameters
     ----------
-    log_ratio : Tensor of shape (n_members, n_cells, n_cells)
+    log_ratio : Tensor of shape (n_members, n_pairs, n_cells, n_cells)
         In the cells of ``Phi(x)`` and ``Phi(y)``, for columns that are normal scores.
+    columns_x, columns_y : sequence of int, of length n_pairs
+        The column of x, and of y, of each pair.
     """
 
     log_ratio: Tensor
 
-    def __init__(self, log_ratio: Tensor):
+    def __init__(self, log_ratio: Tensor, columns_x: Sequence[int] = (0,), columns_y: Sequence[int] = (0,)):
         super().__init__()
+        self.columns_x, self.columns_y = tuple(columns_x), tuple(columns_y)
         self.register_buffer("log_ratio", log_ratio)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Log ratio by bilinear interpolation, (n_members, ..., d) twice -> (n_members, ...)."""
-        n_cells = self.log_ratio.shape[-1]
-        row, row_share = _cells(x[..., 0], n_cells)
-        column, column_share = _cells(y[..., 0], n_cells)
-        low = row * n_cells + column
-        shape = torch.broadcast_shapes(row.shape, column.shape)
-        flat = self.log_ratio.flatten(1)
+        columns = zip(self.log_ratio.unbind(1), self.columns_x, self.columns_y, strict=True)
+        return torch.stack([_interpolate(table, x[..., j], y[..., k]) for table, j, k in columns]).sum(0)
 
-        def read(shift: int) -> Tensor:
-            return flat.gather(1, (low + shift).expand(shape).flatten(1)).view(shape)
 
-        first = torch.lerp(read(0), read(1), column_share.expand(shape))
-        second = torch.lerp(read(n_cells), read(n_cells + 1), column_share.expand(shape))
-        return torch.lerp(first, second, row_share.expand(shape))
+def _interpolate(table: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Values of tables (n_members, n_cells, n_cells) at normal scores (n_members, ...)."""
+    n_cells = table.shape[-1]
+    row, row_share = _cells(x, n_cells)
+    column, column_share = _cells(y, n_cells)
+    low = row * n_cells + column
+    shape = torch.broadcast_shapes(row.shape, column.shape)
+    flat = table.flatten(1)
+
+    def read(shift: int) -> Tensor:
+        return flat.gather(1, (low + shift).expand(shape).flatten(1)).view(shape)
+
+    first = torch.lerp(read(0), read(1), column_share.expand(shape))
+    second = torch.lerp(read(n_cells), read(n_cells + 1), column_share.expand(shape))
+    return torch.lerp(first, second, row_share.expand(shape))
 
 
 def _cells(score: Tensor, n_cells: int) -> tuple[Tensor, Tensor]:
@@ -82,8 +96,44 @@ def _ratio(counts: np.ndarray, prior_rows: float) -> np.ndarray:
     return ratio / normaliser
 
 
-def local_critics(x: Block, y: Block, folds: Folds, weight: Tensor | None = None) -> Iterator[LocalCritic]:
-    """Banks of local critics, one for each weight of the wider neighbourhoods.
+def paired_columns(x: Block, y: Block, folds: Folds, weight: Tensor | None = None) -> list[tuple[int, int]]:
+    """Core columns of x and y that depend on each other, each in one pair: those of the largest moments.
+
+    Parameters
+    ----------
+    x, y : Block
+        All rows.
+    folds : Folds
+        Rows of each member; those that the first learns from are read.
+    weight : Tensor of shape (n,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    list of (int, int)
+        The pair of two single columns, whether they depend or not; nothing where a block is discrete, or
+        there are more than six pairs.
+    """
+    if x.probability is not None or y.probability is not None:
+        return []
+    if x.n_core == y.n_core == 1:
+        return [(0, 0)]
+    weight = None if weight is None else weight.cpu()
+    moments, dependent = column_dependence(x.core.cpu(), y.core.cpu(), folds.train[0].cpu(), weight)
+    chosen = zip(*linear_sum_assignment(moments * dependent, maximize=True), strict=True)
+    pairs = [(int(j), int(k)) for j, k in chosen if dependent[j, k]]
+    return pairs if len(pairs) <= _MOST_PAIRS else []
+
+
+def local_critic(
+    x: Block,
+    y: Block,
+    folds: Folds,
+    pairs: list[tuple[int, int]],
+    prior_rows: float,
+    weight: Tensor | None = None,
+) -> LocalCritic:
+    """A bank of local critics.
 
     Parameters
     ----------
@@ -91,24 +141,30 @@ def local_critics(x: Block, y: Block, folds: Folds, weight: Tensor | None = None
         All rows.
     folds : Folds
         Rows of each member.
+    pairs : list of (int, int)
+        Columns of x and y, from :func:`paired_columns`.
+    prior_rows : float
+        Rows that the wider neighbourhood of a cell weighs.
     weight : Tensor of shape (n,) or None
         Weights of the rows.
 
-    Yields
-    ------
+    Returns
+    -------
     LocalCritic
-        Nothing where a block is discrete or has more than one core column.
     """
-    if x.n_core != 1 or y.n_core != 1 or x.probability is not None or y.probability is not None:
-        return
-    n_cells = 512 if folds.train.shape[1] > _FINE_ROWS else 256
-    rank = [torch.special.ndtr(block.values[:, 0].cpu()) for block in (x, y)]
-    row, column = ((r * n_cells).long().clamp(0, n_cells - 1).numpy() for r in rank)
-    share = torch.ones(len(row)) if weight is None else weight.cpu() / weight.cpu().mean()
+    n_cells = 512 if folds.train.shape[1] > _FINE_ROWS and len(pairs) == 1 else 256
+    share = torch.ones(len(x.values)) if weight is None else weight.cpu() / weight.cpu().mean()
     tables = [
-        np.bincount((row * n_cells + column)[rows], share[rows].numpy(), n_cells**2).reshape(n_cells, n_cells)
+        [_counts(x.values[:, j], y.values[:, k], rows, share, n_cells) for j, k in pairs]
         for rows in folds.train.cpu()
     ]
-    for prior_rows in _PRIOR_ROWS:
-        ratios = np.stack([_ratio(table, prior_rows) for table in tables])
-        yield LocalCritic(torch.as_tensor(np.log(ratios)).to(x.values))
+    ratios = np.stack([[_ratio(table, prior_rows) for table in member] for member in tables])
+    return LocalCritic(torch.as_tensor(np.log(ratios)).to(x.values), *zip(*pairs, strict=True))
+
+
+def _counts(x: Tensor, y: Tensor, rows: Tensor, share: Tensor, n_cells: int) -> np.ndarray:
+    """Rows in each cell of the ranks of two columns of normal scores."""
+    row, column = (
+        (torch.special.ndtr(z.cpu()[rows]) * n_cells).long().clamp(0, n_cells - 1).numpy() for z in (x, y)
+    )
+    return np.bincount(row * n_cells + column, share[rows].numpy(), n_cells**2).reshape(n_cells, n_cells)
