@@ -122,8 +122,8 @@ def fit_triple(name: str, n: int, seed: int) -> dict:
     started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        value = conditional_mutual_info(X, y, Z, random_state=seed)
-    row = {"triple": name, "n": n, "seed": seed, "truth": float(truth), "mi": value}
+        value, (low, high) = conditional_mutual_info(X, y, Z, return_interval=True, random_state=seed)
+    row = {"triple": name, "n": n, "seed": seed, "truth": float(truth), "mi": value, "low": low, "high": high}
     return row | {"error": value - truth, "seconds": time.perf_counter() - started}
 
 
@@ -134,9 +134,11 @@ def run(arguments: argparse.Namespace) -> None:
         for label, is_null in (("independent given Z", True), ("dependent given Z", False)):
             shown = [row for row in rows if row["n"] == n and (row["truth"] == 0) == is_null]
             error = np.array([row["error"] for row in shown])
+            held = np.mean([row["low"] <= row["truth"] <= row["high"] for row in shown])
             worst = shown[int(np.argmax(np.abs(error)))]["triple"]
             print(
                 f"n={n}, {label}: {len(shown)} fits, mean absolute error {np.abs(error).mean():.4f} nats, "
-                f"mean error {error.mean():+.4f}, largest {np.abs(error).max():.3f} ({worst})"
+                f"mean error {error.mean():+.4f}, largest {np.abs(error).max():.3f} ({worst}); "
+                f"in the interval {100 * held:.0f} %"
             )
     print(write_rows("conditional", rows))

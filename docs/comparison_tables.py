@@ -112,10 +112,11 @@ def conditional() -> str:
     """Error of the conditional mutual information."""
     table = results("conditional")
     rows = [
-        [f"{n:,}", group["triple"].nunique(), f"{group['error'].abs().mean():.3f}"]
+        [f"{n:,}", group["triple"].nunique(), f"{group['error'].abs().mean():.3f}", f"{held:.0%}"]
         for n, group in (table.groupby("n") if len(table) else ())
+        for held in [((group["low"] <= group["truth"]) & (group["truth"] <= group["high"])).mean()]
     ]
-    return _table(["rows", "triples", "error"], rows)
+    return _table(["rows", "triples", "error", "truth in the interval"], rows)
 
 
 def interactions() -> str:

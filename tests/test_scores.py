@@ -473,11 +473,13 @@ def test_conditional__copy_and_news__tells_them_apart(seed):
     settings = {"random_state": seed, "cv": 3, "max_iter": 200, "hidden_layer_sizes": (16,)}
 
     copied = conditional_mutual_info(Z + 0.01 * rng.normal(size=(600, 1)), y, Z, **settings)
-    added = conditional_mutual_info(news, y, Z, **settings)
+    added, (low, high) = conditional_mutual_info(news, y, Z, return_interval=True, **settings)
 
     # Truth: 0 and log(2) / 2 = 0.347; the standard error of either is below 0.03.
     assert abs(copied) < 0.1
     assert added == pytest.approx(0.347, abs=0.12)
+    assert 0.347 - 0.3 < low < added < high < 0.347 + 0.4
+    assert low < 0.347 < high
 
 
 def test_conditional__given_categories_and_a_seed__same_bits():

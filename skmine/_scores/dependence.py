@@ -1,5 +1,6 @@
 """Dependence beyond one feature and one target: all pairs, given others, and tested."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -93,7 +94,9 @@ def mutual_info_matrix(
     return matrix
 
 
-def conditional_mutual_info(X, y, Z, *, random_state=None, device="auto", **parameters):
+def conditional_mutual_info(
+    X, y, Z, *, return_interval=False, random_state=None, device="auto", **parameters
+):
     """Conditional mutual information I(X; y | Z) in nats: what X tells about y that Z does not.
 
     The difference I(X, Z; y) - I(Z; y) of two estimates by `MutualInfoEstimator` on the same folds.
@@ -106,6 +109,9 @@ def conditional_mutual_info(X, y, Z, *, random_state=None, device="auto", **para
         Target columns of any kind.
     Z : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_conditions)
         Columns of any kind.
+    return_interval : bool, default=False
+        Whether to return an interval of 95 % too: the intervals of the two estimates, as if they were
+        independent.
     random_state : int, RandomState or None, default=None
         Seed of both estimates.
     device : str or torch.device, default="auto"
@@ -115,8 +121,10 @@ def conditional_mutual_info(X, y, Z, *, random_state=None, device="auto", **para
 
     Returns
     -------
-    float
+    mi : float
         Nats; not clipped, so slightly negative where X adds nothing.
+    interval : tuple of two float
+        Nats; only where `return_interval` is True.
 
     Raises
     ------
@@ -143,8 +151,15 @@ def conditional_mutual_info(X, y, Z, *, random_state=None, device="auto", **para
     both = _as_objects(blocks[0] + blocks[1])
     seed = draw_seed(make_generator(random_state))
     estimator = MutualInfoEstimator(random_state=seed, device=device, **parameters)
-    joint = estimator.fit(both, y).mi_
-    return joint - estimator.fit(_as_objects(blocks[1]), y).mi_
+    estimator.fit(both, y)
+    joint, joint_ends = estimator.mi_, estimator.mi_interval_
+    estimator.fit(_as_objects(blocks[1]), y)
+    given, given_ends = estimator.mi_, estimator.mi_interval_
+    if not return_interval:
+        return joint - given
+    below = math.hypot(joint - joint_ends[0], given_ends[1] - given)
+    above = math.hypot(joint_ends[1] - joint, given - given_ends[0])
+    return joint - given, (joint - given - below, joint - given + above)
 
 
 def mutual_info_test(X, y, *, discrete_features="auto"):
