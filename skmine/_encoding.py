@@ -17,8 +17,9 @@ MAX_KNOTS = 10_000
 MAX_LEVELS = 64
 MAX_NUMERIC_LEVELS = 20
 COSINES = np.arange(2, 10)
-#: Rows a class, with fewer of which several discrete columns are also read one by one.
-_ROWS_A_CLASS = 200
+#: Several discrete columns of more classes than the first, with fewer rows each than the second, are also
+#: read one by one.
+_FEW_CLASSES, _ROWS_A_CLASS = 4, 200
 
 
 def _level_codes(column: Column, levels: np.ndarray) -> np.ndarray:
@@ -298,7 +299,8 @@ def encodings(
     if first.probability is not None or second.probability is None:
         return
     block = columns[second.name]
-    if len(block) > 1 and second.n_core * _ROWS_A_CLASS > len(block[0].values):
+    n, n_classes = len(block[0].values), second.n_core
+    if len(block) > 1 and n_classes > _FEW_CLASSES and n_classes * _ROWS_A_CLASS > n:
         yield first, BlockEncoder(block, second.name, weight, as_classes=False)
 
 

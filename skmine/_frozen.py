@@ -39,8 +39,8 @@ class FrozenModule(Generic[Module]):
     def module(self) -> Module:
         """The module in float64 on the CPU, in evaluation mode."""
         if self._module is None:
-            module = copy.deepcopy(self.skeleton).to_empty(device="cpu").double()
+            module = copy.deepcopy(self.skeleton)
             # Copies: the arrays may be memory maps that cannot be written.
-            module.load_state_dict({k: torch.tensor(v) for k, v in self.arrays.items()})
-            self._module = module.eval()
+            module.load_state_dict({k: torch.tensor(v) for k, v in self.arrays.items()}, assign=True)
+            self._module = module.double().eval()
         return self._module

@@ -1,9 +1,13 @@
 """Pairs, folds and the training loop, without scikit-learn."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from skmine import nn
+from skmine.nn.steps import AdamW
 
 BOUND = nn.DonskerVaradhan()
 
@@ -199,3 +203,32 @@ def test_train__user_model__can_minimise_information():
 
     kept, forgotten = abs(encoder.detach()[1]), abs(encoder.detach()[0])
     assert forgotten < 0.3 * kept
+
+
+def test_adamw__changing_rate_and_decay__follows_torch():
+    start = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    ours, theirs = (start.clone().requires_grad_() for _ in range(2))
+    optimiser = AdamW([ours], 0.1, 0.5)
+    expected = torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.5)
+
+    for step in range(20):
+        optimiser.learning_rate = expected.param_groups[0]["lr"] = 0.1 / (step + 1)
+        optimiser.weight_decay = expected.param_groups[0]["weight_decay"] = 0.5 / (step + 1)
+        for weights, stepper in ((ours, optimiser), (theirs, expected)):
+            stepper.zero_grad()
+            (weights**4).sum().backward()
+            stepper.step()
+
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_fit__new_process__imports_no_compiler():
+    code = (
+        "import sys, numpy as np; from skmine import MutualInfoEstimator; loaded = set(sys.modules);"
+        "x = np.linspace(-1, 1, 60); MutualInfoEstimator(max_iter=100).fit(x[:, None], x**2);"
+        "print({'sympy', 'torch._dynamo'} & (set(sys.modules) - loaded))"
+    )
+
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+
+    assert result.stdout == "set()\n", result.stderr

@@ -55,7 +55,7 @@ def _interpolate(table: Tensor, x: Tensor, y: Tensor) -> Tensor:
     row, row_share = _cells(x, n_cells)
     column, column_share = _cells(y, n_cells)
     low = row * n_cells + column
-    shape = torch.broadcast_shapes(row.shape, column.shape)
+    shape = np.broadcast_shapes(row.shape, column.shape)  # torch.broadcast_shapes imports sympy
     flat = table.flatten(1)
 
     def read(shift: int) -> Tensor:

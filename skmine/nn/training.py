@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .pairs import EnumeratedPairs, SampledPairs
+from .steps import AdamW
 
 _WARM_UP = 20
 #: Share of max_iter over which the learning rate falls to zero, where training goes on for so long.
@@ -120,10 +121,10 @@ class _Trainer:
         self.critic.eval()
         return self.bound.estimate(*self.scores(self.stopping_pairs, rows))
 
-    def step(self, optimiser: torch.optim.Optimizer, rows: Tensor) -> None:
+    def step(self, optimiser: AdamW, rows: Tensor) -> None:
         self.critic.train()
         scores = self.scores(self.pairs, rows)
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         (-self.bound.surrogate(*scores)).sum().backward()
         optimiser.step()
         with torch.no_grad():
@@ -151,9 +152,7 @@ class _Schedule:
     ):
         self.trainer, self.learning_rate = trainer, learning_rate
         self.max_iter, self.cool_down = max_iter, _COOL_DOWN * max_iter
-        self.optimiser = torch.optim.AdamW(
-            trainer.parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
-        )
+        self.optimiser = AdamW(trainer.parameters, learning_rate, weight_decay)
         self.average = _WeightAverage(trainer.parameters, average_decay)
         self.n_iter_no_change, self.tol = n_iter_no_change, tol
         self.top = value  # the highest held-out value, and that at the last restart
@@ -161,10 +160,8 @@ class _Schedule:
         self.checks_without_rise = 0
 
     def step(self, iteration: int, rows: Tensor) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate * min(
-                1.0, iteration / _WARM_UP, (self.max_iter - iteration + 1) / self.cool_down
-            )
+        share = min(1.0, iteration / _WARM_UP, (self.max_iter - iteration + 1) / self.cool_down)
+        self.optimiser.learning_rate = self.learning_rate * share
         self.trainer.step(self.optimiser, rows)
         self.average.update()
 
@@ -178,7 +175,7 @@ class _Schedule:
         """Act on a check: cut the decay, go back to the best weights, or end."""
         value = entry["held_out"]
         if entry["training"] < value * (1 + _GAP_SHARE) + _GAP_NATS:
-            self._cut_decay(0.5)
+            self.optimiser.weight_decay *= 0.5
         rose = value > self.top + self.tol
         self.top = value if rose else self.top
         self.checks_without_rise = 0 if rose else self.checks_without_rise + 1
@@ -188,13 +185,9 @@ class _Schedule:
             return True
         self.top_at_restart, self.checks_without_rise = self.top, 0
         self.average.restart(self.trainer.best_on_all.parameters)
-        self._cut_decay(_DECAY_CUT)
+        self.optimiser.weight_decay *= _DECAY_CUT
         self.learning_rate *= _RATE_CUT
         return False
-
-    def _cut_decay(self, factor: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["weight_decay"] *= factor
 
 
 def train(
