@@ -62,7 +62,15 @@ def fit_plain(X, y, rate: float, noise: str, widths, max_iter: int, seed: int):
     """The network of the classifier without a noisy code; a function that predicts."""
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # of dropout
-    encoder = PlainEncoder(X.shape[1], N_COMPONENTS, widths, rate=rate, noise=noise, generator=generator)
+    encoder = PlainEncoder(
+        X.shape[1],
+        N_COMPONENTS,
+        widths,
+        rate=rate,
+        noise=noise,
+        scale=float(np.sqrt(np.mean(X**2))),
+        generator=generator,
+    )
     model = nn.Bottleneck(encoder, 10, generator)
     result = nn.train_bottleneck(
         model,

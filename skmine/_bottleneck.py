@@ -202,6 +202,7 @@ class InformationBottleneckClassifier(
             widths,
             noise=self.noise,
             noise_scale=self.noise_scale,
+            scale=float(np.sqrt(np.mean(X**2))) or 1.0,
             generator=generator,
         )
         model = nn.Bottleneck(encoder, len(classes), generator).to(device)

@@ -16,7 +16,7 @@ _CHECK_EVERY = 50
 _AVERAGING = 5e-3  # weight of the newest step in the average of the weights
 _MIN_LOG_SCALE = -8.0
 _START_LOG_SCALE = -2.0  # little noise at first, or the classifier learns nothing for a while
-_GAIN = 0.6  # small initial functions: they fit what the data show first, and generalise better
+_FIRST_GAIN = 0.6  # of weights that read x: smooth functions at first, which generalise better
 _REFERENCE_ROWS = 256
 
 
@@ -33,6 +33,8 @@ class GaussianEncoder(nn.Module):
         Noise that the network itself sees: none; added to x; or as further inputs beside x.
     noise_scale : float, default=0.3
         Standard deviation of that noise.
+    scale : float, default=1.0
+        Size of x, as its root mean square: the initial weights are for x divided by it.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
 
@@ -52,6 +54,7 @@ class GaussianEncoder(nn.Module):
         *,
         noise: str = "gaussian",
         noise_scale: float = 0.3,
+        scale: float = 1.0,
         generator: torch.Generator | None = None,
     ):
         super().__init__()
@@ -60,9 +63,10 @@ class GaussianEncoder(nn.Module):
         widths = [d_x + d_noise, *hidden_layer_sizes, 2 * n_components]
         #: Columns of the noise that the network sees.
         self.d_noise = d_x if noise == "additive" else d_noise
-        self.layers = _mlp(widths, None, generator, gain=_GAIN)
+        self.layers = _mlp(widths, None, generator)
         with torch.no_grad():
-            self.layers[0].weight *= math.sqrt(widths[0] / d_x)  # type: ignore[assignment, operator]  # x counts in full
+            # x counts in full, however many columns of noise stand beside it.
+            self.layers[0].weight *= _FIRST_GAIN / scale * math.sqrt(widths[0] / d_x)  # type: ignore[assignment, operator]
             self.layers[-1].bias[:, n_components:] = _START_LOG_SCALE  # type: ignore[operator]
 
     def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
