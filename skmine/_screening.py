@@ -4,7 +4,8 @@ A candidate's smooth functions of its ranks are multiplied with functions of the
 that the chosen features explain has been taken off. Their mean products are zero where the candidate adds
 nothing; the sum of their squares, times the number of rows, is then a chi-square variable. Half of what
 it exceeds its mean by, over the rows, estimates the information that the candidate adds, in nats, to
-second order.
+second order. Moments of a few functions see little of a steep relation: candidates that pass are compared by
+a kernel regression of the target on them and the chosen features, on rows left out.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _DEGREE, _MOST_FUNCTIONS = 4, 8
 _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS = 4, 32
 #: Target functions at most where all pairs of features are screened.
 _PAIR_TARGET_FUNCTIONS = 9
+#: Landmarks of the kernel regression on the chosen features, and on candidates to compare.
 _LANDMARKS, _JUDGE_LANDMARKS = 500, 150
 _RIDGES = np.geomspace(1e-4, 1e3, 15)
 _KEPT_PAIRS = 200
