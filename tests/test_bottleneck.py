@@ -342,7 +342,15 @@ def test_fit__diverging__raises_and_names_the_remedy(rows):
     X, y = rows
 
     with pytest.raises(ValueError, match=r"common scale.*StandardScaler in front"):
-        quick(max_iter=20).fit(X * 1e30, y)
+        quick(max_iter=20, learning_rate_init=1e30).fit(X, y)
+
+
+def test_fit__other_units__same_probabilities(rows):
+    X, y = rows
+
+    plain, larger = (quick().fit(unit * X, y).predict_proba(unit * X) for unit in (1.0, 2.0**40))
+
+    np.testing.assert_array_equal(plain, larger)
 
 
 @pytest.mark.parametrize(

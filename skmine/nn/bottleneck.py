@@ -34,7 +34,7 @@ class GaussianEncoder(nn.Module):
     noise_scale : float, default=0.3
         Standard deviation of that noise.
     scale : float, default=1.0
-        Size of x, as its root mean square: the initial weights are for x divided by it.
+        Size of x, as its root mean square; x is divided by it.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
 
@@ -42,6 +42,8 @@ class GaussianEncoder(nn.Module):
     ----------
     Alemi et al. (2017), Deep variational information bottleneck; Belghazi et al. (2018), section 5.3.
     """
+
+    scale: Tensor
 
     #: What the network itself may see of the noise.
     NOISES = ("gaussian", "additive", "propagated")
@@ -63,10 +65,11 @@ class GaussianEncoder(nn.Module):
         widths = [d_x + d_noise, *hidden_layer_sizes, 2 * n_components]
         #: Columns of the noise that the network sees.
         self.d_noise = d_x if noise == "additive" else d_noise
+        self.register_buffer("scale", torch.tensor(scale))
         self.layers = _mlp(widths, None, generator)
         with torch.no_grad():
             # x counts in full, however many columns of noise stand beside it.
-            self.layers[0].weight *= _FIRST_GAIN / scale * math.sqrt(widths[0] / d_x)  # type: ignore[assignment, operator]
+            self.layers[0].weight *= _FIRST_GAIN * math.sqrt(widths[0] / d_x)  # type: ignore[assignment, operator]
             self.layers[-1].bias[:, n_components:] = _START_LOG_SCALE  # type: ignore[operator]
 
     def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,7 +89,8 @@ class GaussianEncoder(nn.Module):
         noise = self.noise_scale * noise
         if self.noise == "additive":
             x = x + noise
-        elif self.noise == "propagated":
+        x = x / self.scale
+        if self.noise == "propagated":
             x = torch.cat([x, noise], -1)
         mean, raw = _run(self.layers, x).chunk(2, -1)
         return mean, raw.clamp(_MIN_LOG_SCALE, -_MIN_LOG_SCALE)
