@@ -270,7 +270,9 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
             fits.append((fit, encoders, (x, y)))
             if fit.result.interrupted:
                 break
-        fit, encoders, blocks = max(fits, key=lambda one: one[0].held_out)
+        # A second way of reading the columns counts only where its value could be tested.
+        fits_tested = [fits[0], *(one for one in fits[1:] if one[0].held_out <= one[0].testable)]
+        fit, encoders, blocks = max(fits_tested, key=lambda one: one[0].held_out)
         fit.result.interrupted = fits[-1][0].result.interrupted
         bank = nn.stack_states(fit.critic, fit.states)
         self._critic = FittedCritic(encoders, bank, fit.bound, blocks, weight)

@@ -205,7 +205,7 @@ class Screen:
 
 
 class _Smoother:
-    """Kernel ridge regression on the chosen features, with residuals of rows left out in turn.
+    """Kernel ridge regression on given features, with residuals of rows left out in turn.
 
     The kernel is ``prod_j (1 + t k(x_j, x_j'))`` with a Gaussian k of normal scores; t (1, or one over the
     number of features) and the ridge are those of the smallest left-out error for the target.

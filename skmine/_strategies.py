@@ -163,7 +163,7 @@ def select_auto(task: Task) -> Ranking:
 
 
 class _Greedy:
-    """Chooses, step by step, the significant single or pair that adds most a feature."""
+    """Chooses, step by step, the significant single or pair that adds most a feature; then likely ones."""
 
     def __init__(self, task: Task, all_pairs: bool):
         self.task, self.all_pairs = task, all_pairs

@@ -222,6 +222,18 @@ def test_adamw__changing_rate_and_decay__follows_torch():
     torch.testing.assert_close(ours, theirs)
 
 
+def test_adamw__parameter_without_gradient__stays():
+    used, unused = torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)
+    optimiser = AdamW([unused, used], 0.1, 0.5)
+
+    (used**2).sum().backward()
+    optimiser.step()
+
+    # The first step is the learning rate, whatever the gradient, after the decay.
+    torch.testing.assert_close(used, torch.full((2,), 0.95 - 0.1))
+    torch.testing.assert_close(unused, torch.ones(3))
+
+
 def test_fit__new_process__imports_no_compiler():
     code = (
         "import sys, numpy as np; from skmine import MutualInfoEstimator; loaded = set(sys.modules);"

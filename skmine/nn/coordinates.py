@@ -61,7 +61,9 @@ def column_dependence(
     """
     n_pairs = x.shape[1] * y.shape[1]
     if n_pairs * _DEGREE**2 > _MOST_MOMENTS:
-        return x.new_zeros(x.shape[1], y.shape[1]), x.new_zeros(x.shape[1], y.shape[1], dtype=torch.bool)
+        shape = x.shape[1], y.shape[1]
+        # Views: there may be too many pairs to hold.
+        return x.new_zeros(()).expand(shape), torch.zeros((), dtype=torch.bool, device=x.device).expand(shape)
     rows = rows[:: max(1, len(rows) // MAX_ROWS)]
     share = (x.new_ones(len(rows)) if weight is None else weight[rows]).unsqueeze(1)
     share = share / share.sum()

@@ -31,7 +31,7 @@ class LocalCritic(nn.Module):
     Parameters
     ----------
     log_ratio : Tensor of shape (n_members, n_pairs, n_cells, n_cells)
-        In the cells of ``Phi(x)`` and ``Phi(y)``, for columns that are normal scores.
+        In the cells of ``Phi(x)`` and ``Phi(y)``, for columns that are normal scores or indicators.
     columns_x, columns_y : sequence of int, of length n_pairs
         The column of x, and of y, of each pair.
     """
@@ -112,7 +112,7 @@ def paired_columns(x: Block, y: Block, folds: Folds, weight: Tensor | None = Non
     -------
     list of (int, int)
         The pair of two single columns, whether they depend or not; nothing where a block is discrete, or
-        there are more than six pairs.
+        more than six columns of both blocks depend on others.
     """
     if x.probability is not None or y.probability is not None:
         return []
@@ -120,6 +120,9 @@ def paired_columns(x: Block, y: Block, folds: Folds, weight: Tensor | None = Non
         return [(0, 0)]
     weight = None if weight is None else weight.cpu()
     moments, dependent = column_dependence(x.core.cpu(), y.core.cpu(), folds.train[0].cpu(), weight)
+    rows, columns = dependent.any(1), dependent.any(0)
+    if min(int(rows.sum()), int(columns.sum())) not in range(1, _MOST_PAIRS + 1):
+        return []
     chosen = zip(*linear_sum_assignment(moments * dependent, maximize=True), strict=True)
     pairs = [(int(j), int(k)) for j, k in chosen if dependent[j, k]]
     return pairs if len(pairs) <= _MOST_PAIRS else []

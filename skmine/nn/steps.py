@@ -42,7 +42,7 @@ class AdamW:
     Parameters
     ----------
     parameters : sequence of Tensor
-        Each has a gradient at every step.
+        One without a gradient stays as it is.
     learning_rate, weight_decay : float
         May be changed between steps.
 
@@ -68,13 +68,17 @@ class AdamW:
     def step(self) -> None:
         """Move the parameters against their gradients."""
         self.n_steps += 1
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        torch._foreach_mul_(self.parameters, 1 - self.learning_rate * self.weight_decay)
-        torch._foreach_lerp_(self.mean, gradients, 1 - self._MOMENTUM)
-        torch._foreach_mul_(self.square, self._SQUARES)
-        torch._foreach_addcmul_(self.square, gradients, gradients, 1 - self._SQUARES)
-        scale = torch._foreach_sqrt(self.square)
+        every = zip(self.parameters, self.mean, self.square, strict=True)
+        moved = [(p, p.grad, mean, square) for p, mean, square in every if p.grad is not None]
+        if not moved:
+            return
+        parameters, gradients, means, squares = (list(part) for part in zip(*moved, strict=True))
+        torch._foreach_mul_(parameters, 1 - self.learning_rate * self.weight_decay)
+        torch._foreach_lerp_(means, gradients, 1 - self._MOMENTUM)
+        torch._foreach_mul_(squares, self._SQUARES)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - self._SQUARES)
+        scale = torch._foreach_sqrt(squares)
         torch._foreach_div_(scale, math.sqrt(1 - self._SQUARES**self.n_steps))
         torch._foreach_add_(scale, self._EPSILON)
         size = self.learning_rate / (1 - self._MOMENTUM**self.n_steps)
-        torch._foreach_addcdiv_(self.parameters, self.mean, scale, -size)
+        torch._foreach_addcdiv_(parameters, means, scale, -size)
