@@ -28,7 +28,7 @@ class PlainEncoder(nn.GaussianEncoder):
         self.rate = rate
 
     def forward(self, x, noise):
-        x = (x + self.noise_scale * noise if self.noise == "additive" else x) / self.scale
+        x = self.inputs(x, noise)
         for layer in self.layers[:-1]:
             x = dropout(torch.nn.functional.silu(layer(x)), self.rate, self.training)
         mean = self.layers[-1](x).chunk(2, -1)[0]

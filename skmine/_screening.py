@@ -8,6 +8,7 @@ second order. Moments of a few functions see little of a steep relation: candida
 a kernel regression of the target on them and the chosen features, on rows left out.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +76,6 @@ class Screen:
         self.target = _block_functions(targets, _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS)
         self.residual_target = self.target
         self.chosen: list[int] = []
-        self.left_out_errors = self.target**2
 
     def condition_on(self, chosen: list[int]) -> None:
         """Take off what the chosen features explain, of the target and of all other features.
@@ -86,9 +86,7 @@ class Screen:
             Features.
         """
         self.chosen = list(chosen)
-        scores = np.hstack([self.scores[j] for j in chosen])
-        self.left_out_errors = self._left_out_errors(scores)
-        smoother = _Smoother(scores, self.target, _LANDMARKS)
+        smoother = _Smoother(np.hstack([self.scores[j] for j in chosen]), self.target, _LANDMARKS)
         self.residual_target = _whitened(smoother.residual(self.target))
         flat = self.functions.transpose(1, 0, 2).reshape(self.n, -1)
         residual = smoother.residual(flat, leave_out=False).reshape(self.n, self.n_functions, -1)
@@ -100,25 +98,29 @@ class Screen:
         self.residual_functions[:, :, chosen] = self.functions[:, :, chosen]
         self.present = self.residual_functions.any(axis=1)
 
-    def left_out_information(self, members: np.ndarray) -> np.ndarray:
+    def left_out_information(self, candidates: Iterable[Sequence[int]]) -> Iterator[np.ndarray]:
         """What candidates add for each row, left out of the fit, in nats to second order.
 
         Parameters
         ----------
-        members : ndarray of int
-            Features; those chosen already count as given.
+        candidates : iterable of sequence of int
+            Features of each; those chosen already count as given.
 
-        Returns
-        -------
+        Yields
+        ------
         ndarray of shape (n,)
             Half of what they take off the squared errors of the functions of the target, in units of the
             mean squared errors without them.
         """
-        joint = np.hstack([self.scores[j] for j in dict.fromkeys([*self.chosen, *members])])
-        gain = self.left_out_errors - self._left_out_errors(joint)
-        return (gain / self.left_out_errors.mean(axis=0)).sum(axis=1) / 2
+        given = self._left_out_errors(self.chosen)
+        for members in candidates:
+            gain = given - self._left_out_errors([*self.chosen, *members])
+            yield (gain / given.mean(axis=0)).sum(axis=1) / 2
 
-    def _left_out_errors(self, scores: np.ndarray) -> np.ndarray:
+    def _left_out_errors(self, features: Sequence[int]) -> np.ndarray:
+        if not features:
+            return self.target**2
+        scores = np.hstack([self.scores[j] for j in dict.fromkeys(features)])
         return _Smoother(scores, self.target, _JUDGE_LANDMARKS).residual(self.target) ** 2
 
     def singles(self) -> Candidates:

@@ -255,8 +255,9 @@ class _Greedy:
         if significant and len(found) < 2:
             return found[0][1:] if found else None
         best, most = None, 0.0
-        for _, kind, i in found:
-            told = self.screen.left_out_information(kind.members[i]) / self._n_new(kind)[i]
+        gains = self.screen.left_out_information(kind.members[i] for _, kind, i in found)
+        for (_, kind, i), gain in zip(found, gains, strict=True):
+            told = gain / self._n_new(kind)[i]
             more = told - most
             if more.mean() > more.std() / self.screen.n**0.5 or (significant and best is None):
                 best, most = (kind, i), told

@@ -155,11 +155,12 @@ def conditional_mutual_info(
     joint, joint_ends = estimator.mi_, estimator.mi_interval_
     estimator.fit(_as_objects(blocks[1]), y)
     given, given_ends = estimator.mi_, estimator.mi_interval_
+    value = joint - given
     if not return_interval:
-        return joint - given
+        return value
     below = math.hypot(joint - joint_ends[0], given_ends[1] - given)
     above = math.hypot(joint_ends[1] - joint, given - given_ends[0])
-    return joint - given, (joint - given - below, joint - given + above)
+    return value, (value - below, value + above)
 
 
 def mutual_info_test(X, y, *, discrete_features="auto"):

@@ -86,14 +86,26 @@ class GaussianEncoder(nn.Module):
         -------
         mean, log_scale : Tensor of shape (..., n_components)
         """
+        mean, raw = _run(self.layers, self.inputs(x, noise)).chunk(2, -1)
+        return mean, raw.clamp(_MIN_LOG_SCALE, -_MIN_LOG_SCALE)
+
+    def inputs(self, x: Tensor, noise: Tensor) -> Tensor:
+        """What the network reads: x by its size, with the noise that it may see.
+
+        Parameters
+        ----------
+        x, noise : Tensor
+            As in :meth:`forward`.
+
+        Returns
+        -------
+        Tensor of shape (..., n_inputs)
+        """
         noise = self.noise_scale * noise
         if self.noise == "additive":
             x = x + noise
         x = x / self.scale
-        if self.noise == "propagated":
-            x = torch.cat([x, noise], -1)
-        mean, raw = _run(self.layers, x).chunk(2, -1)
-        return mean, raw.clamp(_MIN_LOG_SCALE, -_MIN_LOG_SCALE)
+        return torch.cat([x, noise], -1) if self.noise == "propagated" else x
 
 
 class VariationalRate(nn.Module):

@@ -47,10 +47,10 @@ class BankLinear(nn.Module):
         return torch.baddbmm(self.bias, flat, self.weight).view(*x.shape[:-1], -1)
 
 
-def _mlp(widths, n_members, generator, *, gain=1.0, last_gain=1.0) -> nn.ModuleList:
+def _mlp(widths, n_members, generator, *, last_gain=1.0) -> nn.ModuleList:
     last = len(widths) - 2
     return nn.ModuleList(
-        BankLinear(n_in, n_out, n_members, generator, gain=last_gain if i == last else gain)
+        BankLinear(n_in, n_out, n_members, generator, gain=last_gain if i == last else 1.0)
         for i, (n_in, n_out) in enumerate(pairwise(widths))
     )
 

@@ -121,11 +121,10 @@ def paired_columns(x: Block, y: Block, folds: Folds, weight: Tensor | None = Non
     weight = None if weight is None else weight.cpu()
     moments, dependent = column_dependence(x.core.cpu(), y.core.cpu(), folds.train[0].cpu(), weight)
     rows, columns = dependent.any(1), dependent.any(0)
-    if min(int(rows.sum()), int(columns.sum())) not in range(1, _MOST_PAIRS + 1):
+    if not 1 <= min(int(rows.sum()), int(columns.sum())) <= _MOST_PAIRS:
         return []
     chosen = zip(*linear_sum_assignment(moments * dependent, maximize=True), strict=True)
-    pairs = [(int(j), int(k)) for j, k in chosen if dependent[j, k]]
-    return pairs if len(pairs) <= _MOST_PAIRS else []
+    return [(int(j), int(k)) for j, k in chosen if dependent[j, k]]
 
 
 def local_critic(
