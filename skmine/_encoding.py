@@ -17,6 +17,8 @@ MAX_KNOTS = 10_000
 MAX_LEVELS = 64
 MAX_NUMERIC_LEVELS = 20
 COSINES = np.arange(2, 10)
+#: From the median, up to which a column in its own units is about linear; beyond it is logarithmic.
+_SPREADS = 4.0
 #: Several discrete columns of more classes than the first, with fewer rows each than the second, are also
 #: read one by one.
 _FEW_CLASSES, _ROWS_A_CLASS = 4, 200
@@ -90,7 +92,7 @@ class _OneHot:
 
 
 class _RobustViews:
-    """Robustly scaled asinh coordinates of the numeric columns, and their log radius."""
+    """The numeric columns in their own units, robustly scaled, with tails drawn in, and their log radius."""
 
     def __init__(self, values: np.ndarray):
         self.median = np.nanmedian(values, axis=0)
@@ -107,7 +109,7 @@ class _RobustViews:
             scaled = np.nan_to_num((values - self.median) / self.spread, posinf=1e300, neginf=-1e300)
         magnitude = np.log(np.abs(scaled) + 1e-3)
         log_radius = logsumexp(2 * magnitude, axis=1, keepdims=True) / 2
-        return np.hstack([np.arcsinh(scaled), log_radius])
+        return np.hstack([_SPREADS * np.arcsinh(scaled / _SPREADS), log_radius])
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         return (self._raw(values) - self.mean) / self.deviation
@@ -164,6 +166,8 @@ class BlockEncoder:
         Entropy of a discrete block with few distinct rows in nats; infinity for any other.
     n_core : int
         Leading columns of the encoding that a reference reads; the others are views of the same data.
+    n_scaled : int
+        Views, the first ones, that are columns in their own units; of a single numeric column there is none.
     origin : ndarray of shape (n_core + n_views,)
         Core column that each column of the encoding is a function of; -1 for several.
     class_rows : dict or None
@@ -187,6 +191,7 @@ class BlockEncoder:
         self.parts: list = []
         self.numeric: list[int] = []
         self.views: list = []
+        self.n_scaled = 0
         self.class_rows: dict | None = None
         self.probability: np.ndarray | None = None
         levels = [_levels(column) for column in columns]
@@ -211,6 +216,7 @@ class BlockEncoder:
             self.views = [_RankCosines(scores.ranks)]
         elif self.numeric:
             self.views = [_RobustViews(self._numeric_values(columns))]
+            self.n_scaled = len(self.numeric)
         if self.numeric:
             self.views.append(_TailRadius(self._numeric_values(columns), weight))
         self.origin = self._origin(columns)

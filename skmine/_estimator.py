@@ -63,7 +63,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     batch_size : int or "auto", default="auto"
         Rows of a minibatch; ``"auto"`` is 128, or all training rows where there are fewer.
     max_iter : int or "auto", default="auto"
-        Most minibatches; 0 leaves the closed form alone. ``"auto"`` is 700, and beyond 1,000 training
+        Most minibatches; 0 leaves the closed form alone. ``"auto"`` is 1,000, and beyond 1,000 training
         rows grows with their square root, as the sampling error falls with it.
     n_iter_no_change : int, default=4
         Checks of the held-out value (one every 50 minibatches) without a rise before training restarts
@@ -116,7 +116,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     -----
     No sample can test a bound of more nats than the log of its number of marginal pairs (McAllester and
     Stratos 2020). Where the closed form finds more (2 nats at 500 rows, 4.4 from 2,000 on), training is left
-    out and the estimate is the closed form's mean log ratio, with a warning.
+    out and the estimate is the closed form's mean log ratio, with a warning; and without one where folds hold
+    out fewer than 12 rows, as 5 folds of fewer than 60 do.
 
     References
     ----------

@@ -58,7 +58,9 @@ class Rows:
         """Encoded columns of X or of y."""
         values = torch.as_tensor(encoder(self.columns[encoder.name]), dtype=torch.float32, device=device)
         probability = None if encoder.probability is None else torch.as_tensor(encoder.probability).to(values)
-        return nn.Block(values, encoder.n_core, probability, torch.as_tensor(encoder.origin))
+        return nn.Block(
+            values, encoder.n_core, probability, torch.as_tensor(encoder.origin), encoder.n_scaled
+        )
 
     def weight_tensor(self, device: torch.device) -> torch.Tensor | None:
         """Weights of the rows, if there are any."""

@@ -135,7 +135,7 @@ def choose_max_iter(max_iter, n_train: int) -> int:
     Parameters
     ----------
     max_iter : int or "auto"
-        ``"auto"`` is 700, times the square root of the training rows in units of 1,000 where there are
+        ``"auto"`` is 1,000, times the square root of the training rows in units of 1,000 where there are
         more.
     n_train : int
         Training rows of a fold.
@@ -145,7 +145,7 @@ def choose_max_iter(max_iter, n_train: int) -> int:
     int
     """
     if max_iter == "auto":
-        return round(700 * max(1.0, n_train / 1000) ** 0.5)
+        return round(1000 * max(1.0, n_train / 1000) ** 0.5)
     return int(max_iter)
 
 

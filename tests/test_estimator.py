@@ -207,6 +207,7 @@ def test_fit__explicit_folds__are_used(rows):
 
 NUMBERS = np.random.default_rng(5).normal(size=(40, 2))
 TARGET = NUMBERS[:, 0]
+NOISY_TARGET = TARGET + np.random.default_rng(6).normal(size=40)
 
 
 def with_value(value, dtype=float):
@@ -687,22 +688,22 @@ def test_warm_start__second_fit__goes_on_from_the_first(rows):
     assert second[0]["held_out"] > first[0]["held_out"]  # it starts from trained critics
 
 
-@pytest.mark.parametrize("change", [{"cv": 3}, {"cv": 10}, {"X": NUMBERS[:, :1]}, {"y": -TARGET}])
+@pytest.mark.parametrize("change", [{"cv": 3}, {"cv": 10}, {"X": NUMBERS[:, :1]}, {"y": -NOISY_TARGET}])
 def test_warm_start__other_rows_or_folds__raises_and_keeps_the_first(change):
     # Critics of other folds have seen the rows that they would be judged on.
-    estimator = quick(warm_start=True, cv=5).fit(NUMBERS, TARGET)
-    before = estimator.score(NUMBERS, TARGET)
+    estimator = quick(warm_start=True, cv=5).fit(NUMBERS, NOISY_TARGET)
+    before = estimator.score(NUMBERS, NOISY_TARGET)
     estimator.set_params(cv=change.get("cv", 5))
 
     with pytest.raises(ValueError, match="warm_start=True goes on with the rows and folds"):
-        estimator.fit(change.get("X", NUMBERS), change.get("y", TARGET))
+        estimator.fit(change.get("X", NUMBERS), change.get("y", NOISY_TARGET))
 
-    assert estimator.score(NUMBERS, TARGET) == before
+    assert estimator.score(NUMBERS, NOISY_TARGET) == before
 
 
 @pytest.mark.parametrize(
     ("max_iter", "n_train", "expected"),
-    [("auto", 8, 700), ("auto", 1000, 700), ("auto", 4000, 1400), (0, 16_000, 0), (np.int64(70), 8, 70)],
+    [("auto", 8, 1000), ("auto", 1000, 1000), ("auto", 4000, 2000), (0, 16_000, 0), (np.int64(70), 8, 70)],
 )
 def test_choose_max_iter__rows_of_training__grows_with_their_root(max_iter, n_train, expected):
     assert choose_max_iter(max_iter, n_train) == expected
@@ -839,7 +840,20 @@ def test_mi_max__weights__count_in_the_entropy():
 
 
 def test_mi_max__continuous__is_infinite():
-    assert quick(max_iter=0).fit(NUMBERS, TARGET).mi_max_ == np.inf
+    assert quick(max_iter=0).fit(NUMBERS, NOISY_TARGET).mi_max_ == np.inf
+
+
+@pytest.mark.parametrize("n", [16, 24, 40])
+def test_fit__too_few_rows_to_judge_a_network__is_the_closed_form_and_not_wild(n, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    y = X.sum(axis=1) + rng.normal(size=n)  # log(3) / 2 = 0.55 nats
+
+    estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
+
+    assert estimator.n_iter_ == 0
+    # Standard error of the mean log ratio of a Gaussian with r^2 = 2 / 3: 0.82 / 16^(1/2) = 0.2.
+    assert estimator.mi_ == pytest.approx(0.55, abs=0.8)
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])

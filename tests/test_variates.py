@@ -1,9 +1,10 @@
-"""Nonlinear variates: normal scores of polynomials, and when the reference reads them."""
+"""Nonlinear variates: normal scores of functions of a block, and when the reference reads them."""
 
 import math
 
 import pytest
 import torch
+from scipy.special import binom, genlaguerre
 
 from skmine.distributions import Mixture, MultivariateNormal, Spiral, Transformed
 from skmine.nn import (
@@ -11,6 +12,7 @@ from skmine.nn import (
     DonskerVaradhan,
     Folds,
     GaussianReference,
+    Reading,
     Variates,
     fit_gaussian_reference,
     fit_variate_reference,
@@ -18,10 +20,13 @@ from skmine.nn import (
 
 #: Columns of each expansion of d columns.
 WIDTHS = {
-    "radial": lambda d: 2 * d,
-    "twice radial": lambda d: 3 * d,
+    "columns": lambda d: d,
+    "radial": lambda d: 3 * d,
+    "further radial": lambda d: 5 * d,
     "squares": lambda d: 2 * d,
     "products": lambda d: d + d * (d + 1) // 2,
+    "waves": lambda d: d + 64,
+    "further waves": lambda d: d + 256,
 }
 CROSS = Mixture([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
 SPIRAL = Transformed(MultivariateNormal.pairs(2, 0.8), Spiral(0.25))  # 1.02 nats
@@ -37,10 +42,15 @@ def sample(joint, n, seed):
     return tuple(torch.as_tensor(block, dtype=torch.float32) for block in joint.sample(n, seed))
 
 
+def read_all(x):
+    return Reading(0, x.shape[1], tuple(range(x.shape[1])))
+
+
 def fit(x, y, folds, weight=None):
     """The reference of the columns, and the one that is chosen."""
     linear = fit_gaussian_reference(x, y, folds.train, folds.held_out, weight)
-    return linear, fit_variate_reference(x, y, folds.train, folds.held_out, weight, linear)
+    readings = [(read_all(x), read_all(y))]
+    return linear, fit_variate_reference(x, y, folds.train, folds.held_out, weight, linear, readings)
 
 
 def held_out_value(reference, x, y, folds, n_shifts=200):
@@ -60,24 +70,62 @@ def held_out_value(reference, x, y, folds, n_shifts=200):
 def test_expansion__any_leading_axes__shape_and_the_columns_themselves_first(name, shape):
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
-    expanded = EXPANSIONS[name](x)
+    expanded = read_all(x[..., :1, :].reshape(-1, shape[-1])).expand(name, x)
 
     assert expanded.shape == (*shape[:-1], WIDTHS[name](shape[-1]))
     torch.testing.assert_close(expanded[..., : shape[-1]], x, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", EXPANSIONS)
-def test_expansion__further_columns__are_what_the_name_says(name):
-    x = torch.tensor([[2.0, -1.0, 3.0]])
-    distance = (4 + 1 + 9 - 3) / math.sqrt(6)
-    further = {
-        "radial": [2 * distance, -distance, 3 * distance],
-        "twice radial": [c * distance**k for k in (1, 2) for c in (2.0, -1.0, 3.0)],
-        "squares": [4.0, 1.0, 9.0],
-        "products": [4.0, -2.0, 6.0, 1.0, -3.0, 9.0],
-    }
+@pytest.mark.parametrize(("name", "degree"), [("radial", 2), ("further radial", 4)])
+@pytest.mark.parametrize("d", [1, 3, 10])
+def test_expansion__radial__is_laguerre_polynomials_of_variance_one(name, degree, d):
+    x = torch.full((1, d), 0.7, dtype=torch.float64)
+    half, alpha = 0.49 * d / 2, d / 2
 
-    torch.testing.assert_close(EXPANSIONS[name](x)[0, 3:], torch.tensor(further[name]))
+    expanded = EXPANSIONS[name](x, range(d))
+
+    # Under normal columns x_i L_k has the variance binom(k + d / 2, k): orthogonality of the polynomials.
+    factors = [genlaguerre(k, alpha)(half) / math.sqrt(binom(k + alpha, k)) for k in range(degree + 1)]
+    torch.testing.assert_close(expanded, torch.cat([factor * x for factor in factors], 1))
+
+
+def test_expansion__radial__far_rows_have_the_distance_of_one_in_a_thousand():
+    x = torch.tensor([[3.0, 4.0], [30.0, 40.0]])  # chi2.ppf(0.999, 2) = 13.8
+
+    expanded = EXPANSIONS["further radial"](x, range(2))
+
+    torch.testing.assert_close(expanded[1], 10 * expanded[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "further"), [("squares", [4.0, 1.0, 9.0]), ("products", [4.0, -2.0, 6.0, 1.0, -3.0, 9.0])]
+)
+def test_expansion__further_columns__are_what_the_name_says(name, further):
+    x = torch.tensor([[2.0, -1.0, 3.0]])
+
+    torch.testing.assert_close(EXPANSIONS[name](x, range(3))[0, 3:], torch.tensor(further))
+
+
+def test_expansion__products_of_one_relevant_column__it_times_all():
+    x = torch.tensor([[2.0, -1.0, 3.0]])
+
+    assert EXPANSIONS["products"](x, (1,))[0, 3:].tolist() == [-2.0, 1.0, -3.0]
+
+
+def test_expansion__waves__read_the_relevant_columns_and_make_a_gaussian_kernel():
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    other = torch.cat([x[:, :2], 7 * x[:, 2:]], 1)
+
+    waves, same, of_all = (
+        EXPANSIONS[name](z, (0, 1))[:, 3:]
+        for name, z in (("waves", x), ("waves", other), ("further waves", x))
+    )
+
+    torch.testing.assert_close(waves, same, rtol=0, atol=0)
+    # Frequencies of variance 2 / d: a kernel exp(-|x - x'|^2 / d), here of three columns. A mean of 256 draws
+    # is off by up to 4 / 16.
+    expected = (-(torch.cdist(x, x) ** 2) / 3).exp()
+    torch.testing.assert_close(of_all @ of_all.T / 256, expected, atol=0.25, rtol=0)
 
 
 # --- Variates ---
@@ -100,7 +148,7 @@ def test_variates__training_rows__are_normal_scores_of_the_projection(spiral, si
     bank = blocks[side][rows]
 
     scores = variates(bank)
-    values = variates.projection(EXPANSIONS[variates.expansion](bank))
+    values = variates.projection(variates.reading.expand(variates.expansion, bank))
 
     order = values.argsort(1)
     ascending = scores.gather(1, order)
@@ -241,7 +289,7 @@ def test_variate_reference__weights__move_the_choice():
 def test_fit_variate_reference__too_many_columns__expands_single_rows_only(monkeypatch):
     rows_expanded = []
 
-    def spy(x):
+    def spy(x, _):
         rows_expanded.append(x.shape[0])
         return x.repeat(1, 1000)
 
@@ -251,7 +299,9 @@ def test_fit_variate_reference__too_many_columns__expands_single_rows_only(monke
     folds = Folds.of_splits([(rows[:200], rows[200:])], torch.Generator().manual_seed(0))
     linear = fit_gaussian_reference(x, x.flip(0), folds.train, folds.held_out)
 
-    found = fit_variate_reference(x, x.flip(0), folds.train, folds.held_out, None, linear)
+    found = fit_variate_reference(
+        x, x.flip(0), folds.train, folds.held_out, None, linear, [(read_all(x),) * 2]
+    )
 
     assert found is linear
     assert set(rows_expanded) == {1}

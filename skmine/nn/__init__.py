@@ -68,7 +68,7 @@ from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
 from .reference import GaussianReference, fit_gaussian_reference
 from .steps import average_weights
 from .training import TrainingResult, train
-from .variates import EXPANSIONS, Variates, fit_variate_reference
+from .variates import EXPANSIONS, Reading, Variates, fit_variate_reference
 
 __all__ = [
     "BOUNDS",
@@ -103,6 +103,7 @@ __all__ = [
     "NetworkColumns",
     "Normalised",
     "Perceptron",
+    "Reading",
     "ReferencedCritic",
     "SampledPairs",
     "Sampler",

@@ -22,7 +22,7 @@ from .coordinates import (
 )
 from .critics import CRITICS, ClassCritic, CriticBank
 from .reference import Projection, fit_gaussian_reference
-from .variates import fit_variate_reference
+from .variates import Reading, fit_variate_reference
 
 #: Nats that chance adds to the products of two blocks' coordinates, up to which all of them are shown.
 _FEW_NATS = 0.01
@@ -42,12 +42,15 @@ class Block:
         Class probabilities of a discrete block.
     origin : LongTensor of shape (d,) or None
         Core column that each column is a function of; -1 for several. None where all columns are core ones.
+    n_scaled : int, default=0
+        Columns, after the core ones, that hold columns of the data in their own units, scaled.
     """
 
     values: Tensor
     n_core: int
     probability: Tensor | None = None
     origin: Tensor | None = None
+    n_scaled: int = 0
 
     @property
     def core(self) -> Tensor:
@@ -152,8 +155,11 @@ def _pair_bank(
     train_rows, n_members = rows[0], len(rows[0])
     x_core, y_core = x.core.cpu(), y.core.cpu()
     linear = fit_gaussian_reference(x_core, y_core, *rows, weight)
-    reference = fit_variate_reference(x_core, y_core, *rows, weight, linear)
     relevant = relevant_columns(x_core, y_core, train_rows[0], weight)
+    reference = linear
+    if max(x.n_core, y.n_core) > 1:  # the network reads cosines of two single columns, and tables compete
+        readings = _readings(x, y, relevant)
+        reference = fit_variate_reference(x.values.cpu(), y.values.cpu(), *rows, weight, linear, readings)
     few = linear.width_x * linear.width_y <= 2 * train_rows.shape[1] * _FEW_NATS
     whole = few and all(bool(mask.all()) for mask in relevant)
     # Canonical coordinates beyond those that held-out rows confirm agree in the training rows by chance.
@@ -186,6 +192,22 @@ def _pair_bank(
             generator=generator,
         )
     return ReferencedCritic(reference, network, *shown)
+
+
+def _readings(x: Block, y: Block, relevant: tuple[Tensor, Tensor]) -> list[tuple[Reading, Reading]]:
+    """The core columns of both blocks, and, where there are any, those in their own units."""
+    core, scaled = zip(*(_readings_of(*block) for block in zip((x, y), relevant, strict=True)), strict=True)
+    return [core] if core == scaled else [core, scaled]
+
+
+def _readings_of(block: Block, relevant: Tensor) -> tuple[Reading, Reading]:
+    """The core columns of a block, and those in their own units, or the core ones again."""
+    core = Reading(0, block.n_core, tuple(relevant.nonzero().flatten().tolist()))
+    if not block.n_scaled or block.origin is None:
+        return core, core
+    start, stop = block.n_core, block.n_core + block.n_scaled
+    found = tuple(relevant[block.origin.cpu()[start:stop]].nonzero().flatten().tolist())
+    return core, Reading(start, stop, found or tuple(range(block.n_scaled)))
 
 
 def _class_bank(

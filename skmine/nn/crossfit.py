@@ -28,6 +28,8 @@ _VALUED_PAIRS = 2**15
 #: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, and for Gaussians of one strong
 #: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
 _MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
+#: Rows in a half of what a member holds out, below which their pairs can judge no network.
+_FEWEST_ROWS = 6
 
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
 _TABLE_GAP = 0.1  # of the held-out value
@@ -184,8 +186,9 @@ def cross_fit(
 ) -> CrossFit:
     """Train a bank of critics on folds and value each on the rows it held out.
 
-    Where the reference of continuous blocks alone finds more nats than marginal pairs can test (the log of
-    their number, less 6, and at least 2), it is not trained further, and valued by :class:`Normalised`.
+    Where the reference of continuous blocks finds more nats than marginal pairs can test (the log of their
+    number, less 6, and at least 2), or a member holds out fewer than 12 rows, it is not trained further,
+    and valued by :class:`Normalised`.
 
     Parameters
     ----------
@@ -249,7 +252,8 @@ def _close_tables(x: Block, y: Block, folds: Folds, value: float, *, weight, **d
 
 def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, generator, on_check, **training):
     testable = math.inf if y.probability is not None else _testable(folds)
-    if _reference_information(critic) > testable:
+    is_judged = y.probability is not None or folds.halves[0].shape[1] >= _FEWEST_ROWS
+    if not is_judged or _reference_information(critic) > testable:
         bound, training["max_iter"] = Normalised(), 0
     result = train(
         critic,

@@ -117,6 +117,15 @@ class GaussianReference(nn.Module):
         cross = torch.einsum("...k,...k->...", u * (r / (1 - r**2)), v)
         return cross - u_term - v_term + self.constant.view(bank)
 
+    def all_pairs(self, u: Tensor, v: Tensor) -> Tensor:
+        """Log ratio of every row of u with every row of v, (n_members, n, d') twice -> (n_members, n, n)."""
+        r = self.correlations.unsqueeze(1)
+        u, v = u[..., : r.shape[-1]], v[..., : r.shape[-1]]
+        quadratic = r**2 / (2 * (1 - r**2))
+        u_term, v_term = (quadratic * u**2).sum(-1), (quadratic * v**2).sum(-1)
+        cross = u * (r / (1 - r**2)) @ v.mT
+        return cross - u_term.unsqueeze(2) - v_term.unsqueeze(1) + self.constant.view(-1, 1, 1)
+
     def leading(self, rank: int) -> "GaussianReference":
         """The same log ratio of the first so many pairs of coordinates, where the others are independent."""
         eye = torch.eye(rank).to(self.correlations).expand(len(self.correlations), -1, -1)

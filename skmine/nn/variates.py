@@ -1,69 +1,131 @@
-"""Nonlinear canonical variates: normal scores of polynomials of a block, for a reference to read.
+"""Nonlinear canonical variates: normal scores of functions of a block, for a reference to read.
 
 Linear canonical correlations see only dependence between columns themselves. The same decomposition of
-polynomials of the columns sees dependence of squares, of products, and of columns that turn with their
-distance from the centre. Each variate is then put on the normal scores of its ranks, which makes the
-Gaussian log ratio of the variates a bounded critic. Held-out rows choose the polynomials.
+functions of the columns sees dependence of squares, of products, of columns that turn with their distance
+from the centre, and of waves across them. Each variate is then put on the normal scores of its ranks, which
+makes the Gaussian log ratio of the variates a bounded critic. Held-out rows choose the functions.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+from operator import itemgetter
+from typing import NamedTuple
 
 import torch
+from scipy.stats import chi2
 from torch import Tensor, nn, special
+from torch.quasirandom import SobolEngine
 
-from .bounds import DonskerVaradhan
 from .reference import MAX_ROWS, GaussianReference, Projection, canonical_solutions, shrink_correlations
 
 _RIDGE = 1e-3
 _NOISE_SHARES = (0.0, 1.0, 2.5)
+#: Share of rows whose distance from the centre is read as it is.
+_CUT = 0.999
 #: How many variates the log ratio may read.
 _NUMBERS = (1, 2, 4, 8)
 #: Scores are cut here: variates of one block may be far out together, where the log ratio must not run away.
 _HIGHEST_SCORE, _KNOTS = 3.0, 65
-#: Columns of the polynomials of both blocks at most, and for each training row.
+#: Functions of both blocks at most, and for each training row.
 _MOST_COLUMNS, _COLUMN_SHARE = 800, 0.25
-_HELD_OUT_ROWS, _SHIFTS, _MANY_SHIFTS = 1024, 8, 200
-#: Nats by which polynomials must be better than the columns themselves, and further ones over the rows.
+#: Rows that value a log ratio, and those of them whose pairs are the marginal ones.
+_HELD_OUT_ROWS, _PAIRED_ROWS = 2048, 512
+#: Expansions that are fitted for the whole bank, of those that are promising for its first member.
+_MOST_FITTED = 3
+#: Nats by which functions must be better than the columns themselves, and further ones over the rows.
 _LEAST_GAIN, _GAIN_TIMES_ROWS = 0.01, 10.0
 
 
 def _radial(x: Tensor, degree: int) -> Tensor:
-    """Columns times powers of their squared distance from the centre."""
+    """Columns times Laguerre polynomials of their squared distance from the centre.
+
+    Of independent normal columns these are uncorrelated, of variance one. The distance is cut where one row
+    in a thousand lies beyond: a polynomial would be ruled by those.
+    """
     d = x.shape[-1]
-    distance = ((x**2).sum(-1, keepdim=True) - d) / math.sqrt(2 * d)
-    return torch.cat([x * distance**k for k in range(degree + 1)], -1)
+    alpha = d / 2
+    half = ((x**2).sum(-1, keepdim=True) / 2).clamp_max(float(chi2.ppf(_CUT, d)) / 2)
+    parts, before, now, variance = [x], torch.zeros_like(half), torch.ones_like(half), 1.0
+    for k in range(1, degree + 1):
+        before, now = now, ((2 * k - 1 + alpha - half) * now - (k - 1 + alpha) * before) / k
+        variance *= (k + alpha) / k
+        parts.append(x * now / math.sqrt(variance))
+    return torch.cat(parts, -1)
 
 
 def _squares(x: Tensor) -> Tensor:
     return torch.cat([x, x**2], -1)
 
 
-def _products(x: Tensor) -> Tensor:
-    first, second = torch.triu_indices(x.shape[-1], x.shape[-1], device=x.device)
+def _products(x: Tensor, relevant: Sequence[int]) -> Tensor:
+    """Columns, and the products of each relevant one with all."""
+    d = x.shape[-1]
+    pairs = [(j, k) for i, j in enumerate(relevant) for k in range(d) if k not in relevant[:i]]
+    first, second = torch.tensor(pairs, device=x.device).T
     return torch.cat([x, x[..., first] * x[..., second]], -1)
 
 
-#: Polynomials of the core columns, ``(..., d) -> (..., width)``, by name.
-EXPANSIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "radial": lambda x: _radial(x, 1),
-    "twice radial": lambda x: _radial(x, 2),
-    "squares": _squares,
+@cache
+def _frequencies(d: int, n_waves: int) -> tuple[Tensor, Tensor]:
+    points = SobolEngine(d + 1, scramble=True, seed=0).draw(n_waves).clamp(1e-4, 1 - 1e-4)
+    return math.sqrt(2 / d) * special.ndtri(points[:, :d]).T, 2 * math.pi * points[:, d]
+
+
+def _waves(x: Tensor, read: Sequence[int], n_waves: int) -> Tensor:
+    """Columns, and cosines across those that are read, of a Gaussian kernel half the median distance wide.
+
+    Random Fourier features (Rahimi and Recht 2007), of frequencies that are the same in every fit.
+    """
+    frequencies, phases = _frequencies(len(read), n_waves)
+    angles = x[..., list(read)] @ frequencies.to(x) + phases.to(x)
+    return torch.cat([x, math.sqrt(2) * angles.cos()], -1)
+
+
+#: Functions of columns, ``(..., d) -> (..., n_functions)``, by name; their second argument is the numbers of
+#: those columns that depend on the other block by themselves.
+EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
+    "columns": lambda x, _: x,
+    "radial": lambda x, _: _radial(x, 2),
+    "further radial": lambda x, _: _radial(x, 4),
+    "squares": lambda x, _: _squares(x),
     "products": _products,
+    "waves": lambda x, relevant: _waves(x, relevant, 64),
+    "further waves": lambda x, _: _waves(x, range(x.shape[-1]), 256),
 }
 
 
+class Reading(NamedTuple):
+    """Columns of a block that an expansion reads.
+
+    Attributes
+    ----------
+    start, stop : int
+        The first, and one after the last.
+    relevant : tuple of int
+        Numbers among them of those that depend on the other block by themselves.
+    """
+
+    start: int
+    stop: int
+    relevant: tuple[int, ...]
+
+    def expand(self, expansion: str, x: Tensor) -> Tensor:
+        """Functions of the columns, (..., d) -> (..., n_functions)."""
+        return EXPANSIONS[expansion](x[..., self.start : self.stop], self.relevant)
+
+
 class Variates(nn.Module):
-    """Normal scores of linear combinations of polynomials, one set a bank member.
+    """Normal scores of linear combinations of functions of columns, one set a bank member.
 
     Parameters
     ----------
     expansion : str
         Name in :data:`EXPANSIONS`.
-    n_core : int
-        Leading columns that the polynomials are of.
+    reading : Reading
+        The columns.
     projection : Projection
-        Of the polynomials.
+        Of the functions.
     knots : Tensor of shape (n_members, width, n_knots)
         Ascending values of each combination.
     scores : Tensor of shape (n_members, n_knots)
@@ -73,9 +135,11 @@ class Variates(nn.Module):
     knots: Tensor
     scores: Tensor
 
-    def __init__(self, expansion: str, n_core: int, projection: Projection, knots: Tensor, scores: Tensor):
+    def __init__(
+        self, expansion: str, reading: Reading, projection: Projection, knots: Tensor, scores: Tensor
+    ):
         super().__init__()
-        self.expansion, self.n_core, self.projection = expansion, n_core, projection
+        self.expansion, self.reading, self.projection = expansion, reading, projection
         self.register_buffer("knots", knots)
         self.register_buffer("scores", scores)
 
@@ -87,13 +151,12 @@ class Variates(nn.Module):
     def leading(self, width: int) -> "Variates":
         """The first so many variates alone."""
         projection = self.projection.leading(width)
-        return Variates(
-            self.expansion, self.n_core, projection, self.knots[:, :width].contiguous(), self.scores
-        )
+        knots = self.knots[:, :width].contiguous()
+        return Variates(self.expansion, self.reading, projection, knots, self.scores)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d or more) -> (n_members, ..., width)."""
-        values = self.projection(EXPANSIONS[self.expansion](x[..., : self.n_core]))
+        values = self.projection(self.reading.expand(self.expansion, x))
         flat = values.reshape(len(values), -1, self.width).mT.contiguous()
         right = torch.searchsorted(self.knots, flat).clamp(1, self.knots.shape[-1] - 1)
         low, high = self.knots.gather(2, right - 1), self.knots.gather(2, right)
@@ -104,7 +167,7 @@ class Variates(nn.Module):
 
 
 def _fit_variates(
-    expansion: str, n_core: int, expanded: Tensor, projection: Projection, weight: Tensor
+    expansion: str, reading: Reading, expanded: Tensor, projection: Projection, weight: Tensor
 ) -> Variates:
     """Knots at the weighted quantiles of training rows, (n_members, n_train, n_columns)."""
     projection = projection.leading(_NUMBERS[-1])
@@ -115,7 +178,7 @@ def _fit_variates(
     levels = special.ndtr(scores).expand(*ranks.shape[:2], -1).contiguous()
     nearest = torch.searchsorted(ranks, torch.minimum(levels, ranks[..., -1:]))
     knots = values.mT.gather(2, nearest)
-    return Variates(expansion, n_core, projection, knots, scores.repeat(len(knots), 1))
+    return Variates(expansion, reading, projection, knots, scores.repeat(len(knots), 1))
 
 
 def fit_variate_reference(
@@ -125,19 +188,24 @@ def fit_variate_reference(
     held_out_rows: Tensor,
     weight: Tensor | None,
     linear: GaussianReference,
+    readings: Sequence[tuple[Reading, Reading]],
 ) -> GaussianReference:
     """The Gaussian log ratio of nonlinear variates, where that is better than that of the columns.
+
+    One member tells which functions of which columns are worth fitting for the bank.
 
     Parameters
     ----------
     x, y : Tensor of shape (n, d_x), (n, d_y)
-        The core columns.
+        All columns.
     train_rows, held_out_rows : LongTensor of shape (n_members, n_train), (n_members, n_held_out)
         Row numbers of each member.
     weight : Tensor of shape (n,) or None
         Weights of the rows.
     linear : GaussianReference
         Of the columns themselves.
+    readings : sequence of (Reading, Reading)
+        Columns of x and of y that the expansions may read.
 
     Returns
     -------
@@ -146,64 +214,86 @@ def fit_variate_reference(
         and ten over the number of training rows.
     """
     weight = x.new_ones(len(x)) if weight is None else weight
-    rows = held_out_rows[:, :_HELD_OUT_ROWS]
-    gain = _LEAST_GAIN + _GAIN_TIMES_ROWS / train_rows.shape[1]
-    best, best_value = linear, _value_on(linear, x, y, rows, weight, _SHIFTS) + gain
-    most = min(_MOST_COLUMNS, _COLUMN_SHARE * train_rows.shape[1])
     fit_rows = train_rows[:, :: max(1, train_rows.shape[1] // MAX_ROWS)]
-    members = torch.arange(fit_rows.numel()).view(fit_rows.shape)
-    blocks, held_out = (tuple(block[chosen] for block in (x, y)) for chosen in (fit_rows, rows))
-    weights = weight[fit_rows], weight[rows]
-    for name, expand in EXPANSIONS.items():
-        if sum(expand(block[:1]).shape[1] for block in (x, y)) > most:
-            continue
-        expanded = [expand(block) for block in blocks]
-        flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
-        (solution,) = canonical_solutions(flat_x, flat_y, members, weights[0].flatten(), (_RIDGE,), (1.0,))
-        projections = solution.projection_x, solution.projection_y
-        sides = [
-            _fit_variates(name, block.shape[2], part, projection, weights[0])
-            for block, part, projection in zip(blocks, expanded, projections, strict=True)
-        ]
-        for reference, value in _candidates(sides, solution.noise, blocks, held_out, weights):
-            if value > best_value:
-                best, best_value = reference, value
-    if best is linear:
-        return linear
-    # A log ratio may run away where few pairs meet: the best one is judged on many.
-    found, plain = (_value_on(reference, x, y, rows, weight, _MANY_SHIFTS) for reference in (best, linear))
-    return best if found > plain + gain else linear
+    data = _Data(x, y, weight, fit_rows, held_out_rows[:, :_HELD_OUT_ROWS])
+    first = data._replace(fit_rows=fit_rows[:1], held_out_rows=data.held_out_rows[:1])
+    gain = _LEAST_GAIN + _GAIN_TIMES_ROWS / train_rows.shape[1]
+    held_out, held_out_weight = data.read(data.held_out_rows)
+    u, v = linear.project_x(held_out[0]), linear.project_y(held_out[1])
+    floor = _values(linear, u, v, held_out_weight) + gain
+    most = min(_MOST_COLUMNS, _COLUMN_SHARE * train_rows.shape[1])
+    trials = [
+        (_fit_expansion(name, pair, first, _NOISE_SHARES[1:2])[0], name, pair)
+        for pair in readings
+        for name in EXPANSIONS
+        if sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, (x, y), strict=True)) <= most
+    ]
+    promising = sorted((trial for trial in trials if trial[0] > floor[0]), key=itemgetter(0))[-_MOST_FITTED:]
+    fitted = [_fit_expansion(name, pair, data, _NOISE_SHARES) for _, name, pair in promising]
+    return max([(float(floor.mean()), linear), *fitted], key=itemgetter(0))[1]
 
 
-def _candidates(sides, noise: Tensor, training, held_out, weights):
-    """References of the leading variates, one for each amount of shrinkage and number of them."""
-    share = weights[0] / weights[0].sum(1, keepdim=True)
+class _Data(NamedTuple):
+    """All rows, and the numbers of those that each member is fitted on and valued on."""
+
+    x: Tensor
+    y: Tensor
+    weight: Tensor
+    fit_rows: Tensor
+    held_out_rows: Tensor
+
+    def read(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """Columns of x and of y, and weights, of rows of each member."""
+        return (self.x[rows], self.y[rows]), self.weight[rows]
+
+
+def _fit_expansion(name: str, readings, data: _Data, noise_shares) -> tuple[float, GaussianReference]:
+    """The reference of an expansion with the number of variates and the shrinkage of the highest value."""
+    blocks, weight = data.read(data.fit_rows)
+    expanded = [told.expand(name, block) for told, block in zip(readings, blocks, strict=True)]
+    flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
+    members = torch.arange(data.fit_rows.numel()).view(data.fit_rows.shape)
+    (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,), (1.0,))
+    projections = solution.projection_x, solution.projection_y
+    sides = [
+        _fit_variates(name, told, part, projection, weight)
+        for told, part, projection in zip(readings, expanded, projections, strict=True)
+    ]
+    held_out = data.read(data.held_out_rows)
+    candidates = _candidates(sides, solution.noise, noise_shares, (blocks, weight), held_out)
+    return max(candidates, key=itemgetter(0))
+
+
+def _candidates(sides, noise: Tensor, noise_shares, training, held_out):
+    """Values and references of the leading variates, for each amount of shrinkage and number of them."""
     width = min(side.width for side in sides)
-    u, v = (side(block)[..., :width] for side, block in zip(sides, training, strict=True))
+    (blocks, weight), (unseen, unseen_weight) = training, held_out
+    u, v = (side(block)[..., :width] for side, block in zip(sides, blocks, strict=True))
+    share = weight / weight.sum(1, keepdim=True)
     sample = (share.unsqueeze(2) * u * v).sum(1).clamp(0, 1 - 1e-6)
-    u, v = (side(block)[..., :width] for side, block in zip(sides, held_out, strict=True))
-    for noise_share in _NOISE_SHARES:
+    u, v = (side(block)[..., :width] for side, block in zip(sides, unseen, strict=True))
+    for noise_share in noise_shares:
         r = shrink_correlations(sample, noise_share * noise.unsqueeze(1))
         for k in (k for k in _NUMBERS if k <= width):
             eye = torch.eye(k).expand(len(r), -1, -1)
             side_x, side_y = (side.leading(k) for side in sides)
             reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
-            yield reference, _value(reference, u, v, weights[1], _SHIFTS)
+            yield float(_values(reference, u, v, unseen_weight).mean()), reference
 
 
-def _value_on(
-    reference: GaussianReference, x: Tensor, y: Tensor, rows, weight: Tensor, n_shifts: int
-) -> float:
-    u, v = reference.project_x(x[rows]), reference.project_y(y[rows])
-    return _value(reference, u, v, weight[rows], n_shifts)
+def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) -> Tensor:
+    """Donsker-Varadhan value of coordinates of rows in random order, shape (n_members,).
 
-
-def _value(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor, n_shifts: int) -> float:
-    """Donsker-Varadhan value of coordinates of rows in random order, mean over the members."""
-    shifts = range(1, min(n_shifts, u.shape[1] - 1) + 1)
-    marginal = torch.stack([reference(u, v.roll(k, 1)) for k in shifts], 2)
-    pair_weight = weight.unsqueeze(2) * torch.stack([weight.roll(k, 1) for k in shifts], 2)
-    value = DonskerVaradhan().estimate(reference(u, v), marginal, weight, pair_weight)
-    terms = (marginal + pair_weight.log()).flatten(1)
-    error = ((2 * terms).logsumexp(1) / 2 - terms.logsumexp(1)).exp()  # relative, of the mean of exp(T)
-    return float((value - 2 * error).mean())
+    All pairs of the first rows are marginal ones. Two standard errors of their mean of exp(T) are taken off:
+    a log ratio may run away where few pairs meet.
+    """
+    joint = (weight * reference(u, v)).sum(1) / weight.sum(1)
+    few = slice(_PAIRED_ROWS)
+    share = weight[:, few] / weight[:, few].sum(1, keepdim=True)
+    ratio = reference.all_pairs(u[:, few], v[:, few]).exp()
+    ratio.diagonal(dim1=1, dim2=2).zero_()  # those are joint
+    by_row = torch.einsum("bij,bj->bi", ratio, share) / (1 - share)
+    by_column = torch.einsum("bij,bi->bj", ratio, share) / (1 - share)
+    mean = (share * by_row).sum(1)
+    errors = [(share * (part - mean.unsqueeze(1))).norm(dim=1) for part in (by_row, by_column)]
+    return joint - mean.log() - 2 * torch.hypot(*errors) / mean
