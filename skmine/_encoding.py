@@ -9,14 +9,18 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.special import logsumexp, ndtri
-from scipy.stats import entropy
+from scipy.stats import chi2, entropy
 
 from skmine._columns import Column
 
 MAX_KNOTS = 10_000
 MAX_LEVELS = 64
 MAX_NUMERIC_LEVELS = 20
-COSINES = np.arange(2, 10)
+#: Half turns of the cosines of a single numeric column that are always shown; of those that are shown where
+#: they depend on slow cosines of the other block; and of the slow ones.
+COSINES, FAST_COSINES, _SLOW_COSINES = np.arange(2, 10), np.arange(10, 41), np.arange(1, 5)
+#: Level of the test of that, with Bonferroni's correction within.
+_LEVEL = 0.01
 #: From the median, up to which a column in its own units is about linear; beyond it is logarithmic.
 _SPREADS = 4.0
 #: Several discrete columns of more classes than the first, with fewer rows each than the second, are also
@@ -138,12 +142,12 @@ class _TailRadius:
 class _RankCosines:
     """Cosines of the rank of a single numeric column: dependence that rises and falls becomes easy."""
 
-    def __init__(self, ranks: _Ranks):
-        self.ranks = ranks
+    def __init__(self, ranks: _Ranks, half_turns: np.ndarray = COSINES):
+        self.ranks, self.half_turns = ranks, half_turns
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         ranks = self.ranks(values[:, 0])
-        return np.nan_to_num(np.sqrt(2) * np.cos(np.pi * COSINES * ranks[:, None]))
+        return np.nan_to_num(np.sqrt(2) * np.cos(np.pi * self.half_turns * ranks[:, None]))
 
 
 class BlockEncoder:
@@ -221,6 +225,42 @@ class BlockEncoder:
             self.views.append(_TailRadius(self._numeric_values(columns), weight))
         self.origin = self._origin(columns)
 
+    def slow_functions(self, columns: list[Column]) -> np.ndarray:
+        """Functions of the block that rise and fall no more than twice, of shape (n, n_functions)."""
+        core = self(columns)[:, : self.n_core]
+        ranks = [encode.ranks for _, encode in self.parts if isinstance(encode, _NormalScores)]
+        cosines = [
+            _RankCosines(rank, _SLOW_COSINES)(columns[j].values[:, None])
+            for rank, j in zip(ranks, self.numeric, strict=True)
+        ]
+        return np.hstack([core, *cosines])
+
+    def show_oscillations(self, columns: list[Column], slow: np.ndarray, weight: np.ndarray | None) -> None:
+        """Show what fast cosines of a single numeric column depend on slow functions of the other block.
+
+        A column that the other oscillates with has such cosines; two columns of smooth dependence have none.
+
+        Parameters
+        ----------
+        columns : list of Column
+            All rows.
+        slow : ndarray of shape (n, n_functions)
+            Of the other block.
+        weight : ndarray of shape (n,) or None
+            Weights of the rows.
+        """
+        if len(self.numeric) != 1:
+            return
+        always = self.views[0]
+        fast = _RankCosines(always.ranks, FAST_COSINES)(self._numeric_values(columns))
+        share = np.full((len(fast), 1), 1 / len(fast)) if weight is None else weight[:, None] / weight.sum()
+        fast, slow = (part - (share * part).sum(axis=0) for part in (fast, slow))
+        fast, slow = (part / np.sqrt((share * part**2).sum(axis=0) + 1e-12) for part in (fast, slow))
+        moments = ((share * fast).T @ slow) ** 2
+        depends = moments.max(axis=1) > chi2.isf(_LEVEL / moments.size, 1) * (share**2).sum()
+        always.half_turns = np.append(COSINES, FAST_COSINES[depends])
+        self.origin = self._origin(columns)
+
     def _find_classes(self, columns, distinct: list[np.ndarray], n: int, weight) -> None:
         for column, levels in zip(columns, distinct, strict=True):
             limit = min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
@@ -256,7 +296,7 @@ class BlockEncoder:
         ]
         origins = [np.arange(self.n_core)]
         if len(numeric) == 1:
-            origins.append(np.repeat(numeric, len(COSINES)))
+            origins.append(np.repeat(numeric, len(self.views[0].half_turns)))
         elif numeric:
             origins.append(np.append(numeric, -1))
         if numeric:
@@ -284,8 +324,9 @@ def encodings(
 ) -> Iterator[tuple[BlockEncoder, BlockEncoder]]:
     """Encoders of X and of y, of which the better is to be chosen where there are two ways.
 
-    Classes go second: their marginal expectation is an exact sum. Several discrete columns that make many
-    classes are also read one by one, beside continuous ones: what is common to classes is then learnt once.
+    A single numeric column shows as many of its cosines as the other block calls for. Classes go second:
+    their marginal expectation is an exact sum. Several discrete columns that make many classes are also read
+    one by one, beside continuous ones: what is common to classes is then learnt once.
 
     Parameters
     ----------
@@ -301,6 +342,9 @@ def encodings(
     first, second = (BlockEncoder(columns[name], name, weight) for name in ("X", "y"))
     if first.probability is not None and second.probability is None:
         first, second = second, first
+    slow = [encoder.slow_functions(columns[encoder.name]) for encoder in (first, second)]
+    first.show_oscillations(columns[first.name], slow[1], weight)
+    second.show_oscillations(columns[second.name], slow[0], weight)
     yield first, second
     if first.probability is not None or second.probability is None:
         return

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import norm, rankdata
 
 from skmine._columns import read_columns, read_features
-from skmine._encoding import BlockEncoder
+from skmine._encoding import COSINES, FAST_COSINES, BlockEncoder, encodings
 
 
 def encode(data, name="X"):
@@ -315,3 +315,71 @@ def test_origin__other_columns_change__the_column_does_not(kinds):
         assert core.any()
         own = encoder.origin >= 0
         assert (core[encoder.origin[own]] | ~changed[own]).all()
+
+
+def half_turns(X, y, weight=None):
+    """Half turns of the cosines that the encoder of each block shows, by name."""
+    columns = {"X": read_columns(X, "X"), "y": read_columns(y, "y")}
+    pair = next(iter(encodings(columns, weight)))
+    for encoder in pair:
+        encoded = encoder(columns[encoder.name])
+        assert encoded.shape[1] == len(encoder.origin)
+    return {encoder.name: getattr((*encoder.views, None)[0], "half_turns", []) for encoder in pair}
+
+
+@pytest.mark.parametrize("n_targets", [1, 3])
+def test_encodings__column_that_oscillates__shows_the_cosines_of_that_frequency(n_targets, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(size=2000)
+    y = rng.normal(size=(2000, n_targets))
+    y[:, 0] = np.cos(20 * np.pi * x) + 0.5 * rng.normal(size=2000)
+
+    shown = half_turns(x[:, None], y)["X"]
+
+    # The critical moment at 2,000 rows and 31 x 5 tests or more is below 0.1; that of 20 half turns is 0.6.
+    assert set(COSINES) | {20} <= set(shown)
+    assert len(shown) < len(COSINES) + 6
+
+
+@pytest.mark.parametrize("noise", [1.0, 0.3, np.inf])
+def test_encodings__smooth_or_no_dependence__shows_slow_cosines_alone(noise):
+    n_fast = 0
+
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x, other = rng.normal(size=(2, 1000))
+        y = other if noise == np.inf else x + noise * other
+        n_fast += len(half_turns(x[:, None], y)["X"]) - len(COSINES)
+
+    # Level 0.01: in 20 draws more than two are less likely than one in 1,000.
+    assert n_fast <= 2
+
+
+def test_encodings__classes_that_alternate__show_the_cosines_of_the_other_block(seed):
+    x = np.random.default_rng(seed).uniform(size=1000)
+
+    shown = half_turns(x[:, None], np.floor(15 * x) % 2)
+
+    assert 15 in shown["X"]
+    assert len(shown["y"]) == 0
+
+
+def test_encodings__oscillation_in_rows_of_weight_zero__is_not_seen():
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(size=2000), rng.normal(size=2000)
+    y[1000:] = np.cos(20 * np.pi * x[1000:])
+    weight = np.where(np.arange(2000) < 1000, 1.0, 0.0)
+
+    assert 20 in half_turns(x[:, None], y)["X"]
+    assert 20 not in half_turns(x[:, None], y, weight)["X"]
+
+
+def test_encodings__several_columns__show_no_cosines():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(1000, 2))
+
+    encoder, _ = next(iter(encodings({"X": read_columns(X, "X"), "y": read_columns(X[:, 0], "y")}, None)))
+
+    assert encoder.n_scaled == 2
+    assert encoder.origin.tolist() == [0, 1, 0, 1, -1, -1, -1]
+    assert FAST_COSINES[0] == COSINES[-1] + 1
