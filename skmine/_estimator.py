@@ -35,7 +35,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     """Mutual information I(X; Y) in nats by a neural critic (MINE), cross-fitted.
 
     A bank of critics, one a fold, climbs a variational bound of the mutual information. Each critic
-    starts from a closed form (the Gaussian copula of the columns or of polynomials of them; linear
+    starts from a closed form (the Gaussian copula of the columns or of functions of them; linear
     discriminants where y is discrete) and a network learns the rest. What each critic gives on rows it has
     not seen is a lower bound in expectation; together with its value on the training rows it gives an
     estimate whose bias cancels to first order.
