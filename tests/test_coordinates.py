@@ -12,6 +12,7 @@ from skmine.nn import (
     Folds,
     NetworkColumns,
     ReferencedCritic,
+    Variates,
     build_critic,
     fit_gaussian_reference,
 )
@@ -370,6 +371,17 @@ def test_build_critic__untrained__is_the_reference_and_can_be_loaded_again(criti
     u, v = bank.reference.project_x(rows_x), bank.reference.project_y(rows_y)
     torch.testing.assert_close(bank(rows_x, rows_y), bank.reference(u, v))
     bank.load_state_dict(copy.deepcopy(bank.state_dict()))
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_build_critic__even_dependence__nonlinear_variates_of_more_than_one_column_a_side(d):
+    generator = torch.Generator().manual_seed(6)
+    x, y = torch.randn(2, 2000, d, generator=generator)
+    y[:, 0] = x[:, 0] ** 2 - 1 + 0.5 * y[:, 0]
+
+    bank = build_critic("concat", make_block(x), make_block(y), make_folds(2000), (8,), generator)
+
+    assert isinstance(bank.reference.project_x, Variates) == (d > 1)
 
 
 def test_build_critic__columns_and_views_that_show_no_dependence__are_read_faintly():

@@ -41,6 +41,17 @@ def test_gaussian_reference__linear_mixing__finds_the_canonical_correlations():
     torch.testing.assert_close(reference.correlations, expected, atol=0.045, rtol=0)
 
 
+def test_gaussian_reference__all_pairs__is_forward_of_every_pair():
+    x, y = draw(200, [0.8, 0.4, 0.0])
+    folds = make_folds(200)
+    reference = fit_gaussian_reference(x, y, folds.train, folds.held_out)
+    u, v = reference.project_x(x[folds.held_out]), reference.project_y(y[folds.held_out])
+
+    expected = reference(u.unsqueeze(2), v.unsqueeze(1))
+
+    torch.testing.assert_close(reference.all_pairs(u, v), expected)
+
+
 def test_gaussian_reference__forward__is_the_log_density_ratio():
     x, y = draw(2000, [0.8])
     folds = make_folds(2000)

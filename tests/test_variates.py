@@ -286,6 +286,21 @@ def test_variate_reference__weights__move_the_choice():
     assert reference is linear
 
 
+def test_fit_variate_reference__sum_in_own_units__reads_the_columns_that_add_up(monkeypatch):
+    monkeypatch.setattr("skmine.nn.variates.EXPANSIONS", {"columns": EXPANSIONS["columns"]})
+    generator = torch.Generator().manual_seed(0)
+    core = torch.randn(2000, 2, generator=generator)
+    x = torch.cat([core, core**3], 1)
+    y = core[:, :1] ** 3 + core[:, 1:] ** 3 + torch.randn(2000, 1, generator=generator)
+    folds = make_folds(2000)
+    linear = fit_gaussian_reference(core, y, folds.train, folds.held_out)
+    readings = [(Reading(start, start + 2, (0, 1)), read_all(y)) for start in (0, 2)]
+
+    reference = fit_variate_reference(x, y, folds.train, folds.held_out, None, linear, readings)
+
+    assert reference.project_x.reading.start == 2
+
+
 def test_fit_variate_reference__too_many_columns__expands_single_rows_only(monkeypatch):
     rows_expanded = []
 
