@@ -21,12 +21,13 @@ from skmine.nn import (
 #: Columns of each expansion of d columns.
 WIDTHS = {
     "columns": lambda d: d,
-    "radial": lambda d: 3 * d,
-    "further radial": lambda d: 5 * d,
+    "radial 1": lambda d: 2 * d,
+    "radial 2": lambda d: 3 * d,
+    "radial 4": lambda d: 5 * d,
     "squares": lambda d: 2 * d,
     "products": lambda d: d + d * (d + 1) // 2,
-    "waves": lambda d: d + 64,
-    "further waves": lambda d: d + 256,
+    "waves 64": lambda d: d + 64,
+    "waves 256": lambda d: d + 256,
 }
 CROSS = Mixture([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
 SPIRAL = Transformed(MultivariateNormal.pairs(2, 0.8), Spiral(0.25))  # 1.02 nats
@@ -76,7 +77,7 @@ def test_expansion__any_leading_axes__shape_and_the_columns_themselves_first(nam
     torch.testing.assert_close(expanded[..., : shape[-1]], x, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("name", "degree"), [("radial", 2), ("further radial", 4)])
+@pytest.mark.parametrize(("name", "degree"), [("radial 1", 1), ("radial 2", 2), ("radial 4", 4)])
 @pytest.mark.parametrize("d", [1, 3, 10])
 def test_expansion__radial__is_laguerre_polynomials_of_variance_one(name, degree, d):
     x = torch.full((1, d), 0.7, dtype=torch.float64)
@@ -92,7 +93,7 @@ def test_expansion__radial__is_laguerre_polynomials_of_variance_one(name, degree
 def test_expansion__radial__far_rows_have_the_distance_of_one_in_a_thousand():
     x = torch.tensor([[3.0, 4.0], [30.0, 40.0]])  # chi2.ppf(0.999, 2) = 13.8
 
-    expanded = EXPANSIONS["further radial"](x, range(2))
+    expanded = EXPANSIONS["radial 4"](x, range(2))
 
     torch.testing.assert_close(expanded[1], 10 * expanded[0])
 
@@ -118,7 +119,7 @@ def test_expansion__waves__read_the_relevant_columns_and_make_a_gaussian_kernel(
 
     waves, same, of_all = (
         EXPANSIONS[name](z, (0, 1))[:, 3:]
-        for name, z in (("waves", x), ("waves", other), ("further waves", x))
+        for name, z in (("waves 64", x), ("waves 64", other), ("waves 256", x))
     )
 
     torch.testing.assert_close(waves, same, rtol=0, atol=0)

@@ -86,12 +86,13 @@ def _waves(x: Tensor, read: Sequence[int], n_waves: int) -> Tensor:
 #: those columns that depend on the other block by themselves.
 EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "columns": lambda x, _: x,
-    "radial": lambda x, _: _radial(x, 2),
-    "further radial": lambda x, _: _radial(x, 4),
+    "radial 1": lambda x, _: _radial(x, 1),
+    "radial 2": lambda x, _: _radial(x, 2),
+    "radial 4": lambda x, _: _radial(x, 4),
     "squares": lambda x, _: _squares(x),
     "products": _products,
-    "waves": lambda x, relevant: _waves(x, relevant, 64),
-    "further waves": lambda x, _: _waves(x, range(x.shape[-1]), 256),
+    "waves 64": lambda x, relevant: _waves(x, relevant, 64),
+    "waves 256": lambda x, _: _waves(x, range(x.shape[-1]), 256),
 }
 
 
