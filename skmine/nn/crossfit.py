@@ -73,11 +73,11 @@ class CrossFit:
     def interval(self) -> tuple[float, float]:
         """Interval of 95 % in nats.
 
-        What overfitting adds is about one standard deviation of its part; what was not learnt grows with it,
+        The mean of the two values errs by a part of what overfitting adds; what was not learnt grows with it,
         and lies above.
         """
         overfit = (self.training - self.held_out) / 2
-        below, above = (_NORMAL_QUANTILE * math.hypot(self.standard_error, k * overfit) for k in (1, 2))
+        below, above = (_NORMAL_QUANTILE * math.hypot(self.standard_error, k * overfit) for k in (0.5, 2))
         return self.estimate - below, self.estimate + above
 
 
