@@ -277,7 +277,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         fit.result.interrupted = fits[-1][0].result.interrupted
         bank = nn.stack_states(fit.critic, fit.states)
         self._critic = FittedCritic(encoders, bank, fit.bound, blocks, weight)
-        self._is_local = isinstance(fit.critic, nn.LocalCritic)
+        self._is_local = isinstance(fit.critic, (nn.LocalCritic, nn.PooledCritic))
         self.mi_max_ = min(encoder.entropy for encoder in encoders)
         self._fold_seed, self._fingerprint, self.device_ = fold_seed, fingerprint, str(device)
         validate_data(self, X, skip_check_array=True)

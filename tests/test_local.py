@@ -1,8 +1,11 @@
 """Local critics: a table over ranks that is right where counts are, and modest where they are not."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from skmine import MutualInfoEstimator
 from skmine.distributions import beyond_normal_tasks, other_tasks
@@ -12,6 +15,7 @@ from skmine.nn import (
     DonskerVaradhan,
     Folds,
     LocalCritic,
+    PooledCritic,
     SampledPairs,
     local_critic,
     paired_columns,
@@ -102,6 +106,15 @@ def test_local_critic__two_pairs__log_ratios_are_added():
     torch.testing.assert_close(both(x[None], y[None]), each[0] + each[1])
 
 
+def test_pooled_critic__two_banks__the_mean_of_their_values():
+    x, y = scores(900, 0)
+    table = local_critic(Block(x, 1), Block(y, 1), make_folds(900), [(0, 0)], 2.0)
+
+    values = PooledCritic(lambda x, y: (3 * x * y).squeeze(-1), table)(x[None], y[None])
+
+    torch.testing.assert_close(values, ((3 * x * y).squeeze(-1) + table(x[None], y[None])) / 2)
+
+
 def test_paired_columns__shuffled_columns__each_finds_its_own():
     x = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
     noise = torch.randn(2000, 3, generator=torch.Generator().manual_seed(1))
@@ -175,3 +188,20 @@ def test_fit__local_critic_won__tells_its_values_and_warm_start_begins_afresh():
     assert last["held_out"] == first
     assert last["iteration"] == 100
     assert estimator.mi_lower_ < first  # networks alone
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 200 minibatches are too few
+def test_fit__sharp_edges_of_few_rows__the_pool_wins_and_is_stored_whole(seed):
+    joint = other_tasks()["band-0.05"]
+    X, y = joint.sample(500, seed)
+
+    estimator = MutualInfoEstimator(cv=3, max_iter=200, random_state=seed)
+    alone = clone(estimator).set_params(warm_start=True).fit(X, y)  # networks alone
+    estimator.fit(X, y)
+
+    assert isinstance(estimator._critic.frozen.skeleton, PooledCritic)
+    assert alone.mi_lower_ + 0.02 < estimator.mi_lower_ < joint.mi
+    unseen = joint.sample(2000, seed + 1)
+    assert estimator.score(*unseen) == pytest.approx(estimator.mi_lower_, abs=0.25)
+    stored = pickle.loads(pickle.dumps(estimator))
+    np.testing.assert_array_equal(stored.score_samples(*unseen), estimator.score_samples(*unseen))

@@ -62,7 +62,7 @@ from .crossfit import (
     cross_fit,
     stack_states,
 )
-from .local import PRIOR_ROWS, LocalCritic, local_critic, paired_columns
+from .local import PRIOR_ROWS, LocalCritic, PooledCritic, local_critic, paired_columns
 from .objective import MutualInformation, clipped_backward
 from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
 from .reference import GaussianReference, fit_gaussian_reference
@@ -103,6 +103,7 @@ __all__ = [
     "NetworkColumns",
     "Normalised",
     "Perceptron",
+    "PooledCritic",
     "Reading",
     "ReferencedCritic",
     "SampledPairs",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .bounds import Normalised
 from .building import Block, Folds
 from .classes import table_information
-from .local import PRIOR_ROWS, local_critic, paired_columns
+from .local import PRIOR_ROWS, PooledCritic, local_critic, paired_columns
 from .pairs import EnumeratedPairs, SampledPairs
 from .reference import GaussianReference
 from .training import TrainingResult, train
@@ -32,7 +32,8 @@ _MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
 _FEWEST_ROWS = 6
 
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
-_TABLE_GAP = 0.1  # of the held-out value
+_GAP_PENALTY = 0.1  # a nat between the training and the held-out value, where tables compete
+_TABLE_GAP = 0.25  # of the held-out value, or that of the bank where it is larger
 
 
 @dataclass
@@ -207,8 +208,9 @@ def cross_fit(
     on_check : callable or None
         Called with each new entry of the history.
     local : bool, default=False
-        Whether local critics of pairs of columns compete, where training has found what the closed form
-        had not; the highest held-out value wins, of a table if its training value is within a tenth.
+        Whether local critics of pairs of columns compete, alone and pooled with the bank, where training
+        has found what the closed form had not. The highest held-out value wins, less a tenth of
+        its distance to the training value, of those that are within a quarter of it, or the bank's.
     **training
         Further parameters of :func:`train`.
 
@@ -221,8 +223,7 @@ def cross_fit(
     learnt = any(bool((best > 0).any()) for best in fit.result.best_iterations)
     if not local or not learnt or fit.result.interrupted:
         return fit
-    close = _close_tables(x, y, folds, fit.held_out, **data)
-    best = max((fit, *close), key=lambda one: one.held_out)
+    best = max((fit, *_with_tables(fit, x, y, folds, weight)), key=_merit)
     if best is fit:
         return fit
     entry = {
@@ -234,20 +235,24 @@ def cross_fit(
     return replace(best, result=replace(fit.result, history=history))
 
 
-def _close_tables(x: Block, y: Block, folds: Folds, value: float, *, weight, **data) -> Iterator[CrossFit]:
-    """Local critics that may have a higher held-out value, and fit other rows as well as their own."""
+def _merit(fit: CrossFit) -> float:
+    """Held-out value, less what speaks for the critic whose training value is closer to it."""
+    return fit.held_out - _GAP_PENALTY * (fit.training - fit.held_out)
+
+
+def _with_tables(fit: CrossFit, x: Block, y: Block, folds: Folds, weight) -> Iterator[CrossFit]:
+    """Local critics, alone and pooled with the bank, that fit other rows as well as their own."""
     pairs = paired_columns(x, y, folds, weight)
-    first = Folds(folds.train[:1], (folds.halves[0][:1], folds.halves[1][:1]))
-    data |= {"weight": weight, "on_check": None, "max_iter": 0}
     for prior_rows in PRIOR_ROWS if pairs else ():
-        # One member tells, within the error of its rows, whether the bank is worth making.
-        trial = _fit_bank(local_critic(x, y, first, pairs, prior_rows, weight), x, y, first, **data)
-        if trial.held_out < value - 2 * trial.standard_error:
-            continue
-        table = _fit_bank(local_critic(x, y, folds, pairs, prior_rows, weight), x, y, folds, **data)
-        # Where a table fits its own rows far better than others, half way between is far from the truth too.
-        if table.training - table.held_out <= _TABLE_GAP * table.held_out:
-            yield table
+        table = local_critic(x, y, folds, pairs, prior_rows, weight)
+        pooled = [{f"network.{name}": value for name, value in state.items()} for state in fit.states]
+        for critic, states in ((table, [{}, {}]), (PooledCritic(fit.critic, table), pooled)):
+            result = replace(fit.result, states=states)
+            candidate = _value_bank(critic, result, x, y, folds, fit.bound, weight, fit.testable)
+            # Where a critic fits its own rows far better than others, half way between is far from the truth.
+            gap = candidate.training - candidate.held_out
+            if gap <= max(_TABLE_GAP * candidate.held_out, fit.training - fit.held_out):
+                yield candidate
 
 
 def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, generator, on_check, **training):
@@ -269,6 +274,11 @@ def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, genera
         on_check=on_check,
         **training,
     )
+    return _value_bank(critic, result, x, y, folds, bound, weight, testable)
+
+
+def _value_bank(critic, result, x: Block, y: Block, folds: Folds, bound, weight, testable) -> CrossFit:
+    """Value each state of a bank on the half of the held-out rows that did not choose it."""
     train_rows = folds.train[:, : _TRAINING_PAIRS // bound.group_size]
     held_out, in_training, log_ratios = [], [], []
     for state, unseen in zip(result.states, reversed(folds.halves), strict=True):

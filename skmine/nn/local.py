@@ -49,6 +49,33 @@ class LocalCritic(nn.Module):
         return torch.stack([_interpolate(table, x[..., j], y[..., k]) for table, j, k in columns]).sum(0)
 
 
+class PooledCritic(nn.Module):
+    """Mean of a trained bank and of a local critic: the logarithmic opinion pool of their density ratios.
+
+    A network is right where the density is smooth, a table at sharp edges; where they err in other places
+    the pool errs less than either.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A bank.
+    table : LocalCritic
+        Of the same members.
+
+    References
+    ----------
+    Genest and Zidek (1986), "Combining probability distributions", Statistical Science 1(1).
+    """
+
+    def __init__(self, network: nn.Module, table: LocalCritic):
+        super().__init__()
+        self.network, self.table = network, table
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Critic values, (n_members, ..., d) twice -> (n_members, ...)."""
+        return torch.lerp(self.network(x, y), self.table(x, y), 0.5)
+
+
 def _interpolate(table: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Values of tables (n_members, n_cells, n_cells) at normal scores (n_members, ...)."""
     n_cells = table.shape[-1]
