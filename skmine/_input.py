@@ -74,7 +74,7 @@ class Rows:
             for j, column in enumerate(block)
             if column.missing.all()
         ]
-        check_training_rows(len(self), missing)
+        check_training_rows(len(self), missing, self.weight)
 
     def fingerprint(self, splits: list) -> str:
         """Hash of the rows and of their splits, to tell whether another fit has the same."""

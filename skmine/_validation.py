@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
 MIN_SAMPLES = 8
+MIN_EFFECTIVE_SAMPLES = 4  # by their weights
 
 
 def resolve_device(device) -> torch.device:
@@ -225,7 +226,7 @@ def check_lengths(n_x: int, n_y: int) -> None:
         )
 
 
-def check_training_rows(n_rows: int, all_missing: list[str]) -> None:
+def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray | None = None) -> None:
     """Whether there is enough to fit on.
 
     Parameters
@@ -234,16 +235,25 @@ def check_training_rows(n_rows: int, all_missing: list[str]) -> None:
         Rows of positive weight.
     all_missing : list of str
         Names of the columns without a single value.
+    weight : ndarray of shape (n_rows,) or None, default=None
+        Their weights.
 
     Raises
     ------
     ValueError
-        There are fewer than 8 rows, or a column is all missing.
+        There are fewer than 8 rows, the weights leave fewer than 4 (Kish 1965, section 8.2), or a column
+        is all missing.
     """
     if n_rows < MIN_SAMPLES:
         raise ValueError(
             f"X must have at least {MIN_SAMPLES} rows of positive weight to hold some out; got "
             f"n_samples={n_rows}. Pass more rows."
+        )
+    n_effective = n_rows if weight is None else weight.sum() ** 2 / (weight**2).sum()
+    if n_effective < MIN_EFFECTIVE_SAMPLES:
+        raise ValueError(
+            f"sample_weight must leave as much as {MIN_EFFECTIVE_SAMPLES} equal rows, (sum w)^2 / sum w^2; "
+            f"got {n_effective:.1f}: few rows have nearly all the weight. Limit the largest weights."
         )
     if all_missing:
         raise ValueError(

@@ -247,6 +247,7 @@ def test_fit__bad_rows__error_names_what_and_remedy(X, y, error, message):
         (np.zeros(40), "a weight above 0; got zeros only"),
         (np.full(40, np.nan), "NaN"),
         (np.ones(39), "sample_weight.shape"),
+        (np.r_[1e6, np.ones(39)], r"sample_weight must leave as much as 4 equal rows.*got 1\.0.*Limit"),
     ],
 )
 def test_fit__bad_weights__error_names_sample_weight(weight, message):
