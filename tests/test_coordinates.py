@@ -71,6 +71,21 @@ def test_relevant_columns__one_pair_of_squares_among_many__finds_that_pair_alone
     assert missed <= most_hits(n_draws)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_relevant_columns__exclusive_or__finds_its_two_columns(swapped, seed):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(1000, 10, generator=generator)
+    label = (x[:, 2] * x[:, 5] > 0).float() - 0.5
+    y = torch.stack([torch.randn(1000, generator=generator), label], 1)
+
+    blocks = (y, x) if swapped else (x, y)
+    in_first, in_second = relevant_columns(*centre(*blocks), torch.arange(1000))
+
+    in_x, in_y = (in_second, in_first) if swapped else (in_first, in_second)
+    assert in_x.nonzero().flatten().tolist() == [2, 5]
+    assert in_y.tolist() == [False, True]
+
+
 def test_relevant_columns__nothing_depends__reports_everything(seed):
     n, n_draws = 500, 50
     generator = torch.Generator().manual_seed(seed)

@@ -2,7 +2,7 @@
 
 Columns that show dependence on some column of the other block are read at full size, all others faintly:
 where a few columns of many matter, the network would else learn the noise of the rest first. Where no
-column shows any by itself, all are read alike.
+column shows any by itself, products of two are tested; where none of these does, all are read alike.
 """
 
 import torch
@@ -13,6 +13,8 @@ from .reference import MAX_ROWS, RIDGES, Projection, canonical_solutions, whiten
 
 #: Level of the test of a column, Bonferroni's correction within; the size of columns that do not pass it.
 _LEVEL, FAINT = 0.01, 0.1
+#: Level of the test of products, of which there are at most so many.
+_PRODUCT_LEVEL, _MOST_PRODUCTS = 0.001, 500
 _DEGREE, _LEAST_EXPECTED = 4, 5
 _MOST_COORDINATES = 64
 _MOST_MOMENTS = 10**7
@@ -35,12 +37,12 @@ def _functions(x: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def column_dependence(
-    x: Tensor, y: Tensor, rows: Tensor, weight: Tensor | None = None
+    x: Tensor, y: Tensor, rows: Tensor, weight: Tensor | None = None, level: float = _LEVEL
 ) -> tuple[Tensor, Tensor]:
     """Which columns of one block depend on which of the other.
 
     Moments of polynomials of the ranks of two columns are a chi-square variable under independence; the
-    level is 0.01 over all pairs of columns. At most about 8,192 of the rows are read. One mask serves all
+    level is over all pairs of columns. At most about 8,192 of the rows are read. One mask serves all
     members of a bank, though rows of one are held out by others: at this level noise is hardly ever let in.
 
     Parameters
@@ -51,6 +53,8 @@ def column_dependence(
         Rows to test.
     weight : Tensor of shape (n,) or None
         Weights of the rows.
+    level : float, default=0.01
+        Level of the test.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def column_dependence(
     moments = ((share * f_x.flatten(1)).T @ f_y.flatten(1)) ** 2
     total = moments.view(len(n_x), _DEGREE, len(n_y), _DEGREE).sum((1, 3))
     n_effective = 1 / float((share**2).sum())
-    critical = chi2.isf(_LEVEL / n_pairs, torch.outer(n_x, n_y).clamp_min(1).numpy())
+    critical = chi2.isf(level / n_pairs, torch.outer(n_x, n_y).clamp_min(1).numpy())
     # Cochran's rule: rare levels of both columns meet in too few rows for a chi-square.
     kurtosis = [(share.unsqueeze(2) * f**4).sum(0).amax(1) for f in (f_x, f_y)]
     enough = n_effective >= _LEAST_EXPECTED * torch.outer(*kurtosis)
@@ -92,12 +96,30 @@ def relevant_columns(
     Returns
     -------
     Tensor of shape (d_x,), Tensor of shape (d_y,)
-        Masks; all true where no column depends on another, or there are too many pairs to test.
+        Masks. Where no column depends on another by itself, those of which a product of two does; all true
+        where none does, or there are too many pairs to test.
     """
     _, dependent = column_dependence(x, y, rows, weight)
-    if not dependent.any():
-        return torch.ones_like(dependent[:, 0]), torch.ones_like(dependent[0])
-    return dependent.any(1), dependent.any(0)
+    if dependent.any():
+        return dependent.any(1), dependent.any(0)
+    found_x, found_y = _dependent_products(x, y, rows, weight)
+    if not found_x.any():
+        found_y, found_x = _dependent_products(y, x, rows, weight)
+    if not found_x.any():
+        return torch.ones_like(found_x), torch.ones_like(found_y)
+    return found_x, found_y
+
+
+def _dependent_products(x: Tensor, y: Tensor, rows: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Columns of x of which a product of two depends on a column of y, and those columns of y."""
+    found = x.new_zeros(x.shape[1], dtype=torch.bool)
+    first, second = torch.triu_indices(x.shape[1], x.shape[1], 1, device=x.device)
+    if not 1 < len(first) <= _MOST_PRODUCTS:
+        return found, y.new_zeros(y.shape[1], dtype=torch.bool)
+    _, dependent = column_dependence(x[:, first] * x[:, second], y, rows, weight, _PRODUCT_LEVEL)
+    pairs = dependent.any(1)
+    found[first[pairs]] = found[second[pairs]] = True
+    return found, dependent.any(0)
 
 
 def fit_coordinates(
