@@ -23,8 +23,8 @@ _RIDGE = 1e-3
 _NOISE_SHARES = (0.0, 1.0, 2.5)
 #: Share of rows whose distance from the centre is read as it is.
 _CUT = 0.999
-#: How many variates the log ratio may read.
-_NUMBERS = (1, 2, 4, 8)
+#: How many variates the log ratio may read: also as many as the narrower block has columns, at most 64.
+_NUMBERS, _MOST_VARIATES = (1, 2, 4, 8), 64
 #: Scores are cut here: variates of one block may be far out together, where the log ratio must not run away.
 _HIGHEST_SCORE, _KNOTS = 3.0, 65
 #: Functions of both blocks at most, and for each training row.
@@ -171,7 +171,6 @@ def _fit_variates(
     expansion: str, reading: Reading, expanded: Tensor, projection: Projection, weight: Tensor
 ) -> Variates:
     """Knots at the weighted quantiles of training rows, (n_members, n_train, n_columns)."""
-    projection = projection.leading(_NUMBERS[-1])
     values, order = projection(expanded).sort(1)
     weight = weight.unsqueeze(2).expand_as(values).gather(1, order)
     ranks = ((weight.cumsum(1) - weight / 2) / weight.sum(1, keepdim=True)).mT.contiguous()
@@ -255,17 +254,19 @@ def _fit_expansion(name: str, readings, data: _Data, noise_shares) -> tuple[floa
     flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
     members = torch.arange(data.fit_rows.numel()).view(data.fit_rows.shape)
     (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,), (1.0,))
-    projections = solution.projection_x, solution.projection_y
+    d = min(told.stop - told.start for told in readings)
+    numbers = [*_NUMBERS, min(d, _MOST_VARIATES)] if d > _NUMBERS[-1] else list(_NUMBERS)
+    projections = (side.leading(numbers[-1]) for side in (solution.projection_x, solution.projection_y))
     sides = [
         _fit_variates(name, told, part, projection, weight)
         for told, part, projection in zip(readings, expanded, projections, strict=True)
     ]
     held_out = data.read(data.held_out_rows)
-    candidates = _candidates(sides, solution.noise, noise_shares, (blocks, weight), held_out)
+    candidates = _candidates(sides, numbers, solution.noise, noise_shares, (blocks, weight), held_out)
     return max(candidates, key=itemgetter(0))
 
 
-def _candidates(sides, noise: Tensor, noise_shares, training, held_out):
+def _candidates(sides, numbers: Sequence[int], noise: Tensor, noise_shares, training, held_out):
     """Values and references of the leading variates, for each amount of shrinkage and number of them."""
     width = min(side.width for side in sides)
     (blocks, weight), (unseen, unseen_weight) = training, held_out
@@ -275,7 +276,7 @@ def _candidates(sides, noise: Tensor, noise_shares, training, held_out):
     u, v = (side(block)[..., :width] for side, block in zip(sides, unseen, strict=True))
     for noise_share in noise_shares:
         r = shrink_correlations(sample, noise_share * noise.unsqueeze(1))
-        for k in (k for k in _NUMBERS if k <= width):
+        for k in (k for k in numbers if k <= width):
             eye = torch.eye(k).expand(len(r), -1, -1)
             side_x, side_y = (side.leading(k) for side in sides)
             reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
