@@ -86,6 +86,17 @@ def test_relevant_columns__exclusive_or__finds_its_two_columns(swapped, seed):
     assert in_y.tolist() == [False, True]
 
 
+def test_relevant_columns__one_alone_and_two_together__finds_the_three(seed):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(2000, 10, generator=generator)
+    y = x[:, 0] + torch.sign(x[:, 2] * x[:, 5]) + torch.randn(2000, generator=generator)
+
+    in_x, in_y = relevant_columns(*centre(x, y[:, None]), torch.arange(2000))
+
+    assert in_x.nonzero().flatten().tolist() == [0, 2, 5]
+    assert in_y.tolist() == [True]
+
+
 def test_relevant_columns__nothing_depends__reports_everything(seed):
     n, n_draws = 500, 50
     generator = torch.Generator().manual_seed(seed)
@@ -211,7 +222,7 @@ def test_fit_coordinates__columns_that_are_not_relevant__reach_the_faint_coordin
 
     values, changed = (coordinates(block.expand(4, -1, -1)) for block in (x, other))
     torch.testing.assert_close(changed[..., :2], values[..., :2])
-    # Turned round, two coordinates of size 0.1 move by 0.2 and more; by 0.16 in the mean of absolute values.
+    # Turned round, two coordinates of size s move by 2 s and more; by 1.6 s in the mean of absolute values.
     assert (changed[..., 2:] - values[..., 2:]).abs().mean() > FAINT
 
 

@@ -1,8 +1,8 @@
 """What the network reads of each block: whitened coordinates, views, and differences across the blocks.
 
 Columns that show dependence on some column of the other block are read at full size, all others faintly:
-where a few columns of many matter, the network would else learn the noise of the rest first. Where no
-column shows any by itself, products of two are tested; where none of these does, all are read alike.
+where a few columns of many matter, the network would else learn the noise of the rest first. Of those that
+show none by themselves, products of two are tested. Where nothing depends, all are read alike.
 """
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .reference import MAX_ROWS, RIDGES, Projection, canonical_solutions, whitening
 
 #: Level of the test of a column, Bonferroni's correction within; the size of columns that do not pass it.
-_LEVEL, FAINT = 0.01, 0.1
+_LEVEL, FAINT = 0.01, 0.03
 #: Level of the test of products, of which there are at most so many.
 _PRODUCT_LEVEL, _MOST_PRODUCTS = 0.001, 500
 _DEGREE, _LEAST_EXPECTED = 4, 5
@@ -96,30 +96,35 @@ def relevant_columns(
     Returns
     -------
     Tensor of shape (d_x,), Tensor of shape (d_y,)
-        Masks. Where no column depends on another by itself, those of which a product of two does; all true
-        where none does, or there are too many pairs to test.
+        Masks. Of those that do not by themselves, products of two are tested. All true where no column
+        depends on another, or there are too many pairs to test.
     """
     _, dependent = column_dependence(x, y, rows, weight)
-    if dependent.any():
-        return dependent.any(1), dependent.any(0)
-    found_x, found_y = _dependent_products(x, y, rows, weight)
-    if not found_x.any():
-        found_y, found_x = _dependent_products(y, x, rows, weight)
+    found_x, found_y = dependent.any(1), dependent.any(0)
+    by_x, by_y = _dependent_products(x, ~found_x, y, rows, weight)
+    also_y, also_x = _dependent_products(y, ~found_y, x, rows, weight)
+    found_x, found_y = found_x | by_x | also_x, found_y | by_y | also_y
     if not found_x.any():
         return torch.ones_like(found_x), torch.ones_like(found_y)
     return found_x, found_y
 
 
-def _dependent_products(x: Tensor, y: Tensor, rows: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Columns of x of which a product of two depends on a column of y, and those columns of y."""
-    found = x.new_zeros(x.shape[1], dtype=torch.bool)
-    first, second = torch.triu_indices(x.shape[1], x.shape[1], 1, device=x.device)
-    if not 1 < len(first) <= _MOST_PRODUCTS:
-        return found, y.new_zeros(y.shape[1], dtype=torch.bool)
-    _, dependent = column_dependence(x[:, first] * x[:, second], y, rows, weight, _PRODUCT_LEVEL)
-    pairs = dependent.any(1)
-    found[first[pairs]] = found[second[pairs]] = True
-    return found, dependent.any(0)
+def _dependent_products(
+    x: Tensor, read: Tensor, y: Tensor, rows: Tensor, weight: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Columns of x among those `read` of which a product of two depends on a column of y; those of y."""
+    found_x, found_y = x.new_zeros(x.shape[1], dtype=torch.bool), y.new_zeros(y.shape[1], dtype=torch.bool)
+    first, second = torch.combinations(read.nonzero().flatten()).T
+    if 0 < len(first) <= _MOST_PRODUCTS:
+        rows = rows[:: max(1, len(rows) // MAX_ROWS)]
+        weight = None if weight is None else weight[rows]
+        products = x[rows][:, first] * x[rows][:, second]
+        _, dependent = column_dependence(
+            products, y[rows], torch.arange(len(rows)), weight, level=_PRODUCT_LEVEL
+        )
+        pairs, found_y = dependent.any(1), dependent.any(0)
+        found_x[first[pairs]] = found_x[second[pairs]] = True
+    return found_x, found_y
 
 
 def fit_coordinates(
