@@ -155,7 +155,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     }
 
     _critic: FittedCritic
-    _is_local: bool
+    _can_go_on: bool
     _fold_seed: int
     _fingerprint: str
 
@@ -248,7 +248,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         for encoders in [self._critic.encoders] if go_on else encodings(rows.columns, rows.weight):
             x, y = (rows.block(encoder, device) for encoder in encoders)
             bank = nn.build_critic(self.critic, x, y, folds, hidden_layer_sizes, generator, weight)
-            if go_on and not self._is_local:
+            if go_on and self._can_go_on:
                 self._critic.load_into(bank, n_folds=len(splits))
             with progress(self.verbose, max_iter) as on_check, seeded_torch(generator):
                 fit = nn.cross_fit(
@@ -277,7 +277,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         fit.result.interrupted = fits[-1][0].result.interrupted
         bank = nn.stack_states(fit.critic, fit.states)
         self._critic = FittedCritic(encoders, bank, fit.bound, blocks, weight)
-        self._is_local = isinstance(fit.critic, (nn.LocalCritic, nn.PooledCritic))
+        self._can_go_on = fit.can_go_on
         self.mi_max_ = min(encoder.entropy for encoder in encoders)
         self._fold_seed, self._fingerprint, self.device_ = fold_seed, fingerprint, str(device)
         validate_data(self, X, skip_check_array=True)

@@ -857,6 +857,20 @@ def test_fit__too_few_rows_to_judge_a_network__is_the_closed_form_and_not_wild(n
     assert estimator.mi_ == pytest.approx(0.55, abs=0.8)
 
 
+def test_fit__too_few_rows_to_judge_a_critic_of_the_users__is_the_closed_form_alone():
+    def factory(d_x, d_y):
+        critic = Concatenating(d_x, d_y)
+        torch.nn.init.constant_(critic.layers[-1].bias, 3.0)
+        return critic
+
+    X, y = np.random.default_rng(0).normal(size=(2, 40, 2))
+    own = MutualInfoEstimator(critic=factory, random_state=0).fit(X, y)
+    again = clone(own).set_params(warm_start=True).fit(X, y).fit(X, y)
+
+    assert own.mi_ == pytest.approx(MutualInfoEstimator(random_state=0).fit(X, y).mi_)
+    assert again.mi_ == pytest.approx(own.mi_)
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_fit__class_that_x_decides__at_most_its_entropy(n_classes, seed):
     X = np.random.default_rng(seed).normal(size=(200, 1))

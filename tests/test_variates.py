@@ -16,6 +16,7 @@ from skmine.nn import (
     Variates,
     fit_gaussian_reference,
     fit_variate_reference,
+    variates,
 )
 
 #: Columns of each expansion of d columns.
@@ -314,6 +315,38 @@ def test_fit_variate_reference__sum_in_own_units__reads_the_columns_that_add_up(
     reference = fit_variate_reference(x, y, folds.train, folds.held_out, None, linear, readings)
 
     assert reference.project_x.reading.start == 2
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 3), (300, 3), (300, 12)])
+def test_fit_variate_reference__no_pair_is_near__values_are_finite_and_the_columns_stay(n, d, monkeypatch):
+    values, value_of = [], variates._values
+
+    def spy(*arguments):
+        values.append(value_of(*arguments))
+        return values[-1]
+
+    monkeypatch.setattr(variates, "_values", spy)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(n, d, generator=generator)
+    y = x + 1e-3 * torch.randn(n, d, generator=generator)
+
+    linear, reference = fit(x, y, make_folds(n))
+
+    assert reference is linear
+    assert all(torch.isfinite(value).all() for value in values)
+    assert max(float(value.max()) for value in values) <= 2 * math.log(n)
+
+
+def test_fit_variate_reference__more_columns_than_functions__is_the_linear_one():
+    x = torch.randn(40, 25_000, generator=torch.Generator().manual_seed(0))
+    folds = make_folds(40)
+    linear = fit_gaussian_reference(x[:, :3], x[:, 3:5], folds.train, folds.held_out)
+
+    found = fit_variate_reference(
+        x, x, folds.train, folds.held_out, None, linear, [(read_all(x), read_all(x))]
+    )
+
+    assert found is linear
 
 
 def test_fit_variate_reference__too_many_columns__expands_single_rows_only(monkeypatch):

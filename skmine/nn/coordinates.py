@@ -248,8 +248,8 @@ class ReferencedCritic(nn.Module):
     ----------
     reference : nn.Module
         A reference with ``project_x``, ``project_y`` and ``forward`` on what they return.
-    network : nn.Module
-        Critic of the reference's coordinates and of what `shown_x` and `shown_y` return.
+    network : nn.Module or None
+        Critic of the reference's coordinates and of what `shown_x` and `shown_y` return; None for none.
     shown_x, shown_y : NetworkColumns or None
         Further columns of x and of y; None for none.
     """
@@ -257,7 +257,7 @@ class ReferencedCritic(nn.Module):
     def __init__(
         self,
         reference,
-        network: nn.Module,
+        network: nn.Module | None,
         shown_x: NetworkColumns | None,
         shown_y: NetworkColumns | None,
     ):
@@ -268,6 +268,8 @@ class ReferencedCritic(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(n_members, ..., d_x), (n_members, ..., d_y) -> (n_members, ...)``."""
         u, v = self.reference.project_x(x), self.reference.project_y(y)
+        if self.network is None:
+            return self.reference(u, v)
         seen_x = u if self.shown_x is None else torch.cat([u, self.shown_x(x)], -1)
         seen_y = v if self.shown_y is None else torch.cat([v, self.shown_y(y)], -1)
         return self.reference(u, v) + self.network(seen_x, seen_y)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from .bounds import Normalised
 from .building import Block, Folds
 from .classes import table_information
-from .local import PRIOR_ROWS, PooledCritic, local_critic, paired_columns
+from .coordinates import ReferencedCritic
+from .local import PRIOR_ROWS, LocalCritic, PooledCritic, local_critic, paired_columns
 from .pairs import EnumeratedPairs, SampledPairs
 from .reference import GaussianReference
 from .training import TrainingResult, train
@@ -69,6 +70,13 @@ class CrossFit:
     testable: float
     standard_error: float
     result: TrainingResult
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether its critic is a bank that was trained; not where tables or the closed form alone won."""
+        if isinstance(self.critic, ReferencedCritic):
+            return self.critic.network is not None
+        return not isinstance(self.critic, (LocalCritic, PooledCritic))
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -260,6 +268,8 @@ def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, genera
     is_judged = y.probability is not None or folds.halves[0].shape[1] >= _FEWEST_ROWS
     if not is_judged or _reference_information(critic) > testable:
         bound, training["max_iter"] = Normalised(), 0
+        if isinstance(critic, ReferencedCritic):
+            critic.network = None  # which is normalised by no form of its own
     result = train(
         critic,
         x.values,

@@ -60,9 +60,11 @@ def _squares(x: Tensor) -> Tensor:
 
 def _products(x: Tensor, relevant: Sequence[int]) -> Tensor:
     """Columns, and the products of each relevant one with all."""
-    d = x.shape[-1]
-    pairs = [(j, k) for i, j in enumerate(relevant) for k in range(d) if k not in relevant[:i]]
-    first, second = torch.tensor(pairs, device=x.device).T
+    numbers = torch.as_tensor(relevant, device=x.device)
+    once = torch.ones(len(numbers), x.shape[-1], dtype=torch.bool, device=x.device)
+    once[:, numbers] = torch.ones_like(once[:, numbers]).triu()  # of two relevant columns
+    first, second = once.nonzero().T
+    first = numbers[first]
     return torch.cat([x, x[..., first] * x[..., second]], -1)
 
 
@@ -225,6 +227,7 @@ def fit_variate_reference(
     trials = [
         (_fit_expansion(name, pair, first, _NOISE_SHARES[1:2])[0], name, pair)
         for pair in readings
+        if sum(told.stop - told.start for told in pair) <= most
         for name in EXPANSIONS
         if sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, (x, y), strict=True)) <= most
     ]
@@ -287,15 +290,20 @@ def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) 
     """Donsker-Varadhan value of coordinates of rows in random order, shape (n_members,).
 
     All pairs of the first rows are marginal ones. Two standard errors of their mean of exp(T) are taken off:
-    a log ratio may run away where few pairs meet.
+    a log ratio may run away where few pairs meet. It is at most the log of their number: where no pair comes
+    near the joint ones, they tell no more.
     """
     joint = (weight * reference(u, v)).sum(1) / weight.sum(1)
     few = slice(_PAIRED_ROWS)
     share = weight[:, few] / weight[:, few].sum(1, keepdim=True)
-    ratio = reference.all_pairs(u[:, few], v[:, few]).exp()
-    ratio.diagonal(dim1=1, dim2=2).zero_()  # those are joint
+    log_ratio = reference.all_pairs(u[:, few], v[:, few])
+    log_ratio.diagonal(dim1=1, dim2=2).fill_(-math.inf)  # those are joint
+    largest = log_ratio.amax((1, 2))
+    ratio = (log_ratio - largest.view(-1, 1, 1)).exp()
     by_row = torch.einsum("bij,bj->bi", ratio, share) / (1 - share)
     by_column = torch.einsum("bij,bi->bj", ratio, share) / (1 - share)
     mean = (share * by_row).sum(1)
     errors = [(share * (part - mean.unsqueeze(1))).norm(dim=1) for part in (by_row, by_column)]
-    return joint - mean.log() - 2 * torch.hypot(*errors) / mean
+    value = joint - largest - mean.log() - 2 * torch.hypot(*errors) / mean
+    n = ratio.shape[1]
+    return value.clamp_max(math.log(n * (n - 1)))
