@@ -239,6 +239,7 @@ class BlockEncoder:
         """Show what fast cosines of a single numeric column depend on slow functions of the other block.
 
         A column that the other oscillates with has such cosines; two columns of smooth dependence have none.
+        Rows that critics hold out are among those read: at this level noise is hardly ever let in.
 
         Parameters
         ----------
@@ -251,14 +252,14 @@ class BlockEncoder:
         """
         if len(self.numeric) != 1:
             return
-        always = self.views[0]
-        fast = _RankCosines(always.ranks, FAST_COSINES)(self._numeric_values(columns))
+        view = self.views[0]
+        fast = _RankCosines(view.ranks, FAST_COSINES)(self._numeric_values(columns))
         share = np.full((len(fast), 1), 1 / len(fast)) if weight is None else weight[:, None] / weight.sum()
         fast, slow = (part - (share * part).sum(axis=0) for part in (fast, slow))
         fast, slow = (part / np.sqrt((share * part**2).sum(axis=0) + 1e-12) for part in (fast, slow))
         moments = ((share * fast).T @ slow) ** 2
         depends = moments.max(axis=1) > chi2.isf(_LEVEL / moments.size, 1) * (share**2).sum()
-        always.half_turns = np.append(COSINES, FAST_COSINES[depends])
+        view.half_turns = np.append(COSINES, FAST_COSINES[depends])
         self.origin = self._origin(columns)
 
     def _find_classes(self, columns, distinct: list[np.ndarray], n: int, weight) -> None:

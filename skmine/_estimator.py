@@ -41,9 +41,9 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     estimate whose bias cancels to first order.
 
     Columns may be continuous, discrete, boolean or categorical, with missing values: nothing is imputed,
-    and missingness counts as information. Columns are read through their ranks, so the scale, units and
-    tails of a column do not matter; where X or y has one continuous column, the result does not change
-    under any increasing map of it.
+    and missingness counts as information. Columns are read through their ranks, several numeric ones also
+    in their own units, up to shift and scale; where X or y has one continuous column, the result does not
+    change under any increasing map of it.
 
     Parameters
     ----------
@@ -116,8 +116,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     -----
     No sample can test a bound of more nats than the log of its number of marginal pairs (McAllester and
     Stratos 2020). Where the closed form finds more (2 nats at 500 rows, 4.4 from 2,000 on), training is left
-    out and the estimate is the closed form's mean log ratio, with a warning; and without one where folds hold
-    out fewer than 12 rows, as 5 folds of fewer than 60 do.
+    out and the estimate is the closed form's mean log ratio, with a warning above 3 nats; so too where folds
+    hold out fewer than 12 rows, as 5 folds of fewer than 60 do.
 
     References
     ----------

@@ -157,7 +157,7 @@ def _pair_bank(
     linear = fit_gaussian_reference(x_core, y_core, *rows, weight)
     relevant = relevant_columns(x_core, y_core, train_rows[0], weight)
     reference = linear
-    if max(x.n_core, y.n_core) > 1:  # the network reads cosines of two single columns, and tables compete
+    if max(x.n_core, y.n_core) > 1:  # of two single columns the network reads cosines
         readings = _readings(x, y, relevant)
         reference = fit_variate_reference(x.values.cpu(), y.values.cpu(), *rows, weight, linear, readings)
     few = linear.width_x * linear.width_y <= 2 * train_rows.shape[1] * _FEW_NATS

@@ -217,8 +217,9 @@ def cross_fit(
         Called with each new entry of the history.
     local : bool, default=False
         Whether local critics of pairs of columns compete, alone and pooled with the bank, where training
-        has found what the closed form had not. The highest held-out value wins, less a tenth of
-        its distance to the training value, of those that are within a quarter of it, or the bank's.
+        has found what the closed form had not. The highest held-out value wins, less a tenth of its distance
+        to the training value, of the critics whose distance is at most a quarter of the value or the bank's.
+        The choice among five values at most is not corrected for.
     **training
         Further parameters of :func:`train`.
 
