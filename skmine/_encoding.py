@@ -98,14 +98,15 @@ class _OneHot:
 class _RobustViews:
     """The numeric columns in their own units, robustly scaled, with tails drawn in, and their log radius."""
 
-    def __init__(self, values: np.ndarray):
-        self.median = np.nanmedian(values, axis=0)
-        low, high = np.nanpercentile(values, [25, 75], axis=0)
+    def __init__(self, values: np.ndarray, weight: np.ndarray | None):
+        low, self.median, high = _quartiles(values, weight)
         spread = (high - low) / 1.349
-        fallback = np.nanmean(np.abs(values - self.median), axis=0)
+        off = np.ma.masked_invalid(np.abs(values - self.median))
+        fallback = np.ma.filled(np.ma.average(off, axis=0, weights=weight), 0)
         self.spread = np.where(spread > 0, spread, np.where(fallback > 0, fallback, 1.0))
         raw = self._raw(values)
-        self.mean, self.deviation = raw.mean(axis=0), raw.std(axis=0)
+        self.mean = np.average(raw, axis=0, weights=weight)
+        self.deviation = np.sqrt(np.average((raw - self.mean) ** 2, axis=0, weights=weight))
         self.deviation[self.deviation == 0] = 1.0
 
     def _raw(self, values: np.ndarray) -> np.ndarray:
@@ -117,6 +118,19 @@ class _RobustViews:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         return (self._raw(values) - self.mean) / self.deviation
+
+
+def _quartiles(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """Lower quartile, median and upper quartile of each column, of its values that are not missing."""
+    shares = [0.25, 0.5, 0.75]
+    if weight is None:
+        return np.nanquantile(values, shares, axis=0)
+    found = []
+    for column in values.T:
+        order = np.argsort(column)[: np.count_nonzero(~np.isnan(column))]
+        total = np.cumsum(weight[order])
+        found.append(np.interp(shares, (total - weight[order] / 2) / total[-1], column[order]))
+    return np.transpose(found)
 
 
 class _TailRadius:
@@ -219,7 +233,7 @@ class BlockEncoder:
         if len(self.numeric) == 1:
             self.views = [_RankCosines(scores.ranks)]
         elif self.numeric:
-            self.views = [_RobustViews(self._numeric_values(columns))]
+            self.views = [_RobustViews(self._numeric_values(columns), weight)]
             self.n_scaled = len(self.numeric)
         if self.numeric:
             self.views.append(_TailRadius(self._numeric_values(columns), weight))

@@ -117,6 +117,23 @@ def test_encoder__continuous_columns__training_values_are_not_kept_beyond_the_kn
     assert not hasattr(encoder, "distinct")
 
 
+def test_encoder__several_columns_in_own_units__weights_are_nearly_repeated_rows(seed):
+    rng = np.random.default_rng(seed)
+    values = rng.standard_t(3, size=(300, 3))
+    values[rng.random((300, 3)) < 0.1] = np.nan
+    counts = np.where(rng.random(300) < 0.3, 20, 1)
+    repeated = read_columns(np.repeat(values, counts, axis=0), "X")
+
+    rows = read_columns(values, "X")
+    weighted, by_rows = BlockEncoder(rows, "X", counts.astype(float)), BlockEncoder(repeated, "X")
+
+    start, stop = weighted.n_core, weighted.n_core + weighted.n_scaled
+    # Quantiles lie between the middles of the rows' weights, of which the largest is 20 of 2,000.
+    difference = np.abs(weighted(rows) - by_rows(rows))[:, start:stop]
+    assert weighted.n_scaled == 3
+    assert difference.max() < 0.1
+
+
 def test_encoder__weights__count_in_the_probabilities():
     columns = read_columns(np.array([0, 1] * 50), "y")
 
