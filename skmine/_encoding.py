@@ -250,7 +250,7 @@ class BlockEncoder:
         return np.hstack([core, *cosines])
 
     def show_oscillations(self, columns: list[Column], slow: np.ndarray, weight: np.ndarray | None) -> None:
-        """Show what fast cosines of a single numeric column depend on slow functions of the other block.
+        """Show what fast cosines of the single numeric column depend on slow functions of the other block.
 
         A column that the other oscillates with has such cosines; two columns of smooth dependence have none.
         Rows that critics hold out are among those read: at this level noise is hardly ever let in.
@@ -264,8 +264,6 @@ class BlockEncoder:
         weight : ndarray of shape (n,) or None
             Weights of the rows.
         """
-        if len(self.numeric) != 1:
-            return
         view = self.views[0]
         fast = _RankCosines(view.ranks, FAST_COSINES)(self._numeric_values(columns))
         share = np.full((len(fast), 1), 1 / len(fast)) if weight is None else weight[:, None] / weight.sum()
@@ -357,9 +355,10 @@ def encodings(
     first, second = (BlockEncoder(columns[name], name, weight) for name in ("X", "y"))
     if first.probability is not None and second.probability is None:
         first, second = second, first
-    slow = [encoder.slow_functions(columns[encoder.name]) for encoder in (first, second)]
-    first.show_oscillations(columns[first.name], slow[1], weight)
-    second.show_oscillations(columns[second.name], slow[0], weight)
+    for shown, other in ((first, second), (second, first)):
+        if len(shown.numeric) == 1:
+            slow = other.slow_functions(columns[other.name])
+            shown.show_oscillations(columns[shown.name], slow, weight)
     yield first, second
     if first.probability is not None or second.probability is None:
         return
