@@ -18,6 +18,7 @@ from skmine.nn import (
     fit_variate_reference,
     variates,
 )
+from skmine.nn.reference import Projection
 
 #: Columns of each expansion of d columns.
 WIDTHS = {
@@ -165,6 +166,27 @@ def test_variates__training_rows__are_normal_scores_of_the_projection(spiral, si
     # variance of one.
     assert scores.mean(1).abs().max() < 0.03
     assert (scores.var(1) - 1).abs().max() < 0.05
+
+
+def test_variates__tied_values__have_the_middle_score_of_their_run():
+    x, _ = sample(CROSS, 2000, 0)
+    x = torch.cat([torch.sign(x), x.clamp_min(0)], 1)  # of two values; half of them tied
+    rows = make_folds(2000).train
+    block = x[rows]
+
+    columns = Projection(torch.zeros(4, 2), torch.eye(2).repeat(4, 1, 1))
+    weight = torch.ones(rows.shape)
+
+    told = variates._fit_variates("columns", read_all(x), block, columns, weight)
+    scores = told(block)
+
+    ends = [scores[..., 0][block[..., 0] == sign] for sign in (-1, 1)]
+    # Each of them is half of the rows, so the middles are those of -3 to 0 and of 0 to 3.
+    for end, middle in zip(ends, (-1.5, 1.5), strict=True):
+        assert end == pytest.approx(torch.full_like(end, middle), abs=0.1)
+    tied = scores[..., 1][block[..., 1] == 0]
+    assert tied == pytest.approx(torch.full_like(tied, -1.5), abs=0.1)
+    assert scores[..., 1].max() == 3
 
 
 def test_variates__far_out__are_cut_at_three(spiral):

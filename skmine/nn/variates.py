@@ -131,7 +131,7 @@ class Variates(nn.Module):
         Of the functions.
     knots : Tensor of shape (n_members, width, n_knots)
         Ascending values of each combination.
-    scores : Tensor of shape (n_members, n_knots)
+    scores : Tensor of shape (n_members, width, n_knots)
         Normal scores at the knots, ascending.
     """
 
@@ -154,8 +154,8 @@ class Variates(nn.Module):
     def leading(self, width: int) -> "Variates":
         """The first so many variates alone."""
         projection = self.projection.leading(width)
-        knots = self.knots[:, :width].contiguous()
-        return Variates(self.expansion, self.reading, projection, knots, self.scores)
+        knots, scores = (part[:, :width].contiguous() for part in (self.knots, self.scores))
+        return Variates(self.expansion, self.reading, projection, knots, scores)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d or more) -> (n_members, ..., width)."""
@@ -163,8 +163,7 @@ class Variates(nn.Module):
         flat = values.reshape(len(values), -1, self.width).mT.contiguous()
         right = torch.searchsorted(self.knots, flat).clamp(1, self.knots.shape[-1] - 1)
         low, high = self.knots.gather(2, right - 1), self.knots.gather(2, right)
-        scores = self.scores.unsqueeze(1).expand(-1, self.width, -1)
-        low_score, high_score = scores.gather(2, right - 1), scores.gather(2, right)
+        low_score, high_score = self.scores.gather(2, right - 1), self.scores.gather(2, right)
         share = ((flat - low) / (high - low).clamp_min(1e-9)).clamp(0, 1)
         return torch.lerp(low_score, high_score, share).mT.view(values.shape)
 
@@ -180,7 +179,9 @@ def _fit_variates(
     levels = special.ndtr(scores).expand(*ranks.shape[:2], -1).contiguous()
     nearest = torch.searchsorted(ranks, torch.minimum(levels, ranks[..., -1:]))
     knots = values.mT.gather(2, nearest)
-    return Variates(expansion, reading, projection, knots, scores.repeat(len(knots), 1))
+    first, after = torch.searchsorted(knots, knots), torch.searchsorted(knots, knots, right=True)
+    scores = (scores[first] + scores[after - 1]) / 2  # of equal values the middle
+    return Variates(expansion, reading, projection, knots, scores)
 
 
 def fit_variate_reference(
@@ -275,7 +276,9 @@ def _candidates(sides, numbers: Sequence[int], noise: Tensor, noise_shares, trai
     (blocks, weight), (unseen, unseen_weight) = training, held_out
     u, v = (side(block)[..., :width] for side, block in zip(sides, blocks, strict=True))
     share = weight / weight.sum(1, keepdim=True)
-    sample = (share.unsqueeze(2) * u * v).sum(1).clamp(0, 1 - 1e-6)
+    # Of tied values the scores may have a variance above one.
+    scale = math.prod((share.unsqueeze(2) * z**2).sum(1).sqrt().clamp_min(1) for z in (u, v))
+    sample = ((share.unsqueeze(2) * u * v).sum(1) / scale).clamp(0, 1 - 1e-6)
     u, v = (side(block)[..., :width] for side, block in zip(sides, unseen, strict=True))
     for noise_share in noise_shares:
         r = shrink_correlations(sample, noise_share * noise.unsqueeze(1))
