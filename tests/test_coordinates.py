@@ -97,6 +97,15 @@ def test_relevant_columns__one_alone_and_two_together__finds_the_three(seed):
     assert in_y.tolist() == [True]
 
 
+def test_relevant_columns__very_many_columns__all_and_no_products():
+    x = torch.randn(30, 25_000, generator=torch.Generator().manual_seed(0))
+
+    in_x, in_y = relevant_columns(x, x[:, :1].flip(0), torch.arange(30))
+
+    assert in_x.all()
+    assert in_y.all()
+
+
 def test_relevant_columns__nothing_depends__reports_everything(seed):
     n, n_draws = 500, 50
     generator = torch.Generator().manual_seed(seed)

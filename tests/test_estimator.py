@@ -857,6 +857,18 @@ def test_fit__too_few_rows_to_judge_a_network__is_the_closed_form_and_not_wild(n
     assert estimator.mi_ == pytest.approx(0.55, abs=0.8)
 
 
+def test_fit__few_rows_of_nearly_all_weight__is_the_closed_form_and_not_wild(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(400, 3))
+    y = X[:, 0] + rng.normal(size=400)  # log(2) / 2 = 0.35 nats
+    weight = np.where(np.arange(400) % 40 == 0, 1.0, 1e-6)  # ten rows
+
+    estimator = MutualInfoEstimator(random_state=seed).fit(X, y, sample_weight=weight)
+
+    assert estimator.n_iter_ == 0
+    assert -1 < estimator.mi_ < 3  # thousands of nats, where a network was judged by a row a half
+
+
 def test_fit__too_few_rows_to_judge_a_critic_of_the_users__is_the_closed_form_alone():
     def factory(d_x, d_y):
         critic = Concatenating(d_x, d_y)

@@ -114,8 +114,9 @@ def _dependent_products(
 ) -> tuple[Tensor, Tensor]:
     """Columns of x among those `read` of which a product of two depends on a column of y; those of y."""
     found_x, found_y = x.new_zeros(x.shape[1], dtype=torch.bool), y.new_zeros(y.shape[1], dtype=torch.bool)
-    first, second = torch.combinations(read.nonzero().flatten()).T
-    if 0 < len(first) <= _MOST_PRODUCTS:
+    n_read = int(read.sum())
+    if 0 < n_read * (n_read - 1) // 2 <= _MOST_PRODUCTS:
+        first, second = torch.combinations(read.nonzero().flatten()).T
         rows = rows[:: max(1, len(rows) // MAX_ROWS)]
         weight = None if weight is None else weight[rows]
         products = x[rows][:, first] * x[rows][:, second]

@@ -29,7 +29,7 @@ _VALUED_PAIRS = 2**15
 #: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, and for Gaussians of one strong
 #: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
 _MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
-#: Rows in a half of what a member holds out, below which their pairs can judge no network.
+#: Rows of equal weight in a half of what a member holds out, below which their pairs can judge no network.
 _FEWEST_ROWS = 6
 
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
@@ -266,7 +266,7 @@ def _with_tables(fit: CrossFit, x: Block, y: Block, folds: Folds, weight) -> Ite
 
 def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, generator, on_check, **training):
     testable = math.inf if y.probability is not None else _testable(folds)
-    is_judged = y.probability is not None or folds.halves[0].shape[1] >= _FEWEST_ROWS
+    is_judged = y.probability is not None or _effective_rows(folds, weight) >= _FEWEST_ROWS
     if not is_judged or _reference_information(critic) > testable:
         bound, training["max_iter"] = Normalised(), 0
         if isinstance(critic, ReferencedCritic):
@@ -312,6 +312,14 @@ def _value_bank(critic, result, x: Block, y: Block, folds: Folds, bound, weight,
         standard_error=_standard_error(torch.cat(log_ratios, 1), valued, weight),
         result=result,
     )
+
+
+def _effective_rows(folds: Folds, weight: Tensor | None) -> float:
+    """Rows of equal weight that the poorest half of what a member holds out amounts to (Kish 1965)."""
+    if weight is None:
+        return folds.halves[0].shape[1]
+    share = weight[torch.stack(folds.halves)].double()
+    return float((share.sum(-1) ** 2 / (share**2).sum(-1).clamp_min(1e-300)).min()) + 1e-6
 
 
 def _testable(folds: Folds) -> float:

@@ -303,8 +303,9 @@ def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) 
     log_ratio.diagonal(dim1=1, dim2=2).fill_(-math.inf)  # those are joint
     largest = log_ratio.amax((1, 2))
     ratio = (log_ratio - largest.view(-1, 1, 1)).exp()
-    by_row = torch.einsum("bij,bj->bi", ratio, share) / (1 - share)
-    by_column = torch.einsum("bij,bi->bj", ratio, share) / (1 - share)
+    others = (1 - share).clamp_min(1e-6)
+    by_row = torch.einsum("bij,bj->bi", ratio, share) / others
+    by_column = torch.einsum("bij,bi->bj", ratio, share) / others
     mean = (share * by_row).sum(1)
     errors = [(share * (part - mean.unsqueeze(1))).norm(dim=1) for part in (by_row, by_column)]
     value = joint - largest - mean.log() - 2 * torch.hypot(*errors) / mean
