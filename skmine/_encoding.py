@@ -95,6 +95,13 @@ class _OneHot:
         return (_level_codes(column, self.levels)[:, None] == np.arange(len(self.levels))) * 1.0
 
 
+def _moments(values: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column, 1 for the deviation of a constant one."""
+    mean = np.average(values, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
+    return mean, np.where(deviation == 0, 1.0, deviation)
+
+
 class _RobustViews:
     """The numeric columns in their own units, robustly scaled, with tails drawn in, and their log radius."""
 
@@ -105,9 +112,7 @@ class _RobustViews:
         fallback = np.ma.filled(np.ma.average(off, axis=0, weights=weight), 0)
         self.spread = np.where(spread > 0, spread, np.where(fallback > 0, fallback, 1.0))
         raw = self._raw(values)
-        self.mean = np.average(raw, axis=0, weights=weight)
-        self.deviation = np.sqrt(np.average((raw - self.mean) ** 2, axis=0, weights=weight))
-        self.deviation[self.deviation == 0] = 1.0
+        self.mean, self.deviation = _moments(raw, weight)
 
     def _raw(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
@@ -139,9 +144,7 @@ class _TailRadius:
     def __init__(self, values: np.ndarray, weight: np.ndarray | None):
         self.ranks = [_Ranks(column, weight) for column in values.T]
         raw = self._raw(values)
-        self.mean = np.average(raw, axis=0, weights=weight)
-        self.deviation = np.sqrt(np.average((raw - self.mean) ** 2, axis=0, weights=weight))
-        self.deviation[self.deviation == 0] = 1.0
+        self.mean, self.deviation = _moments(raw, weight)
 
     def _raw(self, values: np.ndarray) -> np.ndarray:
         ranks = np.column_stack([rank(column) for rank, column in zip(self.ranks, values.T, strict=True)])

@@ -118,11 +118,9 @@ def _dependent_products(
     if 0 < n_read * (n_read - 1) // 2 <= _MOST_PRODUCTS:
         first, second = torch.combinations(read.nonzero().flatten()).T
         rows = rows[:: max(1, len(rows) // MAX_ROWS)]
-        weight = None if weight is None else weight[rows]
-        products = x[rows][:, first] * x[rows][:, second]
-        _, dependent = column_dependence(
-            products, y[rows], torch.arange(len(rows)), weight, level=_PRODUCT_LEVEL
-        )
+        x, y, weight = x[rows], y[rows], None if weight is None else weight[rows]
+        products, rows = x[:, first] * x[:, second], torch.arange(len(rows))
+        _, dependent = column_dependence(products, y, rows, weight, _PRODUCT_LEVEL)
         pairs, found_y = dependent.any(1), dependent.any(0)
         found_x[first[pairs]] = found_x[second[pairs]] = True
     return found_x, found_y

@@ -252,9 +252,9 @@ def _merit(fit: CrossFit) -> float:
 def _with_tables(fit: CrossFit, x: Block, y: Block, folds: Folds, weight) -> Iterator[CrossFit]:
     """Local critics, alone and pooled with the bank, that fit other rows as well as their own."""
     pairs = paired_columns(x, y, folds, weight)
+    pooled = [{f"network.{name}": value for name, value in state.items()} for state in fit.states]
     for prior_rows in PRIOR_ROWS if pairs else ():
         table = local_critic(x, y, folds, pairs, prior_rows, weight)
-        pooled = [{f"network.{name}": value for name, value in state.items()} for state in fit.states]
         for critic, states in ((table, [{}, {}]), (PooledCritic(fit.critic, table), pooled)):
             result = replace(fit.result, states=states)
             candidate = _value_bank(critic, result, x, y, folds, fit.bound, weight, fit.testable)

@@ -228,7 +228,7 @@ def fit_variate_reference(
     trials = [
         (_fit_expansion(name, pair, first, _NOISE_SHARES[1:2])[0], name, pair)
         for pair in readings
-        if sum(told.stop - told.start for told in pair) <= most
+        if sum(told.stop - told.start for told in pair) <= most  # before wide columns are expanded at all
         for name in EXPANSIONS
         if sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, (x, y), strict=True)) <= most
     ]
