@@ -205,9 +205,9 @@ class InformationBottleneckClassifier(
             scale=float(np.sqrt(np.mean(X**2))) or 1.0,
             generator=generator,
         )
-        model = nn.Bottleneck(encoder, len(classes), generator).to(device)
-        rate = _RATES[self.method](self.n_components, generator=generator).to(device)
         x, target = torch.tensor(X, dtype=torch.float32).to(device), torch.as_tensor(labels).to(device)
+        model = nn.Bottleneck(encoder, len(classes), generator).to(x)
+        rate = _RATES[self.method](self.n_components, generator=generator).to(x)
         entropy = _entropy(labels)
         with progress(self.verbose, max_iter) as on_check:
             result = nn.train_bottleneck(

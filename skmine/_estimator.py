@@ -22,13 +22,12 @@ from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
     choose_max_iter,
+    doubts_of,
     draw_seed,
     make_generator,
     resolve_device,
     seeded_torch,
 )
-
-_WARNING_NATS = 3.0  # no warning below
 
 
 class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
@@ -71,8 +70,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     tol : float, default=2e-3
         Smallest rise that counts, in nats.
     cv : int, cross-validation splitter, iterable or None, default=5
-        Folds: their number (fewer where a fold would hold out fewer than 4 rows), a splitter of scikit-learn,
-        or pairs of training and held-out row numbers; all are cut to the length of the shortest. None trains
+        Folds: their number (below 60 rows fewer, down to 3, for folds of 12), a splitter of scikit-learn, or
+        pairs of training and held-out row numbers; all are cut to the length of the shortest. None trains
         one critic and holds out ``validation_fraction`` of the rows: several times faster, larger error.
     validation_fraction : float, default=0.2
         Share of the rows held out where ``cv`` is None.
@@ -116,8 +115,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     -----
     No sample can test a bound of more nats than the log of its number of marginal pairs (McAllester and
     Stratos 2020). Where the closed form finds more (2 nats at 500 rows, 4.4 from 2,000 on), training is left
-    out and the estimate is the closed form's mean log ratio, with a warning above 3 nats; so too where folds
-    hold out fewer than 12 rows, as 5 folds of fewer than 60 do.
+    out and the estimate is the closed form's mean log ratio, with a warning above 3 nats; so too, with a
+    warning, where y is not discrete and folds hold out fewer than 12 rows, as they do below 36 rows.
 
     References
     ----------
@@ -223,7 +222,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            Training had not ended after ``max_iter`` minibatches, or `mi_` is above what these rows can test.
+            Training had not ended after ``max_iter`` minibatches, `mi_` is above what these rows can test, or
+            they can judge no network.
         """
         device = resolve_device(self.device)
         hidden_layer_sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
@@ -300,21 +300,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         self.n_iter_ = self.history_[-1]["iteration"]
         if fit.result.interrupted:
             raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
-        if self.mi_ > max(fit.testable, _WARNING_NATS):
-            warnings.warn(
-                f"mi_ is {self.mi_:.1f} nats, and the pairs of rows drawn here can test {fit.testable:.1f}: "
-                "what is above rests on the closed form, right only where the dependence is Gaussian after "
-                "a map of each column. More rows help, up to 2,000 (4.4 nats).",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        if not fit.result.converged:
-            warnings.warn(
-                f"Training had not ended after max_iter={max_iter} minibatches. Raise max_iter: the "
-                "estimate may rise further.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        for doubt in doubts_of(fit, self.mi_, max_iter):
+            warnings.warn(doubt, ConvergenceWarning, stacklevel=4)
 
     def score(self, X, y, sample_weight=None):
         """The bound on the rows given, in nats; on unseen rows a lower bound in expectation.

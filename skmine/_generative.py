@@ -196,21 +196,19 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
         centre, scale = X.mean(0), np.sqrt(X.var(0).mean()) or 1.0
 
         generator = make_generator(self.random_state)
-        x = torch.tensor((X - centre) / scale, dtype=torch.float32)
+        x = torch.tensor((X - centre) / scale, dtype=torch.float32).to(device)
         d_noise = min(X.shape[1], _MAX_AUTO_NOISE) if self.n_noise == "auto" else self.n_noise
-        sampler = nn.Sampler(X.shape[1], d_noise, self.n_components, self.n_codes, widths, generator).to(
-            device
-        )
-        discriminator = nn.Perceptron(x, widths, 1, generator).to(device)
+        sampler = nn.Sampler(X.shape[1], d_noise, self.n_components, self.n_codes, widths, generator).to(x)
+        discriminator = nn.Perceptron(x, widths, 1, generator).to(x)
         information = nn.MutualInformation(
             X.shape[1], sampler.d_code, hidden_layer_sizes=_CRITIC_WIDTHS, n_steps=1, generator=generator
-        ).to(device)
+        ).to(x)
         with progress(self.verbose, max_iter) as on_check:
             result = nn.train_gan(
                 sampler,
                 discriminator,
                 information,
-                x.to(device),
+                x,
                 beta=self.beta,
                 penalty=self.penalty,
                 learning_rate=self.learning_rate_init,

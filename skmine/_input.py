@@ -15,6 +15,8 @@ from skmine._encoding import BlockEncoder
 from skmine._validation import check_lengths, check_training_rows, check_weight
 
 _MIN_FOLD_ROWS = 4
+#: Rows that a fold should hold out, by which a network can be judged, and the folds that are left at least.
+_JUDGING_ROWS, _LEAST_FOLDS = 12, 3
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class Rows:
             size = min(max(_MIN_FOLD_ROWS, round(validation_fraction * len(self))), len(self) - 1)
             drawn = ShuffleSplit(1, test_size=size, random_state=seed).split(self.kept)
         elif isinstance(cv, Integral):
-            n_folds = min(int(cv), len(self) // _MIN_FOLD_ROWS)
+            judged = len(self) // _JUDGING_ROWS
+            n_folds = min(int(cv), judged if judged >= _LEAST_FOLDS else len(self) // _MIN_FOLD_ROWS)
             drawn = KFold(n_folds, shuffle=True, random_state=seed).split(self.kept)
         else:
             number = np.full(self.n_input, -1)

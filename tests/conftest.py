@@ -2,7 +2,18 @@
 
 import os
 
+import pytest
+import torch
+
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture
+def double_precision():
+    """Double precision as what torch makes numbers in by default."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 def _seeds():

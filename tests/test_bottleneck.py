@@ -231,6 +231,13 @@ def test_predict__rows_apart__same_as_together(noise, rows):
     assert (together == classifier.predict_proba(X)).all()
 
 
+def test_fit__double_precision_by_default__works_as_ever(rows, double_precision):
+    score = quick(max_iter=400).fit(*rows).score(*rows)
+
+    torch.set_default_dtype(torch.float32)
+    assert score == pytest.approx(quick(max_iter=400).fit(*rows).score(*rows), abs=0.1)
+
+
 def test_fit__global_state__is_left_as_it_was(rows):
     state = torch.get_rng_state(), np.random.get_state()[1].copy(), torch.get_num_threads()  # noqa: NPY002
 

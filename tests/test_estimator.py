@@ -15,7 +15,7 @@ from scipy.stats import binom, entropy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import mutual_info_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -262,7 +262,7 @@ def test_fit__bad_weights__error_names_sample_weight(weight, message):
         ({"critic": "deep"}, r"'critic' parameter.*'concat'.*Got 'deep'"),
         ({"device": "cuda:99"}, "device must be one that torch can use here; got 'cuda:99'. Pass"),
         ({"device": "abacus"}, "device must be 'auto'.*got 'abacus'"),
-        ({"batch_size": 512}, r"at most the number of training rows \(32\); got 512. Lower"),
+        ({"batch_size": 512}, r"at most the number of training rows \(26\); got 512. Lower"),
         ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must be positive integers"),
         ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes must be.*got \(8, 0\)"),
         ({"learning_rate_init": 0.0}, "'learning_rate_init' parameter"),
@@ -610,6 +610,25 @@ def test_fit__same_seed__same_bits(rows):
     assert quick(random_state=1).fit(X, y).mi_ != first.mi_
 
 
+@pytest.mark.parametrize(
+    "target",
+    [lambda X: X[:, 0], lambda X: X[:, 0] ** 2 + X[:, 1] ** 2, lambda X: X[:, 0] > 0],
+    ids=["linear", "radial", "classes"],
+)
+def test_fit__double_precision_by_default__same_value(target, double_precision):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 8))
+    y = target(X + 0.1 * rng.normal(size=X.shape))
+    estimator = quick().fit(X, y)
+    value, values = estimator.mi_, estimator.score_samples(X, y)
+
+    torch.set_default_dtype(torch.float32)
+    expected = quick().fit(X, y)
+
+    assert value == pytest.approx(expected.mi_, abs=0.05)  # other initial weights
+    assert np.corrcoef(values, expected.score_samples(X, y))[0, 1] > 0.95
+
+
 @pytest.mark.parametrize("random_state", [0, None])
 def test_fit__global_state__is_as_found(random_state, rows):
     X, y = rows
@@ -689,7 +708,7 @@ def test_warm_start__second_fit__goes_on_from_the_first(rows):
     assert second[0]["held_out"] > first[0]["held_out"]  # it starts from trained critics
 
 
-@pytest.mark.parametrize("change", [{"cv": 3}, {"cv": 10}, {"X": NUMBERS[:, :1]}, {"y": -NOISY_TARGET}])
+@pytest.mark.parametrize("change", [{"cv": 2}, {"cv": KFold(5)}, {"X": NUMBERS[:, :1]}, {"y": -NOISY_TARGET}])
 def test_warm_start__other_rows_or_folds__raises_and_keeps_the_first(change):
     # Critics of other folds have seen the rows that they would be judged on.
     estimator = quick(warm_start=True, cv=5).fit(NUMBERS, NOISY_TARGET)
@@ -751,7 +770,7 @@ def test_grid_search__bounds_and_critics__picks_by_the_held_out_value(rows):
     X, y = rows
     grid = {"bound": ["mine", "mine-f"], "critic": ["concat", "separable"], "hidden_layer_sizes": [(4,), 8]}
 
-    search = GridSearchCV(quick(cv=None), grid, cv=2).fit(X, y)
+    search = GridSearchCV(quick(cv=None, validation_fraction=0.3), grid, cv=2).fit(X, y)
 
     values = search.cv_results_["mean_test_score"]
     assert len(values) == 8
@@ -844,13 +863,14 @@ def test_mi_max__continuous__is_infinite():
     assert quick(max_iter=0).fit(NUMBERS, NOISY_TARGET).mi_max_ == np.inf
 
 
-@pytest.mark.parametrize("n", [16, 24, 40])
+@pytest.mark.parametrize("n", [16, 24, 35])
 def test_fit__too_few_rows_to_judge_a_network__is_the_closed_form_and_not_wild(n, seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 2))
     y = X.sum(axis=1) + rng.normal(size=n)  # log(3) / 2 = 0.55 nats
 
-    estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="too few to judge a network.*Pass at least 36 rows"):
+        estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
 
     assert estimator.n_iter_ == 0
     # Standard error of the mean log ratio of a Gaussian with r^2 = 2 / 3: 0.82 / 16^(1/2) = 0.2.
@@ -863,19 +883,55 @@ def test_fit__few_rows_of_nearly_all_weight__is_the_closed_form_and_not_wild(see
     y = X[:, 0] + rng.normal(size=400)  # log(2) / 2 = 0.35 nats
     weight = np.where(np.arange(400) % 40 == 0, 1.0, 1e-6)  # ten rows
 
-    estimator = MutualInfoEstimator(random_state=seed).fit(X, y, sample_weight=weight)
+    with pytest.warns(ConvergenceWarning, match="too few to judge a network"):
+        estimator = MutualInfoEstimator(random_state=seed).fit(X, y, sample_weight=weight)
 
     assert estimator.n_iter_ == 0
-    assert -1 < estimator.mi_ < 3  # thousands of nats, where a network was judged by a row a half
+    assert -0.1 < estimator.mi_ < 3  # thousands of nats, where a network was judged by a row a half
+    low, high = estimator.mi_interval_
+    assert low < 0.35 < high
 
 
+def test_fit__fifty_rows__finds_a_parabola_in_folds_that_can_judge_it(seed):
+    x = np.random.default_rng(seed).normal(size=50)
+    y = x**2 + 0.3 * np.random.default_rng(seed + 1).normal(size=50)
+
+    estimator = MutualInfoEstimator(random_state=seed).fit(x[:, None], y)
+
+    assert estimator.mi_ > 0.3  # about 1 nat; nothing that a Gaussian copula sees
+
+
+@pytest.mark.filterwarnings("ignore:The rows held out:sklearn.exceptions.ConvergenceWarning")
+def test_fit__five_rows_of_all_the_weight__is_valued_by_the_weight_of_each_half(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(400, 3))
+    weight = np.where(np.arange(400) < 5, 1.0, 1e-3)
+
+    estimator = MutualInfoEstimator(random_state=seed).fit(X, X[:, 0] + rng.normal(size=400), weight)
+
+    assert -0.5 < estimator.mi_lower_ < 3  # -100 nats where a half of hardly any weight counts as much
+    assert estimator.mi_interval_[1] > 0.35  # log(2) / 2
+
+
+@pytest.mark.filterwarnings("ignore:The rows held out:sklearn.exceptions.ConvergenceWarning")
+def test_mi_interval__few_rows_that_show_nothing__leaves_room_for_a_correlation():
+    rng = np.random.default_rng(1)
+    estimators = [MutualInfoEstimator(random_state=0).fit(*rng.normal(size=(2, 28, 1))) for _ in range(4)]
+
+    found = [estimator.mi_interval_ for estimator in estimators if estimator.mi_ == 0]
+    assert found
+    # Fisher's z of no correlation has a standard error of 1 / 5: log(cosh(1.96 / 5)).
+    assert all(interval == (0, pytest.approx(0.0748, abs=1e-3)) for interval in found)
+
+
+@pytest.mark.filterwarnings("ignore:The rows held out:sklearn.exceptions.ConvergenceWarning")
 def test_fit__too_few_rows_to_judge_a_critic_of_the_users__is_the_closed_form_alone():
     def factory(d_x, d_y):
         critic = Concatenating(d_x, d_y)
         torch.nn.init.constant_(critic.layers[-1].bias, 3.0)
         return critic
 
-    X, y = np.random.default_rng(0).normal(size=(2, 40, 2))
+    X, y = np.random.default_rng(0).normal(size=(2, 30, 2))
     own = MutualInfoEstimator(critic=factory, random_state=0).fit(X, y)
     again = clone(own).set_params(warm_start=True).fit(X, y).fit(X, y)
 

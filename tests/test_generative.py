@@ -208,6 +208,13 @@ def test_fit__same_seed__same_bits(fitted, X):
     assert again.mi_ == fitted.mi_
 
 
+def test_fit__double_precision_by_default__samples_of_the_same_shape(X, double_precision):
+    gan = quick(max_iter=10).fit(X)
+
+    assert np.isfinite(gan.sample(3)).all()
+    assert np.isfinite(gan.transform(X)).all()
+
+
 def test_fit__global_state__is_left_as_it_was(X):
     state = torch.get_rng_state(), np.random.get_state()[1].copy(), torch.get_num_threads()  # noqa: NPY002
 

@@ -41,6 +41,29 @@ def test_gaussian_reference__linear_mixing__finds_the_canonical_correlations():
     torch.testing.assert_close(reference.correlations, expected, atol=0.045, rtol=0)
 
 
+def test_gaussian_reference__decompositions_of_other_signs__same_coordinates(monkeypatch):
+    x, y = draw(500, [0.9, 0.7, 0.4])
+    folds = make_folds(500)
+    first = fit_gaussian_reference(x, y, folds.train, folds.held_out)
+    eigh, svd = torch.linalg.eigh, torch.linalg.svd
+    signs = torch.tensor([-1.0, 1.0, -1.0])
+
+    def other_eigh(matrix):
+        variance, axes = eigh(matrix)
+        return variance, axes * signs
+
+    def other_svd(matrix, **parameters):
+        left, r, right = svd(matrix, **parameters)
+        return left * signs, r, signs[:, None] * right
+
+    monkeypatch.setattr(torch.linalg, "eigh", other_eigh)
+    monkeypatch.setattr(torch.linalg, "svd", other_svd)
+    second = fit_gaussian_reference(x, y, folds.train, folds.held_out)
+
+    torch.testing.assert_close(first.project_x.weight, second.project_x.weight)
+    torch.testing.assert_close(first.project_y.weight, second.project_y.weight)
+
+
 def test_gaussian_reference__all_pairs__is_forward_of_every_pair():
     x, y = draw(200, [0.8, 0.4, 0.0])
     folds = make_folds(200)

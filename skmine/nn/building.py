@@ -132,20 +132,20 @@ def build_critic(critic, x: Block, y: Block, folds: Folds, hidden_layer_sizes, g
     nn.Module
     """
     rows = folds.train.cpu(), folds.held_out.cpu()
-    device = x.values.device
     x_core, y_core = x.core.cpu(), y.core.cpu()  # decompositions: few devices have them all
     weight = None if weight is None else weight.cpu()
     probability = None if y.probability is None else y.probability.cpu()
     n_members = len(folds.train)
     if probability is not None and len(probability) == 1:  # nothing to tell apart: a log ratio of 0
         table = TableReference(x_core.new_zeros(n_members, x_core.shape[1], 1))
-        return ClassNormalised(table, probability, n_members).to(device)
+        return ClassNormalised(table, probability, n_members).to(x.values)
     if probability is not None and x.probability is not None:
         table = fit_table_reference(x_core, y_core, *rows, probability, weight)
-        return ClassNormalised(table, probability, n_members).to(device)
+        return ClassNormalised(table, probability, n_members).to(x.values)
+    network = hidden_layer_sizes, generator, weight
     if probability is not None:
-        return _class_bank(critic, x, y, probability, rows, hidden_layer_sizes, generator, weight).to(device)
-    return _pair_bank(critic, x, y, rows, hidden_layer_sizes, generator, weight).to(device)
+        return _class_bank(critic, x, y, probability, rows, *network).to(x.values)
+    return _pair_bank(critic, x, y, rows, *network).to(x.values)
 
 
 def _pair_bank(
@@ -251,7 +251,7 @@ def _network_columns(
     if relevant is not None:
         coordinates = fit_coordinates(block.core.cpu(), leading, relevant, train_rows)
     first = block.n_core if width >= block.n_core else 0
-    size = torch.ones(block.values.shape[1] - first)
+    size = block.values.cpu().new_ones(block.values.shape[1] - first)
     if relevant is not None:
         origin = torch.arange(block.n_core) if block.origin is None else block.origin.cpu()
         size = torch.where(relevant[origin] | (origin < 0), 1.0, FAINT)[first:]

@@ -59,6 +59,10 @@ class CrossFit:
         Standard error of the mean log ratio over the held-out rows, in nats.
     result : TrainingResult
         History and how training ended.
+    hidden : float
+        Nats of a single correlation that so many rows hide, at 95 %.
+    is_judged : bool
+        Whether there are rows enough to judge a network; else the value is the closed form's.
     """
 
     critic: nn.Module
@@ -70,6 +74,8 @@ class CrossFit:
     testable: float
     standard_error: float
     result: TrainingResult
+    hidden: float
+    is_judged: bool
 
     @property
     def can_go_on(self) -> bool:
@@ -83,11 +89,11 @@ class CrossFit:
         """Interval of 95 % in nats.
 
         The mean of the two values errs by a part of what overfitting adds; what was not learnt grows with it,
-        and lies above.
+        and lies above, at least as far as a single correlation could hide among so many rows.
         """
         overfit = (self.training - self.held_out) / 2
         below, above = (_NORMAL_QUANTILE * math.hypot(self.standard_error, k * overfit) for k in (0.5, 2))
-        return self.estimate - below, self.estimate + above
+        return self.estimate - below, self.estimate + max(above, self.hidden)
 
 
 def stack_states(critic: nn.Module, states: list) -> nn.Module:
@@ -266,8 +272,7 @@ def _with_tables(fit: CrossFit, x: Block, y: Block, folds: Folds, weight) -> Ite
 
 def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, generator, on_check, **training):
     testable = math.inf if y.probability is not None else _testable(folds)
-    is_judged = y.probability is not None or _effective_rows(folds, weight) >= _FEWEST_ROWS
-    if not is_judged or _reference_information(critic) > testable:
+    if not _is_judged(y, folds, weight) or _reference_information(critic) > testable:
         bound, training["max_iter"] = Normalised(), 0
         if isinstance(critic, ReferencedCritic):
             critic.network = None  # which is normalised by no form of its own
@@ -291,15 +296,16 @@ def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, genera
 def _value_bank(critic, result, x: Block, y: Block, folds: Folds, bound, weight, testable) -> CrossFit:
     """Value each state of a bank on the half of the held-out rows that did not choose it."""
     train_rows = folds.train[:, : _TRAINING_PAIRS // bound.group_size]
+    unseen_rows = torch.stack(tuple(reversed(folds.halves)))
     held_out, in_training, log_ratios = [], [], []
-    for state, unseen in zip(result.states, reversed(folds.halves), strict=True):
+    for state, unseen in zip(result.states, unseen_rows, strict=True):
         critic.load_state_dict(state, strict=False)
         joint, marginal, *weights = pair_scores(critic, x, y, unseen, bound, weight)
         held_out.append(bound.estimate(joint, marginal, *weights))
         log_ratios.append(joint - bound.log_normaliser(marginal, weights[1]).unsqueeze(1))
         in_training.append(bound.estimate(*pair_scores(critic, x, y, train_rows, bound, weight)))
-    valued = torch.cat(tuple(reversed(folds.halves)), 1)
-    low, high = (float(torch.stack(values).mean()) for values in (held_out, in_training))
+    low = _mean(torch.stack(held_out), unseen_rows, weight)
+    high = _mean(torch.stack(in_training), train_rows, weight)
     is_table = x.probability is not None and y.probability is not None
     return CrossFit(
         critic=critic,
@@ -309,17 +315,37 @@ def _value_bank(critic, result, x: Block, y: Block, folds: Folds, bound, weight,
         training=high,
         estimate=table_information(x.values, y.values, weight) if is_table else (low + high) / 2,
         testable=testable,
-        standard_error=_standard_error(torch.cat(log_ratios, 1), valued, weight),
+        standard_error=_standard_error(torch.cat(log_ratios, 1), torch.cat(tuple(unseen_rows), 1), weight),
         result=result,
+        hidden=_hidden(len(x.values) if weight is None else float(_effective_rows(weight))),
+        is_judged=_is_judged(y, folds, weight),
     )
 
 
-def _effective_rows(folds: Folds, weight: Tensor | None) -> float:
-    """Rows of equal weight that the poorest half of what a member holds out amounts to (Kish 1965)."""
+def _mean(values: Tensor, rows: Tensor, weight: Tensor | None) -> float:
+    """Of values of sets of rows, each counting as much as its rows, (..., n_rows), weigh."""
     if weight is None:
-        return folds.halves[0].shape[1]
-    share = weight[torch.stack(folds.halves)].double()
-    return float((share.sum(-1) ** 2 / (share**2).sum(-1).clamp_min(1e-300)).min()) + 1e-6
+        return float(values.mean())
+    share = weight[rows].sum(-1).expand_as(values)
+    return float((share * values).sum() / share.sum())
+
+
+def _is_judged(y: Block, folds: Folds, weight: Tensor | None) -> bool:
+    """Whether the poorest half of what a member holds out can judge a network; with classes it always can."""
+    if y.probability is not None or weight is None:
+        return y.probability is not None or folds.halves[0].shape[1] >= _FEWEST_ROWS
+    return float(_effective_rows(weight[torch.stack(folds.halves)]).min()) >= _FEWEST_ROWS - 1e-6
+
+
+def _effective_rows(weight: Tensor) -> Tensor:
+    """Rows of equal weight that weighted ones amount to, (..., n) -> (...) (Kish 1965, section 8.2)."""
+    weight = weight.double()
+    return weight.sum(-1) ** 2 / (weight**2).sum(-1).clamp_min(1e-300)
+
+
+def _hidden(n_rows: float) -> float:
+    """-log(1 - r^2) / 2 for the r that Fisher's z = arctanh(r) leaves open where the sample shows none."""
+    return math.log(math.cosh(_NORMAL_QUANTILE / math.sqrt(max(n_rows - 3, 1))))
 
 
 def _testable(folds: Folds) -> float:

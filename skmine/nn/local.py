@@ -182,7 +182,7 @@ def local_critic(
     LocalCritic
     """
     n_cells = 512 if folds.train.shape[1] > _FINE_ROWS and len(pairs) == 1 else 256
-    share = torch.ones(len(x.values)) if weight is None else weight.cpu() / weight.cpu().mean()
+    share = x.values.cpu().new_ones(len(x.values)) if weight is None else weight.cpu() / weight.cpu().mean()
     tables = [
         [_counts(x.values[:, j], y.values[:, k], rows, share, n_cells) for j, k in pairs]
         for rows in folds.train.cpu()

@@ -178,7 +178,14 @@ def whitening(z: Tensor) -> tuple[Tensor, Tensor]:
         variance, left = torch.linalg.eigh(z @ z.T / n)
         axes = z.T @ (left / (variance.clamp_min(1e-12) * n).sqrt())
     keep = variance > 1e-6 * max(float(variance[-1]), 1e-12)
-    return axes[:, keep], variance[keep]
+    axes = axes[:, keep]
+    return axes * _signs(axes), variance[keep]
+
+
+def _signs(axes: Tensor) -> Tensor:
+    """1 or -1 a column, which a decomposition leaves open: the network would start elsewhere."""
+    decreasing = torch.arange(1, len(axes) + 1).to(axes).rsqrt()  # of usual axes it cancels none
+    return torch.where(decreasing @ axes < 0, -1.0, 1.0).to(axes)
 
 
 class _CanonicalCorrelations:
@@ -202,7 +209,10 @@ class _CanonicalCorrelations:
         scale_x = (self.variance_x + ridge).rsqrt()
         scale_y = (self.variance_y + ridge).rsqrt()
         left, r, right = torch.linalg.svd(scale_x[:, None] * self.cross * scale_y, full_matrices=True)
-        left, right, r = left[:, :MAX_RANK], right[:MAX_RANK].T, r[:MAX_RANK]
+        sign_x, sign_y = _signs(left), _signs(right.T)
+        sign_y[: len(r)] = sign_x[: len(r)]
+        left, right = (left * sign_x)[:, :MAX_RANK], (right.T * sign_y)[:, :MAX_RANK]
+        r = r[:MAX_RANK]
         return (
             self.axes_x @ (scale_x[:, None] * left),
             self.axes_y @ (scale_y[:, None] * right),

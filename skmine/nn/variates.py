@@ -283,7 +283,7 @@ def _candidates(sides, numbers: Sequence[int], noise: Tensor, noise_shares, trai
     for noise_share in noise_shares:
         r = shrink_correlations(sample, noise_share * noise.unsqueeze(1))
         for k in (k for k in numbers if k <= width):
-            eye = torch.eye(k).expand(len(r), -1, -1)
+            eye = torch.eye(k, dtype=r.dtype).expand(len(r), -1, -1)
             side_x, side_y = (side.leading(k) for side in sides)
             reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
             yield float(_values(reference, u, v, unseen_weight).mean()), reference
