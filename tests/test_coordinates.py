@@ -24,6 +24,7 @@ from skmine.nn.coordinates import (
     relevant_columns,
 )
 from skmine.nn.reference import Projection
+from skmine.nn.variates import EXPANSIONS
 
 LEVEL = 0.01  # of the test of all pairs of columns together
 
@@ -433,3 +434,18 @@ def test_build_critic__columns_and_views_that_show_no_dependence__are_read_faint
     # By chance another column may pass the test, at a level of 0.01; hardly ever four.
     assert (views == FAINT).sum() >= 8
     assert (size == size[0]).all()
+
+
+def test_build_critic__sum_of_two_columns_in_their_own_units__reads_those_and_tells_which(monkeypatch):
+    monkeypatch.setattr("skmine.nn.variates.EXPANSIONS", {"columns": EXPANSIONS["columns"]})
+    generator = torch.Generator().manual_seed(0)
+    core = torch.randn(2000, 4, generator=generator)
+    y = core[:, 1:2] ** 3 + core[:, 3:] ** 3 + torch.randn(2000, 1, generator=generator)
+    block = Block(torch.cat([core, core**3], 1), 4, origin=torch.arange(4).repeat(2), n_scaled=4)
+
+    bank = build_critic("concat", block, Block(y - y.mean(0), 1), make_folds(2000), (8,), generator)
+
+    reading = bank.reference.project_x.reading
+    assert (reading.start, reading.stop) == (4, 8)
+    assert {1, 3} <= set(reading.relevant)  # by chance another may pass the test, at a level of 0.01
+    assert bank.reference.project_y.reading.start == 0

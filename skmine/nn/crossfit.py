@@ -88,11 +88,12 @@ class CrossFit:
     def interval(self) -> tuple[float, float]:
         """Interval of 95 % in nats.
 
-        The mean of the two values errs by a part of what overfitting adds; what was not learnt grows with it,
-        and lies above, at least as far as a single correlation could hide among so many rows.
+        The mean of the two values errs by a part of what overfitting adds: downwards it counts about as far
+        as the held-out value, upwards three times as far, since what was not learnt grows with it, and at
+        least as far as a single correlation could hide among so many rows.
         """
         overfit = (self.training - self.held_out) / 2
-        below, above = (_NORMAL_QUANTILE * math.hypot(self.standard_error, k * overfit) for k in (0.5, 2))
+        below, above = (_NORMAL_QUANTILE * math.hypot(self.standard_error, k * overfit) for k in (0.5, 1.5))
         return self.estimate - below, self.estimate + max(above, self.hidden)
 
 

@@ -213,8 +213,8 @@ def fit_variate_reference(
     Returns
     -------
     GaussianReference
-        `linear`, unless another has a Donsker-Varadhan value on held-out rows that is higher by 0.01 nats
-        and ten over the number of training rows.
+        `linear`, unless another has a Donsker-Varadhan value on held-out rows, less two standard errors of
+        its marginal mean, that is higher by 0.01 nats and ten over the number of training rows.
     """
     weight = x.new_ones(len(x)) if weight is None else weight
     fit_rows = train_rows[:, :: max(1, train_rows.shape[1] // MAX_ROWS)]
