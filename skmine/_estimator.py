@@ -15,14 +15,13 @@ from skmine import nn
 from skmine._columns import read_features
 from skmine._documentation import DocumentationLinkMixin
 from skmine._encoding import encodings
-from skmine._fitted import FittedCritic
+from skmine._fitted import FittedCritic, doubts_of
 from skmine._input import Rows
 from skmine._progress import progress
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
     choose_max_iter,
-    doubts_of,
     draw_seed,
     make_generator,
     resolve_device,
@@ -70,11 +69,12 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     tol : float, default=2e-3
         Smallest rise that counts, in nats.
     cv : int, cross-validation splitter, iterable or None, default=5
-        Folds: their number (below 60 rows fewer, down to 3, for folds of 12), a splitter of scikit-learn, or
-        pairs of training and held-out row numbers; all are cut to the length of the shortest. None trains
-        one critic and holds out ``validation_fraction`` of the rows: several times faster, larger error.
+        Folds: their number (from 36 rows on at most one for every 12 rows, below one for every 4), a splitter
+        of scikit-learn, or pairs of training and held-out row numbers; all are cut to the length of the
+        shortest. None trains one critic and holds out ``validation_fraction`` of the rows: several times
+        faster, larger error.
     validation_fraction : float, default=0.2
-        Share of the rows held out where ``cv`` is None.
+        Share of the rows held out where ``cv`` is None; at least 12 of 36 or more.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the networks of the last fit, on the same rows; no table competes.
     device : str or torch.device, default="auto"
@@ -116,7 +116,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     No sample can test a bound of more nats than the log of its number of marginal pairs (McAllester and
     Stratos 2020). Where the closed form finds more (2 nats at 500 rows, 4.4 from 2,000 on), training is left
     out and the estimate is the closed form's mean log ratio, with a warning above 3 nats; so too, with a
-    warning, where y is not discrete and folds hold out fewer than 12 rows, as they do below 36 rows.
+    warning, where folds hold out fewer than 12 rows, as 5 folds of fewer than 36 do, or few rows have most
+    of the weight.
 
     References
     ----------

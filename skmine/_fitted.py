@@ -14,6 +14,8 @@ _NORMALISER_ROWS = 2048
 _SUPPORT_ROWS = 256
 #: Rows that are paired at once, which bounds the copies; the last block has up to twice as many.
 _BLOCK_ROWS = 2**14
+#: Nats below which no value is doubted for its size.
+_WARNING_NATS = 3.0
 
 
 class FittedCritic:
@@ -164,3 +166,40 @@ def _support(encoder: BlockEncoder, values: Tensor, weight: Tensor | None):
     values = values[:_SUPPORT_ROWS]
     weight = torch.ones(len(values)).double() if weight is None else weight[:_SUPPORT_ROWS]
     return values.numpy(), (weight / weight.sum()).numpy()
+
+
+def doubts_of(fit: nn.CrossFit, mi: float, max_iter: int) -> list[str]:
+    """Why a value may be off though nothing failed, each with its remedy.
+
+    Parameters
+    ----------
+    fit : CrossFit
+        What was fitted.
+    mi : float
+        The value that is reported, in nats.
+    max_iter : int
+        Most minibatches.
+
+    Returns
+    -------
+    list of str
+    """
+    doubts = []
+    if not fit.is_judged and max_iter > 0:
+        doubts.append(
+            f"Folds hold out fewer than {nn.JUDGING_ROWS} rows, or as few by weight, too few to judge a "
+            "network: mi_ is the closed form's, which misses most of what is not Gaussian after a map of "
+            "each column. Pass more rows, fewer folds, a larger validation_fraction or less uneven weights."
+        )
+    if mi > max(fit.testable, _WARNING_NATS):
+        doubts.append(
+            f"mi_ is {mi:.1f} nats, and the pairs of rows drawn here can test {fit.testable:.1f}: what is "
+            "above rests on the closed form, right only where the dependence is Gaussian after a map of each "
+            "column. More rows help, up to 2,000 (4.4 nats)."
+        )
+    if not fit.result.converged:
+        doubts.append(
+            f"Training had not ended after max_iter={max_iter} minibatches. Raise max_iter: the estimate may "
+            "rise further."
+        )
+    return doubts

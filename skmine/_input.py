@@ -15,8 +15,10 @@ from skmine._encoding import BlockEncoder
 from skmine._validation import check_lengths, check_training_rows, check_weight
 
 _MIN_FOLD_ROWS = 4
-#: Rows that a fold should hold out, by which a network can be judged, and the folds that are left at least.
-_JUDGING_ROWS, _LEAST_FOLDS = 12, 3
+#: Folds of rows enough to judge a network are made where there are at least so many of them.
+_LEAST_FOLDS = 3
+#: Rows of less weight, beside the heaviest, are those of weight 0.
+_LEAST_WEIGHT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Rows:
         if sample_weight is None:
             return cls(columns, None, np.arange(n_x), n_x)
         weight = check_weight(sample_weight, n_x)
-        kept = np.flatnonzero(weight)
+        kept = np.flatnonzero(weight > _LEAST_WEIGHT * weight.max())
         columns = {name: [c.take(kept) for c in block] for name, block in columns.items()}
         return cls(columns, weight[kept], kept, n_x)
 
@@ -108,12 +110,12 @@ class Rows:
             A fold has fewer than 4 rows to train on or to hold out.
         """
         drawn: Iterable
+        n_held_out = nn.JUDGING_ROWS if len(self) >= _LEAST_FOLDS * nn.JUDGING_ROWS else _MIN_FOLD_ROWS
         if cv is None:
-            size = min(max(_MIN_FOLD_ROWS, round(validation_fraction * len(self))), len(self) - 1)
+            size = min(max(n_held_out, round(validation_fraction * len(self))), len(self) - 1)
             drawn = ShuffleSplit(1, test_size=size, random_state=seed).split(self.kept)
         elif isinstance(cv, Integral):
-            judged = len(self) // _JUDGING_ROWS
-            n_folds = min(int(cv), judged if judged >= _LEAST_FOLDS else len(self) // _MIN_FOLD_ROWS)
+            n_folds = min(int(cv), len(self) // n_held_out)
             drawn = KFold(n_folds, shuffle=True, random_state=seed).split(self.kept)
         else:
             number = np.full(self.n_input, -1)

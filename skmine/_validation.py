@@ -10,7 +10,6 @@ from sklearn.utils.validation import _check_sample_weight
 
 MIN_SAMPLES = 8
 MIN_EFFECTIVE_SAMPLES = 4  # by their weights
-_WARNING_NATS = 3.0  # no warning below
 
 
 def resolve_device(device) -> torch.device:
@@ -261,43 +260,6 @@ def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray 
             f"A column must have at least one value; {all_missing[0]} is missing in every row. Drop the "
             "column."
         )
-
-
-def doubts_of(fit, mi: float, max_iter: int) -> list[str]:
-    """Why a value may be off though nothing failed, each with its remedy.
-
-    Parameters
-    ----------
-    fit : skmine.nn.CrossFit
-        What was fitted.
-    mi : float
-        The value that is reported, in nats.
-    max_iter : int
-        Most minibatches.
-
-    Returns
-    -------
-    list of str
-    """
-    doubts = []
-    if not fit.is_judged:
-        doubts.append(
-            "The rows held out are too few to judge a network: mi_ is the closed form's, which misses most "
-            "of what is not Gaussian after a map of each column. Pass at least 36 rows, fewer folds, or a "
-            "larger validation_fraction."
-        )
-    if mi > max(fit.testable, _WARNING_NATS):
-        doubts.append(
-            f"mi_ is {mi:.1f} nats, and the pairs of rows drawn here can test {fit.testable:.1f}: what is "
-            "above rests on the closed form, right only where the dependence is Gaussian after a map of each "
-            "column. More rows help, up to 2,000 (4.4 nats)."
-        )
-    if not fit.result.converged:
-        doubts.append(
-            f"Training had not ended after max_iter={max_iter} minibatches. Raise max_iter: the estimate may "
-            "rise further."
-        )
-    return doubts
 
 
 @contextlib.contextmanager

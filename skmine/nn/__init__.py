@@ -45,7 +45,7 @@ from .bounds import (
     JensenShannon,
     Normalised,
 )
-from .building import Block, Folds, build_critic
+from .building import JUDGING_ROWS, Block, Folds, build_critic
 from .classes import (
     ClassNormalised,
     ClassReference,
@@ -74,6 +74,7 @@ __all__ = [
     "BOUNDS",
     "CRITICS",
     "EXPANSIONS",
+    "JUDGING_ROWS",
     "MINE",
     "MINEF",
     "PRIOR_ROWS",

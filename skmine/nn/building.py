@@ -24,6 +24,8 @@ from .critics import CRITICS, ClassCritic, CriticBank
 from .reference import Projection, fit_gaussian_reference
 from .variates import Reading, fit_variate_reference
 
+#: Rows that a member must hold out for a network to be judged by them.
+JUDGING_ROWS = 12
 #: Nats that chance adds to the products of two blocks' coordinates, up to which all of them are shown.
 _FEW_NATS = 0.01
 

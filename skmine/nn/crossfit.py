@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from .bounds import Normalised
-from .building import Block, Folds
-from .classes import table_information
+from .building import JUDGING_ROWS, Block, Folds
+from .classes import ClassNormalised, table_information
 from .coordinates import ReferencedCritic
 from .local import PRIOR_ROWS, LocalCritic, PooledCritic, local_critic, paired_columns
 from .pairs import EnumeratedPairs, SampledPairs
@@ -29,9 +29,11 @@ _VALUED_PAIRS = 2**15
 #: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, and for Gaussians of one strong
 #: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
 _MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
-#: Rows of equal weight in a half of what a member holds out, below which their pairs can judge no network.
-_FEWEST_ROWS = 6
+#: Rows of equal weight that each half of what a member holds out must amount to, for a network to be judged.
+_FEWEST_EFFECTIVE = 4.0
 
+#: Rows of a half, below which what they choose among the iterations of classes competes with the closed form.
+_FEW_ROWS = 50
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
 _GAP_PENALTY = 0.1  # a nat between the training and the held-out value, where tables compete
 _TABLE_GAP = 0.25  # of the held-out value, or that of the bank where it is larger
@@ -59,10 +61,12 @@ class CrossFit:
         Standard error of the mean log ratio over the held-out rows, in nats.
     result : TrainingResult
         History and how training ended.
-    hidden : float
-        Nats of a single correlation that so many rows hide, at 95 %.
-    is_judged : bool
+    n_effective : float
+        Rows of equal weight that all rows amount to.
+    is_judged : bool, default=True
         Whether there are rows enough to judge a network; else the value is the closed form's.
+    least_upper : float, default=0.0
+        Upper end of the interval at least, in nats: that of a network to which a closed form was preferred.
     """
 
     critic: nn.Module
@@ -74,14 +78,16 @@ class CrossFit:
     testable: float
     standard_error: float
     result: TrainingResult
-    hidden: float
-    is_judged: bool
+    n_effective: float
+    is_judged: bool = True
+    least_upper: float = 0.0
 
     @property
     def can_go_on(self) -> bool:
         """Whether its critic is a bank that was trained; not where tables or the closed form alone won."""
-        if isinstance(self.critic, ReferencedCritic):
-            return self.critic.network is not None
+        referenced = _referenced(self.critic)
+        if referenced is not None:
+            return referenced.network is not None
         return not isinstance(self.critic, (LocalCritic, PooledCritic))
 
     @property
@@ -89,12 +95,14 @@ class CrossFit:
         """Interval of 95 % in nats.
 
         The mean of the two values errs by a part of what overfitting adds: downwards it counts about as far
-        as the held-out value, upwards three times as far, since what was not learnt grows with it, and at
-        least as far as a single correlation could hide among so many rows.
+        as the held-out value, upwards three times as far, since what was not learnt grows with it. The upper
+        end is at least that of Fisher's z for a single correlation: of the estimate where the closed form is
+        not judged, else of none, since a critic that found nothing has no standard error.
         """
         overfit = (self.training - self.held_out) / 2
         below, above = (_NORMAL_QUANTILE * math.hypot(self.standard_error, k * overfit) for k in (0.5, 1.5))
-        return self.estimate - below, self.estimate + max(above, self.hidden)
+        reach = _fisher_upper(0.0 if self.is_judged else max(self.estimate, 0.0), self.n_effective)
+        return self.estimate - below, max(self.estimate + above, reach, self.least_upper)
 
 
 def stack_states(critic: nn.Module, states: list) -> nn.Module:
@@ -203,8 +211,8 @@ def cross_fit(
     """Train a bank of critics on folds and value each on the rows it held out.
 
     Where the reference of continuous blocks finds more nats than marginal pairs can test (the log of their
-    number, less 6, and at least 2), or a member holds out fewer than 12 rows, it is not trained further,
-    and valued by :class:`Normalised`.
+    number, less 6, and at least 2), or a member holds out fewer than 12 rows or as few by weight, it is not
+    trained further, and valued by :class:`Normalised`.
 
     Parameters
     ----------
@@ -226,7 +234,8 @@ def cross_fit(
         Whether local critics of pairs of columns compete, alone and pooled with the bank, where training
         has found what the closed form had not. The highest held-out value wins, less a tenth of its distance
         to the training value, of the critics whose distance is at most a quarter of the value or the bank's.
-        The choice among five values at most is not corrected for.
+        The choice among five values at most is not corrected for. Against classes no table competes, but the
+        closed form alone does where a half has fewer than 50 rows.
     **training
         Further parameters of :func:`train`.
 
@@ -239,7 +248,8 @@ def cross_fit(
     learnt = any(bool((best > 0).any()) for best in fit.result.best_iterations)
     if not local or not learnt or fit.result.interrupted:
         return fit
-    best = max((fit, *_with_tables(fit, x, y, folds, weight)), key=_merit)
+    others = _with_start if y.probability is not None else _with_tables
+    best = max((fit, *others(fit, x, y, folds, weight)), key=_merit)
     if best is fit:
         return fit
     entry = {
@@ -254,6 +264,17 @@ def cross_fit(
 def _merit(fit: CrossFit) -> float:
     """Held-out value, less what speaks for the critic whose training value is closer to it."""
     return fit.held_out - _GAP_PENALTY * (fit.training - fit.held_out)
+
+
+def _with_start(fit: CrossFit, x: Block, y: Block, folds: Folds, weight) -> Iterator[CrossFit]:
+    """The closed form of classes alone, where few rows chose how long each member was trained."""
+    referenced = _referenced(fit.critic)
+    if referenced is not None and folds.halves[0].shape[1] < _FEW_ROWS:
+        start = ReferencedCritic(referenced.reference, None, None, None)
+        critic = ClassNormalised(start, y.probability, len(folds.train))
+        result = replace(fit.result, states=[{}, {}])
+        value = _value_bank(critic, result, x, y, folds, fit.bound, weight, fit.testable)
+        yield replace(value, least_upper=fit.interval[1])
 
 
 def _with_tables(fit: CrossFit, x: Block, y: Block, folds: Folds, weight) -> Iterator[CrossFit]:
@@ -273,10 +294,11 @@ def _with_tables(fit: CrossFit, x: Block, y: Block, folds: Folds, weight) -> Ite
 
 def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, generator, on_check, **training):
     testable = math.inf if y.probability is not None else _testable(folds)
-    if not _is_judged(y, folds, weight) or _reference_information(critic) > testable:
+    referenced = _referenced(critic)
+    is_judged = referenced is None or _can_judge(folds, weight)
+    if referenced is not None and (not is_judged or _reference_information(critic) > testable):
         bound, training["max_iter"] = Normalised(), 0
-        if isinstance(critic, ReferencedCritic):
-            critic.network = None  # which is normalised by no form of its own
+        referenced.network = None  # which is normalised by no form of its own
     result = train(
         critic,
         x.values,
@@ -291,7 +313,7 @@ def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, genera
         on_check=on_check,
         **training,
     )
-    return _value_bank(critic, result, x, y, folds, bound, weight, testable)
+    return replace(_value_bank(critic, result, x, y, folds, bound, weight, testable), is_judged=is_judged)
 
 
 def _value_bank(critic, result, x: Block, y: Block, folds: Folds, bound, weight, testable) -> CrossFit:
@@ -318,8 +340,7 @@ def _value_bank(critic, result, x: Block, y: Block, folds: Folds, bound, weight,
         testable=testable,
         standard_error=_standard_error(torch.cat(log_ratios, 1), torch.cat(tuple(unseen_rows), 1), weight),
         result=result,
-        hidden=_hidden(len(x.values) if weight is None else float(_effective_rows(weight))),
-        is_judged=_is_judged(y, folds, weight),
+        n_effective=len(x.values) if weight is None else float(_effective_rows(weight)),
     )
 
 
@@ -331,22 +352,30 @@ def _mean(values: Tensor, rows: Tensor, weight: Tensor | None) -> float:
     return float((share * values).sum() / share.sum())
 
 
-def _is_judged(y: Block, folds: Folds, weight: Tensor | None) -> bool:
-    """Whether the poorest half of what a member holds out can judge a network; with classes it always can."""
-    if y.probability is not None or weight is None:
-        return y.probability is not None or folds.halves[0].shape[1] >= _FEWEST_ROWS
-    return float(_effective_rows(weight[torch.stack(folds.halves)]).min()) >= _FEWEST_ROWS - 1e-6
+def _referenced(critic: nn.Module) -> ReferencedCritic | None:
+    """The closed form and its network; None for a table of two discrete blocks, which has no network."""
+    inner = critic.critic if isinstance(critic, ClassNormalised) else critic
+    return inner if isinstance(inner, ReferencedCritic) else None
+
+
+def _can_judge(folds: Folds, weight: Tensor | None) -> bool:
+    """Whether the rows that each member holds out can judge a network."""
+    n_half = folds.halves[0].shape[1]
+    poorest = n_half if weight is None else float(_effective_rows(weight[torch.stack(folds.halves)]).min())
+    return 2 * n_half >= JUDGING_ROWS and poorest >= _FEWEST_EFFECTIVE
 
 
 def _effective_rows(weight: Tensor) -> Tensor:
     """Rows of equal weight that weighted ones amount to, (..., n) -> (...) (Kish 1965, section 8.2)."""
-    weight = weight.double()
+    weight = weight.cpu().double()
     return weight.sum(-1) ** 2 / (weight**2).sum(-1).clamp_min(1e-300)
 
 
-def _hidden(n_rows: float) -> float:
-    """-log(1 - r^2) / 2 for the r that Fisher's z = arctanh(r) leaves open where the sample shows none."""
-    return math.log(math.cosh(_NORMAL_QUANTILE / math.sqrt(max(n_rows - 3, 1))))
+def _fisher_upper(information: float, n_rows: float) -> float:
+    """Upper end of I = -log(1 - r^2) / 2 = log cosh z, for Fisher's z = arctanh(r)."""
+    z = information + math.log1p(math.sqrt(-math.expm1(-2 * information)))
+    z += _NORMAL_QUANTILE / math.sqrt(max(n_rows - 3, 1))
+    return z + math.log1p(math.exp(-2 * z)) - math.log(2)
 
 
 def _testable(folds: Folds) -> float:
