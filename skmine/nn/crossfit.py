@@ -95,12 +95,12 @@ class CrossFit:
         """Interval of 95 % in nats.
 
         The mean of the two values errs by a part of what overfitting adds: downwards it counts about as far
-        as the held-out value, upwards three times as far, since what was not learnt grows with it. The upper
-        end is at least that of Fisher's z for a single correlation: of the estimate where the closed form is
-        not judged, else of none, since a critic that found nothing has no standard error.
+        as the held-out value, upwards two and a half times as far, since what was not learnt grows with it.
+        The upper end is at least that of Fisher's z for a single correlation: of the estimate where no
+        network could be judged, else of none, since a critic that found nothing has no standard error.
         """
         overfit = (self.training - self.held_out) / 2
-        below, above = (_NORMAL_QUANTILE * math.hypot(self.standard_error, k * overfit) for k in (0.5, 1.5))
+        below, above = (_NORMAL_QUANTILE * math.hypot(self.standard_error, k * overfit) for k in (0.5, 1.25))
         reach = _fisher_upper(0.0 if self.is_judged else max(self.estimate, 0.0), self.n_effective)
         return self.estimate - below, max(self.estimate + above, reach, self.least_upper)
 
