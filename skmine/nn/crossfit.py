@@ -248,8 +248,8 @@ def cross_fit(
     learnt = any(bool((best > 0).any()) for best in fit.result.best_iterations)
     if not local or not learnt or fit.result.interrupted:
         return fit
-    others = _with_start if y.probability is not None else _with_tables
-    best = max((fit, *others(fit, x, y, folds, weight)), key=_merit)
+    found = fit, x, y, folds, weight
+    best = max((fit, *_with_start(*found), *_with_tables(*found)), key=_merit)
     if best is fit:
         return fit
     entry = {
@@ -269,7 +269,7 @@ def _merit(fit: CrossFit) -> float:
 def _with_start(fit: CrossFit, x: Block, y: Block, folds: Folds, weight) -> Iterator[CrossFit]:
     """The closed form of classes alone, where few rows chose how long each member was trained."""
     referenced = _referenced(fit.critic)
-    if referenced is not None and folds.halves[0].shape[1] < _FEW_ROWS:
+    if referenced is not None and y.probability is not None and folds.halves[0].shape[1] < _FEW_ROWS:
         start = ReferencedCritic(referenced.reference, None, None, None)
         critic = ClassNormalised(start, y.probability, len(folds.train))
         result = replace(fit.result, states=[{}, {}])
