@@ -964,7 +964,9 @@ def test_fit__folds__hold_out_rows_enough_to_judge_a_network_or_warn(n, cv, n_fo
 def test_fit__closed_form_asked_for__is_not_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        quick(max_iter=0).fit(NUMBERS[:30], NOISY_TARGET[:30])
+        estimator = quick(max_iter=0).fit(NUMBERS[:30], NOISY_TARGET[:30])
+
+    assert estimator.n_iter_ == 0
 
 
 @pytest.mark.parametrize("n", [36, 60, 72])

@@ -18,7 +18,7 @@ from .classes import ClassNormalised, table_information
 from .coordinates import ReferencedCritic
 from .local import PRIOR_ROWS, LocalCritic, PooledCritic, local_critic, paired_columns
 from .pairs import EnumeratedPairs, SampledPairs
-from .reference import GaussianReference
+from .reference import GaussianReference, weighted_mean
 from .training import TrainingResult, train
 
 _STOPPING_ROWS = 2048
@@ -327,8 +327,10 @@ def _value_bank(critic, result, x: Block, y: Block, folds: Folds, bound, weight,
         held_out.append(bound.estimate(joint, marginal, *weights))
         log_ratios.append(joint - bound.log_normaliser(marginal, weights[1]).unsqueeze(1))
         in_training.append(bound.estimate(*pair_scores(critic, x, y, train_rows, bound, weight)))
-    low = _mean(torch.stack(held_out), unseen_rows, weight)
-    high = _mean(torch.stack(in_training), train_rows, weight)
+    low, high = (
+        float(values.mean()) if weight is None else weighted_mean(values, weight[rows])
+        for values, rows in ((torch.stack(held_out), unseen_rows), (torch.stack(in_training), train_rows))
+    )
     is_table = x.probability is not None and y.probability is not None
     return CrossFit(
         critic=critic,
@@ -342,14 +344,6 @@ def _value_bank(critic, result, x: Block, y: Block, folds: Folds, bound, weight,
         result=result,
         n_effective=len(x.values) if weight is None else float(_effective_rows(weight)),
     )
-
-
-def _mean(values: Tensor, rows: Tensor, weight: Tensor | None) -> float:
-    """Of values of sets of rows, each counting as much as its rows, (..., n_rows), weigh."""
-    if weight is None:
-        return float(values.mean())
-    share = weight[rows].sum(-1).expand_as(values)
-    return float((share * values).sum() / share.sum())
 
 
 def _referenced(critic: nn.Module) -> ReferencedCritic | None:

@@ -231,6 +231,24 @@ class _CanonicalCorrelations:
         return min(edge**2, 0.999)
 
 
+def weighted_mean(values: Tensor, weight: Tensor) -> float:
+    """Mean of values of sets of rows, each counting as much as its rows weigh.
+
+    Parameters
+    ----------
+    values : Tensor of shape (..., n_members)
+        One a set.
+    weight : Tensor of shape (..., n_members, n_rows)
+        Weights of the rows of each set, leading axes left out where they are the same.
+
+    Returns
+    -------
+    float
+    """
+    share = weight.sum(-1).expand_as(values)
+    return float((share * values).sum() / share.sum())
+
+
 def shrink_correlations(r: Tensor, level: Tensor) -> Tensor:
     """Correlations with a noise level taken off their squares.
 

@@ -17,7 +17,14 @@ from scipy.stats import chi2
 from torch import Tensor, nn, special
 from torch.quasirandom import SobolEngine
 
-from .reference import MAX_ROWS, GaussianReference, Projection, canonical_solutions, shrink_correlations
+from .reference import (
+    MAX_ROWS,
+    GaussianReference,
+    Projection,
+    canonical_solutions,
+    shrink_correlations,
+    weighted_mean,
+)
 
 _RIDGE = 1e-3
 _NOISE_SHARES = (0.0, 1.0, 2.5)
@@ -234,7 +241,7 @@ def fit_variate_reference(
     ]
     promising = sorted((trial for trial in trials if trial[0] > floor[0]), key=itemgetter(0))[-_MOST_FITTED:]
     fitted = [_fit_expansion(name, pair, data, _NOISE_SHARES) for _, name, pair in promising]
-    return max([(_mean(floor, held_out_weight), linear), *fitted], key=itemgetter(0))[1]
+    return max([(weighted_mean(floor, held_out_weight), linear), *fitted], key=itemgetter(0))[1]
 
 
 class _Data(NamedTuple):
@@ -286,13 +293,7 @@ def _candidates(sides, numbers: Sequence[int], noise: Tensor, noise_shares, trai
             eye = torch.eye(k, dtype=r.dtype).expand(len(r), -1, -1)
             side_x, side_y = (side.leading(k) for side in sides)
             reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
-            yield _mean(_values(reference, u, v, unseen_weight), unseen_weight), reference
-
-
-def _mean(values: Tensor, weight: Tensor) -> float:
-    """Of the members' values, (n_members,), each counting as much as its rows, (n_members, n), weigh."""
-    share = weight.sum(1) / weight.sum()
-    return float((share * values).sum())
+            yield weighted_mean(_values(reference, u, v, unseen_weight), unseen_weight), reference
 
 
 def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) -> Tensor:
