@@ -7,7 +7,7 @@ from numbers import Integral
 import joblib
 import numpy as np
 import torch
-from sklearn.model_selection import KFold, ShuffleSplit, check_cv
+from sklearn.model_selection import RepeatedKFold, ShuffleSplit, check_cv
 
 from skmine import nn
 from skmine._columns import Column, read_features, read_target
@@ -17,6 +17,9 @@ from skmine._validation import check_lengths, check_training_rows, check_weight
 _MIN_FOLD_ROWS = 4
 #: Folds of rows enough to judge a network are made where there are at least so many of them.
 _LEAST_FOLDS = 3
+#: A number of folds is drawn for so many rows in all, at most so many times: of few rows another draw has
+#: another value.
+_REPEATED_ROWS, _MOST_REPEATS = 300, 3
 #: Rows of less weight, beside the heaviest, are those of weight 0.
 _LEAST_WEIGHT = 1e-12
 
@@ -116,7 +119,9 @@ class Rows:
             drawn = ShuffleSplit(1, test_size=size, random_state=seed).split(self.kept)
         elif isinstance(cv, Integral):
             n_folds = min(int(cv), len(self) // n_held_out)
-            drawn = KFold(n_folds, shuffle=True, random_state=seed).split(self.kept)
+            n_repeats = min(max(_REPEATED_ROWS // len(self), 1), _MOST_REPEATS)
+            folds = RepeatedKFold(n_splits=n_folds, n_repeats=n_repeats, random_state=seed)
+            drawn = folds.split(self.kept)
         else:
             number = np.full(self.n_input, -1)
             number[self.kept] = np.arange(len(self))

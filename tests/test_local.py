@@ -192,7 +192,7 @@ def test_fit__local_critic_won__tells_its_values_and_warm_start_begins_afresh():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 200 minibatches are too few
 def test_fit__sharp_edges_of_few_rows__the_pool_wins_and_is_stored_whole(seed):
-    joint = other_tasks()["band-0.05"]
+    joint = other_tasks()["steps-0.1"]
     X, y = joint.sample(500, seed)
 
     estimator = MutualInfoEstimator(cv=3, max_iter=200, random_state=seed)

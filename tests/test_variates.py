@@ -13,7 +13,9 @@ from skmine.nn import (
     Folds,
     GaussianReference,
     Reading,
+    ReferenceRows,
     Variates,
+    choosing,
     fit_gaussian_reference,
     fit_variate_reference,
     variates,
@@ -53,7 +55,8 @@ def fit(x, y, folds, weight=None):
     """The reference of the columns, and the one that is chosen."""
     linear = fit_gaussian_reference(x, y, folds.train, folds.held_out, weight)
     readings = [(read_all(x), read_all(y))]
-    return linear, fit_variate_reference(x, y, folds.train, folds.held_out, weight, linear, readings)
+    rows = ReferenceRows.of_folds(x, y, folds.train, folds.held_out, weight)
+    return linear, fit_variate_reference(rows, linear, readings)
 
 
 def held_out_value(reference, x, y, folds, n_shifts=200):
@@ -334,20 +337,22 @@ def test_fit_variate_reference__sum_in_own_units__reads_the_columns_that_add_up(
     linear = fit_gaussian_reference(core, y, folds.train, folds.held_out)
     readings = [(Reading(start, start + 2, (0, 1)), read_all(y)) for start in (0, 2)]
 
-    reference = fit_variate_reference(x, y, folds.train, folds.held_out, None, linear, readings)
+    rows = ReferenceRows.of_folds(x, y, folds.train, folds.held_out, None)
+    reference = fit_variate_reference(rows, linear, readings)
 
     assert reference.project_x.reading.start == 2
 
 
 @pytest.mark.parametrize(("n", "d"), [(60, 3), (300, 3), (300, 12)])
 def test_fit_variate_reference__no_pair_is_near__values_are_finite_and_the_columns_stay(n, d, monkeypatch):
-    values, value_of = [], variates._values
+    values, value_of = [], choosing.held_out_values
 
     def spy(*arguments):
         values.append(value_of(*arguments))
         return values[-1]
 
-    monkeypatch.setattr(variates, "_values", spy)
+    monkeypatch.setattr(choosing, "held_out_values", spy)
+    monkeypatch.setattr(variates, "held_out_values", spy)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(n, d, generator=generator)
     y = x + 1e-3 * torch.randn(n, d, generator=generator)
@@ -364,9 +369,8 @@ def test_fit_variate_reference__more_columns_than_functions__is_the_linear_one()
     folds = make_folds(40)
     linear = fit_gaussian_reference(x[:, :3], x[:, 3:5], folds.train, folds.held_out)
 
-    found = fit_variate_reference(
-        x, x, folds.train, folds.held_out, None, linear, [(read_all(x), read_all(x))]
-    )
+    rows = ReferenceRows.of_folds(x, x, folds.train, folds.held_out, None)
+    found = fit_variate_reference(rows, linear, [(read_all(x), read_all(x))])
 
     assert found is linear
 
@@ -384,9 +388,8 @@ def test_fit_variate_reference__too_many_columns__expands_single_rows_only(monke
     folds = Folds.of_splits([(rows[:200], rows[200:])], torch.Generator().manual_seed(0))
     linear = fit_gaussian_reference(x, x.flip(0), folds.train, folds.held_out)
 
-    found = fit_variate_reference(
-        x, x.flip(0), folds.train, folds.held_out, None, linear, [(read_all(x),) * 2]
-    )
+    seen = ReferenceRows.of_folds(x, x.flip(0), folds.train, folds.held_out, None)
+    found = fit_variate_reference(seen, linear, [(read_all(x),) * 2])
 
     assert found is linear
     assert set(rows_expanded) == {1}

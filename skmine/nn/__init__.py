@@ -45,7 +45,8 @@ from .bounds import (
     JensenShannon,
     Normalised,
 )
-from .building import JUDGING_ROWS, Block, Folds, build_critic
+from .building import JUDGING_ROWS, Block, Folds, build_critic, build_mixture
+from .choosing import ReferenceRows, held_out_values
 from .classes import (
     ClassNormalised,
     ClassReference,
@@ -55,19 +56,21 @@ from .classes import (
 )
 from .coordinates import NetworkColumns, ReferencedCritic
 from .critics import CRITICS, BankLinear, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
-from .crossfit import (
-    CrossFit,
+from .crossfit import cross_fit, stack_states
+from .local import PRIOR_ROWS, LocalCritic, PooledCritic, local_critic, paired_columns
+from .mixtures import MixtureReference, fit_mixture_reference
+from .objective import MutualInformation, clipped_backward
+from .pairs import (
+    EnumeratedPairs,
+    SampledPairs,
     choose_pairs,
     choose_valuing_pairs,
-    cross_fit,
-    stack_states,
+    score_in_chunks,
 )
-from .local import PRIOR_ROWS, LocalCritic, PooledCritic, local_critic, paired_columns
-from .objective import MutualInformation, clipped_backward
-from .pairs import EnumeratedPairs, SampledPairs, score_in_chunks
 from .reference import GaussianReference, fit_gaussian_reference
 from .steps import average_weights
 from .training import TrainingResult, train
+from .valuing import CrossFit
 from .variates import EXPANSIONS, Reading, Variates, fit_variate_reference
 
 __all__ = [
@@ -100,12 +103,14 @@ __all__ = [
     "JensenShannon",
     "LocalCritic",
     "MINERate",
+    "MixtureReference",
     "MutualInformation",
     "NetworkColumns",
     "Normalised",
     "Perceptron",
     "PooledCritic",
     "Reading",
+    "ReferenceRows",
     "ReferencedCritic",
     "SampledPairs",
     "Sampler",
@@ -116,14 +121,17 @@ __all__ = [
     "VariationalRate",
     "average_weights",
     "build_critic",
+    "build_mixture",
     "choose_pairs",
     "choose_valuing_pairs",
     "clipped_backward",
     "cross_fit",
     "fit_class_reference",
     "fit_gaussian_reference",
+    "fit_mixture_reference",
     "fit_table_reference",
     "fit_variate_reference",
+    "held_out_values",
     "local_critic",
     "paired_columns",
     "score_in_chunks",

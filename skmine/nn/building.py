@@ -1,11 +1,13 @@
 """A bank of critics for the data at hand: its rows, its reference and its network."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from .choosing import ReferenceRows
 from .classes import (
     ClassNormalised,
     TableReference,
@@ -21,6 +23,7 @@ from .coordinates import (
     relevant_columns,
 )
 from .critics import CRITICS, ClassCritic, CriticBank
+from .mixtures import fit_mixture_reference
 from .reference import Projection, fit_gaussian_reference
 from .variates import Reading, fit_variate_reference
 
@@ -160,8 +163,8 @@ def _pair_bank(
     relevant = relevant_columns(x_core, y_core, train_rows[0], weight)
     reference = linear
     if max(x.n_core, y.n_core) > 1:  # of two single columns the network reads cosines
-        readings = _readings(x, y, relevant)
-        reference = fit_variate_reference(x.values.cpu(), y.values.cpu(), *rows, weight, linear, readings)
+        seen = ReferenceRows.of_folds(x.values.cpu(), y.values.cpu(), *rows, weight)
+        reference = fit_variate_reference(seen, linear, _readings(x, y, relevant))
     few = linear.width_x * linear.width_y <= 2 * train_rows.shape[1] * _FEW_NATS
     whole = few and all(bool(mask.all()) for mask in relevant)
     # Canonical coordinates beyond those that held-out rows confirm agree in the training rows by chance.
@@ -194,6 +197,35 @@ def _pair_bank(
             generator=generator,
         )
     return ReferencedCritic(reference, network, *shown)
+
+
+def build_mixture(
+    critic: nn.Module, x: Block, y: Block, folds: Folds, weight: Tensor | None = None
+) -> ReferencedCritic | None:
+    """Gaussian mixtures, one a fold, of columns that depend on the other block.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        The bank, from :func:`build_critic`, whose reference has the coordinates that are read where such
+        columns are many.
+    x, y, folds, weight
+        As in :func:`build_critic`.
+
+    Returns
+    -------
+    ReferencedCritic or None
+        None where none finds dependence on held-out rows, or y is discrete.
+    """
+    if not isinstance(critic, ReferencedCritic):
+        return None
+    weight = None if weight is None else weight.cpu()
+    rows = folds.train.cpu(), folds.held_out.cpu()
+    relevant = relevant_columns(x.core.cpu(), y.core.cpu(), rows[0][0], weight)
+    seen = ReferenceRows.of_folds(x.values.cpu(), y.values.cpu(), *rows, weight)
+    coordinates = copy.deepcopy(critic.reference).cpu()
+    mixture = fit_mixture_reference(seen, coordinates, _readings(x, y, relevant))
+    return None if mixture is None else ReferencedCritic(mixture, None, None, None).to(x.values)
 
 
 def _readings(x: Block, y: Block, relevant: tuple[Tensor, Tensor]) -> list[tuple[Reading, Reading]]:

@@ -50,30 +50,28 @@ class LocalCritic(nn.Module):
 
 
 class PooledCritic(nn.Module):
-    """Mean of a trained bank and of a local critic: the logarithmic opinion pool of their density ratios.
+    """Mean of two critics: the logarithmic opinion pool of their density ratios.
 
     A network is right where the density is smooth, a table at sharp edges; where they err in other places
     the pool errs less than either.
 
     Parameters
     ----------
-    network : nn.Module
-        A bank.
-    table : LocalCritic
-        Of the same members.
+    first, second : nn.Module
+        Banks of the same members.
 
     References
     ----------
     Genest and Zidek (1986), "Combining probability distributions", Statistical Science 1(1).
     """
 
-    def __init__(self, network: nn.Module, table: LocalCritic):
+    def __init__(self, first: nn.Module, second: nn.Module):
         super().__init__()
-        self.network, self.table = network, table
+        self.first, self.second = first, second
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, (n_members, ..., d) twice -> (n_members, ...)."""
-        return torch.lerp(self.network(x, y), self.table(x, y), 0.5)
+        return torch.lerp(self.first(x, y), self.second(x, y), 0.5)
 
 
 def _interpolate(table: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 Critic = Callable[[Tensor, Tensor], Tensor]
 
+#: Marginal pairs of a value that is reported, where there are few rows.
+VALUED_PAIRS = 2**15
 _SCORES_A_CHUNK = 2**13  # temporary tensors of a few megabytes: larger ones are slower
 
 
@@ -133,3 +135,44 @@ class EnumeratedPairs:
 
 def _head(values: Tensor | None, n: int) -> Tensor | None:
     return None if values is None else values[:, :n]
+
+
+def choose_pairs(bound, probability: Tensor | None, group_size: int):
+    """Marginal pairs: exact over classes where y is discrete, sampled within groups otherwise.
+
+    Parameters
+    ----------
+    bound : object
+        See :data:`skmine.nn.BOUNDS`.
+    probability : Tensor or None
+        Class probabilities of a discrete y.
+    group_size : int
+        Rows of a group.
+
+    Returns
+    -------
+    EnumeratedPairs or SampledPairs
+    """
+    if probability is not None:
+        return EnumeratedPairs(probability, bound.offset)
+    return SampledPairs(max(2, group_size), bound.includes_joint, bound.offset)
+
+
+def choose_valuing_pairs(bound, probability: Tensor | None, n_rows: int):
+    """Marginal pairs for a value that is reported: more of them where there are few rows.
+
+    Parameters
+    ----------
+    bound : object
+        See :data:`skmine.nn.BOUNDS`.
+    probability : Tensor or None
+        Class probabilities of a discrete y.
+    n_rows : int
+        Rows that are valued.
+
+    Returns
+    -------
+    EnumeratedPairs or SampledPairs
+    """
+    group_size = max(bound.group_size, min(256, VALUED_PAIRS // n_rows))
+    return choose_pairs(bound, probability, group_size)

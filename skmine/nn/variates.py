@@ -17,8 +17,8 @@ from scipy.stats import chi2
 from torch import Tensor, nn, special
 from torch.quasirandom import SobolEngine
 
+from .choosing import ReferenceRows, held_out_values
 from .reference import (
-    MAX_ROWS,
     GaussianReference,
     Projection,
     canonical_solutions,
@@ -36,12 +36,8 @@ _NUMBERS, _MOST_VARIATES = (1, 2, 4, 8), 64
 _HIGHEST_SCORE, _KNOTS = 3.0, 65
 #: Functions of both blocks at most, and for each training row.
 _MOST_COLUMNS, _COLUMN_SHARE = 800, 0.25
-#: Rows that value a log ratio, and those of them whose pairs are the marginal ones.
-_HELD_OUT_ROWS, _PAIRED_ROWS = 2048, 512
 #: Expansions that are fitted for the whole bank, of those that are promising for its first member.
 _MOST_FITTED = 3
-#: Nats by which functions must be better than the columns themselves, and further ones over the rows.
-_LEAST_GAIN, _GAIN_TIMES_ROWS = 0.01, 10.0
 
 
 def _radial(x: Tensor, degree: int) -> Tensor:
@@ -192,13 +188,7 @@ def _fit_variates(
 
 
 def fit_variate_reference(
-    x: Tensor,
-    y: Tensor,
-    train_rows: Tensor,
-    held_out_rows: Tensor,
-    weight: Tensor | None,
-    linear: GaussianReference,
-    readings: Sequence[tuple[Reading, Reading]],
+    rows: ReferenceRows, linear: GaussianReference, readings: Sequence[tuple[Reading, Reading]]
 ) -> GaussianReference:
     """The Gaussian log ratio of nonlinear variates, where that is better than that of the columns.
 
@@ -206,12 +196,8 @@ def fit_variate_reference(
 
     Parameters
     ----------
-    x, y : Tensor of shape (n, d_x), (n, d_y)
-        All columns.
-    train_rows, held_out_rows : LongTensor of shape (n_members, n_train), (n_members, n_held_out)
-        Row numbers of each member.
-    weight : Tensor of shape (n,) or None
-        Weights of the rows.
+    rows : ReferenceRows
+        What is read.
     linear : GaussianReference
         Of the columns themselves.
     readings : sequence of (Reading, Reading)
@@ -220,50 +206,29 @@ def fit_variate_reference(
     Returns
     -------
     GaussianReference
-        `linear`, unless another has a Donsker-Varadhan value on held-out rows, less two standard errors of
-        its marginal mean, that is higher by 0.01 nats and ten over the number of training rows.
+        `linear`, unless another has a Donsker-Varadhan value on held-out rows that is higher by the least
+        gain.
     """
-    weight = x.new_ones(len(x)) if weight is None else weight
-    fit_rows = train_rows[:, :: max(1, train_rows.shape[1] // MAX_ROWS)]
-    data = _Data(x, y, weight, fit_rows, held_out_rows[:, :_HELD_OUT_ROWS])
-    first = data._replace(fit_rows=fit_rows[:1], held_out_rows=data.held_out_rows[:1])
-    gain = _LEAST_GAIN + _GAIN_TIMES_ROWS / train_rows.shape[1]
-    held_out, held_out_weight = data.read(data.held_out_rows)
-    u, v = linear.project_x(held_out[0]), linear.project_y(held_out[1])
-    floor = _values(linear, u, v, held_out_weight) + gain
-    most = min(_MOST_COLUMNS, _COLUMN_SHARE * train_rows.shape[1])
+    first, floor = rows.first, rows.values(linear) + rows.least_gain
+    most = min(_MOST_COLUMNS, _COLUMN_SHARE * rows.fitted.shape[1])
     trials = [
         (_fit_expansion(name, pair, first, _NOISE_SHARES[1:2])[0], name, pair)
         for pair in readings
         if sum(told.stop - told.start for told in pair) <= most  # before wide columns are expanded at all
         for name in EXPANSIONS
-        if sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, (x, y), strict=True)) <= most
+        if sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, rows[:2], strict=True)) <= most
     ]
     promising = sorted((trial for trial in trials if trial[0] > floor[0]), key=itemgetter(0))[-_MOST_FITTED:]
-    fitted = [_fit_expansion(name, pair, data, _NOISE_SHARES) for _, name, pair in promising]
-    return max([(weighted_mean(floor, held_out_weight), linear), *fitted], key=itemgetter(0))[1]
+    fitted = [_fit_expansion(name, pair, rows, _NOISE_SHARES) for _, name, pair in promising]
+    return max([(weighted_mean(floor, rows.held_out_weight), linear), *fitted], key=itemgetter(0))[1]
 
 
-class _Data(NamedTuple):
-    """All rows, and the numbers of those that each member is fitted on and valued on."""
-
-    x: Tensor
-    y: Tensor
-    weight: Tensor
-    fit_rows: Tensor
-    held_out_rows: Tensor
-
-    def read(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-        """Columns of x and of y, and weights, of rows of each member."""
-        return (self.x[rows], self.y[rows]), self.weight[rows]
-
-
-def _fit_expansion(name: str, readings, data: _Data, noise_shares) -> tuple[float, GaussianReference]:
+def _fit_expansion(name: str, readings, rows: ReferenceRows, noise_shares) -> tuple[float, GaussianReference]:
     """The reference of an expansion with the number of variates and the shrinkage of the highest value."""
-    blocks, weight = data.read(data.fit_rows)
+    blocks, weight = rows.read(rows.fitted)
     expanded = [told.expand(name, block) for told, block in zip(readings, blocks, strict=True)]
     flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
-    members = torch.arange(data.fit_rows.numel()).view(data.fit_rows.shape)
+    members = torch.arange(rows.fitted.numel()).view(rows.fitted.shape)
     (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,), (1.0,))
     d = min(told.stop - told.start for told in readings)
     numbers = [*_NUMBERS, min(d, _MOST_VARIATES)] if d > _NUMBERS[-1] else list(_NUMBERS)
@@ -272,7 +237,7 @@ def _fit_expansion(name: str, readings, data: _Data, noise_shares) -> tuple[floa
         _fit_variates(name, told, part, projection, weight)
         for told, part, projection in zip(readings, expanded, projections, strict=True)
     ]
-    held_out = data.read(data.held_out_rows)
+    held_out = rows.read(rows.held_out)
     candidates = _candidates(sides, numbers, solution.noise, noise_shares, (blocks, weight), held_out)
     return max(candidates, key=itemgetter(0))
 
@@ -293,28 +258,4 @@ def _candidates(sides, numbers: Sequence[int], noise: Tensor, noise_shares, trai
             eye = torch.eye(k, dtype=r.dtype).expand(len(r), -1, -1)
             side_x, side_y = (side.leading(k) for side in sides)
             reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
-            yield weighted_mean(_values(reference, u, v, unseen_weight), unseen_weight), reference
-
-
-def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) -> Tensor:
-    """Donsker-Varadhan value of coordinates of rows in random order, shape (n_members,).
-
-    All pairs of the first rows are marginal ones. Two standard errors of their mean of exp(T) are taken off:
-    a log ratio may run away where few pairs meet. It is at most the log of their number: where no pair comes
-    near the joint ones, they tell no more.
-    """
-    joint = (weight * reference(u, v)).sum(1) / weight.sum(1)
-    few = slice(_PAIRED_ROWS)
-    share = weight[:, few] / weight[:, few].sum(1, keepdim=True)
-    log_ratio = reference.all_pairs(u[:, few], v[:, few])
-    log_ratio.diagonal(dim1=1, dim2=2).fill_(-math.inf)  # those are joint
-    largest = log_ratio.amax((1, 2))
-    ratio = (log_ratio - largest.view(-1, 1, 1)).exp()
-    others = (1 - share).clamp_min(1e-6)
-    by_row = torch.einsum("bij,bj->bi", ratio, share) / others
-    by_column = torch.einsum("bij,bi->bj", ratio, share) / others
-    mean = (share * by_row).sum(1)
-    errors = [(share * (part - mean.unsqueeze(1))).norm(dim=1) for part in (by_row, by_column)]
-    value = joint - largest - mean.log() - 2 * torch.hypot(*errors) / mean
-    n = ratio.shape[1]
-    return value.clamp_max(math.log(n * (n - 1)))
+            yield weighted_mean(held_out_values(reference, u, v, unseen_weight), unseen_weight), reference

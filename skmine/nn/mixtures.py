@@ -1,0 +1,287 @@
+"""Mixture reference: the log density ratio of a Gaussian mixture, for dependence that no one Gaussian has.
+
+Curves, clusters, forks, noise whose size depends on x, heavy tails: a few Gaussians, each of its own
+covariance, follow them from few rows and without a network. All three densities of the ratio are mixtures
+with the same weights, so that one fit of the joint density gives them. Held-out rows choose how many.
+"""
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .choosing import ReferenceRows
+from .reference import GaussianReference, Projection, weighted_mean
+from .variates import Reading
+
+_MOST_COMPONENTS = 32
+#: Columns of a block that a mixture reads; of more, as many canonical coordinates.
+_MOST_COLUMNS = 10
+_MOST_ITERATIONS, _TOLERANCE = 60, 1e-4  # of EM; nats a row
+_LEAST_VARIANCE = 1e-4
+#: A component is cut in two at so many standard deviations from its mean, along its longest axis.
+_CUT = 0.7
+#: Rows that a member must hold out to tell alone what is worth fitting for the bank.
+_TELLING_ROWS = 200
+#: Rows a component must have on average for each column.
+_ROWS_A_COLUMN = 2
+
+
+class Mixture(NamedTuple):
+    """Gaussian mixtures, one a bank member.
+
+    Attributes
+    ----------
+    log_weight : Tensor of shape (n_members, n_components)
+    mean : Tensor of shape (n_members, n_components, d)
+    covariance : Tensor of shape (n_members, n_components, d, d)
+    """
+
+    log_weight: Tensor
+    mean: Tensor
+    covariance: Tensor
+
+    def component_log_densities(self, z: Tensor) -> Tensor:
+        """Log of weight times density, less a constant, (n_members, n, d) -> (n_members, n_components, n)."""
+        factor = _whitening_factor(self.covariance)
+        white = z.unsqueeze(1) @ factor - self.mean.unsqueeze(2) @ factor
+        log_scale = factor.diagonal(dim1=2, dim2=3).log().sum(2)
+        return (self.log_weight + log_scale).unsqueeze(2) - white.square().sum(3) / 2
+
+    def cut(self) -> "Mixture":
+        """Every component in two, side by side along its longest axis."""
+        variance, axes = torch.linalg.eigh(self.covariance)
+        axis = axes[..., -1]
+        # The sign that a decomposition leaves open: the halves would come in another order.
+        axis = axis * torch.where(axis.sum(2, keepdim=True) < 0, -1.0, 1.0)
+        step = _CUT * variance[..., -1:].sqrt() * axis
+        half = self.covariance - 0.9 * step.unsqueeze(3) * step.unsqueeze(2)
+        return Mixture(
+            torch.cat([self.log_weight, self.log_weight], 1) - math.log(2),
+            torch.cat([self.mean + step, self.mean - step], 1),
+            torch.cat([half, half], 1),
+        )
+
+
+def _whitening_factor(covariance: Tensor) -> Tensor:
+    """Upper triangular F with ``F F' = covariance^-1``, of the same shape; found in double precision."""
+    root = torch.linalg.cholesky(covariance.double())
+    eye = torch.eye(root.shape[-1], dtype=root.dtype).expand_as(root)
+    return torch.linalg.solve_triangular(root, eye, upper=False).mT.to(covariance)
+
+
+def _log_determinant(factor: Tensor) -> Tensor:
+    return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+class MixtureReference(nn.Module):
+    """Log density ratio of a Gaussian mixture.
+
+    ``T(u, v) = log sum_k w_k N_k(u, v) - log sum_k w_k N_k(u) - log sum_k w_k N_k(v)``.
+
+    Parameters
+    ----------
+    project_x, project_y : nn.Module
+        Maps to the columns that are read, (n_members, ..., d) -> (n_members, ..., width).
+    mixture : Mixture
+        Of these columns of both blocks side by side.
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977) for EM; Piras et al. (2023), Machine Learning: Science and Technology 4,
+    for mutual information from Gaussian mixtures.
+    """
+
+    cross: Tensor
+    constant: Tensor
+    mean_x: Tensor
+    mean_y: Tensor
+
+    def __init__(self, project_x, project_y, mixture: Mixture):
+        super().__init__()
+        self.project_x, self.project_y = project_x, project_y
+        mixture = Mixture(*(part.double() for part in mixture))
+        covariance, d_x = mixture.covariance, project_x.width
+        precision = torch.linalg.inv(covariance)
+        blocks = {"x": (slice(None, d_x),) * 2, "y": (slice(d_x, None),) * 2}
+        buffers = {"cross": precision[..., :d_x, d_x:]}
+        for name, (block, _) in blocks.items():
+            factor = _whitening_factor(covariance[..., block, block])
+            buffers[f"mean_{name}"] = mixture.mean[..., block]
+            buffers[f"factor_{name}"] = factor
+            buffers[f"constant_{name}"] = mixture.log_weight + _log_determinant(factor)
+            buffers[f"joint_factor_{name}"] = torch.linalg.cholesky(precision[..., block, block])
+        buffers["constant"] = mixture.log_weight + _log_determinant(_whitening_factor(covariance))
+        for name, value in buffers.items():
+            self.register_buffer(name, value.contiguous())
+
+    @property
+    def width_x(self) -> int:
+        """Columns that ``project_x`` returns."""
+        return self.project_x.width
+
+    @property
+    def width_y(self) -> int:
+        """Columns that ``project_y`` returns."""
+        return self.project_y.width
+
+    def forward(self, u: Tensor, v: Tensor) -> Tensor:
+        """Log ratio, ``(n_members, ..., width)`` twice -> (n_members, ...); leading axes broadcast."""
+        off_x, quadratic_x, log_density_x = self._read(u, "x")
+        _, quadratic_y, log_density_y = self._read(v, "y")
+        slope = off_x @ self.cross
+        level = self.constant.unsqueeze(2) - quadratic_x + (slope * self.mean_y.unsqueeze(2)).sum(3)
+        slope = slope.transpose(1, 2).reshape(*u.shape[:-1], *slope.shape[1::2])
+        cross = torch.einsum("...kd,...d->...k", slope, v)
+        joint = _by_row(level, u) - _by_row(quadratic_y, v) - cross
+        return joint.logsumexp(-1) - log_density_x - log_density_y
+
+    def _read(self, z: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Offsets from the means and joint quadratic forms, components second; log densities of the block."""
+        mean, factor, joint_factor, constant = (
+            getattr(self, f"{part}_{name}") for part in ("mean", "factor", "joint_factor", "constant")
+        )
+        off = z.reshape(len(z), 1, -1, z.shape[-1]) - mean.unsqueeze(2)
+        marginal = constant.unsqueeze(2) - (off @ factor).square().sum(3) / 2
+        joint = (off @ joint_factor).square().sum(3) / 2
+        return off, joint, marginal.logsumexp(1).view(z.shape[:-1])
+
+    def all_pairs(self, u: Tensor, v: Tensor) -> Tensor:
+        """Log ratio of every row of u with every row of v, (n_members, n, width) twice -> (..., n, n)."""
+        return self(u.unsqueeze(2), v.unsqueeze(1))
+
+
+def _by_row(values: Tensor, z: Tensor) -> Tensor:
+    """(n_members, n_components, n) -> (n_members, ..., n_components), with the leading axes of z."""
+    return values.mT.reshape(*z.shape[:-1], -1)
+
+
+def _maximise(z: Tensor, weight: Tensor, mixture: Mixture) -> Mixture:
+    """A mixture by expectation maximisation from another one.
+
+    Each covariance is a mean of the component's own, by its rows, and of all components', by one row more
+    than there are columns: a prior of no scale of its own.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n_members, n, d)
+        Rows.
+    weight : Tensor of shape (n_members, n)
+        Their weights, of sum the number of effective rows.
+    mixture : Mixture
+        Where to start.
+
+    Returns
+    -------
+    Mixture
+    """
+    n_members, _, d = z.shape
+    n_effective = weight.sum(1)
+    floor = _LEAST_VARIANCE * torch.eye(d, dtype=z.dtype)
+    before = z.new_full((n_members,), -math.inf)
+    for _ in range(_MOST_ITERATIONS):
+        log_density = mixture.component_log_densities(z)
+        total = log_density.logsumexp(1)
+        value = (weight * total).sum(1) / n_effective
+        if bool((value - before < _TOLERANCE).all()):
+            break
+        before = value
+        share = (log_density - total.unsqueeze(1)).exp() * weight.unsqueeze(1)
+        rows = share.sum(2)
+        mean = share @ z / rows.clamp_min(1e-9).unsqueeze(2)
+        off = z.unsqueeze(1) - mean.unsqueeze(2)
+        scatter = (share.unsqueeze(3) * off).mT @ off
+        pooled = scatter.sum(1, keepdim=True) / n_effective.view(-1, 1, 1, 1)
+        covariance = (scatter + (d + 1) * pooled) / (rows + d + 1).view(n_members, -1, 1, 1) + floor
+        log_weight = ((rows + 1) / (rows + 1).sum(1, keepdim=True)).log()
+        mixture = Mixture(log_weight, mean, covariance)
+    return mixture
+
+
+def _mixtures(z: Tensor, weight: Tensor, n_cuts: int) -> Iterator[Mixture]:
+    """A Gaussian, and mixtures of twice as many components each, from the one before."""
+    share = weight / weight.sum(1, keepdim=True)
+    weight = share / (share**2).sum(1, keepdim=True)
+    mean = (share.unsqueeze(2) * z).sum(1, keepdim=True)
+    off = z - mean
+    covariance = (share.unsqueeze(2) * off).mT @ off + _LEAST_VARIANCE * torch.eye(z.shape[2], dtype=z.dtype)
+    mixture = Mixture(z.new_zeros(len(z), 1), mean, covariance.unsqueeze(1))
+    yield mixture
+    for _ in range(n_cuts):
+        mixture = _maximise(z, weight, mixture.cut())
+        yield mixture
+
+
+def _projection(reading: Reading, coordinates, n_members: int):
+    """The columns that depend on the other block; of many, the leading coordinates."""
+    if len(reading.relevant) > _MOST_COLUMNS:
+        return coordinates.leading(min(_MOST_COLUMNS, coordinates.width))
+    numbers = torch.tensor(reading.relevant) + reading.start
+    weight = torch.zeros(n_members, reading.stop, len(numbers))
+    weight[:, numbers, torch.arange(len(numbers))] = 1
+    return Projection(weight.new_zeros(n_members, reading.stop), weight)
+
+
+def _of_first_members(module: nn.Module, n_members: int) -> nn.Module:
+    module = copy.deepcopy(module)
+    for buffer in module.buffers():
+        buffer.data = buffer.data[:n_members]
+    return module
+
+
+def _fits(
+    rows: ReferenceRows, projections: Sequence, n_cuts: int
+) -> Iterator[tuple[float, MixtureReference]]:
+    """Values and references of mixtures, the number of components doubled until two were no better."""
+    side_x, side_y = (_of_first_members(side, len(rows.fitted)).to(rows.x.dtype) for side in projections)
+    blocks, weight = rows.read(rows.fitted)
+    z = torch.cat([side_x(blocks[0]), side_y(blocks[1])], 2)
+    values: list[float] = []
+    for mixture in _mixtures(z, weight, n_cuts):
+        reference = MixtureReference(side_x, side_y, mixture).to(rows.x.dtype)
+        values.append(weighted_mean(rows.values(reference), rows.held_out_weight))
+        yield values[-1], reference
+        if len(values) > values.index(max(values)) + 2:
+            break
+
+
+def fit_mixture_reference(
+    rows: ReferenceRows, coordinates: GaussianReference, readings: Sequence[tuple[Reading, Reading]]
+) -> MixtureReference | None:
+    """The log ratio of the Gaussian mixture of the highest value on held-out rows.
+
+    Where members hold out 200 rows or more, the first tells which columns are worth reading and how many
+    components may be.
+
+    Parameters
+    ----------
+    rows : ReferenceRows
+        What is read.
+    coordinates : GaussianReference
+        Its leading coordinates are read of a block of which more than ten columns depend on the other.
+    readings : sequence of (Reading, Reading)
+        Columns of x and of y that it may read.
+
+    Returns
+    -------
+    MixtureReference or None
+        None where no mixture has a positive value.
+    """
+    trial = rows.first if rows.held_out.shape[1] >= _TELLING_ROWS else rows
+    best: tuple[float, MixtureReference | None] = (0.0, None)
+    chosen = None
+    for pair in readings:
+        sides = zip(pair, (coordinates.project_x, coordinates.project_y), strict=True)
+        projections = [_projection(*side, len(rows.fitted)) for side in sides]
+        most = rows.fitted.shape[1] / (_ROWS_A_COLUMN * sum(side.width for side in projections))
+        n_cuts = int(math.log2(min(max(most, 1), _MOST_COMPONENTS)))
+        for i, found in enumerate(_fits(trial, projections, n_cuts)):
+            if found[0] > best[0]:
+                best, chosen = found, (projections, i)
+    if chosen is None or trial is rows:
+        return best[1]
+    return max(_fits(rows, *chosen), key=itemgetter(0))[1]

@@ -1,0 +1,273 @@
+"""Gaussian mixtures: their log ratio, their fit, and when they compete with a trained bank."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+
+from skmine import MutualInfoEstimator
+from skmine.distributions import Mixture as MixtureOfJoints
+from skmine.distributions import MultivariateNormal, other_tasks
+from skmine.nn import (
+    Block,
+    Folds,
+    MixtureReference,
+    PooledCritic,
+    Reading,
+    ReferencedCritic,
+    ReferenceRows,
+    build_critic,
+    build_mixture,
+    fit_gaussian_reference,
+    fit_mixture_reference,
+    mixtures,
+)
+from skmine.nn.mixtures import Mixture
+from skmine.nn.reference import Projection
+
+CROSS = MixtureOfJoints([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
+
+
+def make_folds(n, n_folds=4):
+    rows = torch.arange(n)
+    splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
+    return Folds.of_splits(splits, torch.Generator().manual_seed(0))
+
+
+def sample(joint, n, seed):
+    return tuple(torch.as_tensor(block, dtype=torch.float32) for block in joint.sample(n, seed))
+
+
+def read_all(x):
+    return Reading(0, x.shape[1], tuple(range(x.shape[1])))
+
+
+def fit(x, y, folds, weight=None):
+    rows = ReferenceRows.of_folds(x, y, folds.train, folds.held_out, weight)
+    linear = fit_gaussian_reference(x, y, folds.train, folds.held_out, weight)
+    return rows, fit_mixture_reference(rows, linear, [(read_all(x), read_all(y))])
+
+
+def mean_value(rows, reference):
+    return float(rows.values(reference).mean())
+
+
+@pytest.fixture
+def mixture():
+    """Three components in 2 + 1 columns, of two members."""
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(2, 3, 3, 3)) + 2 * np.eye(3)
+    weight = rng.dirichlet([2, 2, 2], size=2)
+    mean = rng.normal(size=(2, 3, 3))
+    return Mixture(*(torch.as_tensor(z) for z in (np.log(weight), mean, root @ root.swapaxes(2, 3))))
+
+
+@pytest.fixture
+def reference(mixture):
+    sides = [Projection(torch.zeros(2, d), torch.eye(d).expand(2, -1, -1).contiguous()) for d in (2, 1)]
+    return MixtureReference(*sides, mixture).float()
+
+
+# --- The log ratio ---
+
+
+def log_density(mixture, member, z, columns):
+    parts = [
+        float(mixture.log_weight[member, k])
+        + multivariate_normal.logpdf(
+            z,
+            mixture.mean[member, k, columns].numpy(),
+            mixture.covariance[member, k][columns][:, columns].numpy(),
+        )
+        for k in range(3)
+    ]
+    return logsumexp(parts, axis=0)
+
+
+def test_mixture_reference__forward__is_the_log_ratio_of_its_densities(mixture, reference):
+    z = np.random.default_rng(1).normal(size=(2, 50, 3))
+    u, v = (torch.as_tensor(part, dtype=torch.float32) for part in (z[..., :2], z[..., 2:]))
+
+    values = reference(u, v)
+
+    for member in (0, 1):
+        joint, x, y = (
+            log_density(mixture, member, z[member][:, columns], columns)
+            for columns in ([0, 1, 2], [0, 1], [2])
+        )
+        np.testing.assert_allclose(values[member], joint - x - y, atol=1e-4)
+
+
+def test_mixture_reference__pairs_in_groups__as_row_by_row(reference):
+    generator = torch.Generator().manual_seed(0)
+    u, v = torch.randn(2, 6, 4, 2, generator=generator), torch.randn(2, 6, 4, 1, generator=generator)
+
+    pairs = reference(u.unsqueeze(3), v.unsqueeze(2))
+
+    assert pairs.shape == (2, 6, 4, 4)
+    torch.testing.assert_close(pairs[:, :, 1, 3], reference(u[:, :, 1], v[:, :, 3]), rtol=1e-4, atol=1e-5)
+    flat = [part.flatten(1, 2) for part in (u, v)]
+    whole = reference.all_pairs(*flat)
+    torch.testing.assert_close(whole[:, 5, 7], reference(flat[0][:, 5], flat[1][:, 7]), rtol=1e-4, atol=1e-5)
+
+
+# --- The fit ---
+
+
+def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight(monkeypatch):
+    # Without the prior on the covariances, which the likelihood alone does not know, it may not fall.
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(2, 300, 2, generator=generator).double()
+    z[:, :150] *= 0.2
+    weight = 0.5 + torch.rand(2, 300, generator=generator).double()
+    share = weight / weight.sum(1, keepdim=True)
+    monkeypatch.setattr(mixtures, "_MOST_ITERATIONS", 1)
+    mixture = list(mixtures._mixtures(z, weight, 1))[-1]
+
+    values = []
+    for _ in range(20):
+        log_density = mixture.component_log_densities(z).logsumexp(1)
+        values.append((share * log_density).sum(1))
+        mixture = mixtures._maximise(z, share / (share**2).sum(1, keepdim=True), mixture)
+
+    rises = torch.stack(values).diff(dim=0)
+    assert float(rises.min()) > -1e-3
+    assert float(rises.sum(0).min()) > 0.1
+
+
+def test_mixtures__no_cut__is_the_weighted_gaussian():
+    z = torch.randn(1, 400, 3, generator=torch.Generator().manual_seed(0)).double()
+    weight = torch.linspace(0.1, 2, 400).double()[None]
+
+    (mixture,) = mixtures._mixtures(z, weight, 0)
+
+    expected = np.cov(z[0].T, aweights=weight[0], ddof=0)
+    np.testing.assert_allclose(mixture.covariance[0, 0], expected + 1e-4 * np.eye(3), rtol=1e-9)
+    np.testing.assert_allclose(mixture.mean[0, 0], np.average(z[0], 0, weight[0]), rtol=1e-9)
+
+
+def test_cut__two_halves__have_the_moments_of_the_whole():
+    covariance = torch.tensor([[[[2.0, 0.5], [0.5, 1.0]]]]).double()
+    whole = Mixture(torch.zeros(1, 1).double(), torch.tensor([[[1.0, -1.0]]]).double(), covariance)
+
+    halves = whole.cut()
+
+    assert halves.log_weight.exp().sum() == pytest.approx(1)
+    torch.testing.assert_close(halves.mean.mean(1), whole.mean[:, 0])
+    between = torch.einsum("bki,bkj->bij", halves.mean - whole.mean, halves.mean - whole.mean) / 2
+    trace = (halves.covariance.mean(1) + between).diagonal(dim1=1, dim2=2).sum()
+    # The halves overlap a little: a tenth of what lies between them is in both.
+    assert float(trace) == pytest.approx(3, rel=0.05)
+    assert torch.linalg.eigvalsh(halves.covariance).min() > 0
+
+
+def test_fit_mixture_reference__cross__is_near_the_truth(seed):
+    x, y = sample(CROSS, 2000, seed)
+
+    rows, mixture = fit(x, y, make_folds(2000))
+
+    assert mixture.constant.shape == (4, mixture.constant.shape[1])
+    assert mixture.constant.shape[1] >= 2
+    assert mean_value(rows, mixture) == pytest.approx(CROSS.mi, abs=0.06)
+
+
+def test_fit_mixture_reference__independent_columns__none_or_nearly_nothing(seed):
+    generator = torch.Generator().manual_seed(seed)
+    x, y = torch.randn(1000, 3, generator=generator), torch.randn(1000, 2, generator=generator)
+
+    rows, mixture = fit(x, y, make_folds(1000))
+
+    assert mixture is None or mean_value(rows, mixture) < 0.01
+
+
+def test_fit_mixture_reference__few_rows__all_members_tell_how_many_components(seed):
+    x, y = sample(CROSS, 200, seed)
+
+    rows, mixture = fit(x, y, make_folds(200))
+
+    assert 0.1 < mean_value(rows, mixture) < CROSS.mi + 0.15
+
+
+def test_fit_mixture_reference__spoilt_rows_of_weight_zero__as_good_as_without(seed):
+    x, y = sample(CROSS, 1200, seed)
+    weight = torch.ones(1200)
+    weight[::6] = 0
+    spoilt = x.clone()
+    spoilt[::6] = 50.0
+
+    rows, mixture = fit(spoilt, y, make_folds(1200), weight)
+
+    assert mean_value(rows, mixture) == pytest.approx(CROSS.mi, abs=0.12)
+
+
+def test_fit_mixture_reference__many_columns__reads_leading_coordinates():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1500, 14, generator=generator)
+    y = x @ torch.randn(14, 12, generator=generator) + torch.randn(1500, 12, generator=generator)
+
+    rows, mixture = fit(x, y, make_folds(1500))
+
+    assert (mixture.width_x, mixture.width_y) == (10, 10)
+    assert mean_value(rows, mixture) > 1
+
+
+def test_fit_mixture_reference__tied_values__is_finite():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(3, (600, 1), generator=generator).float()
+    y = x + torch.randint(2, (600, 1), generator=generator).float()
+
+    rows, mixture = fit(x, y, make_folds(600))
+
+    assert math.isfinite(mean_value(rows, mixture))
+
+
+# --- Beside a trained bank ---
+
+
+def test_build_mixture__irrelevant_columns__reads_those_that_depend():
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.hstack([z, torch.randn(2000, 4, generator=generator)]) for z in sample(CROSS, 2000, 0))
+    folds, blocks = make_folds(2000), (Block(x, 5), Block(y, 5))
+    bank = build_critic("concat", *blocks, folds, (8,), generator)
+
+    mixture = build_mixture(bank, *blocks, folds)
+
+    assert isinstance(mixture, ReferencedCritic)
+    assert (mixture.reference.width_x, mixture.reference.width_y) == (1, 1)
+    x = x.expand(4, -1, -1)
+    torch.testing.assert_close(mixture.reference.project_x(x), x[..., :1])
+
+
+def test_build_mixture__classes__none():
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(400, 2, generator=generator), torch.eye(2)[torch.arange(400) % 2]
+    blocks = Block(x, 2), Block(y, 2, torch.tensor([0.5, 0.5]))
+    bank = build_critic("concat", *blocks, make_folds(400), (8,), generator)
+
+    assert build_mixture(bank, *blocks, make_folds(400)) is None
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 100 minibatches are too few
+@pytest.mark.parametrize("task", ["mixture-cross-twice", "hidden-cross-25"])
+def test_fit__mixture__is_better_than_the_network_and_is_stored_whole(task, seed):
+    joint = other_tasks()[task]
+    X, y = joint.sample(1000, seed)
+
+    estimator = MutualInfoEstimator(cv=3, max_iter=100, random_state=seed)
+    alone = MutualInfoEstimator(cv=3, max_iter=100, warm_start=True, random_state=seed).fit(X, y)
+    estimator.fit(X, y)
+
+    skeleton = estimator._critic.frozen.skeleton
+    is_pool = isinstance(skeleton, PooledCritic)
+    mixture = skeleton.second if is_pool else skeleton
+    assert isinstance(mixture.reference, MixtureReference)
+    assert alone.mi_lower_ + 0.05 < estimator.mi_lower_ < joint.mi + 0.05
+    assert abs(estimator.mi_ - joint.mi) < 0.12
+    unseen = joint.sample(1000, seed + 1)
+    assert estimator.score(*unseen) == pytest.approx(estimator.mi_lower_, abs=0.15)
+    stored = pickle.loads(pickle.dumps(estimator))
+    np.testing.assert_array_equal(stored.score_samples(*unseen), estimator.score_samples(*unseen))
