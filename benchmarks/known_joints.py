@@ -1,14 +1,15 @@
-"""Error on joints with known mutual information: Beyond Normal's 40 tasks, and other families."""
+"""Error on joints with known mutual information: Beyond Normal's 40 tasks, other families, further ones."""
 
 import argparse
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from benchmarks._further import further_tasks
 from benchmarks._run import run_all, save_figure, timed_fit, write_rows
 from skmine.distributions import beyond_normal_tasks, other_tasks
 
-SUITES = {"beyond_normal": beyond_normal_tasks, "other": other_tasks}
+SUITES = {"beyond_normal": beyond_normal_tasks, "other": other_tasks, "further": further_tasks}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

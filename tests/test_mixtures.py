@@ -8,26 +8,31 @@ import pytest
 import torch
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
+from sklearn.exceptions import ConvergenceWarning
 
 from skmine import MutualInfoEstimator
 from skmine.distributions import Mixture as MixtureOfJoints
 from skmine.distributions import MultivariateNormal, other_tasks
 from skmine.nn import (
     Block,
+    DonskerVaradhan,
     Folds,
     MixtureReference,
     PooledCritic,
     Reading,
     ReferencedCritic,
     ReferenceRows,
+    TrainingResult,
     build_critic,
     build_mixture,
     fit_gaussian_reference,
     fit_mixture_reference,
     mixtures,
+    valuing,
 )
 from skmine.nn.mixtures import Mixture
 from skmine.nn.reference import Projection
+from skmine.nn.valuing import HeldOut
 
 CROSS = MixtureOfJoints([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
 
@@ -271,3 +276,38 @@ def test_fit__mixture__is_better_than_the_network_and_is_stored_whole(task, seed
     assert estimator.score(*unseen) == pytest.approx(estimator.mi_lower_, abs=0.15)
     stored = pickle.loads(pickle.dumps(estimator))
     np.testing.assert_array_equal(stored.score_samples(*unseen), estimator.score_samples(*unseen))
+
+
+def test_fit__mixture_wins__an_eighth_of_the_distance_is_added_and_the_network_bounds_the_interval(seed):
+    X, y = other_tasks()["hidden-cross-25"].sample(1000, seed)
+
+    estimator = MutualInfoEstimator(cv=3, max_iter=20, random_state=seed)
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        alone = MutualInfoEstimator(cv=3, max_iter=20, warm_start=True, random_state=seed).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        estimator.fit(X, y)
+
+    held_out, training = (estimator.history_[-1][name] for name in ("held_out", "training"))
+    assert estimator.mi_lower_ == held_out
+    assert estimator.mi_ == pytest.approx((held_out + training) / 2 + max(training - held_out, 0) / 8)
+    assert estimator.mi_interval_[1] >= alone.mi_interval_[1] - 1e-6
+
+
+@pytest.mark.parametrize(("low", "high", "added"), [(1.0, 1.4, 0.05), (0.02, 0.42, 0.02), (-0.1, 0.3, 0.0)])
+def test_value_critic__flexible__adds_an_eighth_and_no_more_than_is_held_out(low, high, added, monkeypatch):
+    x = torch.randn(40, 1, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(valuing, "_mean", lambda *_: high)
+    critic, folds = torch.nn.Identity(), make_folds(40)
+    monkeypatch.setattr(valuing, "pair_scores", lambda *_: (torch.zeros(4, 5), torch.zeros(4, 5, 3)))
+    result = TrainingResult([{}, {}], [])
+    data = Block(x, 1), Block(x, 1), folds, None
+
+    fit = valuing.value_critic(
+        HeldOut(low, 0.1), critic, result, *data, bound=DonskerVaradhan(), testable=2.0, flexible=1.0
+    )
+
+    assert fit.bias == pytest.approx(added)
+    assert fit.estimate == pytest.approx((low + high) / 2 + added)
+    below, above = fit.interval
+    assert below < low
+    assert above > fit.estimate

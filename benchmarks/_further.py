@@ -1,0 +1,166 @@
+"""Joints on which nothing was tuned: regressions on several columns, mixtures, mixed columns, a field."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+from scipy.linalg import toeplitz
+from scipy.special import ndtri, softmax, xlogy
+from scipy.stats import qmc
+
+from skmine.distributions import Affine, Asinh, HalfCube, Mixture, MultivariateNormal, Transformed
+
+_REFERENCE_BITS = 14
+
+
+def _points(d: int) -> np.ndarray:
+    """Quasi-random uniform points that stand for x where the truth is computed."""
+    return qmc.Sobol(d, seed=0).random_base2(_REFERENCE_BITS).clip(1e-6, 1 - 1e-6)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """y normal given independent columns x, with a mean and a scale that are functions of x.
+
+    ``I(x; y) = h(y) - E[h(y | x)]``, by quadrature over y and 16,384 quasi-random points of x.
+    """
+
+    d: int
+    mean: Callable[[np.ndarray], np.ndarray]
+    scale: Callable[[np.ndarray], np.ndarray] | float = 0.3
+    uniform: bool = False
+    rotation: np.ndarray | None = None
+
+    def _of_uniform(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        x = points if self.uniform else ndtri(points)
+        scale = self.scale(x) if callable(self.scale) else np.full(len(x), self.scale)
+        return x, self.mean(x), scale
+
+    @cached_property
+    def mi(self) -> float:
+        """Truth in nats."""
+        _, mean, scale = self._of_uniform(_points(self.d))
+        ends = (mean - 7 * scale).min(), (mean + 7 * scale).max()
+        near = np.outer(np.linspace(-7, 7, 29), scale[:200]) + mean[:200]  # where the density may be steep
+        y = np.sort(np.concatenate([np.linspace(*ends, 8000), near.ravel()]))
+        mean, scale = mean[:, None], scale[:, None]
+        density = np.concatenate(
+            [
+                np.mean(np.exp(-(((part - mean) / scale) ** 2) / 2) / scale, 0)
+                for part in np.array_split(y, 80)
+            ]
+        ) / math.sqrt(2 * math.pi)
+        entropy = -np.trapezoid(xlogy(density, density), y)
+        return float(entropy - np.log(scale).mean() - math.log(2 * math.pi * math.e) / 2)
+
+    def sample(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of x and of y."""
+        rng = np.random.default_rng(seed)
+        x, mean, scale = self._of_uniform(rng.uniform(size=(n, self.d)).clip(1e-9, 1 - 1e-9))
+        y = mean + scale * rng.normal(size=n)
+        return (x if self.rotation is None else x @ self.rotation), y
+
+
+@dataclass(frozen=True)
+class SoftmaxClasses:
+    """Six classes whose probabilities are a random network's of eight normal columns."""
+
+    d = 8
+
+    def _probability(self, x: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng(5)
+        first, second = rng.normal(size=(self.d, 16)), rng.normal(size=(16, 6))
+        return softmax(np.tanh(x @ first) @ second, axis=1)
+
+    @cached_property
+    def mi(self) -> float:
+        """Truth in nats."""
+        probability = self._probability(ndtri(_points(self.d)))
+        mean = probability.mean(0)
+        return float(xlogy(probability, probability / mean).sum(1).mean())
+
+    def sample(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of x and of y."""
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(n, self.d))
+        return x, (self._probability(x).cumsum(1) > rng.uniform(size=(n, 1))).argmax(1)
+
+
+def _rotation(d: int, seed: int) -> np.ndarray:
+    return np.linalg.qr(np.random.default_rng(seed).normal(size=(d, d)))[0]
+
+
+def _random_mixture(n_components: int, d_x: int, d_y: int, seed: int) -> Mixture:
+    rng = np.random.default_rng(seed)
+    d = d_x + d_y
+    components = []
+    for _ in range(n_components):
+        root = 0.5 * rng.normal(size=(d, d)) / math.sqrt(d) + 0.3 * np.eye(d)
+        components.append(MultivariateNormal(root @ root.T, d_x, 1.5 * rng.normal(size=d)))
+    return Mixture(components, rng.dirichlet(3 * np.ones(n_components)))
+
+
+def _mixed(d: int, correlation: float, seed: int) -> Transformed:
+    """Pairs of normal columns, each side turned, bent column by column and turned again."""
+    maps = [
+        [Affine(_rotation(d, seed + side)), bend, Affine(_rotation(d, seed + side + 2))]
+        for side, bend in enumerate((HalfCube(), Asinh()))
+    ]
+    return Transformed(MultivariateNormal.pairs(d, correlation), *maps)
+
+
+def _tree(x: np.ndarray) -> np.ndarray:
+    left, right = np.where(x[:, 1] > 0.3, 2.0, 0.0), np.where(x[:, 2] > 0.7, 3.0, 1.0)
+    return np.where(x[:, 0] > 0.5, left, right)
+
+
+def _friedman(x: np.ndarray) -> np.ndarray:
+    return 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
+
+
+def _steps(x: np.ndarray) -> np.ndarray:
+    return np.array([3.0, 0.0, 2.0, 5.0, 1.0, 4.0])[(6 * x[:, 0]).astype(int)]
+
+
+@cache
+def further_tasks() -> dict:
+    """29 joints; none of them is in `skmine.distributions`."""
+    fork = [MultivariateNormal([[1, sign], [sign, 1.04]], 1) for sign in (1, -1)]
+    lag = np.arange(13)
+    place = np.stack(np.divmod(np.arange(64), 8), 1)
+    distance = ((place[:, None] - place) ** 2).sum(2)
+    return {
+        "noise-of-its-own-size-1": Regression(1, lambda x: 0 * x[:, 0], lambda x: np.exp(x[:, 0])),
+        "noise-of-its-own-size-3": Regression(3, lambda x: x[:, 0] * x[:, 1], lambda x: 0.3 + abs(x[:, 2])),
+        "sine-of-a-sum-2": Regression(2, lambda x: np.sin(12 * x[:, 0] + 6 * x[:, 1]), 0.2, uniform=True),
+        "friedman-10": Regression(10, _friedman, 1.0, uniform=True),
+        "maximum-5": Regression(5, lambda x: x.max(1)),
+        "length-10": Regression(10, lambda x: np.linalg.norm(x, axis=1)),
+        "gate-2": Regression(2, lambda x: (x[:, 0] > 0) * x[:, 1]),
+        "product-3": Regression(3, lambda x: x.prod(1)),
+        "sign-of-a-product-2": Regression(2, lambda x: np.sign(x.prod(1)), 0.5),
+        "tree-8": Regression(8, _tree, uniform=True),
+        "sum-of-10-of-30": Regression(30, lambda x: x[:, :10].sum(1) / math.sqrt(10), 0.6),
+        "shuffled-steps-1": Regression(1, _steps, 0.4, uniform=True),
+        "sine-1": Regression(1, lambda x: np.sin(3 * x[:, 0]), 0.2),
+        "sine-turned-6": Regression(6, lambda x: np.sin(3 * x[:, 0]), 0.2, rotation=_rotation(6, 11)),
+        "square-turned-8": Regression(8, lambda x: x[:, 0] ** 2, rotation=_rotation(8, 12)),
+        "fork": Mixture(fork),
+        "mixture-1-1": _random_mixture(5, 1, 1, 0),
+        "mixture-2-1": _random_mixture(6, 2, 1, 2),
+        "mixture-2-2": _random_mixture(6, 2, 2, 1),
+        "mixture-5-2": _random_mixture(4, 5, 2, 3),
+        "mixed-2-2": _mixed(2, 0.8, 20),
+        "mixed-3-3": _mixed(3, 0.7, 30),
+        "mixed-5-5": _mixed(5, 0.6, 50),
+        "mixed-10-10": _mixed(10, 0.5, 100),
+        "series-10-3": MultivariateNormal(
+            toeplitz(np.exp(-lag / 3) * np.cos(lag / 2)) + 0.05 * np.eye(13), 10
+        ),
+        "field-48-16": MultivariateNormal(np.exp(-distance / 8) + 0.3 * np.eye(64), 48),
+        "softmax-8": SoftmaxClasses(),
+        "independent-3-3": Transformed(MultivariateNormal(np.eye(6), 3), HalfCube(), Asinh()),
+        "independent-20-1": MultivariateNormal(np.eye(21), 20),
+    }
