@@ -34,10 +34,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
 
     A bank of critics, one a fold, climbs a variational bound of the mutual information. Each critic
     starts from a closed form (the Gaussian copula of the columns or of functions of them; linear
-    discriminants where y is discrete) and a network learns the rest; mixtures of Gaussians and tables compete
-    with it. What each critic gives on rows it has
-    not seen is a lower bound in expectation; together with its value on the training rows it gives an
-    estimate whose bias cancels to first order.
+    discriminants where y is discrete) and a network learns the rest; mixtures of Gaussians and tables
+    compete with it where neither block is discrete. What each critic gives on rows it has not seen is a
+    lower bound in expectation; together with its value on the training rows it gives an estimate whose bias
+    cancels to first order.
 
     Columns may be continuous, discrete, boolean or categorical, with missing values: nothing is imputed,
     and missingness counts as information. Columns are read through their ranks, several numeric ones also
@@ -89,9 +89,9 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     ----------
     mi_ : float
         Estimate of I(X; Y) in nats: the mean of the held-out and the training value, whose biases
-        cancel to first order, and an eighth of their distance where more than a closed form was needed; the
-        plug-in value where X and y are both discrete. At most `mi_max_`; slightly negative when X and y are
-        independent.
+        cancel to first order, and up to an eighth of their distance where more than a closed form was
+        needed; the plug-in value where X and y are both discrete. At most `mi_max_`; slightly negative when X
+        and y are independent.
     mi_lower_ : float
         Held-out value in nats: a lower bound of I(X; Y) in expectation.
     mi_std_ : float

@@ -194,12 +194,12 @@ def doubts_of(fit: nn.CrossFit, mi: float, max_iter: int) -> list[str]:
     if mi > max(fit.testable, _WARNING_NATS):
         doubts.append(
             f"mi_ is {mi:.1f} nats, and the pairs of rows drawn here can test {fit.testable:.1f}: what is "
-            "above rests on the closed form, right only where the dependence is Gaussian after a map of each "
-            "column. More rows help, up to 2,000 (4.4 nats)."
+            "above rests on the form of the critic, right as a rule where the dependence is Gaussian after a "
+            "map of each column. More rows help, up to 2,000 (4.4 nats)."
         )
     if not fit.result.converged:
         doubts.append(
-            f"Training had not ended after max_iter={max_iter} minibatches. Raise max_iter: the estimate may "
-            "rise further."
+            f"Training had not ended after max_iter={max_iter} minibatches. Raise max_iter: the value of the "
+            "network may rise further."
         )
     return doubts

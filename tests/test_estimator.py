@@ -613,8 +613,8 @@ def test_fit__same_seed__same_bits(rows):
 
 @pytest.mark.parametrize(
     "target",
-    [lambda X: X[:, 0], lambda X: X[:, 0] ** 2 + X[:, 1] ** 2, lambda X: X[:, 0] > 0],
-    ids=["linear", "radial", "classes"],
+    [lambda X: X[:, 0], lambda X: X[:, 0] ** 2 + X[:, 1] ** 2, lambda X: abs(X[:, 0]), lambda X: X[:, 0] > 0],
+    ids=["linear", "radial", "even", "classes"],
 )
 def test_fit__double_precision_by_default__same_value(target, double_precision):
     rng = np.random.default_rng(0)

@@ -151,7 +151,8 @@ def test_mixtures__no_cut__is_the_weighted_gaussian():
     (mixture,) = mixtures._mixtures(z, weight, 0)
 
     expected = np.cov(z[0].T, aweights=weight[0], ddof=0)
-    np.testing.assert_allclose(mixture.covariance[0, 0], expected + 1e-4 * np.eye(3), rtol=1e-9)
+    size = max(1.0, float(np.average(z[0] ** 2, 0, weight[0]).mean()))
+    np.testing.assert_allclose(mixture.covariance[0, 0], expected + 1e-4 * size * np.eye(3), rtol=1e-9)
     np.testing.assert_allclose(mixture.mean[0, 0], np.average(z[0], 0, weight[0]), rtol=1e-9)
 
 
@@ -311,3 +312,44 @@ def test_value_critic__flexible__adds_an_eighth_and_no_more_than_is_held_out(low
     below, above = fit.interval
     assert below < low
     assert above > fit.estimate
+
+
+def test_fit__no_training_asked_for__the_closed_form_alone():
+    X, y = other_tasks()["mixture-cross"].sample(500, 0)
+
+    estimator = MutualInfoEstimator(max_iter=0, random_state=0).fit(X, y)
+
+    assert abs(estimator.mi_) < 0.02
+
+
+def test_fit__interrupted_while_others_compete__keeps_the_trained_network(monkeypatch):
+    X, y = other_tasks()["mixture-cross"].sample(300, 0)
+    alone = MutualInfoEstimator(cv=3, max_iter=200, warm_start=True, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        alone.fit(X, y)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skmine.nn.competing.build_mixture", interrupt)
+    estimator = MutualInfoEstimator(cv=3, max_iter=200, random_state=0)
+    with pytest.raises(KeyboardInterrupt, match="keeps the best critics"):
+        estimator.fit(X, y)
+
+    assert estimator.mi_lower_ == alone.mi_lower_
+    np.testing.assert_array_equal(estimator.score_samples(X, y), alone.score_samples(X, y))
+
+
+def test_fits__copies_of_large_columns__are_finite():
+    generator = torch.Generator().manual_seed(0)
+    x = 1e3 * torch.randn(500, 1, generator=generator).expand(-1, 3)
+    y = x[:, :1].abs() + 100 * torch.randn(500, 1, generator=generator)
+
+    folds = make_folds(500)
+    rows = ReferenceRows.of_folds(x, y, folds.train, folds.held_out, None)
+    sides = [mixtures._projection(read_all(z), None, 4) for z in (x, y)]
+
+    values = [value for value, _ in mixtures._fits(rows, sides, 5)]
+
+    assert len(values) >= 3
+    assert np.isfinite(values).all()

@@ -89,9 +89,10 @@ def cross_fit(
     local : bool, default=False
         Whether other critics compete, alone and pooled with the best so far: Gaussian mixtures, then, where
         training or a mixture has found what the closed form had not, tables of pairs of columns. The highest
-        held-out value wins, less a tenth of its distance to the training value, of the critics whose distance
-        is at most a quarter of the value or the bank's. The choice among seven values at most is not
-        corrected for. Against classes the closed form alone competes where a half has fewer than 50 rows.
+        held-out value wins, less a tenth of its distance to the training value; tables only where that
+        distance is at most a quarter of the value or the bank's. The choice among seven values at most, and
+        that of the number of components, are not corrected for. Against classes no mixture or table
+        competes, but the closed form alone where a half has fewer than 50 rows.
     **training
         Further parameters of :func:`train`.
 
@@ -101,9 +102,13 @@ def cross_fit(
     """
     data = {"bound": bound, "weight": weight, "generator": generator}
     bank = _fit_bank(critic, x, y, folds, on_check=on_check, **data, **training)
-    if not local or bank.result.interrupted:
+    if not local or bank.result.interrupted or training.get("max_iter") == 0:
         return bank
-    best = best_critic(bank, x, y, folds, weight)
+    try:
+        best = best_critic(bank, x, y, folds, weight)
+    except KeyboardInterrupt:
+        bank.result.interrupted = True
+        return bank
     if best is bank:
         return bank
     entry = {

@@ -22,7 +22,7 @@ _MOST_COMPONENTS = 32
 #: Columns of a block that a mixture reads; of more, as many canonical coordinates.
 _MOST_COLUMNS = 10
 _MOST_ITERATIONS, _TOLERANCE = 60, 1e-4  # of EM; nats a row
-_LEAST_VARIANCE = 1e-4
+_LEAST_VARIANCE = 1e-4  # added to the columns', of the mean variance of all where that is above one
 #: A component is cut in two at so many standard deviations from its mean, along its longest axis.
 _CUT = 0.7
 #: Rows that a member must hold out to tell alone what is worth fitting for the bank.
@@ -57,7 +57,7 @@ class Mixture(NamedTuple):
         variance, axes = torch.linalg.eigh(self.covariance)
         axis = axes[..., -1]
         # The sign that a decomposition leaves open: the halves would come in another order.
-        axis = axis * torch.where(axis.sum(2, keepdim=True) < 0, -1.0, 1.0)
+        axis = axis * torch.where(axis.sum(2, keepdim=True) < 0, -1.0, 1.0).to(axis)
         step = _CUT * variance[..., -1:].sqrt() * axis
         half = self.covariance - 0.9 * step.unsqueeze(3) * step.unsqueeze(2)
         return Mixture(
@@ -160,11 +160,18 @@ def _by_row(values: Tensor, z: Tensor) -> Tensor:
     return values.mT.reshape(*z.shape[:-1], -1)
 
 
+def _floor(z: Tensor, weight: Tensor) -> Tensor:
+    """What is added to covariances, (n_members, 1, d, d)."""
+    share = weight / weight.sum(1, keepdim=True)
+    variance = (share.unsqueeze(2) * z**2).sum(1).mean(1).clamp_min(1)
+    return _LEAST_VARIANCE * variance.view(-1, 1, 1, 1) * torch.eye(z.shape[2], dtype=z.dtype)
+
+
 def _maximise(z: Tensor, weight: Tensor, mixture: Mixture) -> Mixture:
     """A mixture by expectation maximisation from another one.
 
     Each covariance is a mean of the component's own, by its rows, and of all components', by one row more
-    than there are columns: a prior of no scale of its own.
+    than there are columns: a prior of no scale of its own. Each weight counts one row more than there are.
 
     Parameters
     ----------
@@ -181,7 +188,7 @@ def _maximise(z: Tensor, weight: Tensor, mixture: Mixture) -> Mixture:
     """
     n_members, _, d = z.shape
     n_effective = weight.sum(1)
-    floor = _LEAST_VARIANCE * torch.eye(d, dtype=z.dtype)
+    floor = _floor(z, weight)
     before = z.new_full((n_members,), -math.inf)
     for _ in range(_MOST_ITERATIONS):
         log_density = mixture.component_log_densities(z)
@@ -208,7 +215,7 @@ def _mixtures(z: Tensor, weight: Tensor, n_cuts: int) -> Iterator[Mixture]:
     weight = share / (share**2).sum(1, keepdim=True)
     mean = (share.unsqueeze(2) * z).sum(1, keepdim=True)
     off = z - mean
-    covariance = (share.unsqueeze(2) * off).mT @ off + _LEAST_VARIANCE * torch.eye(z.shape[2], dtype=z.dtype)
+    covariance = (share.unsqueeze(2) * off).mT @ off + _floor(z, weight).squeeze(1)
     mixture = Mixture(z.new_zeros(len(z), 1), mean, covariance.unsqueeze(1))
     yield mixture
     for _ in range(n_cuts):
@@ -220,16 +227,16 @@ def _projection(reading: Reading, coordinates, n_members: int):
     """The columns that depend on the other block; of many, the leading coordinates."""
     if len(reading.relevant) > _MOST_COLUMNS:
         return coordinates.leading(min(_MOST_COLUMNS, coordinates.width))
-    numbers = torch.tensor(reading.relevant) + reading.start
+    numbers = torch.tensor(reading.relevant, dtype=torch.long) + reading.start
     weight = torch.zeros(n_members, reading.stop, len(numbers))
     weight[:, numbers, torch.arange(len(numbers))] = 1
     return Projection(weight.new_zeros(n_members, reading.stop), weight)
 
 
-def _of_first_members(module: nn.Module, n_members: int) -> nn.Module:
+def _of_members(module: nn.Module, members: slice) -> nn.Module:
     module = copy.deepcopy(module)
     for buffer in module.buffers():
-        buffer.data = buffer.data[:n_members]
+        buffer.data = buffer.data[members]
     return module
 
 
@@ -237,11 +244,16 @@ def _fits(
     rows: ReferenceRows, projections: Sequence, n_cuts: int
 ) -> Iterator[tuple[float, MixtureReference]]:
     """Values and references of mixtures, the number of components doubled until two were no better."""
-    side_x, side_y = (_of_first_members(side, len(rows.fitted)).to(rows.x.dtype) for side in projections)
-    blocks, weight = rows.read(rows.fitted)
-    z = torch.cat([side_x(blocks[0]), side_y(blocks[1])], 2)
+    n_members, dtype = len(rows.fitted), rows.x.dtype
+    side_x, side_y = (_of_members(side, slice(n_members)).to(dtype) for side in projections)
+    chains = []
+    for k, fitted in enumerate(rows.fitted.split(1)):  # one by one: each ends when it has converged
+        (x, y), weight = rows.read(fitted)
+        own_x, own_y = (_of_members(side, slice(k, k + 1)) for side in (side_x, side_y))
+        chains.append(_mixtures(torch.cat([own_x(x), own_y(y)], 2), weight, n_cuts))
     values: list[float] = []
-    for mixture in _mixtures(z, weight, n_cuts):
+    for members in zip(*chains, strict=True):
+        mixture = Mixture(*(torch.cat(parts) for parts in zip(*members, strict=True)))
         reference = MixtureReference(side_x, side_y, mixture).to(rows.x.dtype)
         values.append(weighted_mean(rows.values(reference), rows.held_out_weight))
         yield values[-1], reference
@@ -282,6 +294,6 @@ def fit_mixture_reference(
         for i, found in enumerate(_fits(trial, projections, n_cuts)):
             if found[0] > best[0]:
                 best, chosen = found, (projections, i)
-    if chosen is None or trial is rows:
-        return best[1]
-    return max(_fits(rows, *chosen), key=itemgetter(0))[1]
+    if chosen is not None and trial is not rows:
+        best = max(_fits(rows, *chosen), key=itemgetter(0))
+    return best[1] if best[0] > 0 else None

@@ -82,7 +82,7 @@ class CrossFit:
     @property
     def merit(self) -> float:
         """Held-out value, less what speaks for the critic whose training value is closer to it."""
-        return self.held_out - _GAP_PENALTY * (self.training - self.held_out)
+        return self.held_out - _GAP_PENALTY * max(self.training - self.held_out, 0.0)
 
     @property
     def interval(self) -> tuple[float, float]:
