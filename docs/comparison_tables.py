@@ -55,6 +55,16 @@ def beyond_normal() -> str:
     return _table(head, rows)
 
 
+def further() -> str:
+    """Truth, estimate and interval on joints on which nothing was tuned."""
+    table = results("further")
+    rows = [
+        [row.task, f"{row.n:,}", f"{row.truth:.2f}", f"{row.mi:.2f}", f"{row.low:.2f} to {row.high:.2f}"]
+        for row in (table[table["seed"] == 0].itertuples() if len(table) else ())
+    ]
+    return _table(["joint", "rows", "truth", "``mi_``", "``mi_interval_``"], rows)
+
+
 def _error(errors, group: pd.DataFrame, n_tasks: int) -> str:
     if errors is None or not len(errors):
         return ""
@@ -241,6 +251,7 @@ TABLES: dict[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
         beyond_normal,
+        further,
         rivals,
         high_information,
         discrete,

@@ -49,8 +49,7 @@ class Mixture(NamedTuple):
         """Log of weight times density, less a constant, (n_members, n, d) -> (n_members, n_components, n)."""
         factor = _whitening_factor(self.covariance)
         white = z.unsqueeze(1) @ factor - self.mean.unsqueeze(2) @ factor
-        log_scale = factor.diagonal(dim1=2, dim2=3).log().sum(2)
-        return (self.log_weight + log_scale).unsqueeze(2) - white.square().sum(3) / 2
+        return (self.log_weight + _log_determinant(factor)).unsqueeze(2) - white.square().sum(3) / 2
 
     def cut(self) -> "Mixture":
         """Every component in two, side by side along its longest axis."""
