@@ -189,10 +189,12 @@ def value_critic(
     ----------
     held_out : HeldOut
         From :func:`value_held_out`.
-    critic, x, y, folds, weight, bound
-        As there.
+    critic : nn.Module
+        The bank.
     result : TrainingResult
         With the two states.
+    x, y, folds, weight, bound
+        As there.
     testable : float
         Nats up to which the marginal pairs can test a value.
     flexible : float
