@@ -263,7 +263,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
                     weight=weight,
                     generator=generator,
                     on_check=on_check,
-                    local=self.critic == "concat" and not self.warm_start,
+                    compete=self.critic == "concat" and not self.warm_start,
                     learning_rate=self.learning_rate_init,
                     weight_decay=self.weight_decay,
                     batch_size=batch_size,

@@ -4,12 +4,12 @@ import copy
 
 import pytest
 import torch
+from blocks import make_folds
 from scipy.stats import binom
 
 from skmine.nn import (
     CRITICS,
     Block,
-    Folds,
     NetworkColumns,
     ReferencedCritic,
     Variates,
@@ -35,12 +35,6 @@ def draw(n, correlations, seed=0):
     r = torch.tensor(correlations)
     x = torch.randn(n, len(r), generator=generator)
     return x, r * x + (1 - r**2).sqrt() * torch.randn(n, len(r), generator=generator)
-
-
-def make_folds(n, n_folds=4):
-    rows = torch.arange(n)
-    splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
-    return Folds.of_splits(splits, torch.Generator().manual_seed(0))
 
 
 def centre(*blocks):

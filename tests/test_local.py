@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from blocks import make_folds
 from sklearn.base import clone
 
 from skmine import MutualInfoEstimator
@@ -13,19 +14,12 @@ from skmine.nn import (
     PRIOR_ROWS,
     Block,
     DonskerVaradhan,
-    Folds,
     LocalCritic,
     PooledCritic,
     SampledPairs,
     local_critic,
     paired_columns,
 )
-
-
-def make_folds(n, n_folds=3):
-    rows = torch.arange(n)
-    splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
-    return Folds.of_splits(splits, torch.Generator().manual_seed(0))
 
 
 def scores(n, seed):
@@ -56,7 +50,7 @@ def test_local_critic__cell_centres__are_the_table():
 
 def test_local_critics__thin_band__most_of_its_information_on_unseen_rows(seed):
     x, y = scores(6000, seed)
-    folds = make_folds(6000)
+    folds = make_folds(6000, 3)
 
     values = [
         held_out_value(local_critic(Block(x, 1), Block(y, 1), folds, [(0, 0)], rows), x, y, folds).mean()
@@ -70,7 +64,7 @@ def test_local_critics__thin_band__most_of_its_information_on_unseen_rows(seed):
 
 def test_local_critics__independent_columns__next_to_nothing(seed):
     x, y = torch.randn(2, 3000, 1, generator=torch.Generator().manual_seed(seed))
-    folds = make_folds(3000)
+    folds = make_folds(3000, 3)
 
     for rows in PRIOR_ROWS:
         critic = local_critic(Block(x, 1), Block(y, 1), folds, [(0, 0)], rows)
@@ -80,7 +74,7 @@ def test_local_critics__independent_columns__next_to_nothing(seed):
 
 def test_local_critics__weights__rows_without_weight_are_not_counted():
     x, y = scores(900, 0)
-    folds = make_folds(900)
+    folds = make_folds(900, 3)
     weight = (torch.arange(900) % 4 > 0).float()
     spoilt = torch.where(weight[:, None] > 0, y, -y)
 
@@ -93,7 +87,7 @@ def test_local_critics__weights__rows_without_weight_are_not_counted():
 
 def test_local_critic__two_pairs__log_ratios_are_added():
     x, y = (torch.hstack([z, z.flip(0)]) for z in scores(900, 0))
-    folds, pairs = make_folds(900), [(0, 1), (1, 0)]
+    folds, pairs = make_folds(900, 3), [(0, 1), (1, 0)]
 
     both = local_critic(Block(x, 2), Block(y, 2), folds, pairs, 2.0)
     each = [
@@ -108,7 +102,7 @@ def test_local_critic__two_pairs__log_ratios_are_added():
 
 def test_pooled_critic__two_banks__the_mean_of_their_values():
     x, y = scores(900, 0)
-    table = local_critic(Block(x, 1), Block(y, 1), make_folds(900), [(0, 0)], 2.0)
+    table = local_critic(Block(x, 1), Block(y, 1), make_folds(900, 3), [(0, 0)], 2.0)
 
     values = PooledCritic(lambda x, y: (3 * x * y).squeeze(-1), table)(x[None], y[None])
 
@@ -120,7 +114,7 @@ def test_paired_columns__shuffled_columns__each_finds_its_own():
     noise = torch.randn(2000, 3, generator=torch.Generator().manual_seed(1))
     y = x[:, [2, 0, 3]] + noise * torch.tensor([1.0, 1.0, 100.0])
 
-    pairs = paired_columns(Block(x, 4), Block(y, 3), make_folds(2000))
+    pairs = paired_columns(Block(x, 4), Block(y, 3), make_folds(2000, 3))
 
     assert sorted(pairs) == [(0, 1), (2, 0)]
 
@@ -133,7 +127,7 @@ def test_paired_columns__shuffled_columns__each_finds_its_own():
 def test_paired_columns__by_the_blocks__one_or_none(n_columns, probability, expected):
     x = torch.randn(900, n_columns, generator=torch.Generator().manual_seed(0))
 
-    found = paired_columns(Block(x, n_columns), Block(x, n_columns, probability), make_folds(900))
+    found = paired_columns(Block(x, n_columns), Block(x, n_columns, probability), make_folds(900, 3))
 
     assert found == expected
 

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from blocks import make_folds, read_all, sample
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
@@ -16,10 +17,8 @@ from skmine.distributions import MultivariateNormal, other_tasks
 from skmine.nn import (
     Block,
     DonskerVaradhan,
-    Folds,
     MixtureReference,
     PooledCritic,
-    Reading,
     ReferencedCritic,
     ReferenceRows,
     TrainingResult,
@@ -35,20 +34,6 @@ from skmine.nn.reference import Projection
 from skmine.nn.valuing import HeldOut
 
 CROSS = MixtureOfJoints([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
-
-
-def make_folds(n, n_folds=4):
-    rows = torch.arange(n)
-    splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
-    return Folds.of_splits(splits, torch.Generator().manual_seed(0))
-
-
-def sample(joint, n, seed):
-    return tuple(torch.as_tensor(block, dtype=torch.float32) for block in joint.sample(n, seed))
-
-
-def read_all(x):
-    return Reading(0, x.shape[1], tuple(range(x.shape[1])))
 
 
 def fit(x, y, folds, weight=None):
@@ -217,7 +202,7 @@ def test_fit_mixture_reference__many_columns__reads_leading_coordinates():
 
     rows, mixture = fit(x, y, make_folds(1500))
 
-    assert (mixture.width_x, mixture.width_y) == (10, 10)
+    assert (mixture.project_x.width, mixture.project_y.width) == (10, 10)
     assert mean_value(rows, mixture) > 1
 
 
@@ -243,7 +228,8 @@ def test_build_mixture__irrelevant_columns__reads_those_that_depend():
     mixture = build_mixture(bank, *blocks, folds)
 
     assert isinstance(mixture, ReferencedCritic)
-    assert (mixture.reference.width_x, mixture.reference.width_y) == (1, 1)
+    reference = mixture.reference
+    assert (reference.project_x.width, reference.project_y.width) == (1, 1)
     x = x.expand(4, -1, -1)
     torch.testing.assert_close(mixture.reference.project_x(x), x[..., :1])
 

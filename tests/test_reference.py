@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from blocks import make_folds
 
 from skmine.nn import (
     Block,
     ClassNormalised,
-    Folds,
     TableReference,
     fit_class_reference,
     fit_gaussian_reference,
@@ -21,12 +21,6 @@ def draw(n, correlations, seed=0):
     r = torch.tensor(correlations)
     x = torch.randn(n, len(r), generator=generator)
     return x, r * x + (1 - r**2).sqrt() * torch.randn(n, len(r), generator=generator)
-
-
-def make_folds(n, n_folds=4):
-    rows = torch.arange(n)
-    splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
-    return Folds.of_splits(splits, torch.Generator().manual_seed(0))
 
 
 def test_gaussian_reference__linear_mixing__finds_the_canonical_correlations():

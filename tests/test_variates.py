@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from blocks import make_folds, read_all, sample
 from scipy.special import binom, genlaguerre
 
 from skmine.distributions import Mixture, MultivariateNormal, Spiral, Transformed
@@ -35,20 +36,6 @@ WIDTHS = {
 }
 CROSS = Mixture([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
 SPIRAL = Transformed(MultivariateNormal.pairs(2, 0.8), Spiral(0.25))  # 1.02 nats
-
-
-def make_folds(n, n_folds=4):
-    rows = torch.arange(n)
-    splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
-    return Folds.of_splits(splits, torch.Generator().manual_seed(0))
-
-
-def sample(joint, n, seed):
-    return tuple(torch.as_tensor(block, dtype=torch.float32) for block in joint.sample(n, seed))
-
-
-def read_all(x):
-    return Reading(0, x.shape[1], tuple(range(x.shape[1])))
 
 
 def fit(x, y, folds, weight=None):

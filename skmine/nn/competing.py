@@ -25,12 +25,8 @@ def best_critic(bank: CrossFit, x: Block, y: Block, folds: Folds, weight: Tensor
     ----------
     bank : CrossFit
         What training found.
-    x, y : Block
-        All rows.
-    folds : Folds
-        Rows of each member.
-    weight : Tensor of shape (n,) or None
-        Weights of the rows.
+    x, y, folds, weight
+        What it was fitted on, as in :func:`cross_fit`.
 
     Returns
     -------

@@ -61,7 +61,7 @@ def cross_fit(
     weight: Tensor | None = None,
     generator: torch.Generator,
     on_check: Callable[[dict], None] | None = None,
-    local: bool = False,
+    compete: bool = False,
     **training,
 ) -> CrossFit:
     """Train a bank of critics on folds and value each on the rows it held out.
@@ -86,7 +86,7 @@ def cross_fit(
         On the CPU; the only source of randomness.
     on_check : callable or None
         Called with each new entry of the history.
-    local : bool, default=False
+    compete : bool, default=False
         Whether other critics compete, alone and pooled with the best so far: Gaussian mixtures, then, where
         training or a mixture has found what the closed form had not, tables of pairs of columns. The highest
         held-out value wins, less a tenth of its distance to the training value; tables only where that
@@ -102,7 +102,7 @@ def cross_fit(
     """
     data = {"bound": bound, "weight": weight, "generator": generator}
     bank = _fit_bank(critic, x, y, folds, on_check=on_check, **data, **training)
-    if not local or bank.result.interrupted or training.get("max_iter") == 0:
+    if not compete or bank.result.interrupted or training.get("max_iter") == 0:
         return bank
     try:
         best = best_critic(bank, x, y, folds, weight)
@@ -125,7 +125,7 @@ def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, genera
     testable = math.inf if y.probability is not None else _testable(folds)
     inner = referenced(critic)
     is_judged = inner is None or _can_judge(folds, weight)
-    if inner is not None and (not is_judged or _reference_information(critic) > testable):
+    if inner is not None and (not is_judged or _reference_information(inner.reference) > testable):
         bound, training["max_iter"] = Normalised(), 0
         inner.network = None  # which is normalised by no form of its own
     result = train(
@@ -161,8 +161,7 @@ def _testable(folds: Folds) -> float:
     return max(math.log(n_pairs) - _MARGIN_NATS, _TESTABLE_NATS)
 
 
-def _reference_information(critic: nn.Module) -> float:
-    reference = getattr(critic, "reference", None)
+def _reference_information(reference: nn.Module) -> float:
     if not isinstance(reference, GaussianReference):
         return 0.0
     return float(reference.mutual_information().mean())

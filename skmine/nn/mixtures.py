@@ -118,16 +118,6 @@ class MixtureReference(nn.Module):
         for name, value in buffers.items():
             self.register_buffer(name, value.contiguous())
 
-    @property
-    def width_x(self) -> int:
-        """Columns that ``project_x`` returns."""
-        return self.project_x.width
-
-    @property
-    def width_y(self) -> int:
-        """Columns that ``project_y`` returns."""
-        return self.project_y.width
-
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio, ``(n_members, ..., width)`` twice -> (n_members, ...); leading axes broadcast."""
         off_x, quadratic_x, log_density_x = self._read(u, "x")

@@ -163,10 +163,8 @@ def choose_valuing_pairs(bound, probability: Tensor | None, n_rows: int):
 
     Parameters
     ----------
-    bound : object
-        See :data:`skmine.nn.BOUNDS`.
-    probability : Tensor or None
-        Class probabilities of a discrete y.
+    bound, probability
+        As in :func:`choose_pairs`.
     n_rows : int
         Rows that are valued.
 
