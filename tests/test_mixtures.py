@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -27,11 +28,11 @@ from skmine.nn import (
     fit_gaussian_reference,
     fit_mixture_reference,
     mixtures,
+    scoring,
     valuing,
 )
 from skmine.nn.mixtures import Mixture
 from skmine.nn.reference import Projection
-from skmine.nn.valuing import HeldOut
 
 CROSS = MixtureOfJoints([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
 
@@ -116,11 +117,11 @@ def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight
     weight = 0.5 + torch.rand(2, 300, generator=generator).double()
     share = weight / weight.sum(1, keepdim=True)
     monkeypatch.setattr(mixtures, "_MOST_ITERATIONS", 1)
-    mixture = list(mixtures._mixtures(z, weight, 1))[-1]
+    mixture, moments = list(mixtures._mixtures(z, weight, 1))[-1], mixtures._moments(z)
 
     values = []
     for _ in range(20):
-        log_density = mixture.component_log_densities(z).logsumexp(1)
+        log_density = mixture.component_log_densities(moments).logsumexp(2)
         values.append((share * log_density).sum(1))
         mixture = mixtures._maximise(z, share / (share**2).sum(1, keepdim=True), mixture)
 
@@ -281,23 +282,60 @@ def test_fit__mixture_wins__an_eighth_of_the_distance_is_added_and_the_network_b
 
 
 @pytest.mark.parametrize(("low", "high", "added"), [(1.0, 1.4, 0.05), (0.02, 0.42, 0.02), (-0.1, 0.3, 0.0)])
-def test_value_critic__flexible__adds_an_eighth_and_no_more_than_is_held_out(low, high, added, monkeypatch):
+def test_value_bank__flexible__adds_an_eighth_and_no_more_than_is_held_out(low, high, added):
     x = torch.randn(40, 1, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(valuing, "_mean", lambda *_: high)
-    critic, folds = torch.nn.Identity(), make_folds(40)
-    monkeypatch.setattr(valuing, "pair_scores", lambda *_: (torch.zeros(4, 5), torch.zeros(4, 5, 3)))
-    result = TrainingResult([{}, {}], [])
-    data = Block(x, 1), Block(x, 1), folds, None
-
-    fit = valuing.value_critic(
-        HeldOut(low, 0.1), critic, result, *data, bound=DonskerVaradhan(), testable=2.0, flexible=1.0
+    data = Block(x, 1), Block(x, 1), make_folds(40), None, DonskerVaradhan()
+    bank = scoring.ScoredBank(torch.nn.Identity(), [{}, {}], *data)
+    bank.held_out, bank.training = (
+        [scoring.Scores(value + torch.linspace(-1, 1, 5).expand(4, -1), torch.zeros(4, 5, 3), None, None)] * 2
+        for value in (low, high)
     )
+
+    fit = valuing.value_bank(bank, TrainingResult([{}, {}], []), testable=2.0, flexible=1.0)
 
     assert fit.bias == pytest.approx(added)
     assert fit.estimate == pytest.approx((low + high) / 2 + added)
     below, above = fit.interval
     assert below < low
     assert above > fit.estimate
+
+
+def test_pooled__scores__are_those_of_the_mean_critic(seed):
+    x, y = sample(CROSS, 300, seed)
+    blocks, folds = (Block(x, 1), Block(y, 1)), make_folds(300)
+    generator = torch.Generator().manual_seed(seed)
+    bank = build_critic("concat", *blocks, folds, (8,), generator)
+    states = [
+        {name: torch.randn(p.shape, generator=generator) for name, p in bank.named_parameters()}
+        for _ in range(2)
+    ]
+    data, other = (*blocks, folds, None, DonskerVaradhan()), build_mixture(bank, *blocks, folds)
+
+    pool = scoring.ScoredBank(bank, states, *data).pooled(scoring.ScoredBank(other, [{}, {}], *data))
+
+    afresh = scoring.ScoredBank(pool.critic, pool.states, *data)
+    assert isinstance(pool.critic, PooledCritic)
+    assert pool.held_out_value == pytest.approx(afresh.held_out_value, abs=1e-5)
+    assert pool.training_value == pytest.approx(afresh.training_value, abs=1e-5)
+    assert pool.standard_error == pytest.approx(afresh.standard_error, abs=1e-5)
+
+
+def test_build_mixture__first_member_not_promising__none():
+    x, y = sample(CROSS, 1200, 0)
+    blocks, folds, generator = (Block(x, 1), Block(y, 1)), make_folds(1200), torch.Generator().manual_seed(0)
+    bank = build_critic("concat", *blocks, folds, (8,), generator)
+    seen = []
+
+    def answer(promising, first):
+        seen.append(first)
+        return promising
+
+    for promising in (True, False):
+        mixture = build_mixture(bank, *blocks, folds, None, partial(answer, promising))
+        assert (mixture is not None) == promising
+
+    assert [len(first.reference.constant) for first in seen] == [1, 1]
+    assert build_mixture(bank, *blocks, make_folds(1200, 12), None, lambda _: False) is not None  # 100 rows
 
 
 def test_fit__no_training_asked_for__the_closed_form_alone():

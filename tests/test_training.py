@@ -1,13 +1,15 @@
 """Pairs, folds and the training loop, without scikit-learn."""
 
+import copy
 import subprocess
 import sys
 
 import pytest
 import torch
+from blocks import make_folds
 
 from skmine import nn
-from skmine.nn.steps import AdamW
+from skmine.nn.steps import AdamW, BankWeights
 
 BOUND = nn.DonskerVaradhan()
 
@@ -208,30 +210,60 @@ def test_train__user_model__can_minimise_information():
 def test_adamw__changing_rate_and_decay__follows_torch():
     start = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     ours, theirs = (start.clone().requires_grad_() for _ in range(2))
-    optimiser = AdamW([ours], 0.1, 0.5)
+    optimiser = AdamW(ours.detach(), 0.1, 0.5)
     expected = torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.5)
 
     for step in range(20):
         optimiser.learning_rate = expected.param_groups[0]["lr"] = 0.1 / (step + 1)
         optimiser.weight_decay = expected.param_groups[0]["weight_decay"] = 0.5 / (step + 1)
-        for weights, stepper in ((ours, optimiser), (theirs, expected)):
-            stepper.zero_grad()
-            (weights**4).sum().backward()
-            stepper.step()
+        (gradient,) = torch.autograd.grad(-(ours**4).sum(), [ours])
+        optimiser.step(gradient)  # upwards
+        expected.zero_grad()
+        (theirs**4).sum().backward()
+        expected.step()
 
     torch.testing.assert_close(ours, theirs)
 
 
-def test_adamw__parameter_without_gradient__stays():
-    used, unused = torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)
-    optimiser = AdamW([unused, used], 0.1, 0.5)
+def test_bank_weights__vector__is_what_the_parameters_are_views_of():
+    bank = torch.nn.ParameterDict({"b": torch.ones(2, 3), "a": torch.zeros(2, 1)})
+    bank["c"] = torch.nn.Parameter(torch.zeros(2), requires_grad=False)
 
-    (used**2).sum().backward()
-    optimiser.step()
+    weights = BankWeights(bank)
+    gradient = weights.gradient((bank["b"] ** 2).sum())
+    weights.values += 1
 
-    # The first step is the learning rate, whatever the gradient, after the decay.
-    torch.testing.assert_close(used, torch.full((2,), 0.95 - 0.1))
-    torch.testing.assert_close(unused, torch.ones(3))
+    assert gradient.tolist() == [0.0] * 2 + [2.0] * 6
+    assert bank["b"].tolist() == [[2.0] * 3] * 2
+    assert bank["a"].tolist() == [[1.0]] * 2
+    assert {name: tuple(part.shape) for name, part in weights.state(weights.values).items()} == {
+        "a": (2, 1),
+        "b": (2, 3),
+    }
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_train__rows_read_once_or_in_each_batch__climbs_alike(classes, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 300, 3, generator=generator)
+    folds, probability = make_folds(300), torch.full((3,), 1 / 3) if classes else None
+    y = torch.eye(3)[torch.arange(300) % 3] if classes else y
+    bank = nn.build_critic("concat", nn.Block(x, 3), nn.Block(y, 3, probability), folds, (8,), generator)
+    pairs, reads = nn.choose_pairs(BOUND, probability, 4), []
+    bank.register_forward_pre_hook(lambda *_: reads.append(1))
+
+    def values(most_read):
+        monkeypatch.setattr(nn.training, "_MOST_READ", most_read)
+        critic, seed = copy.deepcopy(bank), torch.Generator().manual_seed(0)
+        options = {"bound": BOUND, "pairs": pairs, "stopping_pairs": pairs, "max_iter": 20, "generator": seed}
+        return nn.train(critic, x, y, folds.train, folds.halves, **options).history[-1]
+
+    ahead = values(10**6)
+    assert not reads
+    in_batches = values(0)
+    assert len(reads) >= 20
+    assert ahead == pytest.approx(in_batches, abs=1e-4)
+    assert abs(ahead["training"]) > 1e-3
 
 
 def test_fit__new_process__imports_no_compiler():

@@ -1,7 +1,7 @@
 """A bank of critics for the data at hand: its rows, its reference and its network."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -103,6 +103,11 @@ class Folds:
         return cls(train, (held_out[:, :half], held_out[:, half:]))
 
     @property
+    def first(self) -> "Folds":
+        """Those of the first member alone."""
+        return Folds(self.train[:1], (self.halves[0][:1], self.halves[1][:1]))
+
+    @property
     def held_out(self) -> Tensor:
         """Both halves, shape (n_members, 2 n_half)."""
         return torch.cat(self.halves, 1)
@@ -200,7 +205,12 @@ def _pair_bank(
 
 
 def build_mixture(
-    critic: nn.Module, x: Block, y: Block, folds: Folds, weight: Tensor | None = None
+    critic: nn.Module,
+    x: Block,
+    y: Block,
+    folds: Folds,
+    weight: Tensor | None = None,
+    is_promising: Callable[[ReferencedCritic], bool] | None = None,
 ) -> ReferencedCritic | None:
     """Gaussian mixtures, one a fold, of columns that depend on the other block.
 
@@ -211,11 +221,14 @@ def build_mixture(
         columns are many.
     x, y, folds, weight
         As in :func:`build_critic`.
+    is_promising : callable or None, default=None
+        Whether the mixture of the first member, as a bank of one, is worth fitting for all; asked where that
+        member holds out rows enough to tell.
 
     Returns
     -------
     ReferencedCritic or None
-        None where none finds dependence on held-out rows, or y is discrete.
+        None where none finds dependence on held-out rows or is promising, or y is discrete.
     """
     if not isinstance(critic, ReferencedCritic):
         return None
@@ -224,8 +237,13 @@ def build_mixture(
     relevant = relevant_columns(x.core.cpu(), y.core.cpu(), rows[0][0], weight)
     seen = ReferenceRows.of_folds(x.values.cpu(), y.values.cpu(), *rows, weight)
     coordinates = copy.deepcopy(critic.reference).cpu()
-    mixture = fit_mixture_reference(seen, coordinates, _readings(x, y, relevant))
-    return None if mixture is None else ReferencedCritic(mixture, None, None, None).to(x.values)
+    mixture = fit_mixture_reference(
+        seen,
+        coordinates,
+        _readings(x, y, relevant),
+        None if is_promising is None else lambda first: is_promising(ReferencedCritic(first).to(x.values)),
+    )
+    return None if mixture is None else ReferencedCritic(mixture).to(x.values)
 
 
 def _readings(x: Block, y: Block, relevant: tuple[Tensor, Tensor]) -> list[tuple[Reading, Reading]]:

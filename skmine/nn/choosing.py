@@ -10,6 +10,8 @@ from .reference import MAX_ROWS
 
 #: Rows that value a log ratio, and those of them whose pairs are the marginal ones.
 _HELD_OUT_ROWS, _PAIRED_ROWS = 2048, 512
+#: Rows that a member must hold out to tell alone what is worth fitting for the bank.
+TELLING_ROWS = 200
 #: Nats by which a reference must be better than a simpler one, and further ones over the rows.
 _LEAST_GAIN, _GAIN_TIMES_ROWS = 0.01, 10.0
 
@@ -66,6 +68,11 @@ class ReferenceRows(NamedTuple):
             held_out_rows[:, :_HELD_OUT_ROWS],
             _LEAST_GAIN + _GAIN_TIMES_ROWS / n_train,
         )
+
+    @property
+    def first_tells(self) -> bool:
+        """Whether the first member holds out rows enough to tell alone what is worth fitting for all."""
+        return self.held_out.shape[1] >= TELLING_ROWS
 
     @property
     def first(self) -> "ReferenceRows":

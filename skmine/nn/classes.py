@@ -5,6 +5,7 @@ from operator import itemgetter
 import torch
 from torch import Tensor, nn
 
+from .critics import ReadsFirst
 from .reference import MAX_ROWS, Projection, canonical_solutions
 
 #: Pseudocounts a row of the table of two discrete blocks.
@@ -131,9 +132,20 @@ class TableReference(nn.Module):
         super().__init__()
         self.register_buffer("log_ratio", log_ratio)
 
+    def read_x(self, x: Tensor) -> Tensor:
+        """The classes of x."""
+        return x[..., : self.log_ratio.shape[1]]
+
+    def read_y(self, y: Tensor) -> Tensor:
+        """The classes as they are."""
+        return y
+
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Log ratio of one-hot rows, ``(n_members, ..., n_classes_x), ... -> (n_members, ...)``."""
-        x = x[..., : self.log_ratio.shape[1]]
+        return self.score(self.read_x(x), y)
+
+    def score(self, x: Tensor, y: Tensor) -> Tensor:
+        """Log ratio of what was read."""
         flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), self.log_ratio)
         return torch.einsum("...c,...c->...", flat.view(*x.shape[:-1], -1), y)
 
@@ -206,27 +218,40 @@ class ClassNormalised(nn.Module):
     Parameters
     ----------
     critic : nn.Module
-        Critic of x and of one-hot classes.
+        Critic of x and of one-hot classes, in two steps: a :class:`ReadsFirst`.
     probability : Tensor of shape (n_classes,)
         Probabilities p(c).
     n_members : int
         Size of the bank.
     """
 
+    critic: ReadsFirst
     log_probability: Tensor
 
-    def __init__(self, critic: nn.Module, probability: Tensor, n_members: int):
+    def __init__(self, critic, probability: Tensor, n_members: int):
         super().__init__()
         self.critic = critic
         # With a bank axis, like all parameters and buffers.
         self.register_buffer("log_probability", probability.log().repeat(n_members, 1))
 
-    def forward(self, x: Tensor, one_hot: Tensor) -> Tensor:
-        """Critic values, ``(n_members, ..., d_x), (n_members, ..., n_classes) -> (n_members, ...)``."""
+    def read_x(self, x: Tensor) -> Tensor:
+        """What the critic reads of x, of which training needs one copy."""
+        return self.critic.read_x(x)
+
+    def read_y(self, one_hot: Tensor) -> Tensor:
+        """The classes as they are."""
+        return one_hot
+
+    def score(self, seen_x: Tensor, one_hot: Tensor) -> Tensor:
+        """Critic values of what was read."""
         n_classes = self.log_probability.shape[-1]
-        classes = torch.eye(n_classes, dtype=x.dtype, device=x.device)
-        classes = classes.expand(x.shape[0], *(1,) * (x.dim() - 2), n_classes, n_classes)
+        classes = torch.eye(n_classes, dtype=seen_x.dtype, device=seen_x.device)
+        classes = classes.expand(seen_x.shape[0], *(1,) * (seen_x.dim() - 2), n_classes, n_classes)
         log_probability = self.log_probability[0]
-        scores = self.critic(x.unsqueeze(-2), classes) + log_probability
+        scores = self.critic.score(seen_x.unsqueeze(-2), classes) + log_probability
         log_ratio = scores.log_softmax(-1) - log_probability
         return torch.einsum("...c,...c->...", log_ratio, one_hot)
+
+    def forward(self, x: Tensor, one_hot: Tensor) -> Tensor:
+        """Critic values, ``(n_members, ..., d_x), (n_members, ..., n_classes) -> (n_members, ...)``."""
+        return self.score(self.read_x(x), one_hot)

@@ -1,15 +1,17 @@
 """Critics that compete with a trained bank, alone and pooled with it: mixtures, tables, the closed form."""
 
 import math
-from dataclasses import replace
+from functools import partial
 
 from torch import Tensor, nn
 
 from .building import Block, Folds, build_mixture
+from .choosing import TELLING_ROWS
 from .classes import ClassNormalised
 from .coordinates import ReferencedCritic
-from .local import PRIOR_ROWS, PooledCritic, local_critic, paired_columns
-from .valuing import CrossFit, referenced, value_critic, value_held_out
+from .local import PRIOR_ROWS, local_critic, paired_columns
+from .scoring import ScoredBank
+from .valuing import CrossFit, referenced, value_bank
 
 #: Rows of a half, below which the closed form competes with what they choose among the iterations of classes.
 _FEW_ROWS = 50
@@ -48,46 +50,54 @@ class _Contest:
         self.bank, self.best = bank, bank
         self.data = x, y, folds, weight
 
-    def enter(self, critic: nn.Module, states: list[dict], flexible=1.0, most_gap=math.inf) -> None:
+    def enter(self, critic: ScoredBank, flexible=1.0, most_gap=math.inf) -> None:
         """Let a critic be the best, if it is; not where its training value is above the other by too much."""
-        held_out = value_held_out(critic, states, *self.data, self.bank.bound)
-        if held_out.value <= self.best.merit:
+        if critic.held_out_value <= self.best.merit:
             return  # its training value need not be known
-        result = replace(self.bank.result, states=states)
-        valued = {"bound": self.bank.bound, "testable": self.bank.testable, "flexible": flexible}
-        fit = value_critic(held_out, critic, result, *self.data, **valued)
+        fit = value_bank(critic, self.bank.result, self.bank.testable, flexible)
         gap = fit.training - fit.held_out
         if fit.merit > self.best.merit and gap <= max(_TABLE_GAP * fit.held_out, most_gap):
             self.best = fit
 
+    def scored(self, critic: nn.Module, folds: Folds) -> ScoredBank:
+        """A critic that is not trained."""
+        x, y, _, weight = self.data
+        return ScoredBank(critic, [{}, {}], x, y, folds, weight, self.bank.bound)
+
+    def is_promising(self, critic: nn.Module) -> bool:
+        """Whether a critic of the first member, alone or pooled, is better than the best of that member."""
+        *_, folds, _ = self.data
+        best, other = self.best.bank.first, self.scored(critic, folds.first)
+        return max(other.held_out_value, best.pooled(other).held_out_value) > best.held_out_value
+
     def enter_mixture(self) -> None:
         """A Gaussian mixture, alone and pooled with the bank."""
-        mixture = build_mixture(self.bank.critic, *self.data) if self.bank.can_go_on else None
+        if not self.bank.can_go_on:
+            return
+        mixture = build_mixture(self.bank.critic, *self.data, self.is_promising)
         if mixture is not None:
-            self.enter(mixture, [{}, {}])
-            self.enter(*_pool(self.bank, mixture))
+            scored = self.scored(mixture, self.data[2])
+            self.enter(scored)
+            self.enter(self.bank.bank.pooled(scored))
 
     def enter_closed_form(self) -> None:
         """That of classes alone, where few rows chose how long each member was trained."""
         _, y, folds, _ = self.data
         inner = referenced(self.bank.critic)
         if inner is not None and y.probability is not None and folds.halves[0].shape[1] < _FEW_ROWS:
-            start = ReferencedCritic(inner.reference, None, None, None)
-            critic = ClassNormalised(start, y.probability, len(folds.train))
-            self.enter(critic, [{}, {}], flexible=0.0)
+            critic = ClassNormalised(ReferencedCritic(inner.reference), y.probability, len(folds.train))
+            self.enter(self.scored(critic, folds), flexible=0.0)
 
     def enter_tables(self) -> None:
         """A local critic, alone and pooled with the best so far; none that fits its own rows far better."""
         x, y, folds, weight = self.data
         pairs = paired_columns(x, y, folds, weight)
-        best, most_gap = self.best, self.bank.training - self.bank.held_out
+        best, most_gap = self.best.bank, self.bank.training - self.bank.held_out
+        first_tells = folds.held_out.shape[1] >= TELLING_ROWS
         for prior_rows in PRIOR_ROWS if pairs else ():
-            table = local_critic(x, y, folds, pairs, prior_rows, weight)
-            self.enter(table, [{}, {}], most_gap=most_gap)
-            self.enter(*_pool(best, table), most_gap=most_gap)
-
-
-def _pool(fit: CrossFit, other: nn.Module) -> tuple[PooledCritic, list[dict]]:
-    """The mean of a fitted critic and one that is not trained, and its states."""
-    states = [{f"first.{name}": value for name, value in state.items()} for state in fit.states]
-    return PooledCritic(fit.critic, other), states
+            fit = partial(local_critic, x, y, pairs=pairs, prior_rows=prior_rows, weight=weight)
+            if first_tells and not self.is_promising(fit(folds.first)):
+                continue
+            table = self.scored(fit(folds), folds)
+            self.enter(table, most_gap=most_gap)
+            self.enter(best.pooled(table), most_gap=most_gap)

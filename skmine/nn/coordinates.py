@@ -246,29 +246,41 @@ class ReferencedCritic(nn.Module):
     Parameters
     ----------
     reference : nn.Module
-        A reference with ``project_x``, ``project_y`` and ``forward`` on what they return.
+        A reference with ``project_x``, ``project_y``, ``width_x``, ``width_y``, and ``forward`` on what they
+        return.
     network : nn.Module or None
         Critic of the reference's coordinates and of what `shown_x` and `shown_y` return; None for none.
-    shown_x, shown_y : NetworkColumns or None
+    shown_x, shown_y : NetworkColumns or None, default=None
         Further columns of x and of y; None for none.
     """
 
     def __init__(
         self,
         reference,
-        network: nn.Module | None,
-        shown_x: NetworkColumns | None,
-        shown_y: NetworkColumns | None,
+        network: nn.Module | None = None,
+        shown_x: NetworkColumns | None = None,
+        shown_y: NetworkColumns | None = None,
     ):
         super().__init__()
         self.reference, self.network = reference, network
         self.shown_x, self.shown_y = shown_x, shown_y
 
+    def read_x(self, x: Tensor) -> Tensor:
+        """What is read of x, of which training needs one copy: (n_members, ..., d_x) -> (..., width)."""
+        u = self.reference.project_x(x)
+        return u if self.shown_x is None else torch.cat([u, self.shown_x(x)], -1)
+
+    def read_y(self, y: Tensor) -> Tensor:
+        """What is read of y."""
+        v = self.reference.project_y(y)
+        return v if self.shown_y is None else torch.cat([v, self.shown_y(y)], -1)
+
+    def score(self, seen_x: Tensor, seen_y: Tensor) -> Tensor:
+        """Critic values of what was read."""
+        u, v = seen_x[..., : self.reference.width_x], seen_y[..., : self.reference.width_y]
+        log_ratio = self.reference(u, v)
+        return log_ratio if self.network is None else log_ratio + self.network(seen_x, seen_y)
+
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(n_members, ..., d_x), (n_members, ..., d_y) -> (n_members, ...)``."""
-        u, v = self.reference.project_x(x), self.reference.project_y(y)
-        if self.network is None:
-            return self.reference(u, v)
-        seen_x = u if self.shown_x is None else torch.cat([u, self.shown_x(x)], -1)
-        seen_y = v if self.shown_y is None else torch.cat([v, self.shown_y(y)], -1)
-        return self.reference(u, v) + self.network(seen_x, seen_y)
+        return self.score(self.read_x(x), self.read_y(y))

@@ -8,11 +8,26 @@ holds ``n_members`` critics on the first axis of every parameter, and reads that
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import silu
+
+
+@runtime_checkable
+class ReadsFirst(Protocol):
+    """A critic in two steps, of which the first, on each block alone, is not trained."""
+
+    def read_x(self, x: Tensor) -> Tensor:
+        """(n_members, ..., d_x) -> (n_members, ..., width)."""
+
+    def read_y(self, y: Tensor) -> Tensor:
+        """(n_members, ..., d_y) -> (n_members, ..., width)."""
+
+    def score(self, seen_x: Tensor, seen_y: Tensor) -> Tensor:
+        """Critic values of what was read."""
 
 
 class BankLinear(nn.Module):

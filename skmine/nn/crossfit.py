@@ -17,8 +17,9 @@ from .building import JUDGING_ROWS, Block, Folds
 from .competing import best_critic
 from .pairs import VALUED_PAIRS, choose_pairs
 from .reference import GaussianReference
+from .scoring import ScoredBank
 from .training import train
-from .valuing import CrossFit, effective_rows, referenced, value_critic, value_held_out
+from .valuing import CrossFit, effective_rows, referenced, value_bank
 
 _STOPPING_ROWS = 2048
 _STOPPING_GROUP = 8
@@ -143,10 +144,8 @@ def _fit_bank(critic, x: Block, y: Block, folds: Folds, *, bound, weight, genera
         **training,
     )
     learnt = float(torch.stack(result.best_iterations).gt(0).double().mean())
-    data = x, y, folds, weight
-    held_out = value_held_out(critic, result.states, *data, bound)
-    fit = value_critic(held_out, critic, result, *data, bound=bound, testable=testable, flexible=learnt)
-    return replace(fit, is_judged=is_judged)
+    bank = ScoredBank(critic, result.states, x, y, folds, weight, bound)
+    return replace(value_bank(bank, result, testable, flexible=learnt), is_judged=is_judged)
 
 
 def _can_judge(folds: Folds, weight: Tensor | None) -> bool:

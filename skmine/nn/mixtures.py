@@ -7,8 +7,7 @@ with the same weights, so that one fit of the joint density gives them. Held-out
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,8 +24,6 @@ _MOST_ITERATIONS, _TOLERANCE = 60, 1e-4  # of EM; nats a row
 _LEAST_VARIANCE = 1e-4  # added to the columns', of the mean variance of all where that is above one
 #: A component is cut in two at so many standard deviations from its mean, along its longest axis.
 _CUT = 0.7
-#: Rows that a member must hold out to tell alone what is worth fitting for the bank.
-_TELLING_ROWS = 200
 #: Rows a component must have on average for each column.
 _ROWS_A_COLUMN = 2
 
@@ -45,11 +42,19 @@ class Mixture(NamedTuple):
     mean: Tensor
     covariance: Tensor
 
-    def component_log_densities(self, z: Tensor) -> Tensor:
-        """Log of weight times density, less a constant, (n_members, n, d) -> (n_members, n_components, n)."""
+    def component_log_densities(self, moments: Tensor) -> Tensor:
+        """Log of weight times density, less a constant, of rows whose :func:`_moments` are given.
+
+        Shape (n_members, n, n_moments) -> (n_members, n, n_components): one product of matrices.
+        """
         factor = _whitening_factor(self.covariance)
-        white = z.unsqueeze(1) @ factor - self.mean.unsqueeze(2) @ factor
-        return (self.log_weight + _log_determinant(factor)).unsqueeze(2) - white.square().sum(3) / 2
+        slope = factor @ (factor.mT @ self.mean.unsqueeze(3))
+        at_mean = (slope.squeeze(3) * self.mean).sum(2)
+        constant = self.log_weight + _log_determinant(factor) - at_mean / 2
+        first, second = _pairs_of_columns(self.mean.shape[2])
+        precision = (factor @ factor.mT)[..., first, second]
+        quadratic = torch.where(first == second, precision / 2, precision)
+        return moments @ torch.cat([constant.unsqueeze(2), slope.squeeze(3), -quadratic], 2).mT
 
     def cut(self) -> "Mixture":
         """Every component in two, side by side along its longest axis."""
@@ -75,6 +80,17 @@ def _whitening_factor(covariance: Tensor) -> Tensor:
 
 def _log_determinant(factor: Tensor) -> Tensor:
     return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+def _pairs_of_columns(d: int) -> Tensor:
+    """Numbers of two columns, each pair once and each column with itself, shape (2, d (d + 1) / 2)."""
+    return torch.triu_indices(d, d)
+
+
+def _moments(z: Tensor) -> Tensor:
+    """One, the columns, and their products, (n_members, n, d) -> (n_members, n, 1 + d + d (d + 1) / 2)."""
+    first, second = _pairs_of_columns(z.shape[2])
+    return torch.cat([torch.ones_like(z[..., :1]), z, z[..., first] * z[..., second]], 2)
 
 
 class MixtureReference(nn.Module):
@@ -117,6 +133,16 @@ class MixtureReference(nn.Module):
         buffers["constant"] = mixture.log_weight + _log_determinant(_whitening_factor(covariance))
         for name, value in buffers.items():
             self.register_buffer(name, value.contiguous())
+
+    @property
+    def width_x(self) -> int:
+        """Columns that ``project_x`` returns."""
+        return self.project_x.width
+
+    @property
+    def width_y(self) -> int:
+        """Columns that ``project_y`` returns."""
+        return self.project_y.width
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio, ``(n_members, ..., width)`` twice -> (n_members, ...); leading axes broadcast."""
@@ -177,20 +203,23 @@ def _maximise(z: Tensor, weight: Tensor, mixture: Mixture) -> Mixture:
     """
     n_members, _, d = z.shape
     n_effective = weight.sum(1)
-    floor = _floor(z, weight)
+    floor, moments = _floor(z, weight), _moments(z)
     before = z.new_full((n_members,), -math.inf)
+    first, second = _pairs_of_columns(d)
     for _ in range(_MOST_ITERATIONS):
-        log_density = mixture.component_log_densities(z)
-        total = log_density.logsumexp(1)
-        value = (weight * total).sum(1) / n_effective
+        share = mixture.component_log_densities(moments)
+        highest = share.amax(2, keepdim=True)
+        total = share.sub_(highest).exp_().sum(2, keepdim=True)
+        value = (weight * (total.log() + highest).squeeze(2)).sum(1) / n_effective
         if bool((value - before < _TOLERANCE).all()):
             break
         before = value
-        share = (log_density - total.unsqueeze(1)).exp() * weight.unsqueeze(1)
-        rows = share.sum(2)
-        mean = share @ z / rows.clamp_min(1e-9).unsqueeze(2)
-        off = z.unsqueeze(1) - mean.unsqueeze(2)
-        scatter = (share.unsqueeze(3) * off).mT @ off
+        sums = share.mul_(weight.unsqueeze(2) / total).mT @ moments
+        rows = sums[..., 0]
+        mean = sums[..., 1 : d + 1] / rows.clamp_min(1e-9).unsqueeze(2)
+        scatter = z.new_empty(*rows.shape, d, d)
+        scatter[..., first, second] = scatter[..., second, first] = sums[..., d + 1 :]
+        scatter = scatter - rows.view(n_members, -1, 1, 1) * mean.unsqueeze(3) * mean.unsqueeze(2)
         pooled = scatter.sum(1, keepdim=True) / n_effective.view(-1, 1, 1, 1)
         covariance = (scatter + (d + 1) * pooled) / (rows + d + 1).view(n_members, -1, 1, 1) + floor
         log_weight = ((rows + 1) / (rows + 1).sum(1, keepdim=True)).log()
@@ -233,30 +262,39 @@ def _fits(
     rows: ReferenceRows, projections: Sequence, n_cuts: int
 ) -> Iterator[tuple[float, MixtureReference]]:
     """Values and references of mixtures, the number of components doubled until two were no better."""
-    n_members, dtype = len(rows.fitted), rows.x.dtype
-    side_x, side_y = (_of_members(side, slice(n_members)).to(dtype) for side in projections)
-    chains = []
-    for k, fitted in enumerate(rows.fitted.split(1)):  # one by one: each ends when it has converged
-        (x, y), weight = rows.read(fitted)
-        own_x, own_y = (_of_members(side, slice(k, k + 1)) for side in (side_x, side_y))
-        chains.append(_mixtures(torch.cat([own_x(x), own_y(y)], 2), weight, n_cuts))
     values: list[float] = []
-    for members in zip(*chains, strict=True):
-        mixture = Mixture(*(torch.cat(parts) for parts in zip(*members, strict=True)))
-        reference = MixtureReference(side_x, side_y, mixture).to(rows.x.dtype)
+    for reference in _references(rows, projections, n_cuts):
         values.append(weighted_mean(rows.values(reference), rows.held_out_weight))
         yield values[-1], reference
         if len(values) > values.index(max(values)) + 2:
             break
 
 
+def _references(rows: ReferenceRows, projections: Sequence, n_cuts: int) -> Iterator[MixtureReference]:
+    """References of mixtures, the number of components doubled."""
+    n_members, dtype = len(rows.fitted), rows.x.dtype
+    side_x, side_y = (_of_members(side, slice(n_members)).to(dtype) for side in projections)
+    chains = []
+    for k, fitted in enumerate(rows.fitted.split(1)):  # one by one: each ends when it has converged
+        (x, y), weight = rows.read(fitted)
+        own_x, own_y = (_of_members(side, slice(k, k + 1)) for side in (side_x, side_y))
+        z = torch.cat([own_x(x), own_y(y)], 2)
+        chains.append(_mixtures(z.double(), weight.double(), n_cuts))  # products of offsets cancel
+    for members in zip(*chains, strict=True):
+        mixture = Mixture(*(torch.cat(parts) for parts in zip(*members, strict=True)))
+        yield MixtureReference(side_x, side_y, mixture).to(dtype)
+
+
 def fit_mixture_reference(
-    rows: ReferenceRows, coordinates: GaussianReference, readings: Sequence[tuple[Reading, Reading]]
+    rows: ReferenceRows,
+    coordinates: GaussianReference,
+    readings: Sequence[tuple[Reading, Reading]],
+    is_promising: Callable[[MixtureReference], bool] | None = None,
 ) -> MixtureReference | None:
     """The log ratio of the Gaussian mixture of the highest value on held-out rows.
 
-    Where members hold out 200 rows or more, the first tells which columns are worth reading and how many
-    components may be.
+    Where members hold out 200 rows or more, the first tells which columns are worth reading, how many
+    components to fit and whether to go on.
 
     Parameters
     ----------
@@ -266,23 +304,27 @@ def fit_mixture_reference(
         Its leading coordinates are read of a block of which more than ten columns depend on the other.
     readings : sequence of (Reading, Reading)
         Columns of x and of y that it may read.
+    is_promising : callable or None, default=None
+        Whether the mixture of the first member is worth fitting for all.
 
     Returns
     -------
     MixtureReference or None
-        None where no mixture has a positive value.
+        None where no mixture has a positive value, or the first member's is not promising.
     """
-    trial = rows.first if rows.held_out.shape[1] >= _TELLING_ROWS else rows
-    best: tuple[float, MixtureReference | None] = (0.0, None)
-    chosen = None
+    trial = rows.first if rows.first_tells else rows
+    value, best, chosen = 0.0, None, None
     for pair in readings:
         sides = zip(pair, (coordinates.project_x, coordinates.project_y), strict=True)
         projections = [_projection(*side, len(rows.fitted)) for side in sides]
         most = rows.fitted.shape[1] / (_ROWS_A_COLUMN * sum(side.width for side in projections))
         n_cuts = int(math.log2(min(max(most, 1), _MOST_COMPONENTS)))
         for i, found in enumerate(_fits(trial, projections, n_cuts)):
-            if found[0] > best[0]:
-                best, chosen = found, (projections, i)
-    if chosen is not None and trial is not rows:
-        best = max(_fits(rows, *chosen), key=itemgetter(0))
-    return best[1] if best[0] > 0 else None
+            if found[0] > value:
+                (value, best), chosen = found, (projections, i)
+    if best is None or chosen is None or trial is rows:
+        return best
+    if is_promising is not None and not is_promising(best):
+        return None
+    *_, reference = _references(rows, *chosen)
+    return reference if weighted_mean(rows.values(reference), rows.held_out_weight) > 0 else None

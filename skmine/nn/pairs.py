@@ -80,17 +80,20 @@ class SampledPairs:
         n = x.shape[1]
         n_groups = math.ceil(n / self.group_size)
         size = math.ceil(n / n_groups)
-        rows = torch.arange(n_groups * size, device=x.device) % n
         shape = (x.shape[0], n_groups, size)
-        scores = score_in_chunks(
-            critic, x[:, rows].view(*shape, 1, -1), y[:, rows].view(shape[0], n_groups, 1, size, -1)
-        )
+        filled = [x, y] if weight is None else [x, y, weight]
+        if n < n_groups * size:
+            rows = torch.arange(n_groups * size, device=x.device) % n
+            filled = [values[:, rows] for values in filled]
+        x, y, *grouped = filled
+        x, y = x.reshape(*shape, 1, -1), y.reshape(shape[0], n_groups, 1, size, -1)
+        scores = score_in_chunks(critic, x, y)
         scores = scores + self.offset
         joint = scores.diagonal(dim1=-2, dim2=-1).flatten(1)[:, :n]
         pair_weight = None
-        if weight is not None:
-            grouped = weight[:, rows].view(shape)
-            pair_weight = self._columns(grouped.unsqueeze(-1) * grouped.unsqueeze(-2))
+        if grouped:
+            by_group = grouped[0].reshape(shape)
+            pair_weight = self._columns(by_group.unsqueeze(-1) * by_group.unsqueeze(-2))
         if self.includes_joint:  # the bound averages over rows: keep one row of scores a row of x
             return joint, scores.flatten(1, 2)[:, :n], weight, _head(pair_weight, n)
         return joint, self._columns(scores), weight, pair_weight
@@ -99,8 +102,9 @@ class SampledPairs:
         """Scores within groups (n_members, n_groups, g, g) as marginal columns."""
         size = scores.shape[-1]
         if not self.includes_joint:
-            others = torch.arange(size * size, device=scores.device) % (size + 1) != 0
-            scores = scores.flatten(-2)[..., others].unflatten(-1, (size, size - 1))
+            # Every size + 1 from the first on, a score is of a row with itself.
+            others = scores.flatten(-2)[..., 1:].unflatten(-1, (size - 1, size + 1))[..., :-1]
+            scores = others.flatten(-2).unflatten(-1, (size, size - 1))
         return scores.flatten(1, 2)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from .pairs import EnumeratedPairs, SampledPairs
-from .steps import AdamW
+from .critics import ReadsFirst
+from .pairs import Critic, EnumeratedPairs, SampledPairs
+from .steps import AdamW, BankWeights
 
 _WARM_UP = 20
 #: Share of max_iter over which the learning rate falls to zero, where training goes on for so long.
@@ -18,6 +19,8 @@ _DECAY_CUT, _RATE_CUT = 0.25, 0.5
 #: The weight decay is halved where the training value is above the held-out one by no more than this share
 #: and this many nats.
 _GAP_SHARE, _GAP_NATS = 0.05, 0.02
+#: Numbers that a bank may hold of rows which it has read ahead, and rows that it reads at once.
+_MOST_READ, _ROWS_AT_ONCE = 2**24, 4096
 
 
 @dataclass
@@ -47,47 +50,49 @@ class TrainingResult:
 
 
 class _WeightAverage:
-    """Exponential average of the trainable weights; swaps places with them for evaluation."""
+    """Exponential average of weights; swaps places with them for evaluation."""
 
-    def __init__(self, parameters: Sequence[Tensor], decay: float):
-        self.parameters = parameters
-        self.averages = [p.detach().clone() for p in parameters]
+    def __init__(self, weights: Tensor, decay: float):
+        self.weights, self.average = weights, weights.clone()
         self.decay, self.steps = decay, 0
 
     def update(self) -> None:
         self.steps += 1
         # Early on, an average over the steps so far: the start must not linger.
-        rate = max(1 - self.decay, 1 / (self.steps + 1))
-        torch._foreach_lerp_(self.averages, [p.detach() for p in self.parameters], rate)
+        self.average.lerp_(self.weights, max(1 - self.decay, 1 / (self.steps + 1)))
 
     def swap(self) -> None:
-        for parameter, average in zip(self.parameters, self.averages, strict=True):
-            parameter.data, average.data = average.data, parameter.data
+        weights = self.weights.clone()
+        self.weights.copy_(self.average)
+        self.average.copy_(weights)
 
-    def restart(self, values: Sequence[Tensor]) -> None:
+    def restart(self, values: Tensor) -> None:
         """Set the weights and their average to given values."""
-        for parameter, average, value in zip(self.parameters, self.averages, values, strict=True):
-            parameter.data.copy_(value)
-            average.copy_(value)
+        self.weights.copy_(values)
+        self.average.copy_(values)
         self.steps = 0
 
 
-class _BestStates:
-    """Best parameters of each member by the value on one set of stopping rows."""
+class _BestWeights:
+    """Best weights of each member by the value on one set of stopping rows."""
 
-    def __init__(self, parameters: Sequence[Tensor], value: Tensor):
-        self.parameters = [p.detach().clone() for p in parameters]
-        self.value = value
+    def __init__(self, bank: BankWeights, value: Tensor):
+        self.bank, self.weights, self.value = bank, bank.values.clone(), value
         self.iteration = torch.zeros(len(value), dtype=torch.long)
 
-    def update(self, parameters: Sequence[Tensor], value: Tensor, iteration: int) -> None:
+    @property
+    def state(self) -> dict[str, Tensor]:
+        return self.bank.state(self.weights)
+
+    def update(self, value: Tensor, iteration: int) -> None:
         better = value > self.value
         if not better.any():
             return
         self.value = torch.where(better, value, self.value)
         self.iteration[better.cpu()] = iteration
-        for best, now in zip(self.parameters, parameters, strict=True):
-            best[better] = now.detach()[better]
+        now = self.bank.state(self.bank.values)
+        for name, best in self.state.items():
+            best[better] = now[name][better]
 
 
 def _batches(train_rows: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -100,21 +105,40 @@ def _batches(train_rows: Tensor, batch_size: int, generator: torch.Generator) ->
         yield from shuffled[:, : n_batches * batch_size].chunk(n_batches, dim=1)
 
 
+def _read_ahead(critic: nn.Module, x: Tensor, y: Tensor, n_members: int) -> tuple[Critic, list[Tensor]]:
+    """What scores rows, and the rows, (n_members, n, width): read once if the critic can and they are few."""
+    rows = [z.expand(n_members, *z.shape) for z in (x, y)]
+    if not isinstance(critic, ReadsFirst):
+        return critic, rows
+    readers = critic.read_x, critic.read_y
+    width = sum(read(z[:, :1]).shape[2] for read, z in zip(readers, rows, strict=True))
+    if n_members * len(x) * width > _MOST_READ:
+        return critic, rows
+    parts = zip(readers, rows, strict=True)
+    return critic.score, [
+        torch.cat([read(z) for z in part.split(_ROWS_AT_ONCE, 1)], 1) for read, part in parts
+    ]
+
+
 class _Trainer:
     """The parts of :func:`train`: one minibatch step, one check on the stopping rows."""
 
     def __init__(self, critic, data, stopping_rows, bound, pairs, stopping_pairs):
-        self.critic, self.data, self.bound = critic, data, bound
+        self.critic, self.bound = critic, bound
+        x, y, self.weight = data
+        n_members = len(stopping_rows[0])
+        self.score, self.data = _read_ahead(critic, x, y, n_members)
+        self.members = torch.arange(n_members, device=x.device).unsqueeze(1)
         self.stopping_rows, self.pairs, self.stopping_pairs = stopping_rows, pairs, stopping_pairs
-        self.parameters = [p for p in critic.parameters() if p.requires_grad]
+        self.bank = BankWeights(critic)
         values = [self.held_out(rows) for rows in stopping_rows]
-        self.best = [_BestStates(self.parameters, value) for value in values]
-        self.best_on_all = _BestStates(self.parameters, torch.stack(values).mean(0))
+        self.best = [_BestWeights(self.bank, value) for value in values]
+        self.best_on_all = _BestWeights(self.bank, torch.stack(values).mean(0))
         self.minibatch_values: list[Tensor] = []
 
     def scores(self, pairs, rows: Tensor):
-        x, y, weight = self.data
-        return pairs(self.critic, x[rows], y[rows], None if weight is None else weight[rows])
+        x, y = (z[self.members, rows] for z in self.data)
+        return pairs(self.score, x, y, None if self.weight is None else self.weight[rows])
 
     @torch.no_grad()
     def held_out(self, rows: Tensor) -> Tensor:
@@ -124,17 +148,15 @@ class _Trainer:
     def step(self, optimiser: AdamW, rows: Tensor) -> None:
         self.critic.train()
         scores = self.scores(self.pairs, rows)
-        optimiser.zero_grad()
-        (-self.bound.surrogate(*scores)).sum().backward()
-        optimiser.step()
+        optimiser.step(self.bank.gradient(self.bound.surrogate(*scores).sum()))
         with torch.no_grad():
             self.minibatch_values.append(self.bound.estimate(*scores))
 
     def check(self, iteration: int) -> dict[str, float]:
         values = [self.held_out(rows) for rows in self.stopping_rows]
         for best, value in zip(self.best, values, strict=True):
-            best.update(self.parameters, value, iteration)
-        self.best_on_all.update(self.parameters, torch.stack(values).mean(0), iteration)
+            best.update(value, iteration)
+        self.best_on_all.update(torch.stack(values).mean(0), iteration)
         seen = self.minibatch_values
         self.minibatch_values = []
         return {
@@ -152,8 +174,8 @@ class _Schedule:
     ):
         self.trainer, self.learning_rate = trainer, learning_rate
         self.max_iter, self.cool_down = max_iter, _COOL_DOWN * max_iter
-        self.optimiser = AdamW(trainer.parameters, learning_rate, weight_decay)
-        self.average = _WeightAverage(trainer.parameters, average_decay)
+        self.optimiser = AdamW(trainer.bank.values, learning_rate, weight_decay)
+        self.average = _WeightAverage(trainer.bank.values, average_decay)
         self.n_iter_no_change, self.tol = n_iter_no_change, tol
         self.top = value  # the highest held-out value, and that at the last restart
         self.top_at_restart = value  # no rise at all: what the critic starts from is the answer
@@ -184,7 +206,7 @@ class _Schedule:
         if self.top <= self.top_at_restart:
             return True
         self.top_at_restart, self.checks_without_rise = self.top, 0
-        self.average.restart(self.trainer.best_on_all.parameters)
+        self.average.restart(self.trainer.best_on_all.weights)
         self.optimiser.weight_decay *= _DECAY_CUT
         self.learning_rate *= _RATE_CUT
         return False
@@ -265,7 +287,7 @@ def train(
     """
     trainer = _Trainer(critic, (x, y, weight), stopping_rows, bound, pairs, stopping_pairs)
     result = TrainingResult([], [], [trainer.check(0)], converged=True)
-    if max_iter > 0 and trainer.parameters:
+    if max_iter > 0 and trainer.bank.values.numel() > 0:
         result.converged = False
         batches = _batches(train_rows, min(batch_size, train_rows.shape[1]), generator)
         value = result.history[0]["held_out"]
@@ -285,7 +307,6 @@ def train(
                     break
         except KeyboardInterrupt:
             result.interrupted = True
-    names = [name for name, p in critic.named_parameters() if p.requires_grad]
-    result.states = [dict(zip(names, b.parameters, strict=True)) for b in trainer.best]
+    result.states = [best.state for best in trainer.best]
     result.best_iterations = [b.iteration for b in trainer.best]
     return result

@@ -1,21 +1,16 @@
-"""The values of a bank of critics: on held-out rows, on training rows, and what they tell together."""
+"""What the values of a bank on held-out and on training rows tell together: an estimate and its interval."""
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from .building import Block, Folds
 from .classes import ClassNormalised, table_information
 from .coordinates import ReferencedCritic
 from .local import LocalCritic, PooledCritic
-from .pairs import choose_valuing_pairs
-from .reference import weighted_mean
+from .scoring import ScoredBank
 from .training import TrainingResult
 
-_TRAINING_PAIRS = 2**20
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
 _GAP_PENALTY = 0.1  # a nat between the training and the held-out value, where critics compete
 #: Bias of a critic of no fixed form, as a share of half the distance between training and held-out value.
@@ -30,12 +25,8 @@ class CrossFit:
 
     Attributes
     ----------
-    critic : nn.Module
-        The bank.
-    bound : object
-        The bound that gave the values.
-    states : list of dict
-        Best parameters of the bank by the first and by the second half of the held-out rows.
+    bank : ScoredBank
+        Critics, the bound and its scores.
     held_out, training : float
         Bound on held-out and on training rows in nats, mean over the members.
     estimate : float
@@ -57,9 +48,7 @@ class CrossFit:
         Upper end of the interval at least, in nats: that of a network to which another critic was preferred.
     """
 
-    critic: nn.Module
-    bound: object
-    states: list
+    bank: ScoredBank
     held_out: float
     training: float
     estimate: float
@@ -70,6 +59,21 @@ class CrossFit:
     bias: float = 0.0
     is_judged: bool = True
     least_upper: float = 0.0
+
+    @property
+    def critic(self) -> nn.Module:
+        """The critics."""
+        return self.bank.critic
+
+    @property
+    def states(self) -> list[dict]:
+        """Their best parameters by the first and by the second half of the held-out rows."""
+        return self.bank.states
+
+    @property
+    def bound(self):
+        """The bound that gave the values."""
+        return self.bank.bound
 
     @property
     def can_go_on(self) -> bool:
@@ -100,101 +104,15 @@ class CrossFit:
         return self.estimate - self.bias - below, max(self.estimate + above, reach, self.least_upper)
 
 
-@torch.no_grad()
-def pair_scores(critic: nn.Module, x: Block, y: Block, rows: Tensor, bound, weight=None):
-    """Scores of many rows for the final values, in chunks.
+def value_bank(bank: ScoredBank, result: TrainingResult, testable: float, flexible: float) -> CrossFit:
+    """Put together what the values of a bank on held-out and on training rows tell.
 
     Parameters
     ----------
-    critic : nn.Module
-        A bank.
-    x, y : Block
-        All rows.
-    rows : LongTensor of shape (n_members, m)
-        Rows of each member.
-    bound : object
-        See :data:`skmine.nn.BOUNDS`.
-    weight : Tensor of shape (n,) or None
-        Weights of the rows.
-
-    Returns
-    -------
-    tuple of Tensor or None
-        joint, marginal, joint_weight, marginal_weight, as the bounds take them.
-    """
-    critic.eval()
-    pairs = choose_valuing_pairs(bound, y.probability, rows.shape[1])
-    row_weight = None if weight is None else weight[rows]
-    return pairs(critic, x.values[rows], y.values[rows], row_weight)
-
-
-class HeldOut(NamedTuple):
-    """Value of a bank on rows that neither trained nor chose it, in nats, and its standard error."""
-
-    value: float
-    standard_error: float
-
-
-def value_held_out(
-    critic: nn.Module, states: list, x: Block, y: Block, folds: Folds, weight: Tensor | None, bound
-) -> HeldOut:
-    """Value each state of a bank on the half of the held-out rows that did not choose it.
-
-    Parameters
-    ----------
-    critic : nn.Module
-        The bank.
-    states : list of dict
-        Its best parameters by the first and by the second half of the held-out rows.
-    x, y : Block
-        All rows.
-    folds : Folds
-        Rows of each member.
-    weight : Tensor of shape (n,) or None
-        Weights of the rows.
-    bound : object
-        See :data:`skmine.nn.BOUNDS`.
-
-    Returns
-    -------
-    HeldOut
-    """
-    unseen_rows = torch.stack(tuple(reversed(folds.halves)))
-    values, log_ratios = [], []
-    for state, unseen in zip(states, unseen_rows, strict=True):
-        critic.load_state_dict(state, strict=False)
-        joint, marginal, *weights = pair_scores(critic, x, y, unseen, bound, weight)
-        values.append(bound.estimate(joint, marginal, *weights))
-        log_ratios.append(joint - bound.log_normaliser(marginal, weights[1]).unsqueeze(1))
-    error = _standard_error(torch.cat(log_ratios, 1), torch.cat(tuple(unseen_rows), 1), weight)
-    return HeldOut(_mean(torch.stack(values), unseen_rows, weight), error)
-
-
-def value_critic(
-    held_out: HeldOut,
-    critic: nn.Module,
-    result: TrainingResult,
-    x: Block,
-    y: Block,
-    folds: Folds,
-    weight: Tensor | None,
-    *,
-    bound,
-    testable: float,
-    flexible: float,
-) -> CrossFit:
-    """Value each state of a bank in training too, and put together what the values tell.
-
-    Parameters
-    ----------
-    held_out : HeldOut
-        From :func:`value_held_out`.
-    critic : nn.Module
+    bank : ScoredBank
         The bank.
     result : TrainingResult
-        With the two states.
-    x, y, folds, weight, bound
-        As there.
+        How it was trained.
     testable : float
         Nats up to which the marginal pairs can test a value.
     flexible : float
@@ -204,35 +122,24 @@ def value_critic(
     -------
     CrossFit
     """
-    train_rows, values = folds.train[:, : _TRAINING_PAIRS // bound.group_size], []
-    for state in result.states if any(result.states) else result.states[:1]:
-        critic.load_state_dict(state, strict=False)
-        values.append(bound.estimate(*pair_scores(critic, x, y, train_rows, bound, weight)))
-    training = _mean(torch.stack(values), train_rows, weight)
-    estimate, bias = (held_out.value + training) / 2, 0.0
-    if x.probability is not None and y.probability is not None:
-        estimate = table_information(x.values, y.values, weight)
+    held_out, training = bank.held_out_value, bank.training_value
+    estimate, bias = (held_out + training) / 2, 0.0
+    if bank.x.probability is not None and bank.y.probability is not None:
+        estimate = table_information(bank.x.values, bank.y.values, bank.weight)
     else:  # at most what held-out rows confirm
-        overfit = max(estimate - held_out.value, 0.0)
-        bias = min(flexible * _BIAS_SHARE * overfit, max(held_out.value, 0.0))
+        overfit = max(estimate - held_out, 0.0)
+        bias = min(flexible * _BIAS_SHARE * overfit, max(held_out, 0.0))
     return CrossFit(
-        critic=critic,
-        bound=bound,
-        states=result.states,
-        held_out=held_out.value,
+        bank=bank,
+        held_out=held_out,
         training=training,
         estimate=estimate + bias,
         bias=bias,
         testable=testable,
-        standard_error=held_out.standard_error,
+        standard_error=bank.standard_error,
         result=result,
-        n_effective=len(x.values) if weight is None else float(effective_rows(weight)),
+        n_effective=len(bank.x.values) if bank.weight is None else float(effective_rows(bank.weight)),
     )
-
-
-def _mean(values: Tensor, rows: Tensor, weight: Tensor | None) -> float:
-    """Mean of values of sets of rows, each by its weight."""
-    return float(values.mean()) if weight is None else weighted_mean(values, weight[rows])
 
 
 def referenced(critic: nn.Module) -> ReferencedCritic | None:
@@ -252,12 +159,3 @@ def _fisher_upper(information: float, n_rows: float) -> float:
     z = information + math.log1p(math.sqrt(-math.expm1(-2 * information)))
     z += _NORMAL_QUANTILE / math.sqrt(max(n_rows - 3, 1))
     return z + math.log1p(math.exp(-2 * z)) - math.log(2)
-
-
-def _standard_error(log_ratio: Tensor, rows: Tensor, weight: Tensor | None) -> float:
-    """Of the weighted mean log ratio; a row that several members hold out counts once."""
-    weight = torch.ones_like(log_ratio) if weight is None else weight[rows]
-    share = (weight / weight.sum()).flatten()
-    deviation = log_ratio.flatten() - (share * log_ratio.flatten()).sum()
-    repeats = rows.numel() / rows.unique().numel()
-    return float(((share * deviation) ** 2).sum() * repeats) ** 0.5
