@@ -7,7 +7,7 @@ import torch
 from blocks import make_folds, read_all, sample
 from scipy.special import binom, genlaguerre
 
-from skmine.distributions import Mixture, MultivariateNormal, Spiral, Transformed
+from skmine.distributions import Mixture, MultivariateNormal, MultivariateStudent, Spiral, Transformed
 from skmine.nn import (
     EXPANSIONS,
     DonskerVaradhan,
@@ -26,6 +26,9 @@ from skmine.nn.reference import Projection
 #: Columns of each expansion of d columns.
 WIDTHS = {
     "columns": lambda d: d,
+    "distance": lambda _: 1,
+    "relevant distance": lambda _: 1,
+    "columns and distance": lambda d: d + 1,
     "radial 1": lambda d: 2 * d,
     "radial 2": lambda d: 3 * d,
     "radial 4": lambda d: 5 * d,
@@ -66,7 +69,8 @@ def test_expansion__any_leading_axes__shape_and_the_columns_themselves_first(nam
     expanded = read_all(x[..., :1, :].reshape(-1, shape[-1])).expand(name, x)
 
     assert expanded.shape == (*shape[:-1], WIDTHS[name](shape[-1]))
-    torch.testing.assert_close(expanded[..., : shape[-1]], x, rtol=0, atol=0)
+    if name not in ("distance", "relevant distance"):
+        torch.testing.assert_close(expanded[..., : shape[-1]], x, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("name", "degree"), [("radial 1", 1), ("radial 2", 2), ("radial 4", 4)])
@@ -97,6 +101,18 @@ def test_expansion__further_columns__are_what_the_name_says(name, further):
     x = torch.tensor([[2.0, -1.0, 3.0]])
 
     torch.testing.assert_close(EXPANSIONS[name](x, range(3))[0, 3:], torch.tensor(further))
+
+
+def test_expansion__distance__log_mean_square_of_all_or_of_the_relevant_columns():
+    x = torch.tensor([[2.0, -1.0, 3.0], [0.0, 0.0, 0.0]])
+
+    whole, relevant, beside = (
+        EXPANSIONS[name](x, (0, 1)) for name in ("distance", "relevant distance", "columns and distance")
+    )
+
+    assert whole[:, 0].exp().tolist() == pytest.approx([14 / 3, 1e-3])
+    assert relevant[:, 0].exp().tolist() == pytest.approx([2.5, 1e-3])
+    torch.testing.assert_close(beside, torch.cat([x, whole], 1))
 
 
 def test_expansion__products_of_one_relevant_column__it_times_all():
@@ -299,6 +315,27 @@ def test_variate_reference__spoilt_rows_of_weight_zero__as_good_as_without():
     # are as good: 0.01 nats of the choice, and a tenth of the truth for the rest.
     values = [held_out_value(reference, x, y, folds) for reference in (plain, spoilt)]
     assert values[1] == pytest.approx(values[0], abs=0.05)
+
+
+@pytest.mark.parametrize("n_noise", [0, 20])
+def test_fit_variate_reference__one_scale_of_many_columns_and_few_rows__reads_the_distance(n_noise, seed):
+    joint = MultivariateStudent.identity(15, 15, dof=3)  # 0.67 nats
+    x, y = (
+        torch.hstack([z, torch.randn(200, n_noise, generator=torch.Generator().manual_seed(k))])
+        for k, z in enumerate(sample(joint, 200, seed))
+    )
+    folds, relevant = make_folds(200), tuple(range(15))
+    linear = fit_gaussian_reference(x, y, folds.train, folds.held_out)
+    readings = [tuple(Reading(0, 15 + n_noise, relevant) for _ in range(2))]
+    rows = ReferenceRows.of_folds(x, y, folds.train, folds.held_out, None)
+
+    reference = fit_variate_reference(rows, linear, readings)
+
+    assert reference.project_x.expansion == (
+        "relevant distance" if n_noise else reference.project_x.expansion
+    )
+    assert "distance" in reference.project_x.expansion
+    assert 0.3 < held_out_value(reference, x, y, folds, 40) < joint.mi + 0.2
 
 
 def test_variate_reference__weights__move_the_choice():

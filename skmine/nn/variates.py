@@ -34,6 +34,7 @@ _CUT = 0.999
 _NUMBERS, _MOST_VARIATES = (1, 2, 4, 8), 64
 #: Scores are cut here: variates of one block may be far out together, where the log ratio must not run away.
 _HIGHEST_SCORE, _KNOTS = 3.0, 65
+_LEAST_SQUARE = 1e-3
 #: Functions of both blocks at most, and for each training row.
 _MOST_COLUMNS, _COLUMN_SHARE = 800, 0.25
 #: Expansions that are fitted for the whole bank, of those that are promising for its first member.
@@ -55,6 +56,11 @@ def _radial(x: Tensor, degree: int) -> Tensor:
         variance *= (k + alpha) / k
         parts.append(x * now / math.sqrt(variance))
     return torch.cat(parts, -1)
+
+
+def _log_distance(x: Tensor) -> Tensor:
+    """Log of the mean square of the columns: what blocks share that are scaled alike, as by one volatility."""
+    return (x**2).mean(-1, keepdim=True).clamp_min(_LEAST_SQUARE).log()
 
 
 def _squares(x: Tensor) -> Tensor:
@@ -91,6 +97,9 @@ def _waves(x: Tensor, read: Sequence[int], n_waves: int) -> Tensor:
 #: those columns that depend on the other block by themselves.
 EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "columns": lambda x, _: x,
+    "distance": lambda x, _: _log_distance(x),
+    "relevant distance": lambda x, relevant: _log_distance(x[..., list(relevant)]),
+    "columns and distance": lambda x, _: torch.cat([x, _log_distance(x)], -1),
     "radial 1": lambda x, _: _radial(x, 1),
     "radial 2": lambda x, _: _radial(x, 2),
     "radial 4": lambda x, _: _radial(x, 4),
@@ -99,6 +108,11 @@ EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "waves 64": lambda x, relevant: _waves(x, relevant, 64),
     "waves 256": lambda x, _: _waves(x, range(x.shape[-1]), 256),
 }
+
+#: Those of one function, which blocks of any width have.
+_NARROW = {"distance", "relevant distance"}
+#: Share of the least gain by which these must be better: one correlation is fitted.
+_NARROW_GAIN = 1 / 3
 
 
 class Reading(NamedTuple):
@@ -209,18 +223,23 @@ def fit_variate_reference(
         `linear`, unless another has a Donsker-Varadhan value on held-out rows that is higher by the least
         gain.
     """
-    first, floor = rows.first, rows.values(linear) + rows.least_gain
+    first, floor = rows.first, rows.values(linear)
     most = min(_MOST_COLUMNS, _COLUMN_SHARE * rows.fitted.shape[1])
+    gains = {name: rows.least_gain * (_NARROW_GAIN if name in _NARROW else 1) for name in EXPANSIONS}
     trials = [
-        (_fit_expansion(name, pair, first, _NOISE_SHARES[1:2])[0], name, pair)
+        (_fit_expansion(name, pair, first, _NOISE_SHARES[1:2])[0] - gains[name], name, pair)
         for pair in readings
-        if sum(told.stop - told.start for told in pair) <= most  # before wide columns are expanded at all
         for name in EXPANSIONS
+        # Wide columns are not expanded at all.
+        if name in _NARROW or sum(told.stop - told.start for told in pair) <= most
         if sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, rows[:2], strict=True)) <= most
     ]
     promising = sorted((trial for trial in trials if trial[0] > floor[0]), key=itemgetter(0))[-_MOST_FITTED:]
-    fitted = [_fit_expansion(name, pair, rows, _NOISE_SHARES) for _, name, pair in promising]
-    return max([(weighted_mean(floor, rows.held_out_weight), linear), *fitted], key=itemgetter(0))[1]
+    best = weighted_mean(floor, rows.held_out_weight), linear
+    for _, name, pair in promising:
+        value, reference = _fit_expansion(name, pair, rows, _NOISE_SHARES)
+        best = max(best, (value - gains[name], reference), key=itemgetter(0))
+    return best[1]
 
 
 def _fit_expansion(name: str, readings, rows: ReferenceRows, noise_shares) -> tuple[float, GaussianReference]:
