@@ -389,12 +389,12 @@ def test_fit_variate_reference__no_pair_is_near__values_are_finite_and_the_colum
 
 
 def test_fit_variate_reference__more_columns_than_functions__is_the_linear_one():
-    x = torch.randn(40, 25_000, generator=torch.Generator().manual_seed(0))
+    x, y = torch.randn(2, 40, 25_000, generator=torch.Generator().manual_seed(0))
     folds = make_folds(40)
-    linear = fit_gaussian_reference(x[:, :3], x[:, 3:5], folds.train, folds.held_out)
+    linear = fit_gaussian_reference(x[:, :3], y[:, :2], folds.train, folds.held_out)
 
-    rows = ReferenceRows.of_folds(x, x, folds.train, folds.held_out, None)
-    found = fit_variate_reference(rows, linear, [(read_all(x), read_all(x))])
+    rows = ReferenceRows.of_folds(x, y, folds.train, folds.held_out, None)
+    found = fit_variate_reference(rows, linear, [(read_all(x), read_all(y))])
 
     assert found is linear
 

@@ -59,7 +59,7 @@ def _radial(x: Tensor, degree: int) -> Tensor:
 
 
 def _log_distance(x: Tensor) -> Tensor:
-    """Log of the mean square of the columns: what blocks share that are scaled alike, as by one volatility."""
+    """Log of the mean square of the columns: what blocks share that one volatility scales."""
     return (x**2).mean(-1, keepdim=True).clamp_min(_LEAST_SQUARE).log()
 
 
