@@ -7,6 +7,7 @@ import torch
 from blocks import make_folds, read_all, sample
 from scipy.special import binom, genlaguerre
 
+from skmine import MutualInfoEstimator
 from skmine.distributions import Mixture, MultivariateNormal, MultivariateStudent, Spiral, Transformed
 from skmine.nn import (
     EXPANSIONS,
@@ -417,3 +418,12 @@ def test_fit_variate_reference__too_many_columns__expands_single_rows_only(monke
 
     assert found is linear
     assert set(rows_expanded) == {1}
+
+
+def test_fit__one_scale_of_fifty_columns__is_near_the_truth_from_three_hundred_rows(seed):
+    joint = MultivariateStudent.identity(25, 25, dof=3)  # 0.89 nats
+
+    estimator = MutualInfoEstimator(random_state=seed).fit(*joint.sample(300, seed))
+
+    assert estimator.mi_ == pytest.approx(joint.mi, abs=0.2)
+    assert estimator.mi_interval_[0] < joint.mi < estimator.mi_interval_[1]

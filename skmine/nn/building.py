@@ -166,10 +166,10 @@ def _pair_bank(
     x_core, y_core = x.core.cpu(), y.core.cpu()
     linear = fit_gaussian_reference(x_core, y_core, *rows, weight)
     relevant = relevant_columns(x_core, y_core, train_rows[0], weight)
-    reference = linear
+    reference, readings = linear, _readings(x, y, relevant)
     if max(x.n_core, y.n_core) > 1:  # of two single columns the network reads cosines
         seen = ReferenceRows.of_folds(x.values.cpu(), y.values.cpu(), *rows, weight)
-        reference = fit_variate_reference(seen, linear, _readings(x, y, relevant))
+        reference = fit_variate_reference(seen, linear, readings)
     few = linear.width_x * linear.width_y <= 2 * train_rows.shape[1] * _FEW_NATS
     whole = few and all(bool(mask.all()) for mask in relevant)
     # Canonical coordinates beyond those that held-out rows confirm agree in the training rows by chance.
@@ -201,7 +201,7 @@ def _pair_bank(
             n_differences=0 if differences[0] is None else differences[0].width,
             generator=generator,
         )
-    return ReferencedCritic(reference, network, *shown)
+    return ReferencedCritic(reference, network, shown[0], shown[1], readings)
 
 
 def build_mixture(
@@ -217,8 +217,8 @@ def build_mixture(
     Parameters
     ----------
     critic : nn.Module
-        The bank, from :func:`build_critic`, whose reference has the coordinates that are read where such
-        columns are many.
+        The bank, from :func:`build_critic`: it has found such columns, and its reference the coordinates that
+        are read where they are many.
     x, y, folds, weight
         As in :func:`build_critic`.
     is_promising : callable or None, default=None
@@ -234,13 +234,12 @@ def build_mixture(
         return None
     weight = None if weight is None else weight.cpu()
     rows = folds.train.cpu(), folds.held_out.cpu()
-    relevant = relevant_columns(x.core.cpu(), y.core.cpu(), rows[0][0], weight)
     seen = ReferenceRows.of_folds(x.values.cpu(), y.values.cpu(), *rows, weight)
     coordinates = copy.deepcopy(critic.reference).cpu()
     mixture = fit_mixture_reference(
         seen,
         coordinates,
-        _readings(x, y, relevant),
+        critic.readings,
         None if is_promising is None else lambda first: is_promising(ReferencedCritic(first).to(x.values)),
     )
     return None if mixture is None else ReferencedCritic(mixture).to(x.values)

@@ -5,6 +5,8 @@ where a few columns of many matter, the network would else learn the noise of th
 show none by themselves, products of two are tested. Where nothing depends, all are read alike.
 """
 
+from collections.abc import Sequence
+
 import torch
 from scipy.stats import chi2
 from torch import Tensor, nn
@@ -252,6 +254,8 @@ class ReferencedCritic(nn.Module):
         Critic of the reference's coordinates and of what `shown_x` and `shown_y` return; None for none.
     shown_x, shown_y : NetworkColumns or None, default=None
         Further columns of x and of y; None for none.
+    readings : sequence, default=()
+        Of which columns of x and of y a closed form may be made; see :class:`Reading`.
     """
 
     def __init__(
@@ -260,10 +264,12 @@ class ReferencedCritic(nn.Module):
         network: nn.Module | None = None,
         shown_x: NetworkColumns | None = None,
         shown_y: NetworkColumns | None = None,
+        readings: Sequence = (),
     ):
         super().__init__()
         self.reference, self.network = reference, network
         self.shown_x, self.shown_y = shown_x, shown_y
+        self.readings = readings
 
     def read_x(self, x: Tensor) -> Tensor:
         """What is read of x, of which training needs one copy: (n_members, ..., d_x) -> (..., width)."""
