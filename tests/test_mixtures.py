@@ -16,7 +16,10 @@ from skmine import MutualInfoEstimator
 from skmine.distributions import Mixture as MixtureOfJoints
 from skmine.distributions import MultivariateNormal, other_tasks
 from skmine.nn import (
+    BOUNDS,
     Block,
+    ClassMixtureReference,
+    ClassNormalised,
     DonskerVaradhan,
     MixtureReference,
     PooledCritic,
@@ -27,6 +30,7 @@ from skmine.nn import (
     build_mixture,
     fit_gaussian_reference,
     fit_mixture_reference,
+    mixture_references,
     mixtures,
     scoring,
     valuing,
@@ -54,7 +58,8 @@ def mixture():
     root = rng.normal(size=(2, 3, 3, 3)) + 2 * np.eye(3)
     weight = rng.dirichlet([2, 2, 2], size=2)
     mean = rng.normal(size=(2, 3, 3))
-    return Mixture(*(torch.as_tensor(z) for z in (np.log(weight), mean, root @ root.swapaxes(2, 3))))
+    parts = np.log(weight), mean, root @ root.swapaxes(2, 3), np.zeros((2, 3, 1))
+    return Mixture(*(torch.as_tensor(part) for part in parts))
 
 
 @pytest.fixture
@@ -106,6 +111,24 @@ def test_mixture_reference__pairs_in_groups__as_row_by_row(reference):
     torch.testing.assert_close(whole[:, 5, 7], reference(flat[0][:, 5], flat[1][:, 7]), rtol=1e-4, atol=1e-5)
 
 
+def test_class_mixture_reference__forward__is_the_log_density_of_a_class(mixture):
+    log_class = torch.as_tensor(np.random.default_rng(2).dirichlet([1, 1], size=(2, 3))).log()
+    side = Projection(torch.zeros(2, 3), torch.eye(3).expand(2, -1, -1).contiguous())
+    reference = ClassMixtureReference(side, mixture._replace(log_class=log_class)).float()
+    z, classes = np.random.default_rng(1).normal(size=(2, 4, 5, 3)), torch.eye(2)[torch.arange(5) % 2]
+
+    values = reference(torch.as_tensor(z, dtype=torch.float32), classes.expand(2, 4, 5, 2))
+
+    assert values.shape == (2, 4, 5)
+    for member in (0, 1):
+        for c in (0, 1):
+            log_weight = mixture.log_weight[member] + log_class[member, :, c]
+            own = mixture._replace(log_weight=(log_weight - log_weight.logsumexp(0)).expand(2, -1))
+            expected = log_density(own, member, z[member].reshape(-1, 3), [0, 1, 2]).reshape(4, 5)
+            ours = values[member] - 1.5 * math.log(2 * math.pi)  # a constant that T leaves out
+            np.testing.assert_allclose(ours[:, c::2], expected[:, c::2], atol=1e-4)
+
+
 # --- The fit ---
 
 
@@ -116,25 +139,26 @@ def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight
     z[:, :150] *= 0.2
     weight = 0.5 + torch.rand(2, 300, generator=generator).double()
     share = weight / weight.sum(1, keepdim=True)
+    one_class = torch.ones(2, 300, 1).double()
     monkeypatch.setattr(mixtures, "_MOST_ITERATIONS", 1)
-    mixture, moments = list(mixtures._mixtures(z, weight, 1))[-1], mixtures._moments(z)
+    mixture, moments = list(mixtures.fit_mixtures(z, weight, 1))[-1], mixtures._moments(z)
 
     values = []
     for _ in range(20):
         log_density = mixture.component_log_densities(moments).logsumexp(2)
         values.append((share * log_density).sum(1))
-        mixture = mixtures._maximise(z, share / (share**2).sum(1, keepdim=True), mixture)
+        mixture = mixtures._maximise(z, share / (share**2).sum(1, keepdim=True), one_class, mixture)
 
     rises = torch.stack(values).diff(dim=0)
     assert float(rises.min()) > -1e-3
     assert float(rises.sum(0).min()) > 0.1
 
 
-def test_mixtures__no_cut__is_the_weighted_gaussian():
+def test_fit_mixtures__no_cut__is_the_weighted_gaussian():
     z = torch.randn(1, 400, 3, generator=torch.Generator().manual_seed(0)).double()
     weight = torch.linspace(0.1, 2, 400).double()[None]
 
-    (mixture,) = mixtures._mixtures(z, weight, 0)
+    (mixture,) = mixtures.fit_mixtures(z, weight, 0)
 
     expected = np.cov(z[0].T, aweights=weight[0], ddof=0)
     size = max(1.0, float(np.average(z[0] ** 2, 0, weight[0]).mean()))
@@ -142,9 +166,32 @@ def test_mixtures__no_cut__is_the_weighted_gaussian():
     np.testing.assert_allclose(mixture.mean[0, 0], np.average(z[0], 0, weight[0]), rtol=1e-9)
 
 
+def test_fit_mixtures__classes__starts_from_one_gaussian_a_class_between_own_and_common():
+    z = torch.randn(1, 300, 2, generator=torch.Generator().manual_seed(0)).double()
+    labels = torch.arange(300) % 3
+    z[0] *= (1 + labels)[:, None]
+    weight = torch.linspace(0.1, 2, 300).double()[None]
+
+    (mixture,) = mixtures.fit_mixtures(z, weight, 0, torch.eye(3).double()[labels][None])
+
+    share = weight[0] / weight.sum()
+    share = share / (share**2).sum()  # effective rows
+    rows = [float(share[labels == c].sum()) for c in range(3)]
+    own = [np.cov(z[0][labels == c].T, aweights=share[labels == c], ddof=0) for c in range(3)]
+    common = sum(n * part for n, part in zip(rows, own, strict=True)) / sum(rows)
+    size = max(1.0, float(np.average(z[0] ** 2, 0, share).mean()))
+    for c in range(3):
+        expected = (rows[c] * own[c] + 3 * common) / (rows[c] + 3) + 1e-4 * size * np.eye(2)
+        np.testing.assert_allclose(mixture.covariance[0, c], expected, rtol=1e-9)
+        shares = (rows[c] * np.eye(3)[c] + 0.5 * np.array(rows) / sum(rows)) / (rows[c] + 0.5)
+        np.testing.assert_allclose(mixture.log_class[0, c].exp(), shares, rtol=1e-9)
+
+
 def test_cut__two_halves__have_the_moments_of_the_whole():
     covariance = torch.tensor([[[[2.0, 0.5], [0.5, 1.0]]]]).double()
-    whole = Mixture(torch.zeros(1, 1).double(), torch.tensor([[[1.0, -1.0]]]).double(), covariance)
+    whole = Mixture(
+        torch.zeros(1, 1).double(), torch.tensor([[[1.0, -1.0]]]).double(), covariance, torch.zeros(1, 1, 1)
+    )
 
     halves = whole.cut()
 
@@ -235,13 +282,61 @@ def test_build_mixture__irrelevant_columns__reads_those_that_depend():
     torch.testing.assert_close(mixture.reference.project_x(x), x[..., :1])
 
 
-def test_build_mixture__classes__none():
-    generator = torch.Generator().manual_seed(0)
-    x, y = torch.randn(400, 2, generator=generator), torch.eye(2)[torch.arange(400) % 2]
-    blocks = Block(x, 2), Block(y, 2, torch.tensor([0.5, 0.5]))
-    bank = build_critic("concat", *blocks, make_folds(400), (8,), generator)
+def turned_classes(n, seed):
+    """Two columns whose correlation is 0.8 in one class and -0.8 in the other: 0.31 nats."""
+    rng = np.random.default_rng(seed)
+    y, (first, second) = rng.integers(2, size=n), rng.normal(size=(2, n))
+    return np.column_stack([first, np.where(y, 0.8, -0.8) * first + 0.6 * second]), y
 
-    assert build_mixture(bank, *blocks, make_folds(400)) is None
+
+def class_blocks(n, seed):
+    X, y = turned_classes(n, seed)
+    one_hot = torch.eye(2)[torch.as_tensor(y)]
+    return Block(torch.as_tensor(X, dtype=torch.float32), 2), Block(one_hot, 2, one_hot.mean(0))
+
+
+@pytest.mark.parametrize("n", [200, 1500])  # all members tell how many components; the first does
+def test_build_mixture__classes__is_near_the_truth_on_held_out_rows(n, seed):
+    blocks, folds = class_blocks(n, seed), make_folds(n)
+    bank = build_critic("concat", *blocks, folds, (8,), torch.Generator().manual_seed(0))
+
+    mixture = build_mixture(bank, *blocks, folds)
+
+    x, y = (block.values[folds.held_out] for block in blocks)
+    log_ratio = mixture(x, y)
+    assert isinstance(mixture, ClassNormalised)
+    total = (mixture(x, torch.eye(2)[[0]].expand_as(y)).exp() * blocks[1].probability[0]) + (
+        mixture(x, torch.eye(2)[[1]].expand_as(y)).exp() * blocks[1].probability[1]
+    )
+    torch.testing.assert_close(total, torch.ones_like(total))
+    # A standard deviation of the log ratio of 0.6, so 0.04 and 0.015: three of them, and what 150 rows cost.
+    assert float(log_ratio.mean()) == pytest.approx(0.31, abs=0.17 if n == 200 else 0.06)
+
+
+def test_build_mixture__both_blocks_or_many_classes__none():
+    one_hot = torch.eye(2)[torch.arange(400) % 2]
+    table = Block(one_hot, 2, one_hot.mean(0))
+    x, many = (
+        torch.randn(400, 2, generator=torch.Generator().manual_seed(0)),
+        torch.eye(40)[torch.arange(400) % 40],
+    )
+
+    for blocks in ((table, table), (Block(x, 2), Block(many, 40, many.mean(0)))):
+        bank = build_critic("concat", *blocks, make_folds(400), (8,), torch.Generator().manual_seed(0))
+        assert build_mixture(bank, *blocks, make_folds(400)) is None
+
+
+def test_fit__turned_classes__is_near_the_truth_from_few_rows(seed):
+    X, y = turned_classes(150, seed)
+    labels = np.array(["left", "right"])[y]
+
+    estimator = MutualInfoEstimator(random_state=seed).fit(X, labels)
+
+    unseen, theirs = turned_classes(4000, seed + 1)
+    assert estimator.mi_ == pytest.approx(0.31, abs=0.15)
+    assert estimator.score(unseen, np.array(["left", "right"])[theirs]) > 0.2
+    again = pickle.loads(pickle.dumps(estimator))
+    np.testing.assert_array_equal(again.score_samples(X, labels), estimator.score_samples(X, labels))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 100 minibatches are too few
@@ -320,6 +415,31 @@ def test_pooled__scores__are_those_of_the_mean_critic(seed):
     assert pool.standard_error == pytest.approx(afresh.standard_error, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "kind", ["pairs", "classes", "weighted pairs", "weighted classes", "infonce", "mine-f"]
+)
+def test_first__scores__are_those_of_the_first_member(kind):
+    bound, classes = BOUNDS[kind]() if kind in BOUNDS else DonskerVaradhan(), "classes" in kind
+    x, y = class_blocks(300, 0)
+    y = y if classes else Block(x.values[:, 1:], 1)
+    weight = torch.linspace(0, 1, 300) if "weighted" in kind else None
+    folds = make_folds(300)
+    bank = build_mixture(
+        build_critic("concat", x, y, folds, (8,), torch.Generator().manual_seed(0), weight),
+        x,
+        y,
+        folds,
+        weight,
+    )
+    scored = scoring.ScoredBank(bank, [{}, {}], x, y, folds, weight, bound)
+
+    first = scored.first
+
+    for one, of_all in zip(first.held_out, scored.held_out, strict=True):
+        torch.testing.assert_close(bound.estimate(*one), bound.estimate(*of_all)[:1])
+    assert first.held_out_value != pytest.approx(scored.held_out_value, abs=1e-6)
+
+
 def test_build_mixture__first_member_not_promising__none():
     x, y = sample(CROSS, 1200, 0)
     blocks, folds, generator = (Block(x, 1), Block(y, 1)), make_folds(1200), torch.Generator().manual_seed(0)
@@ -371,9 +491,9 @@ def test_fits__copies_of_large_columns__are_finite():
 
     folds = make_folds(500)
     rows = ReferenceRows.of_folds(x, y, folds.train, folds.held_out, None)
-    sides = [mixtures._projection(read_all(z), None, 4) for z in (x, y)]
+    sides = [mixture_references._projection(read_all(z), None, 4) for z in (x, y)]
 
-    values = [value for value, _ in mixtures._fits(rows, sides, 5)]
+    values = [value for value, _ in mixture_references._fits(rows, sides, 5)]
 
     assert len(values) >= 3
     assert np.isfinite(values).all()

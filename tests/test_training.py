@@ -242,6 +242,20 @@ def test_bank_weights__vector__is_what_the_parameters_are_views_of():
     }
 
 
+def test_bank_weights__two_dtypes__says_so():
+    bank = torch.nn.ParameterList([torch.zeros(2, 3), torch.zeros(2, 1).double()])
+
+    with pytest.raises(ValueError, match=r"one dtype; got torch\.float32, torch\.float64"):
+        BankWeights(bank)
+
+
+def test_train__ended__parameters_and_states_have_memories_of_their_own():
+    critic, result = run(max_iter=50)
+
+    for value in [*critic.parameters(), *(value for state in result.states for value in state.values())]:
+        assert value.untyped_storage().nbytes() == value.numel() * value.element_size()
+
+
 @pytest.mark.parametrize("classes", [False, True])
 def test_train__rows_read_once_or_in_each_batch__climbs_alike(classes, monkeypatch):
     generator = torch.Generator().manual_seed(0)

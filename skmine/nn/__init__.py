@@ -58,7 +58,7 @@ from .coordinates import NetworkColumns, ReferencedCritic
 from .critics import CRITICS, BankLinear, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
 from .crossfit import cross_fit, stack_states
 from .local import PRIOR_ROWS, LocalCritic, PooledCritic, local_critic, paired_columns
-from .mixtures import MixtureReference, fit_mixture_reference
+from .mixture_references import ClassMixtureReference, MixtureReference, fit_mixture_reference
 from .objective import MutualInformation, clipped_backward
 from .pairs import (
     EnumeratedPairs,
@@ -87,6 +87,7 @@ __all__ = [
     "Bottleneck",
     "BottleneckResult",
     "ClassCritic",
+    "ClassMixtureReference",
     "ClassNormalised",
     "ClassReference",
     "CodeReader",

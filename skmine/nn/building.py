@@ -23,7 +23,7 @@ from .coordinates import (
     relevant_columns,
 )
 from .critics import CRITICS, ClassCritic, CriticBank
-from .mixtures import fit_mixture_reference
+from .mixture_references import fit_mixture_reference
 from .reference import Projection, fit_gaussian_reference
 from .variates import Reading, fit_variate_reference
 
@@ -210,8 +210,8 @@ def build_mixture(
     y: Block,
     folds: Folds,
     weight: Tensor | None = None,
-    is_promising: Callable[[ReferencedCritic], bool] | None = None,
-) -> ReferencedCritic | None:
+    is_promising: Callable[[nn.Module], bool] | None = None,
+) -> ReferencedCritic | ClassNormalised | None:
     """Gaussian mixtures, one a fold, of columns that depend on the other block.
 
     Parameters
@@ -227,22 +227,31 @@ def build_mixture(
 
     Returns
     -------
-    ReferencedCritic or None
-        None where none finds dependence on held-out rows or is promising, or y is discrete.
+    ReferencedCritic, ClassNormalised or None
+        None where none finds dependence on held-out rows or is promising, or both blocks are discrete.
     """
-    if not isinstance(critic, ReferencedCritic):
+    inner = critic.critic if isinstance(critic, ClassNormalised) else critic
+    if not isinstance(inner, ReferencedCritic):
         return None
+
+    def as_critic(reference: nn.Module) -> ReferencedCritic | ClassNormalised:
+        mixture = ReferencedCritic(reference)
+        if y.probability is None:
+            return mixture.to(x.values)
+        n_members = len(next(reference.buffers()))
+        return ClassNormalised(mixture, y.probability, n_members).to(x.values)
+
     weight = None if weight is None else weight.cpu()
     rows = folds.train.cpu(), folds.held_out.cpu()
     seen = ReferenceRows.of_folds(x.values.cpu(), y.values.cpu(), *rows, weight)
-    coordinates = copy.deepcopy(critic.reference).cpu()
+    coordinates = copy.deepcopy(inner.reference).cpu()
     mixture = fit_mixture_reference(
         seen,
         coordinates,
-        critic.readings,
-        None if is_promising is None else lambda first: is_promising(ReferencedCritic(first).to(x.values)),
+        inner.readings,
+        None if is_promising is None else lambda first: is_promising(as_critic(first)),
     )
-    return None if mixture is None else ReferencedCritic(mixture).to(x.values)
+    return None if mixture is None else as_critic(mixture)
 
 
 def _readings(x: Block, y: Block, relevant: tuple[Tensor, Tensor]) -> list[tuple[Reading, Reading]]:
@@ -275,8 +284,9 @@ def _class_bank(
     train_rows, n_members = rows[0], len(rows[0])
     x_core, y_core = x.core.cpu(), y.core.cpu()
     reference = fit_class_reference(x_core, y_core, *rows, probability, weight)
-    relevant, _ = relevant_columns(x_core, y_core, train_rows[0], weight)
-    width, whole = reference.width_x, bool(relevant.all())
+    masks = relevant_columns(x_core, y_core, train_rows[0], weight)
+    relevant, width = masks[0], reference.width_x
+    whole = bool(relevant.all())
     if not whole:
         reference.project_x = reference.project_x.leading(reference.weight.shape[1])
     shown = _network_columns(x, None if whole else relevant, train_rows, None, width, None)
@@ -286,7 +296,8 @@ def _class_bank(
         network = CriticBank(critic, d_x, d_y, n_members, generator)
     else:
         network = ClassCritic(d_x, d_y, hidden_layer_sizes, n_members=n_members, generator=generator)
-    return ClassNormalised(ReferencedCritic(reference, network, shown, None), probability, n_members)
+    bank = ReferencedCritic(reference, network, shown, readings=_readings(x, y, masks))
+    return ClassNormalised(bank, probability, n_members)
 
 
 def _network_columns(

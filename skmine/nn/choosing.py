@@ -11,9 +11,26 @@ from .reference import MAX_ROWS
 #: Rows that value a log ratio, and those of them whose pairs are the marginal ones.
 _HELD_OUT_ROWS, _PAIRED_ROWS = 2048, 512
 #: Rows that a member must hold out to tell alone what is worth fitting for the bank.
-TELLING_ROWS = 200
+_TELLING_ROWS = 200
 #: Nats by which a reference must be better than a simpler one, and further ones over the rows.
 _LEAST_GAIN, _GAIN_TIMES_ROWS = 0.01, 10.0
+
+
+def first_tells(held_out_rows: Tensor) -> bool:
+    """Whether the first of several members holds out rows enough to tell alone what to fit for all.
+
+    Parameters
+    ----------
+    held_out_rows : LongTensor of shape (n_members, n_held_out)
+        Row numbers of each member.
+
+    Returns
+    -------
+    bool
+        Whether there are 200 or more.
+    """
+    n_members, n_held_out = held_out_rows.shape
+    return n_members > 1 and n_held_out >= _TELLING_ROWS
 
 
 class Reference(Protocol):
@@ -47,6 +64,7 @@ class ReferenceRows(NamedTuple):
         Row numbers of each member.
     least_gain : float
         Nats by which a reference must be better than a simpler one: 0.01, and ten over the training rows.
+        Of functions of which there is one, a third.
     """
 
     x: Tensor
@@ -68,11 +86,6 @@ class ReferenceRows(NamedTuple):
             held_out_rows[:, :_HELD_OUT_ROWS],
             _LEAST_GAIN + _GAIN_TIMES_ROWS / n_train,
         )
-
-    @property
-    def first_tells(self) -> bool:
-        """Whether the first member holds out rows enough to tell alone what is worth fitting for all."""
-        return self.held_out.shape[1] >= TELLING_ROWS
 
     @property
     def first(self) -> "ReferenceRows":

@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from .building import Block, Folds, build_mixture
-from .choosing import TELLING_ROWS
+from .choosing import first_tells
 from .classes import ClassNormalised
 from .coordinates import ReferencedCritic
 from .local import PRIOR_ROWS, local_critic, paired_columns
@@ -50,35 +50,37 @@ class _Contest:
         self.bank, self.best = bank, bank
         self.data = x, y, folds, weight
 
-    def enter(self, critic: ScoredBank, flexible=1.0, most_gap=math.inf) -> None:
-        """Let a critic be the best, if it is; not where its training value is above the other by too much."""
-        if critic.held_out_value <= self.best.merit:
+    def enter(self, candidate: ScoredBank, flexible=1.0, most_gap=math.inf) -> None:
+        """Let a bank be the best, if it is; not where its training value is above the other by too much."""
+        if candidate.held_out_value <= self.best.merit:
             return  # its training value need not be known
-        fit = value_bank(critic, self.bank.result, self.bank.testable, flexible)
+        fit = value_bank(candidate, self.bank.result, self.bank.testable, flexible)
         gap = fit.training - fit.held_out
         if fit.merit > self.best.merit and gap <= max(_TABLE_GAP * fit.held_out, most_gap):
             self.best = fit
 
     def scored(self, critic: nn.Module, folds: Folds) -> ScoredBank:
-        """A critic that is not trained."""
+        """A bank that is not trained, of the members of these folds, and its scores."""
         x, y, _, weight = self.data
         return ScoredBank(critic, [{}, {}], x, y, folds, weight, self.bank.bound)
 
-    def is_promising(self, critic: nn.Module) -> bool:
-        """Whether a critic of the first member, alone or pooled, is better than the best of that member."""
+    def is_promising(self, partner: ScoredBank, critic: nn.Module) -> bool:
+        """Whether a critic of the first member, alone or pooled with a partner's, may be the best of it."""
         *_, folds, _ = self.data
         best, other = self.best.bank.first, self.scored(critic, folds.first)
-        return max(other.held_out_value, best.pooled(other).held_out_value) > best.held_out_value
+        value = max(other.held_out_value, partner.first.pooled(other).held_out_value)
+        return value > best.held_out_value - (self.best.held_out - self.best.merit)
 
     def enter_mixture(self) -> None:
         """A Gaussian mixture, alone and pooled with the bank."""
         if not self.bank.can_go_on:
             return
-        mixture = build_mixture(self.bank.critic, *self.data, self.is_promising)
+        bank = self.bank.bank
+        mixture = build_mixture(self.bank.critic, *self.data, partial(self.is_promising, bank))
         if mixture is not None:
             scored = self.scored(mixture, self.data[2])
             self.enter(scored)
-            self.enter(self.bank.bank.pooled(scored))
+            self.enter(bank.pooled(scored))
 
     def enter_closed_form(self) -> None:
         """That of classes alone, where few rows chose how long each member was trained."""
@@ -92,12 +94,11 @@ class _Contest:
         """A local critic, alone and pooled with the best so far; none that fits its own rows far better."""
         x, y, folds, weight = self.data
         pairs = paired_columns(x, y, folds, weight)
-        best, most_gap = self.best.bank, self.bank.training - self.bank.held_out
-        first_tells = folds.held_out.shape[1] >= TELLING_ROWS
+        partner, most_gap = self.best.bank, self.bank.training - self.bank.held_out
         for prior_rows in PRIOR_ROWS if pairs else ():
             fit = partial(local_critic, x, y, pairs=pairs, prior_rows=prior_rows, weight=weight)
-            if first_tells and not self.is_promising(fit(folds.first)):
+            if first_tells(folds.held_out) and not self.is_promising(partner, fit(folds.first)):
                 continue
             table = self.scored(fit(folds), folds)
             self.enter(table, most_gap=most_gap)
-            self.enter(best.pooled(table), most_gap=most_gap)
+            self.enter(partner.pooled(table), most_gap=most_gap)

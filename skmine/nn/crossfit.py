@@ -89,11 +89,12 @@ def cross_fit(
         Called with each new entry of the history.
     compete : bool, default=False
         Whether other critics compete, alone and pooled with the best so far: Gaussian mixtures, then, where
-        training or a mixture has found what the closed form had not, tables of pairs of columns. The highest
-        held-out value wins, less a tenth of its distance to the training value; tables only where that
-        distance is at most a quarter of the value or the bank's. The choice among seven values at most, and
-        that of the number of components, are not corrected for. Against classes no mixture or table
-        competes, but the closed form alone where a half has fewer than 50 rows.
+        training or a mixture has found what the closed form had not, tables of pairs of columns. Where
+        members hold out 200 rows, the first tells which are worth fitting for all. The highest held-out
+        value wins, less a tenth of its distance to the training value; tables only where that distance is at
+        most a quarter of the value or the bank's. The choice among seven values at most, and that of the
+        number of components, are not corrected for. Against classes no table competes, but the closed form
+        alone where a half has fewer than 50 rows.
     **training
         Further parameters of :func:`train`.
 

@@ -44,7 +44,17 @@ def pair_scores(critic: nn.Module, x: Block, y: Block, rows: Tensor, bound, weig
 
 
 class Scores(NamedTuple):
-    """What the bounds take."""
+    """What the bounds take.
+
+    Attributes
+    ----------
+    joint : Tensor of shape (n_members, n)
+        Critic values of paired rows.
+    marginal : Tensor of shape (n_members, m, k)
+        Critic values of marginal pairs.
+    joint_weight, marginal_weight : Tensor or None
+        Weights, of shapes that broadcast to these.
+    """
 
     joint: Tensor
     marginal: Tensor
@@ -62,7 +72,8 @@ class Scores(NamedTuple):
     @property
     def first(self) -> "Scores":
         """Of the first member alone."""
-        weights = (None if part is None else part[:1] for part in self[2:])
+        pairs = zip(self[2:], self[:2], strict=True)
+        weights = (None if weight is None else weight.expand_as(scores)[:1] for weight, scores in pairs)
         return Scores(self.joint[:1], self.marginal[:1], *weights)
 
 
@@ -104,12 +115,12 @@ class ScoredBank:
 
     @cached_property
     def held_out(self) -> list[Scores]:
-        """Scores of each state on its unseen rows."""
+        """Scores of both states, each on its unseen rows."""
         return [self._scores(*part) for part in zip(self.states, self.unseen_rows, strict=True)]
 
     @cached_property
     def training(self) -> list[Scores]:
-        """Scores of each state on training rows: one, where the states are the same."""
+        """Scores of both states on training rows; of one, where the states are the same."""
         states = self.states if any(self.states) else self.states[:1]
         return [self._scores(state, self.train_rows) for state in states]
 
@@ -141,7 +152,7 @@ class ScoredBank:
 
     @property
     def first(self) -> "ScoredBank":
-        """The first member alone, by its held-out scores: its critic is that of the bank."""
+        """The first member alone, of which nothing but the held-out scores is known."""
         data = self.x, self.y, self.folds.first, self.weight, self.bound
         first = ScoredBank(self.critic, self.states, *data)
         first.held_out = [scores.first for scores in self.held_out]

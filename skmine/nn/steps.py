@@ -47,10 +47,21 @@ class BankWeights:
     ----------
     values : Tensor of shape (n_weights,)
         The weights, one parameter after the other.
+
+    Raises
+    ------
+    ValueError
+        The parameters are of several dtypes.
     """
 
     def __init__(self, bank: nn.Module):
         self._named = {name: p for name, p in bank.named_parameters() if p.requires_grad}
+        dtypes = {str(p.dtype) for p in self._named.values()}
+        if len(dtypes) > 1:
+            raise ValueError(
+                f"The trainable parameters of a critic must have one dtype; got {', '.join(sorted(dtypes))}. "
+                "Convert them, as by critic.float()."
+            )
         parts = [p.detach().flatten() for p in self._named.values()]
         self.values = torch.cat(parts) if parts else torch.zeros(0)
         for parameter, view in zip(self._named.values(), self.state(self.values).values(), strict=True):
@@ -60,6 +71,11 @@ class BankWeights:
         """The parameters that such a vector stands for, by name: views of it."""
         parts = values.split([p.numel() for p in self._named.values()])
         return {name: part.view(p.shape) for (name, p), part in zip(self._named.items(), parts, strict=True)}
+
+    def release(self) -> None:
+        """Give each parameter a memory of its own again: one that is pickled would take the others along."""
+        for parameter in self._named.values():
+            parameter.data = parameter.data.clone()
 
     def gradient(self, objective: Tensor) -> Tensor:
         """Of an objective, shape (n_weights,); zero where it does not depend on a weight."""

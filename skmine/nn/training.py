@@ -82,6 +82,7 @@ class _BestWeights:
 
     @property
     def state(self) -> dict[str, Tensor]:
+        """Views of them by name."""
         return self.bank.state(self.weights)
 
     def update(self, value: Tensor, iteration: int) -> None:
@@ -263,7 +264,8 @@ def train(
         Weights of the rows.
     learning_rate, weight_decay : float
         Of AdamW at the start; the rate rises linearly over the first 20 iterations, and falls to zero
-        over the last quarter of ``max_iter`` where training has not ended before.
+        over the last quarter of ``max_iter`` where training has not ended before. A parameter that the
+        bound does not depend on decays too.
     max_iter : int
         Minibatches at most; 0 leaves the critic as it is.
     batch_size : int
@@ -307,6 +309,7 @@ def train(
                     break
         except KeyboardInterrupt:
             result.interrupted = True
-    result.states = [best.state for best in trainer.best]
+    trainer.bank.release()
+    result.states = [{name: view.clone() for name, view in best.state.items()} for best in trainer.best]
     result.best_iterations = [b.iteration for b in trainer.best]
     return result

@@ -35,6 +35,8 @@ _NUMBERS, _MOST_VARIATES = (1, 2, 4, 8), 64
 #: Scores are cut here: variates of one block may be far out together, where the log ratio must not run away.
 _HIGHEST_SCORE, _KNOTS = 3.0, 65
 _LEAST_SQUARE = 1e-3
+#: Numbers that the training rows of all members may be, for a function of any number of columns.
+_MOST_NUMBERS = 2**26
 #: Functions of both blocks at most, and for each training row.
 _MOST_COLUMNS, _COLUMN_SHARE = 800, 0.25
 #: Expansions that are fitted for the whole bank, of those that are promising for its first member.
@@ -60,7 +62,8 @@ def _radial(x: Tensor, degree: int) -> Tensor:
 
 def _log_distance(x: Tensor) -> Tensor:
     """Log of the mean square of the columns: what blocks share that one volatility scales."""
-    return (x**2).mean(-1, keepdim=True).clamp_min(_LEAST_SQUARE).log()
+    square = torch.linalg.vector_norm(x, dim=-1, keepdim=True) ** 2 / x.shape[-1]
+    return square.clamp_min(_LEAST_SQUARE).log()
 
 
 def _squares(x: Tensor) -> Tensor:
@@ -109,7 +112,7 @@ EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "waves 256": lambda x, _: _waves(x, range(x.shape[-1]), 256),
 }
 
-#: Those of one function, which blocks of any width have.
+#: Those of one function, however many the columns.
 _NARROW = {"distance", "relevant distance"}
 #: Share of the least gain by which these must be better: one correlation is fitted.
 _NARROW_GAIN = 1 / 3
@@ -221,18 +224,15 @@ def fit_variate_reference(
     -------
     GaussianReference
         `linear`, unless another has a Donsker-Varadhan value on held-out rows that is higher by the least
-        gain.
+        gain, or by a third of it where distances alone are read. Of several, the best less its gain.
     """
     first, floor = rows.first, rows.values(linear)
-    most = min(_MOST_COLUMNS, _COLUMN_SHARE * rows.fitted.shape[1])
     gains = {name: rows.least_gain * (_NARROW_GAIN if name in _NARROW else 1) for name in EXPANSIONS}
     trials = [
         (_fit_expansion(name, pair, first, _NOISE_SHARES[1:2])[0] - gains[name], name, pair)
         for pair in readings
         for name in EXPANSIONS
-        # Wide columns are not expanded at all.
-        if name in _NARROW or sum(told.stop - told.start for told in pair) <= most
-        if sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, rows[:2], strict=True)) <= most
+        if _is_possible(name, pair, rows)
     ]
     promising = sorted((trial for trial in trials if trial[0] > floor[0]), key=itemgetter(0))[-_MOST_FITTED:]
     best = weighted_mean(floor, rows.held_out_weight), linear
@@ -240,6 +240,19 @@ def fit_variate_reference(
         value, reference = _fit_expansion(name, pair, rows, _NOISE_SHARES)
         best = max(best, (value - gains[name], reference), key=itemgetter(0))
     return best[1]
+
+
+def _is_possible(name: str, pair: tuple[Reading, Reading], rows: ReferenceRows) -> bool:
+    """Whether an expansion is another than those before it, and not too wide for the rows or the memory."""
+    n_columns = sum(told.stop - told.start for told in pair)
+    if name == "relevant distance" and n_columns == sum(len(told.relevant) for told in pair):
+        return False  # the distance itself
+    most = min(_MOST_COLUMNS, _COLUMN_SHARE * rows.fitted.shape[1])
+    if name in _NARROW:
+        return most >= len(pair) and rows.fitted.numel() * n_columns <= _MOST_NUMBERS
+    if n_columns > most:
+        return False  # before they are expanded at all
+    return sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, rows[:2], strict=True)) <= most
 
 
 def _fit_expansion(name: str, readings, rows: ReferenceRows, noise_shares) -> tuple[float, GaussianReference]:
