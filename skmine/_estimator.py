@@ -34,8 +34,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
 
     A bank of critics, one a fold, climbs a variational bound of the mutual information. Each critic
     starts from a closed form (the Gaussian copula of the columns or of functions of them; linear
-    discriminants where y is discrete) and a network learns the rest; mixtures of Gaussians and tables
-    compete with it where neither block is discrete. What each critic gives on rows it has not seen is a
+    discriminants where y is discrete) and a network learns the rest; mixtures of Gaussians compete with it,
+    and tables where neither block is discrete. What each critic gives on rows it has not seen is a
     lower bound in expectation; together with its value on the training rows it gives an estimate whose bias
     cancels to first order.
 

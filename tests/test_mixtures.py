@@ -183,7 +183,8 @@ def test_fit_mixtures__classes__starts_from_one_gaussian_a_class_between_own_and
     for c in range(3):
         expected = (rows[c] * own[c] + 3 * common) / (rows[c] + 3) + 1e-4 * size * np.eye(2)
         np.testing.assert_allclose(mixture.covariance[0, c], expected, rtol=1e-9)
-        shares = (rows[c] * np.eye(3)[c] + 0.5 * np.array(rows) / sum(rows)) / (rows[c] + 0.5)
+        prior = (np.array(rows) + 1) / (sum(rows) + 3)
+        shares = (rows[c] * np.eye(3)[c] + 0.5 * prior) / (rows[c] + 0.5)
         np.testing.assert_allclose(mixture.log_class[0, c].exp(), shares, rtol=1e-9)
 
 
@@ -324,6 +325,18 @@ def test_build_mixture__both_blocks_or_many_classes__none():
     for blocks in ((table, table), (Block(x, 2), Block(many, 40, many.mean(0)))):
         bank = build_critic("concat", *blocks, make_folds(400), (8,), torch.Generator().manual_seed(0))
         assert build_mixture(bank, *blocks, make_folds(400)) is None
+
+
+def test_fit__class_of_one_row__is_finite():
+    X, y = turned_classes(150, 0)
+    labels = np.array(["left", "right"])[y]
+    labels[7] = "rare"
+
+    estimator = MutualInfoEstimator(random_state=0).fit(X, labels)
+
+    assert np.isfinite([estimator.mi_, estimator.mi_lower_, *estimator.mi_interval_]).all()
+    assert np.isfinite(estimator.score_samples(X, labels)).all()
+    assert estimator.mi_lower_ > 0.1
 
 
 def test_fit__turned_classes__is_near_the_truth_from_few_rows(seed):

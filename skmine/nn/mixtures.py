@@ -116,7 +116,8 @@ def _of_shares(share: Tensor, moments: Tensor, floor: Tensor, one_hot: Tensor) -
     covariance = (scatter + (d + 1) * pooled) / (rows + d + 1).view(n_members, -1, 1, 1) + floor
     log_weight = ((rows + 1) / (rows + 1).sum(1, keepdim=True)).log()
     counts = share.mT @ one_hot
-    prior = _CLASS_ROWS * counts.sum(1, keepdim=True) / rows.sum(1).view(-1, 1, 1)
+    of_all = counts.sum(1, keepdim=True) + 1  # a class that no row has is possible
+    prior = _CLASS_ROWS * of_all / of_all.sum(2, keepdim=True)
     log_class = ((counts + prior) / (rows + _CLASS_ROWS).unsqueeze(2)).log()
     return Mixture(log_weight, mean, covariance, log_class)
 
