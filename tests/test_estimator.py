@@ -28,6 +28,7 @@ from skmine.distributions import (
     MultivariateNormal,
     NormalClasses,
     beyond_normal_tasks,
+    other_tasks,
 )
 
 # Short enough to test plumbing, long enough to change the weights.
@@ -1087,7 +1088,7 @@ def test_fit__many_classes__no_warning():
 
 
 def test_interval__training_above_held_out__reaches_further_up_than_down():
-    joint = beyond_normal_tasks()["student-identity-5-5-2"]  # few rows for ten columns: the two are apart
+    joint = other_tasks()["two-scales"]  # few rows for fast waves: the two are apart
     X, y = joint.sample(100, 0)
 
     estimator = quick(max_iter=200).fit(X, y)

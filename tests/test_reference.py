@@ -8,6 +8,7 @@ from blocks import make_folds
 from skmine.nn import (
     Block,
     ClassNormalised,
+    ReferencedCritic,
     TableReference,
     fit_class_reference,
     fit_gaussian_reference,
@@ -123,7 +124,7 @@ def test_class_reference__normal_classes__is_the_log_posterior_ratio():
     folds = make_folds(6000)
 
     reference = fit_class_reference(x, one_hot, folds.train, folds.held_out, probability)
-    bank = ClassNormalised(_Projected(reference), probability, 4)
+    bank = ClassNormalised(ReferencedCritic(reference), probability, 4)
 
     centred = means - (means[label]).mean(0)
     log_likelihood = -0.5 * ((x[:9, None] - centred) ** 2).sum(-1)
@@ -132,17 +133,6 @@ def test_class_reference__normal_classes__is_the_log_posterior_ratio():
     values = bank(rows, torch.eye(3).expand(4, 9, 3, 3))
     # Standard error of a class mean is 0.03, times slopes of up to 3.
     torch.testing.assert_close(values[0], expected, atol=0.3, rtol=0)
-
-
-class _Projected(torch.nn.Module):
-    """A class reference as a critic."""
-
-    def __init__(self, reference):
-        super().__init__()
-        self.reference = reference
-
-    def forward(self, x, y):
-        return self.reference(self.reference.project_x(x), y)
 
 
 def test_table_reference__two_discrete_columns__is_the_log_ratio_of_the_table():
