@@ -1,11 +1,14 @@
 """Nonlinear variates: normal scores of functions of a block, and when the reference reads them."""
 
 import math
+import warnings
 
+import numpy as np
 import pytest
 import torch
 from blocks import make_folds, read_all, sample
 from scipy.special import binom, genlaguerre
+from sklearn.exceptions import ConvergenceWarning
 
 from skmine import MutualInfoEstimator
 from skmine.distributions import Mixture, MultivariateNormal, MultivariateStudent, Spiral, Transformed
@@ -427,3 +430,32 @@ def test_fit__one_scale_of_fifty_columns__is_near_the_truth_from_three_hundred_r
 
     assert estimator.mi_ == pytest.approx(joint.mi, abs=0.2)
     assert estimator.mi_interval_[0] < joint.mi < estimator.mi_interval_[1]
+
+
+@pytest.mark.parametrize("n", [100, 200, 400])
+def test_fit__one_hot_columns_against_several__the_constant_distance_is_left_out(n):
+    rng = np.random.default_rng(0)
+    x, classes, identity = (
+        rng.normal(size=(n, 2)),
+        rng.integers(0, (3, 2), size=(n, 2)),
+        np.arange(n)[:, None],
+    )
+    quick = {"max_iter": 20, "random_state": 0}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        values = [
+            MutualInfoEstimator(**quick).fit(*blocks).mi_
+            for blocks in ((x, classes.astype(str)), ((identity // 2).astype(str), x))
+        ]
+
+    assert np.abs(values).max() < 0.4
+
+
+def test_fit_variate_reference__constant_block__stays_linear():
+    x = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
+    one_hot = torch.eye(4)[torch.arange(300) % 4]
+
+    linear, reference = fit(one_hot, x, make_folds(300))
+
+    assert reference is linear

@@ -20,6 +20,8 @@ from .variates import Reading
 _MOST_COMPONENTS = 32
 #: Columns of a block that a mixture reads; of more, as many canonical coordinates.
 _MOST_COLUMNS = 10
+#: Share of the least gain that a mixture of classes must be worth, as its number of components is chosen.
+_CLASS_GAIN = 1 / 3
 #: Rows a component must have on average for each column.
 _ROWS_A_COLUMN = 2
 
@@ -245,14 +247,14 @@ def fit_mixture_reference(
     Returns
     -------
     MixtureReference, ClassMixtureReference or None
-        None where no mixture has a positive value, the first member's is not promising, or there are more
-        than 32 classes.
+        None where no mixture has a positive value (of classes, a third of the least gain), the first member's
+        is not promising, or there are more than 32 classes.
     """
     trial = rows.first if first_tells(rows.held_out) else rows
     of_pairs = isinstance(coordinates, GaussianReference)
     read = [coordinates.project_x, coordinates.project_y] if of_pairs else [coordinates.project_x]
     n_first = 1 if of_pairs else rows.y.shape[1]
-    value, best, chosen = 0.0, None, None
+    value, best, chosen = 0.0 if of_pairs else _CLASS_GAIN * rows.least_gain, None, None
     for pair in readings if n_first <= _MOST_COMPONENTS else ():
         projections = [_projection(*side, len(rows.fitted)) for side in zip(pair, read, strict=False)]
         most = rows.fitted.shape[1] / (_ROWS_A_COLUMN * sum(side.width for side in projections))

@@ -235,11 +235,12 @@ def fit_variate_reference(
         if _is_possible(name, pair, rows)
     ]
     promising = sorted((trial for trial in trials if trial[0] > floor[0]), key=itemgetter(0))[-_MOST_FITTED:]
-    best = weighted_mean(floor, rows.held_out_weight), linear
+    best, chosen = weighted_mean(floor, rows.held_out_weight), linear
     for _, name, pair in promising:
         value, reference = _fit_expansion(name, pair, rows, _NOISE_SHARES)
-        best = max(best, (value - gains[name], reference), key=itemgetter(0))
-    return best[1]
+        if reference is not None and value - gains[name] > best:
+            best, chosen = value - gains[name], reference
+    return chosen
 
 
 def _is_possible(name: str, pair: tuple[Reading, Reading], rows: ReferenceRows) -> bool:
@@ -255,13 +256,17 @@ def _is_possible(name: str, pair: tuple[Reading, Reading], rows: ReferenceRows) 
     return sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, rows[:2], strict=True)) <= most
 
 
-def _fit_expansion(name: str, readings, rows: ReferenceRows, noise_shares) -> tuple[float, GaussianReference]:
+def _fit_expansion(
+    name: str, readings, rows: ReferenceRows, noise_shares
+) -> tuple[float, GaussianReference | None]:
     """The reference of an expansion with the number of variates and the shrinkage of the highest value."""
     blocks, weight = rows.read(rows.fitted)
     expanded = [told.expand(name, block) for told, block in zip(readings, blocks, strict=True)]
     flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
     members = torch.arange(rows.fitted.numel()).view(rows.fitted.shape)
     (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,), (1.0,))
+    if not solution.correlations.shape[1]:
+        return -math.inf, None  # of a block that is constant, as the distance of one-hot columns
     d = min(told.stop - told.start for told in readings)
     numbers = [*_NUMBERS, min(d, _MOST_VARIATES)] if d > _NUMBERS[-1] else list(_NUMBERS)
     projections = (side.leading(numbers[-1]) for side in (solution.projection_x, solution.projection_y))
