@@ -255,7 +255,9 @@ def fit_mixture_reference(
     read = [coordinates.project_x, coordinates.project_y] if of_pairs else [coordinates.project_x]
     n_first = 1 if of_pairs else rows.y.shape[1]
     value, best, chosen = 0.0 if of_pairs else _CLASS_GAIN * rows.least_gain, None, None
-    for pair in readings if n_first <= _MOST_COMPONENTS else ():
+    for number, pair in enumerate(readings if n_first <= _MOST_COMPONENTS else ()):
+        if number and all(len(told.relevant) > _MOST_COLUMNS for told in pair[: len(read)]):
+            continue  # the same coordinates again
         projections = [_projection(*side, len(rows.fitted)) for side in zip(pair, read, strict=False)]
         most = rows.fitted.shape[1] / (_ROWS_A_COLUMN * sum(side.width for side in projections))
         n_cuts = int(math.log2(max(min(most, _MOST_COMPONENTS) / n_first, 1)))
