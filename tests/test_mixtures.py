@@ -408,6 +408,23 @@ def test_value_bank__flexible__adds_an_eighth_and_no_more_than_is_held_out(low, 
     assert above > fit.estimate
 
 
+@pytest.mark.parametrize("classes", [False, True])
+def test_value_bank__network_that_adds_nothing__counts_no_bias(classes):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 12, generator=generator)
+    y = x + 2 * torch.randn(300, 12, generator=generator)
+    one_hot = torch.eye(2)[(y[:, 0] > 0).long()]
+    y_block = Block(one_hot, 2, one_hot.mean(0)) if classes else Block(y, 12)
+    bank = build_critic("concat", Block(x, 12), y_block, make_folds(300), (8,), generator)
+    states = [dict(bank.named_parameters())] * 2
+    scored = scoring.ScoredBank(bank, states, Block(x, 12), y_block, make_folds(300), None, DonskerVaradhan())
+
+    fit = valuing.value_bank(scored, TrainingResult(states, []), testable=2.0, flexible=1.0)
+
+    assert fit.training - fit.held_out > 0.02
+    assert fit.bias == pytest.approx(0, abs=1e-6)
+
+
 def test_pooled__scores__are_those_of_the_mean_critic(seed):
     x, y = sample(CROSS, 300, seed)
     blocks, folds = (Block(x, 1), Block(y, 1)), make_folds(300)

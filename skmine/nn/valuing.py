@@ -116,7 +116,8 @@ def value_bank(bank: ScoredBank, result: TrainingResult, testable: float, flexib
     testable : float
         Nats up to which the marginal pairs can test a value.
     flexible : float
-        Share of the members that have no fixed form: these miss more than overfitting costs.
+        Share of the members that have no fixed form: these miss more than overfitting costs, but for what
+        the closed form that they started from overfits.
 
     Returns
     -------
@@ -127,7 +128,7 @@ def value_bank(bank: ScoredBank, result: TrainingResult, testable: float, flexib
     if bank.x.probability is not None and bank.y.probability is not None:
         estimate = table_information(bank.x.values, bank.y.values, bank.weight)
     else:  # at most what held-out rows confirm
-        overfit = max(estimate - held_out, 0.0)
+        overfit = max(estimate - held_out - (_overfit_at_start(bank) if flexible else 0.0), 0.0)
         bias = min(flexible * _BIAS_SHARE * overfit, max(held_out, 0.0))
     return CrossFit(
         bank=bank,
@@ -140,6 +141,18 @@ def value_bank(bank: ScoredBank, result: TrainingResult, testable: float, flexib
         result=result,
         n_effective=len(bank.x.values) if bank.weight is None else float(effective_rows(bank.weight)),
     )
+
+
+def _overfit_at_start(bank: ScoredBank) -> float:
+    """Half the distance between training and held-out value of the closed form alone, in nats."""
+    inner = referenced(bank.critic)
+    if inner is None or inner.network is None:
+        return 0.0
+    start: nn.Module = ReferencedCritic(inner.reference)
+    if isinstance(bank.critic, ClassNormalised):
+        start = ClassNormalised(start, bank.critic.log_probability[0].exp(), len(bank.folds.train))
+    scored = ScoredBank(start, [{}, {}], bank.x, bank.y, bank.folds, bank.weight, bank.bound)
+    return max((scored.training_value - scored.held_out_value) / 2, 0.0)
 
 
 def referenced(critic: nn.Module) -> ReferencedCritic | None:
