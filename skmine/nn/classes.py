@@ -218,7 +218,7 @@ class ClassNormalised(nn.Module):
     Parameters
     ----------
     critic : nn.Module
-        Critic of x and of one-hot classes, in two steps: a :class:`ReadsFirst`.
+        Critic of x and of one-hot classes, in two steps, a ``ReadsFirst``.
     probability : Tensor of shape (n_classes,)
         Probabilities p(c).
     n_members : int
