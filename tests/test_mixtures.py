@@ -139,7 +139,7 @@ def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight
     z[:, :150] *= 0.2
     weight = 0.5 + torch.rand(2, 300, generator=generator).double()
     share = weight / weight.sum(1, keepdim=True)
-    one_class = torch.ones(2, 300, 1).double()
+    one_class, rows = torch.ones(2, 300, 1).double(), share / (share**2).sum(1, keepdim=True)
     monkeypatch.setattr(mixtures, "_MOST_ITERATIONS", 1)
     mixture, moments = list(mixtures.fit_mixtures(z, weight, 1))[-1], mixtures._moments(z)
 
@@ -147,7 +147,7 @@ def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight
     for _ in range(20):
         log_density = mixture.component_log_densities(moments).logsumexp(2)
         values.append((share * log_density).sum(1))
-        mixture = mixtures._maximise(z, share / (share**2).sum(1, keepdim=True), one_class, mixture)
+        mixture = mixtures._maximise(moments, rows, mixtures._floor(z, rows), one_class, mixture)
 
     rises = torch.stack(values).diff(dim=0)
     assert float(rises.min()) > -1e-3

@@ -11,6 +11,7 @@ from .choosing import ReferenceRows
 from .classes import (
     ClassNormalised,
     TableReference,
+    closed_form,
     fit_class_reference,
     fit_table_reference,
 )
@@ -24,7 +25,7 @@ from .coordinates import (
 )
 from .critics import CRITICS, ClassCritic, CriticBank
 from .mixture_references import fit_mixture_reference
-from .reference import Projection, fit_gaussian_reference
+from .reference import Projection, Reference, fit_gaussian_reference
 from .variates import Reading, fit_variate_reference
 
 #: Rows that a member must hold out for a network to be judged by them.
@@ -211,7 +212,7 @@ def build_mixture(
     folds: Folds,
     weight: Tensor | None = None,
     is_promising: Callable[[nn.Module], bool] | None = None,
-) -> ReferencedCritic | ClassNormalised | None:
+) -> nn.Module | None:
     """Gaussian mixtures, one a fold, of columns that depend on the other block.
 
     Parameters
@@ -234,12 +235,8 @@ def build_mixture(
     if not isinstance(inner, ReferencedCritic):
         return None
 
-    def as_critic(reference: nn.Module) -> ReferencedCritic | ClassNormalised:
-        mixture = ReferencedCritic(reference)
-        if y.probability is None:
-            return mixture.to(x.values)
-        n_members = len(next(reference.buffers()))
-        return ClassNormalised(mixture, y.probability, n_members).to(x.values)
+    def as_critic(reference: Reference) -> nn.Module:
+        return closed_form(reference, y.probability).to(x.values)
 
     weight = None if weight is None else weight.cpu()
     rows = folds.train.cpu(), folds.held_out.cpu()

@@ -33,7 +33,7 @@ def first_tells(held_out_rows: Tensor) -> bool:
     return n_members > 1 and n_held_out >= _TELLING_ROWS
 
 
-class Reference(Protocol):
+class ReadByPairs(Protocol):
     """A closed form that all pairs can be read from."""
 
     @property
@@ -101,13 +101,13 @@ class ReferenceRows(NamedTuple):
         """Weights of the rows that value, shape (n_members, n_held_out)."""
         return self.weight[self.held_out]
 
-    def values(self, reference: Reference) -> Tensor:
+    def values(self, reference: ReadByPairs) -> Tensor:
         """Value of a reference on the rows that each member holds out, shape (n_members,)."""
         (x, y), weight = self.read(self.held_out)
         return held_out_values(reference, reference.project_x(x), reference.project_y(y), weight)
 
 
-def held_out_values(reference: Reference, u: Tensor, v: Tensor, weight: Tensor) -> Tensor:
+def held_out_values(reference: ReadByPairs, u: Tensor, v: Tensor, weight: Tensor) -> Tensor:
     """Donsker-Varadhan value of coordinates of rows in random order.
 
     All pairs of the first 512 rows are marginal ones. Two standard errors of their mean of exp(T) are taken

@@ -5,14 +5,33 @@ from operator import itemgetter
 import torch
 from torch import Tensor, nn
 
+from .coordinates import ReferencedCritic
 from .critics import ReadsFirst
-from .reference import MAX_ROWS, Projection, canonical_solutions
+from .reference import MAX_ROWS, Projection, Reference, canonical_solutions
 
 #: Pseudocounts a row of the table of two discrete blocks.
 PSEUDOCOUNTS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6)
 
 
-class ClassReference(nn.Module):
+class OneHot(nn.Module):
+    """The map of a block of classes: as they are.
+
+    Parameters
+    ----------
+    n_classes : int
+        Columns that it returns.
+    """
+
+    def __init__(self, n_classes: int):
+        super().__init__()
+        self.width = n_classes
+
+    def forward(self, one_hot: Tensor) -> Tensor:
+        """Shape (n_members, ..., n_classes), unchanged."""
+        return one_hot
+
+
+class ClassReference(Reference):
     """Log ratio of classes with Gaussian columns of one covariance (linear discriminant analysis).
 
     Parameters
@@ -30,29 +49,14 @@ class ClassReference(nn.Module):
     Fisher (1936); Hastie, Tibshirani and Friedman (2009), section 4.3.
     """
 
-    project_x: Projection
     weight: Tensor
     bias: Tensor
 
     def __init__(self, projection_x: Projection, weight: Tensor, bias: Tensor):
         super().__init__()
-        self.project_x = projection_x
+        self.project_x, self.project_y = projection_x, OneHot(weight.shape[-1])
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
-
-    @property
-    def width_x(self) -> int:
-        """Columns that ``project_x`` returns."""
-        return self.project_x.width
-
-    @property
-    def width_y(self) -> int:
-        """Columns that ``project_y`` returns."""
-        return self.weight.shape[-1]
-
-    def project_y(self, one_hot: Tensor) -> Tensor:
-        """The classes as they are."""
-        return one_hot
 
     def forward(self, u: Tensor, one_hot: Tensor) -> Tensor:
         """Class scores, ``(n_members, ..., d'), (..., n_classes) -> (n_members, ...)``."""
@@ -255,3 +259,23 @@ class ClassNormalised(nn.Module):
     def forward(self, x: Tensor, one_hot: Tensor) -> Tensor:
         """Critic values, ``(n_members, ..., d_x), (n_members, ..., n_classes) -> (n_members, ...)``."""
         return self.score(self.read_x(x), one_hot)
+
+
+def closed_form(reference: Reference, probability: Tensor | None) -> nn.Module:
+    """A reference as a critic without a network, normalised over the classes of a discrete y.
+
+    Parameters
+    ----------
+    reference : Reference
+        One a bank member.
+    probability : Tensor of shape (n_classes,) or None
+        Class probabilities; None where y is not discrete.
+
+    Returns
+    -------
+    ReferencedCritic or ClassNormalised
+    """
+    critic = ReferencedCritic(reference)
+    if probability is None:
+        return critic
+    return ClassNormalised(critic, probability, n_members=len(next(reference.buffers())))

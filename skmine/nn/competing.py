@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from .building import Block, Folds, build_mixture
 from .choosing import first_tells
-from .classes import ClassNormalised
-from .coordinates import ReferencedCritic
+from .classes import closed_form
 from .local import PRIOR_ROWS, local_critic, paired_columns
 from .scoring import ScoredBank
 from .valuing import CrossFit, referenced, value_bank
@@ -59,15 +58,10 @@ class _Contest:
         if fit.merit > self.best.merit and gap <= max(_TABLE_GAP * fit.held_out, most_gap):
             self.best = fit
 
-    def scored(self, critic: nn.Module, folds: Folds) -> ScoredBank:
-        """A bank that is not trained, of the members of these folds, and its scores."""
-        x, y, _, weight = self.data
-        return ScoredBank(critic, [{}, {}], x, y, folds, weight, self.bank.bound)
-
     def is_promising(self, partner: ScoredBank, critic: nn.Module) -> bool:
         """Whether a critic of the first member, alone or pooled with a partner's, may be the best of it."""
-        *_, folds, _ = self.data
-        best, other = self.best.bank.first, self.scored(critic, folds.first)
+        best = self.best.bank.first
+        other = best.untrained(critic)
         value = max(other.held_out_value, partner.first.pooled(other).held_out_value)
         return value > best.held_out_value - (self.best.held_out - self.best.merit)
 
@@ -78,17 +72,17 @@ class _Contest:
         bank = self.bank.bank
         mixture = build_mixture(self.bank.critic, *self.data, partial(self.is_promising, bank))
         if mixture is not None:
-            scored = self.scored(mixture, self.data[2])
-            self.enter(scored)
-            self.enter(bank.pooled(scored))
+            candidate = bank.untrained(mixture)
+            self.enter(candidate)
+            self.enter(bank.pooled(candidate))
 
     def enter_closed_form(self) -> None:
         """That of classes alone, where few rows chose how long each member was trained."""
         _, y, folds, _ = self.data
         inner = referenced(self.bank.critic)
         if inner is not None and y.probability is not None and folds.halves[0].shape[1] < _FEW_ROWS:
-            critic = ClassNormalised(ReferencedCritic(inner.reference), y.probability, len(folds.train))
-            self.enter(self.scored(critic, folds), flexible=0.0)
+            start = self.bank.bank.untrained(closed_form(inner.reference, y.probability))
+            self.enter(start, flexible=0.0)
 
     def enter_tables(self) -> None:
         """A local critic, alone and pooled with the best so far; none that fits its own rows far better."""
@@ -99,6 +93,6 @@ class _Contest:
             fit = partial(local_critic, x, y, pairs=pairs, prior_rows=prior_rows, weight=weight)
             if first_tells(folds.held_out) and not self.is_promising(partner, fit(folds.first)):
                 continue
-            table = self.scored(fit(folds), folds)
+            table = partner.untrained(fit(folds))
             self.enter(table, most_gap=most_gap)
             self.enter(partner.pooled(table), most_gap=most_gap)

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from .choosing import ReferenceRows, first_tells
+from .classes import OneHot, closed_form
 from .mixtures import Mixture, fit_mixtures, log_determinant, whitening_factor
-from .reference import GaussianReference, Projection, weighted_mean
+from .reference import GaussianReference, Projection, Reference, weighted_mean
 from .variates import Reading
 
 _MOST_COMPONENTS = 32
@@ -26,7 +27,7 @@ _CLASS_GAIN = 1 / 3
 _ROWS_A_COLUMN = 2
 
 
-class MixtureReference(nn.Module):
+class MixtureReference(Reference):
     """Log density ratio of a Gaussian mixture.
 
     ``T(u, v) = log sum_k w_k N_k(u, v) - log sum_k w_k N_k(u) - log sum_k w_k N_k(v)``.
@@ -67,16 +68,6 @@ class MixtureReference(nn.Module):
         for name, value in buffers.items():
             self.register_buffer(name, value.contiguous())
 
-    @property
-    def width_x(self) -> int:
-        """Columns that ``project_x`` returns."""
-        return self.project_x.width
-
-    @property
-    def width_y(self) -> int:
-        """Columns that ``project_y`` returns."""
-        return self.project_y.width
-
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio, ``(n_members, ..., width)`` twice -> (n_members, ...); leading axes broadcast."""
         off_x, quadratic_x, log_density_x = self._read(u, "x")
@@ -108,7 +99,7 @@ def _by_row(values: Tensor, z: Tensor) -> Tensor:
     return values.mT.reshape(*z.shape[:-1], -1)
 
 
-class ClassMixtureReference(nn.Module):
+class ClassMixtureReference(Reference):
     """Log densities of classes, each a Gaussian mixture, less a constant.
 
     ``T(u, c) = log sum_k w_k p(c | k) N_k(u) - log sum_k w_k p(c | k)``: mixture discriminant analysis with
@@ -135,27 +126,13 @@ class ClassMixtureReference(nn.Module):
 
     def __init__(self, project_x, mixture: Mixture):
         super().__init__()
-        self.project_x = project_x
+        self.project_x, self.project_y = project_x, OneHot(mixture.log_class.shape[-1])
         factor = whitening_factor(mixture.covariance)
         self.register_buffer("mean", mixture.mean)
         self.register_buffer("factor", factor)
         self.register_buffer("constant", mixture.log_weight + log_determinant(factor))
         self.register_buffer("class_probability", mixture.log_class.exp())
         self.register_buffer("log_prior", (mixture.log_weight.unsqueeze(2) + mixture.log_class).logsumexp(1))
-
-    @property
-    def width_x(self) -> int:
-        """Columns that ``project_x`` returns."""
-        return self.project_x.width
-
-    @property
-    def width_y(self) -> int:
-        """Number of classes."""
-        return self.class_probability.shape[-1]
-
-    def project_y(self, one_hot: Tensor) -> Tensor:
-        """The classes as they are."""
-        return one_hot
 
     def forward(self, u: Tensor, one_hot: Tensor) -> Tensor:
         """Log density of a class, ``(n_members, ..., width), (..., n_classes) -> (n_members, ...)``."""
@@ -184,7 +161,7 @@ def _of_members(module: nn.Module, members: slice) -> nn.Module:
     return module
 
 
-def _references(rows: ReferenceRows, projections: Sequence, n_cuts: int) -> Iterator[nn.Module]:
+def _references(rows: ReferenceRows, projections: Sequence, n_cuts: int) -> Iterator[Reference]:
     """References of mixtures, the number of components doubled: of two blocks, or of one and its classes."""
     sides = [_of_members(side, slice(len(rows.fitted))).to(rows.x.dtype) for side in projections]
     chains = []
@@ -194,24 +171,21 @@ def _references(rows: ReferenceRows, projections: Sequence, n_cuts: int) -> Iter
         z = torch.cat([side(block) for side, block in zip(own, blocks, strict=False)], 2)
         one_hot = blocks[1].double() if len(sides) == 1 else None
         chains.append(fit_mixtures(z.double(), weight.double(), n_cuts, one_hot))  # differences cancel
-    make: Callable[..., nn.Module] = MixtureReference if len(sides) == 2 else ClassMixtureReference
+    make: Callable[..., Reference] = MixtureReference if len(sides) == 2 else ClassMixtureReference
     for members in zip(*chains, strict=True):
         yield make(*sides, Mixture.of_members(members)).to(rows.x.dtype)
 
 
-def _value(rows: ReferenceRows, reference: nn.Module) -> float:
+def _value(rows: ReferenceRows, reference: Reference) -> float:
     """On held-out rows, in nats: Donsker-Varadhan's of pairs, or the mean log ratio of classes."""
     if isinstance(reference, MixtureReference):
         return weighted_mean(rows.values(reference), rows.held_out_weight)
     (x, one_hot), weight = rows.read(rows.held_out)
-    log_probability = (rows.weight @ rows.y / rows.weight.sum()).log()
-    classes = torch.eye(len(log_probability)).to(x).expand(*one_hot.shape[:2], -1, -1)
-    log_density = reference(reference.get_submodule("project_x")(x).unsqueeze(2), classes)
-    log_ratio = (log_density + log_probability).log_softmax(2) - log_probability
-    return float((weight * (log_ratio * one_hot).nansum(2)).sum() / weight.sum())
+    critic = closed_form(reference, rows.weight @ rows.y / rows.weight.sum())
+    return float((weight * critic(x, one_hot)).sum() / weight.sum())
 
 
-def _fits(rows: ReferenceRows, projections: Sequence, n_cuts: int) -> Iterator[tuple[float, nn.Module]]:
+def _fits(rows: ReferenceRows, projections: Sequence, n_cuts: int) -> Iterator[tuple[float, Reference]]:
     """Values and references of mixtures, the number of components doubled until two were no better."""
     values: list[float] = []
     for reference in _references(rows, projections, n_cuts):
@@ -223,10 +197,10 @@ def _fits(rows: ReferenceRows, projections: Sequence, n_cuts: int) -> Iterator[t
 
 def fit_mixture_reference(
     rows: ReferenceRows,
-    coordinates: nn.Module,
+    coordinates: Reference,
     readings: Sequence[tuple[Reading, Reading]],
-    is_promising: Callable[[nn.Module], bool] | None = None,
-) -> nn.Module | None:
+    is_promising: Callable[[Reference], bool] | None = None,
+) -> Reference | None:
     """The log ratio of the Gaussian mixture of the highest value on held-out rows.
 
     Where members hold out 200 rows or more, the first tells which columns are worth reading, how many

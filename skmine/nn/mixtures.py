@@ -122,15 +122,17 @@ def _of_shares(share: Tensor, moments: Tensor, floor: Tensor, one_hot: Tensor) -
     return Mixture(log_weight, mean, covariance, log_class)
 
 
-def _maximise(z: Tensor, weight: Tensor, one_hot: Tensor, mixture: Mixture) -> Mixture:
+def _maximise(moments: Tensor, weight: Tensor, floor: Tensor, one_hot: Tensor, mixture: Mixture) -> Mixture:
     """A mixture by expectation maximisation from another one.
 
     Parameters
     ----------
-    z : Tensor of shape (n_members, n, d)
-        Rows.
+    moments : Tensor of shape (n_members, n, n_moments)
+        Of the rows.
     weight : Tensor of shape (n_members, n)
         Their weights, of sum the number of effective rows.
+    floor : Tensor of shape (n_members, 1, d, d)
+        What is added to covariances.
     one_hot : Tensor of shape (n_members, n, n_classes)
         Their classes.
     mixture : Mixture
@@ -140,8 +142,8 @@ def _maximise(z: Tensor, weight: Tensor, one_hot: Tensor, mixture: Mixture) -> M
     -------
     Mixture
     """
-    n_effective, floor, moments = weight.sum(1), _floor(z, weight), _moments(z)
-    before = z.new_full((len(z),), -math.inf)
+    n_effective = weight.sum(1)
+    before = torch.full_like(n_effective, -math.inf)
     for _ in range(_MOST_ITERATIONS):
         share = mixture.component_log_densities(moments) + one_hot @ mixture.log_class.mT
         highest = share.amax(2, keepdim=True)
@@ -175,8 +177,9 @@ def fit_mixtures(z: Tensor, weight: Tensor, n_cuts: int, one_hot: Tensor | None 
     share = weight / weight.sum(1, keepdim=True)
     weight = share / (share**2).sum(1, keepdim=True)
     one_hot = torch.ones_like(z[..., :1]) if one_hot is None else one_hot
-    mixture = _of_shares(weight.unsqueeze(2) * one_hot, _moments(z), _floor(z, weight), one_hot)
+    moments, floor = _moments(z), _floor(z, weight)
+    mixture = _of_shares(weight.unsqueeze(2) * one_hot, moments, floor, one_hot)
     yield mixture
     for _ in range(n_cuts):
-        mixture = _maximise(z, weight, one_hot, mixture.cut())
+        mixture = _maximise(moments, weight, floor, one_hot, mixture.cut())
         yield mixture

@@ -81,19 +81,18 @@ class SampledPairs:
         n_groups = math.ceil(n / self.group_size)
         size = math.ceil(n / n_groups)
         shape = (x.shape[0], n_groups, size)
-        filled = [x, y] if weight is None else [x, y, weight]
+        grouped = weight
         if n < n_groups * size:
             rows = torch.arange(n_groups * size, device=x.device) % n
-            filled = [values[:, rows] for values in filled]
-        x, y, *grouped = filled
+            x, y, grouped = x[:, rows], y[:, rows], None if weight is None else weight[:, rows]
         x, y = x.reshape(*shape, 1, -1), y.reshape(shape[0], n_groups, 1, size, -1)
         scores = score_in_chunks(critic, x, y)
         scores = scores + self.offset
         joint = scores.diagonal(dim1=-2, dim2=-1).flatten(1)[:, :n]
         pair_weight = None
-        if grouped:
-            by_group = grouped[0].reshape(shape)
-            pair_weight = self._columns(by_group.unsqueeze(-1) * by_group.unsqueeze(-2))
+        if grouped is not None:
+            grouped = grouped.reshape(shape)
+            pair_weight = self._columns(grouped.unsqueeze(-1) * grouped.unsqueeze(-2))
         if self.includes_joint:  # the bound averages over rows: keep one row of scores a row of x
             return joint, scores.flatten(1, 2)[:, :n], weight, _head(pair_weight, n)
         return joint, self._columns(scores), weight, pair_weight

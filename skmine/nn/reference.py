@@ -7,7 +7,7 @@ A reference offers ``forward(x, y)`` like a critic, and the coordinates it found
 import math
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +55,30 @@ class Projection(nn.Module):
         return torch.bmm(flat - self.mean.unsqueeze(1), self.weight).view(*x.shape[:-1], -1)
 
 
-class GaussianReference(nn.Module):
+class Reference(nn.Module):
+    """A closed form of coordinates of x and of y, which it names.
+
+    Attributes
+    ----------
+    project_x, project_y : nn.Module
+        Maps of the columns of a block, (n_members, ..., d) -> (n_members, ..., width), with their `width`.
+    """
+
+    project_x: Any
+    project_y: Any
+
+    @property
+    def width_x(self) -> int:
+        """Columns that ``project_x`` returns."""
+        return self.project_x.width
+
+    @property
+    def width_y(self) -> int:
+        """Columns that ``project_y`` returns."""
+        return self.project_y.width
+
+
+class GaussianReference(Reference):
     """Log density ratio of the Gaussian with the canonical correlations of the data.
 
     ``T(u, v) = sum_k [ -log(1 - r_k^2) / 2 - (r_k^2 (u_k^2 + v_k^2) - 2 r_k u_k v_k) / (2 (1 - r_k^2)) ]``
@@ -77,8 +100,6 @@ class GaussianReference(nn.Module):
     Hotelling (1936); Gelfand and Yaglom (1959) for ``I = -sum_k log(1 - r_k^2) / 2``.
     """
 
-    project_x: Projection
-    project_y: Projection
     correlations: Tensor
     constant: Tensor
 
@@ -95,16 +116,6 @@ class GaussianReference(nn.Module):
         self.project_y = projection_y
         self.register_buffer("correlations", correlations)
         self.register_buffer("constant", _gaussian_constant(correlations, covariance_x, covariance_y))
-
-    @property
-    def width_x(self) -> int:
-        """Columns that ``project_x`` returns."""
-        return self.project_x.width
-
-    @property
-    def width_y(self) -> int:
-        """Columns that ``project_y`` returns."""
-        return self.project_y.width
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio of whitened coordinates, ``(n_members, ..., d')`` twice -> (n_members, ...)."""

@@ -15,34 +15,6 @@ from .reference import weighted_mean
 _TRAINING_PAIRS = 2**20
 
 
-@torch.no_grad()
-def pair_scores(critic: nn.Module, x: Block, y: Block, rows: Tensor, bound, weight=None):
-    """Scores of many rows for the final values, in chunks.
-
-    Parameters
-    ----------
-    critic : nn.Module
-        A bank.
-    x, y : Block
-        All rows.
-    rows : LongTensor of shape (n_members, m)
-        Rows of each member.
-    bound : object
-        See :data:`skmine.nn.BOUNDS`.
-    weight : Tensor of shape (n,) or None
-        Weights of the rows.
-
-    Returns
-    -------
-    tuple of Tensor or None
-        joint, marginal, joint_weight, marginal_weight, as the bounds take them.
-    """
-    critic.eval()
-    pairs = choose_valuing_pairs(bound, y.probability, rows.shape[1])
-    row_weight = None if weight is None else weight[rows]
-    return pairs(critic, x.values[rows], y.values[rows], row_weight)
-
-
 class Scores(NamedTuple):
     """What the bounds take.
 
@@ -63,11 +35,8 @@ class Scores(NamedTuple):
 
     def pooled(self, other: "Scores") -> "Scores":
         """Of the mean of two critics, on the same pairs."""
-        joint, marginal = (
-            torch.lerp(self.joint, other.joint, 0.5),
-            torch.lerp(self.marginal, other.marginal, 0.5),
-        )
-        return self._replace(joint=joint, marginal=marginal)
+        joint = torch.lerp(self.joint, other.joint, 0.5)
+        return self._replace(joint=joint, marginal=torch.lerp(self.marginal, other.marginal, 0.5))
 
     @property
     def first(self) -> "Scores":
@@ -124,9 +93,13 @@ class ScoredBank:
         states = self.states if any(self.states) else self.states[:1]
         return [self._scores(state, self.train_rows) for state in states]
 
+    @torch.no_grad()
     def _scores(self, state: dict, rows: Tensor) -> Scores:
         self.critic.load_state_dict(state, strict=False)
-        return Scores(*pair_scores(self.critic, self.x, self.y, rows, self.bound, self.weight))
+        self.critic.eval()
+        pairs = choose_valuing_pairs(self.bound, self.y.probability, rows.shape[1])
+        weight = None if self.weight is None else self.weight[rows]
+        return Scores(*pairs(self.critic, self.x.values[rows], self.y.values[rows], weight))
 
     @cached_property
     def held_out_value(self) -> float:
@@ -153,10 +126,14 @@ class ScoredBank:
     @property
     def first(self) -> "ScoredBank":
         """The first member alone, of which nothing but the held-out scores is known."""
-        data = self.x, self.y, self.folds.first, self.weight, self.bound
-        first = ScoredBank(self.critic, self.states, *data)
+        first = self.untrained(self.critic, self.folds.first)
         first.held_out = [scores.first for scores in self.held_out]
         return first
+
+    def untrained(self, critic: nn.Module, folds: Folds | None = None) -> "ScoredBank":
+        """A bank that is not trained, on the same rows; of the members of other folds, if these are given."""
+        folds = self.folds if folds is None else folds
+        return ScoredBank(critic, [{}, {}], self.x, self.y, folds, self.weight, self.bound)
 
     def pooled(self, other: "ScoredBank") -> "ScoredBank":
         """The mean of this bank and of one that is not trained, which need not be scored again."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from .classes import ClassNormalised, table_information
+from .classes import ClassNormalised, closed_form, table_information
 from .coordinates import ReferencedCritic
 from .local import LocalCritic, PooledCritic
 from .scoring import ScoredBank
@@ -148,11 +148,8 @@ def _overfit_at_start(bank: ScoredBank) -> float:
     inner = referenced(bank.critic)
     if inner is None or inner.network is None:
         return 0.0
-    start: nn.Module = ReferencedCritic(inner.reference)
-    if isinstance(bank.critic, ClassNormalised):
-        start = ClassNormalised(start, bank.critic.log_probability[0].exp(), len(bank.folds.train))
-    scored = ScoredBank(start, [{}, {}], bank.x, bank.y, bank.folds, bank.weight, bank.bound)
-    return max((scored.training_value - scored.held_out_value) / 2, 0.0)
+    start = bank.untrained(closed_form(inner.reference, bank.y.probability))
+    return max((start.training_value - start.held_out_value) / 2, 0.0)
 
 
 def referenced(critic: nn.Module) -> ReferencedCritic | None:

@@ -249,9 +249,8 @@ def _is_possible(name: str, pair: tuple[Reading, Reading], rows: ReferenceRows) 
     if name == "relevant distance" and n_columns == sum(len(told.relevant) for told in pair):
         return False  # the distance itself
     most = min(_MOST_COLUMNS, _COLUMN_SHARE * rows.fitted.shape[1])
-    if name in _NARROW:
-        return most >= len(pair) and rows.fitted.numel() * n_columns <= _MOST_NUMBERS
-    if n_columns > most:
+    read, limit = (rows.fitted.numel() * n_columns, _MOST_NUMBERS) if name in _NARROW else (n_columns, most)
+    if read > limit:
         return False  # before they are expanded at all
     return sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, rows[:2], strict=True)) <= most
 
