@@ -139,15 +139,14 @@ def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight
     z[:, :150] *= 0.2
     weight = 0.5 + torch.rand(2, 300, generator=generator).double()
     share = weight / weight.sum(1, keepdim=True)
-    one_class, rows = torch.ones(2, 300, 1).double(), share / (share**2).sum(1, keepdim=True)
     monkeypatch.setattr(mixtures, "_MOST_ITERATIONS", 1)
-    mixture, moments = list(mixtures.fit_mixtures(z, weight, 1))[-1], mixtures._moments(z)
+    mixture, rows = list(mixtures.fit_mixtures(z, weight, 1))[-1], mixtures._Rows(z, weight, None)
 
     values = []
     for _ in range(20):
-        log_density = mixture.component_log_densities(moments).logsumexp(2)
+        log_density = mixture.component_log_densities(rows.moments).logsumexp(2)
         values.append((share * log_density).sum(1))
-        mixture = mixtures._maximise(moments, rows, mixtures._floor(z, rows), one_class, mixture)
+        _, mixture = rows.maximise(mixture)
 
     rises = torch.stack(values).diff(dim=0)
     assert float(rises.min()) > -1e-3
@@ -166,7 +165,7 @@ def test_fit_mixtures__no_cut__is_the_weighted_gaussian():
     np.testing.assert_allclose(mixture.mean[0, 0], np.average(z[0], 0, weight[0]), rtol=1e-9)
 
 
-def test_fit_mixtures__classes__starts_from_one_gaussian_a_class_between_own_and_common():
+def test_fit_mixtures__classes__starts_from_one_gaussian_a_class_of_common_shape_and_own_volume_by_few_rows():
     z = torch.randn(1, 300, 2, generator=torch.Generator().manual_seed(0)).double()
     labels = torch.arange(300) % 3
     z[0] *= (1 + labels)[:, None]
@@ -181,11 +180,47 @@ def test_fit_mixtures__classes__starts_from_one_gaussian_a_class_between_own_and
     common = sum(n * part for n, part in zip(rows, own, strict=True)) / sum(rows)
     size = max(1.0, float(np.average(z[0] ** 2, 0, share).mean()))
     for c in range(3):
-        expected = (rows[c] * own[c] + 3 * common) / (rows[c] + 3) + 1e-4 * size * np.eye(2)
+        floor = 1e-4 * size * np.eye(2)
+        volume = np.linalg.det((rows[c] * own[c] + 1.5 * common) / (rows[c] + 1.5) + floor)
+        prior = common * np.sqrt(volume / np.linalg.det(common + floor))
+        expected = (rows[c] * own[c] + 1.5 * prior) / (rows[c] + 1.5) + floor
         np.testing.assert_allclose(mixture.covariance[0, c], expected, rtol=1e-9)
         prior = (np.array(rows) + 1) / (sum(rows) + 3)
         shares = (rows[c] * np.eye(3)[c] + 0.5 * prior) / (rows[c] + 0.5)
         np.testing.assert_allclose(mixture.log_class[0, c].exp(), shares, rtol=1e-9)
+
+
+def test_fit_mixtures__thin_and_thick_components__the_thin_one_stays_thin():
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(1, 400, 3, generator=generator).double()
+    z[:, ::10] = 0.05 * z[:, ::10] + torch.tensor([4.0, 0.0, 0.0])  # forty rows
+
+    *_, mixture = mixtures.fit_mixtures(z, torch.ones(1, 400).double(), 1)
+
+    thin = mixture.covariance[0, mixture.mean[0, :, 0].argmax()]
+    assert float(thin.diagonal().sqrt().max()) < 2 * 0.05  # with the common covariance as prior .23
+
+
+def test_fit_mixtures__clusters__start_where_cuts_end_in_a_worse_optimum(monkeypatch):
+    generator = torch.Generator().manual_seed(2)
+    centre = 3 * torch.randn(4, 5, generator=generator).double()
+    z = (centre[torch.arange(400) % 4] + 0.5 * torch.randn(400, 5, generator=generator).double())[None]
+
+    def farthest_centre():
+        *_, four = mixtures.fit_mixtures(z, torch.ones(1, 400).double(), 2)
+        return float(torch.cdist(four.mean[0], centre).amin(0).max())
+
+    assert farthest_centre() < 0.3
+    monkeypatch.setattr(mixtures, "_CLUSTERED", ())
+    assert farthest_centre() > 1
+
+
+def test_clusters__no_more_distinct_rows__there_are_none():
+    z = torch.eye(4).double().repeat(10, 1)[None]
+
+    rows = mixtures._Rows(z, torch.ones(1, 40).double(), None)
+
+    assert rows.clusters(4) is None
 
 
 def test_cut__two_halves__have_the_moments_of_the_whole():

@@ -40,6 +40,7 @@ WIDTHS = {
     "products": lambda d: d + d * (d + 1) // 2,
     "waves 64": lambda d: d + 64,
     "waves 256": lambda d: d + 256,
+    "short waves 64": lambda d: d + 64,
 }
 CROSS = Mixture([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
 SPIRAL = Transformed(MultivariateNormal.pairs(2, 0.8), Spiral(0.25))  # 1.02 nats
@@ -139,6 +140,14 @@ def test_expansion__waves__read_the_relevant_columns_and_make_a_gaussian_kernel(
     # is off by up to 4 / 16.
     expected = (-(torch.cdist(x, x) ** 2) / 3).exp()
     torch.testing.assert_close(of_all @ of_all.T / 256, expected, atol=0.25, rtol=0)
+
+
+def test_expansion__short_waves__are_waves_of_all_columns_twice_as_large():
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    short, waves = EXPANSIONS["short waves 64"](x, (0,)), EXPANSIONS["waves 64"](2 * x, (0, 1, 2))
+
+    torch.testing.assert_close(short[:, 3:], waves[:, 3:])
 
 
 # --- Variates ---
@@ -271,6 +280,22 @@ def test_variate_reference__spiral__is_near_the_truth(seed):
     # polynomials of degree five leave.
     assert value == pytest.approx(SPIRAL.mi, abs=3 * 0.044 + 0.1)
     assert value > held_out_value(linear, x, y, folds) + 0.15
+
+
+def test_variate_reference__fast_sine_of_a_sum__short_waves_find_it(seed, monkeypatch):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(1500, 2, generator=generator)
+    phase = torch.special.ndtr(x) @ torch.tensor([[12.0], [6.0]])  # three turns
+    y = phase.sin() + 0.2 * torch.randn(1500, 1, generator=generator)  # 1.15 nats
+    folds = make_folds(1500)
+
+    def value():
+        return held_out_value(fit(x, y, folds)[1], x, y, folds)
+
+    # Of a sine the scores are no Gaussian pair: their log ratio reads a third.
+    with_short_waves = value()
+    monkeypatch.delitem(EXPANSIONS, "short waves 64")
+    assert with_short_waves > max(0.25, value() + 0.1)
 
 
 def test_variate_reference__more_than_eight_dependent_columns__as_many_variates(seed):

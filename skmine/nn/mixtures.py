@@ -11,6 +11,8 @@ _MOST_ITERATIONS, _TOLERANCE = 60, 1e-4  # of EM; nats a row
 _LEAST_VARIANCE = 1e-4  # added to the columns', of the mean variance of all where that is above one
 #: A component is cut in two at so many standard deviations from its mean, along its longest axis.
 _CUT = 0.7
+#: Numbers of components at which k-means gives another start: cuts along axes may end in a worse optimum.
+_CLUSTERED, _CLUSTER_ITERATIONS = (4, 8), 20
 #: Rows of all classes that are added to those of each component.
 _CLASS_ROWS = 0.5
 
@@ -36,6 +38,11 @@ class Mixture(NamedTuple):
     def of_members(cls, members: Sequence["Mixture"]) -> "Mixture":
         """Mixtures of as many components, each of one member, as one."""
         return cls(*(torch.cat(parts) for parts in zip(*members, strict=True)))
+
+    def replaced(self, other: "Mixture", where: Tensor) -> "Mixture":
+        """Those of another one of as many components for the members where told, (n_members,)."""
+        parts = zip(self, other, strict=True)
+        return Mixture(*(torch.where(where.view(-1, *[1] * (a.dim() - 1)), b, a) for a, b in parts))
 
     def component_log_densities(self, moments: Tensor) -> Tensor:
         """Log of weight times density, less a constant, of rows whose :func:`_moments` are given.
@@ -90,74 +97,112 @@ def _moments(z: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(z[..., :1]), z, z[..., first] * z[..., second]], 2)
 
 
-def _floor(z: Tensor, weight: Tensor) -> Tensor:
-    """What is added to covariances, (n_members, 1, d, d)."""
-    share = weight / weight.sum(1, keepdim=True)
-    variance = (share.unsqueeze(2) * z**2).sum(1).mean(1).clamp_min(1)
-    return _LEAST_VARIANCE * variance.view(-1, 1, 1, 1) * torch.eye(z.shape[2], dtype=z.dtype)
-
-
-def _of_shares(share: Tensor, moments: Tensor, floor: Tensor, one_hot: Tensor) -> Mixture:
-    """The mixture whose components have such shares of the rows, (n_members, n, n_components).
-
-    Each covariance is a mean of the component's own, by its rows, and of all components', by one row more
-    than there are columns: a prior of no scale of its own. Each weight counts one row more than there are,
-    and the classes of each component half a row of all classes.
-    """
-    n_members, d = len(share), floor.shape[-1]
-    sums = share.mT @ moments
-    rows = sums[..., 0]
-    mean = sums[..., 1 : d + 1] / rows.clamp_min(1e-9).unsqueeze(2)
-    first, second = _pairs_of_columns(d)
-    scatter = moments.new_empty(*rows.shape, d, d)
-    scatter[..., first, second] = scatter[..., second, first] = sums[..., d + 1 :]
-    scatter = scatter - rows.view(n_members, -1, 1, 1) * mean.unsqueeze(3) * mean.unsqueeze(2)
-    pooled = scatter.sum(1, keepdim=True) / rows.sum(1).view(-1, 1, 1, 1)
-    covariance = (scatter + (d + 1) * pooled) / (rows + d + 1).view(n_members, -1, 1, 1) + floor
-    log_weight = ((rows + 1) / (rows + 1).sum(1, keepdim=True)).log()
-    counts = share.mT @ one_hot
-    of_all = counts.sum(1, keepdim=True) + 1  # a class that no row has is possible
-    prior = _CLASS_ROWS * of_all / of_all.sum(2, keepdim=True)
-    log_class = ((counts + prior) / (rows + _CLASS_ROWS).unsqueeze(2)).log()
-    return Mixture(log_weight, mean, covariance, log_class)
-
-
-def _maximise(moments: Tensor, weight: Tensor, floor: Tensor, one_hot: Tensor, mixture: Mixture) -> Mixture:
-    """A mixture by expectation maximisation from another one.
+class _Rows:
+    """What mixtures are fitted on.
 
     Parameters
     ----------
-    moments : Tensor of shape (n_members, n, n_moments)
-        Of the rows.
+    z : Tensor of shape (n_members, n, d)
+        Rows.
     weight : Tensor of shape (n_members, n)
-        Their weights, of sum the number of effective rows.
-    floor : Tensor of shape (n_members, 1, d, d)
-        What is added to covariances.
-    one_hot : Tensor of shape (n_members, n, n_classes)
-        Their classes.
-    mixture : Mixture
-        Where to start.
-
-    Returns
-    -------
-    Mixture
+        Their weights.
+    one_hot : Tensor of shape (n_members, n, n_classes) or None
+        Their classes; None for none.
     """
-    n_effective = weight.sum(1)
-    before = torch.full_like(n_effective, -math.inf)
-    for _ in range(_MOST_ITERATIONS):
-        share = mixture.component_log_densities(moments) + one_hot @ mixture.log_class.mT
-        highest = share.amax(2, keepdim=True)
-        total = share.sub_(highest).exp_().sum(2, keepdim=True)
-        value = (weight * (total.log() + highest).squeeze(2)).sum(1) / n_effective
-        if bool((value - before < _TOLERANCE).all()):
-            break
-        before = value
-        mixture = _of_shares(share.mul_(weight.unsqueeze(2) / total), moments, floor, one_hot)
-    return mixture
+
+    def __init__(self, z: Tensor, weight: Tensor, one_hot: Tensor | None):
+        self.z, self.moments = z, _moments(z)
+        self.share = weight / weight.sum(1, keepdim=True)
+        self.weight = self.share / (self.share**2).sum(1, keepdim=True)  # of sum the number of effective rows
+        self.has_classes = one_hot is not None
+        self.one_hot = torch.ones_like(z[..., :1]) if one_hot is None else one_hot
+        variance = (self.share.unsqueeze(2) * z**2).sum(1).mean(1).clamp_min(1)
+        self.floor = _LEAST_VARIANCE * variance.view(-1, 1, 1, 1) * torch.eye(z.shape[2], dtype=z.dtype)
+
+    def mixture(self, membership: Tensor) -> Mixture:
+        """The mixture whose components have such shares of each row, (n_members, n, n_components).
+
+        Each weight counts one row more than there are, and the classes of each component half a row of all
+        classes.
+        """
+        d = self.z.shape[2]
+        part = membership * self.weight.unsqueeze(2)
+        sums = part.mT @ self.moments
+        rows = sums[..., 0]
+        mean = sums[..., 1 : d + 1] / rows.clamp_min(1e-9).unsqueeze(2)
+        first, second = _pairs_of_columns(d)
+        scatter = self.moments.new_empty(*rows.shape, d, d)
+        scatter[..., first, second] = scatter[..., second, first] = sums[..., d + 1 :]
+        scatter = scatter - rows[..., None, None] * mean.unsqueeze(3) * mean.unsqueeze(2)
+        covariance = _regularised(scatter, rows[..., None, None], self.floor)
+        log_weight = ((rows + 1) / (rows + 1).sum(1, keepdim=True)).log()
+        counts = part.mT @ self.one_hot
+        of_all = counts.sum(1, keepdim=True) + 1  # a class that no row has is possible
+        prior = _CLASS_ROWS * of_all / of_all.sum(2, keepdim=True)
+        log_class = ((counts + prior) / (rows + _CLASS_ROWS).unsqueeze(2)).log()
+        return Mixture(log_weight, mean, covariance, log_class)
+
+    def expect(self, mixture: Mixture) -> tuple[Tensor, Tensor]:
+        """Mean log density of the rows, (n_members,), and the share of each row that components have."""
+        scores = mixture.component_log_densities(self.moments) + self.one_hot @ mixture.log_class.mT
+        highest = scores.amax(2, keepdim=True)
+        total = scores.sub_(highest).exp_().sum(2, keepdim=True)
+        value = (self.share * (total.log() + highest).squeeze(2)).sum(1)
+        return value, scores.div_(total)
+
+    def maximise(self, mixture: Mixture) -> tuple[Tensor, Mixture]:
+        """A mixture by expectation maximisation from another one, and the mean log density before the end."""
+        before = torch.full_like(self.share[:, 0], -math.inf)
+        for _ in range(_MOST_ITERATIONS):
+            value, membership = self.expect(mixture)
+            if bool((value - before < _TOLERANCE).all()):
+                break
+            before = value
+            mixture = self.mixture(membership)
+        return value, mixture
+
+    def clusters(self, n_clusters: int) -> Tensor | None:
+        """Membership by k-means, (n_members, n, n_clusters); None where too few rows are distinct.
+
+        Each centre starts at the row that is farthest from those before (Gonzalez 1985), the first one at the
+        row that is farthest from the mean.
+        """
+        if min(len(z.sum(1).unique()) for z in self.z) <= n_clusters:
+            return None
+        centre, found = (self.share.unsqueeze(2) * self.z).sum(1, keepdim=True), []
+        for _ in range(n_clusters):
+            farthest = (self.share * torch.cdist(self.z, centre).amin(2) ** 2).argmax(1, keepdim=True)
+            found.append(self.z.take_along_dim(farthest.unsqueeze(2), 1))
+            centre = torch.cat(found, 1)
+        eye = torch.eye(n_clusters, dtype=self.z.dtype)
+        for _ in range(_CLUSTER_ITERATIONS):
+            membership = eye[torch.cdist(self.z, centre).argmin(2)]
+            part = membership * self.share.unsqueeze(2)
+            centre = part.mT @ self.z / part.sum(1).clamp_min(1e-9).unsqueeze(2)
+        return membership
+
+
+def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
+    """Covariances of components, (n_members, n_components, d, d): their own, and a prior by a few rows.
+
+    The prior has the shape that all components have together, and the volume of each: components may be of
+    many sizes, and the common covariance itself would make the thin ones thick. The volume is that of a mean
+    of both, since few rows have none. Both means count half a row more than half the number of columns.
+    """
+    prior_rows = (scatter.shape[-1] + 1) / 2
+    common = scatter.sum(1, keepdim=True) / rows.sum(1, keepdim=True)
+
+    def shrunk(prior: Tensor) -> Tensor:
+        return (scatter + prior_rows * prior) / (rows + prior_rows) + floor
+
+    log_size = (shrunk(common).logdet() - (common + floor).logdet()) / scatter.shape[-1]
+    return shrunk(common * log_size.exp()[..., None, None])
 
 
 def fit_mixtures(z: Tensor, weight: Tensor, n_cuts: int, one_hot: Tensor | None = None) -> Iterator[Mixture]:
     """A Gaussian, or one a class, and mixtures of twice as many components each, from the one before.
+
+    Without classes, four and eight components start from clusters too; the higher likelihood counts.
 
     Parameters
     ----------
@@ -174,12 +219,15 @@ def fit_mixtures(z: Tensor, weight: Tensor, n_cuts: int, one_hot: Tensor | None 
     ------
     Mixture
     """
-    share = weight / weight.sum(1, keepdim=True)
-    weight = share / (share**2).sum(1, keepdim=True)
-    one_hot = torch.ones_like(z[..., :1]) if one_hot is None else one_hot
-    moments, floor = _moments(z), _floor(z, weight)
-    mixture = _of_shares(weight.unsqueeze(2) * one_hot, moments, floor, one_hot)
+    rows = _Rows(z, weight, one_hot)
+    mixture = rows.mixture(rows.one_hot)
     yield mixture
     for _ in range(n_cuts):
-        mixture = _maximise(moments, weight, floor, one_hot, mixture.cut())
+        value, mixture = rows.maximise(mixture.cut())
+        n_components = mixture.log_weight.shape[1]
+        if n_components in _CLUSTERED and not rows.has_classes:
+            clusters = rows.clusters(n_components)
+            if clusters is not None:
+                other_value, other = rows.maximise(rows.mixture(clusters))
+                mixture = mixture.replaced(other, other_value > value)
         yield mixture

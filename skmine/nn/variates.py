@@ -86,13 +86,14 @@ def _frequencies(d: int, n_waves: int) -> tuple[Tensor, Tensor]:
     return math.sqrt(2 / d) * special.ndtri(points[:, :d]).T, 2 * math.pi * points[:, d]
 
 
-def _waves(x: Tensor, read: Sequence[int], n_waves: int) -> Tensor:
-    """Columns, and cosines across those that are read, of a Gaussian kernel half the median distance wide.
+def _waves(x: Tensor, read: Sequence[int], n_waves: int, width: float = 0.5) -> Tensor:
+    """Columns, and cosines across those that are read, of a Gaussian kernel.
 
-    Random Fourier features (Rahimi and Recht 2007), of frequencies that are the same in every fit.
+    Random Fourier features (Rahimi and Recht 2007), of frequencies that are the same in every fit. The width
+    of the kernel is a share of the median distance between rows.
     """
     frequencies, phases = _frequencies(len(read), n_waves)
-    angles = x[..., list(read)] @ frequencies.to(x) + phases.to(x)
+    angles = x[..., list(read)] @ frequencies.to(x) * (0.5 / width) + phases.to(x)
     return torch.cat([x, math.sqrt(2) * angles.cos()], -1)
 
 
@@ -110,6 +111,7 @@ EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "products": _products,
     "waves 64": lambda x, relevant: _waves(x, relevant, 64),
     "waves 256": lambda x, _: _waves(x, range(x.shape[-1]), 256),
+    "short waves 64": lambda x, _: _waves(x, range(x.shape[-1]), 64, width=0.25),
 }
 
 #: Those of one function, however many the columns.
