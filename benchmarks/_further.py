@@ -1,4 +1,4 @@
-"""Joints on which nothing was tuned: regressions on several columns, mixtures, mixed columns, a field."""
+"""Further joints: regressions on several columns, mixtures, mixed columns, a field."""
 
 import math
 from collections.abc import Callable

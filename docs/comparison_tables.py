@@ -56,7 +56,7 @@ def beyond_normal() -> str:
 
 
 def further() -> str:
-    """Truth, estimate and interval on joints on which nothing was tuned."""
+    """Truth, estimate and interval on further joints."""
     table = results("further")
     rows = [
         [row.task, f"{row.n:,}", f"{row.truth:.2f}", f"{row.mi:.2f}", f"{row.low:.2f} to {row.high:.2f}"]

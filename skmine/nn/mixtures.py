@@ -11,7 +11,7 @@ _MOST_ITERATIONS, _TOLERANCE = 60, 1e-4  # of EM; nats a row
 _LEAST_VARIANCE = 1e-4  # added to the columns', of the mean variance of all where that is above one
 #: A component is cut in two at so many standard deviations from its mean, along its longest axis.
 _CUT = 0.7
-#: Numbers of components at which k-means gives another start: cuts along axes may end in a worse optimum.
+#: Numbers of components that start from clusters too: cuts along axes may end in a worse optimum.
 _CLUSTERED, _CLUSTER_ITERATIONS = (4, 8), 20
 #: Rows of all classes that are added to those of each component.
 _CLASS_ROWS = 0.5
@@ -38,11 +38,6 @@ class Mixture(NamedTuple):
     def of_members(cls, members: Sequence["Mixture"]) -> "Mixture":
         """Mixtures of as many components, each of one member, as one."""
         return cls(*(torch.cat(parts) for parts in zip(*members, strict=True)))
-
-    def replaced(self, other: "Mixture", where: Tensor) -> "Mixture":
-        """Those of another one of as many components for the members where told, (n_members,)."""
-        parts = zip(self, other, strict=True)
-        return Mixture(*(torch.where(where.view(-1, *[1] * (a.dim() - 1)), b, a) for a, b in parts))
 
     def component_log_densities(self, moments: Tensor) -> Tensor:
         """Log of weight times density, less a constant, of rows whose :func:`_moments` are given.
@@ -150,25 +145,30 @@ class _Rows:
         value = (self.share * (total.log() + highest).squeeze(2)).sum(1)
         return value, scores.div_(total)
 
-    def maximise(self, mixture: Mixture) -> tuple[Tensor, Mixture]:
-        """A mixture by expectation maximisation from another one, and the mean log density before the end."""
+    def maximise(self, mixture: Mixture) -> Mixture:
+        """A mixture by expectation maximisation from another one."""
         before = torch.full_like(self.share[:, 0], -math.inf)
         for _ in range(_MOST_ITERATIONS):
             value, membership = self.expect(mixture)
-            if bool((value - before < _TOLERANCE).all()):
+            # It may fall: the prior is no part of it, and a cut component does not know the prior.
+            if bool(((value - before).abs() < _TOLERANCE).all()):
                 break
             before = value
             mixture = self.mixture(membership)
-        return value, mixture
+        return mixture
 
-    def clusters(self, n_clusters: int) -> Tensor | None:
-        """Membership by k-means, (n_members, n, n_clusters); None where too few rows are distinct.
+    def better(self, mixture: Mixture, other: Mixture) -> Mixture:
+        """The one of two mixtures of as many components that the rows are likelier under, for each member."""
+        other_is = self.expect(other)[0] > self.expect(mixture)[0]
+        parts = zip(mixture, other, strict=True)
+        return Mixture(*(torch.where(other_is.view(-1, *[1] * (a.dim() - 1)), b, a) for a, b in parts))
 
-        Each centre starts at the row that is farthest from those before (Gonzalez 1985), the first one at the
-        row that is farthest from the mean.
+    def clusters(self, n_clusters: int) -> Tensor:
+        """Membership by k-means, (n_members, n, n_clusters); with fewer distinct rows some are empty.
+
+        Each centre starts at the row of the largest weighted squared distance from those before (Gonzalez
+        1985), the first one from the mean.
         """
-        if min(len(z.sum(1).unique()) for z in self.z) <= n_clusters:
-            return None
         centre, found = (self.share.unsqueeze(2) * self.z).sum(1, keepdim=True), []
         for _ in range(n_clusters):
             farthest = (self.share * torch.cdist(self.z, centre).amin(2) ** 2).argmax(1, keepdim=True)
@@ -178,7 +178,8 @@ class _Rows:
         for _ in range(_CLUSTER_ITERATIONS):
             membership = eye[torch.cdist(self.z, centre).argmin(2)]
             part = membership * self.share.unsqueeze(2)
-            centre = part.mT @ self.z / part.sum(1).clamp_min(1e-9).unsqueeze(2)
+            share = part.sum(1).unsqueeze(2)
+            centre = torch.where(share > 0, part.mT @ self.z / share.clamp_min(1e-30), centre)
         return membership
 
 
@@ -187,7 +188,7 @@ def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
 
     The prior has the shape that all components have together, and the volume of each: components may be of
     many sizes, and the common covariance itself would make the thin ones thick. The volume is that of a mean
-    of both, since few rows have none. Both means count half a row more than half the number of columns.
+    of own and common covariance, since few rows have none of their own. The prior counts (d + 1) / 2 rows.
     """
     prior_rows = (scatter.shape[-1] + 1) / 2
     common = scatter.sum(1, keepdim=True) / rows.sum(1, keepdim=True)
@@ -202,7 +203,8 @@ def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
 def fit_mixtures(z: Tensor, weight: Tensor, n_cuts: int, one_hot: Tensor | None = None) -> Iterator[Mixture]:
     """A Gaussian, or one a class, and mixtures of twice as many components each, from the one before.
 
-    Without classes, four and eight components start from clusters too; the higher likelihood counts.
+    Without classes, four and eight components start from clusters too; the higher likelihood counts. Members
+    go on until all have converged: fitted one by one, each ends where it has.
 
     Parameters
     ----------
@@ -223,11 +225,8 @@ def fit_mixtures(z: Tensor, weight: Tensor, n_cuts: int, one_hot: Tensor | None 
     mixture = rows.mixture(rows.one_hot)
     yield mixture
     for _ in range(n_cuts):
-        value, mixture = rows.maximise(mixture.cut())
+        mixture = rows.maximise(mixture.cut())
         n_components = mixture.log_weight.shape[1]
         if n_components in _CLUSTERED and not rows.has_classes:
-            clusters = rows.clusters(n_components)
-            if clusters is not None:
-                other_value, other = rows.maximise(rows.mixture(clusters))
-                mixture = mixture.replaced(other, other_value > value)
+            mixture = rows.better(mixture, rows.maximise(rows.mixture(rows.clusters(n_components))))
         yield mixture

@@ -86,14 +86,14 @@ def _frequencies(d: int, n_waves: int) -> tuple[Tensor, Tensor]:
     return math.sqrt(2 / d) * special.ndtri(points[:, :d]).T, 2 * math.pi * points[:, d]
 
 
-def _waves(x: Tensor, read: Sequence[int], n_waves: int, width: float = 0.5) -> Tensor:
+def _waves(x: Tensor, read: Sequence[int], n_waves: int, speed: float = 1.0) -> Tensor:
     """Columns, and cosines across those that are read, of a Gaussian kernel.
 
-    Random Fourier features (Rahimi and Recht 2007), of frequencies that are the same in every fit. The width
-    of the kernel is a share of the median distance between rows.
+    Random Fourier features (Rahimi and Recht 2007), of frequencies that are the same in every fit. The kernel
+    is as wide as half the median distance between rows, divided by the speed.
     """
     frequencies, phases = _frequencies(len(read), n_waves)
-    angles = x[..., list(read)] @ frequencies.to(x) * (0.5 / width) + phases.to(x)
+    angles = x[..., list(read)] @ frequencies.to(x) * speed + phases.to(x)
     return torch.cat([x, math.sqrt(2) * angles.cos()], -1)
 
 
@@ -111,7 +111,7 @@ EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "products": _products,
     "waves 64": lambda x, relevant: _waves(x, relevant, 64),
     "waves 256": lambda x, _: _waves(x, range(x.shape[-1]), 256),
-    "short waves 64": lambda x, _: _waves(x, range(x.shape[-1]), 64, width=0.25),
+    "short waves 64": lambda x, _: _waves(x, range(x.shape[-1]), 64, speed=2.0),
 }
 
 #: Those of one function, however many the columns.
