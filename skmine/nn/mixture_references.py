@@ -115,7 +115,7 @@ class ClassMixtureReference(Reference):
     References
     ----------
     Hastie and Tibshirani (1996), Journal of the Royal Statistical Society B 58(1), for mixtures; Friedman
-    (1989), Journal of the American Statistical Association 84, for covariances between own and common.
+    (1989), Journal of the American Statistical Association 84, for covariances that lean on a common one.
     """
 
     mean: Tensor
