@@ -14,6 +14,7 @@ from .classes import (
     closed_form,
     fit_class_reference,
     fit_table_reference,
+    referenced,
 )
 from .coordinates import (
     FAINT,
@@ -231,8 +232,8 @@ def build_mixture(
     ReferencedCritic, ClassNormalised or None
         None where none finds dependence on held-out rows or is promising, or both blocks are discrete.
     """
-    inner = critic.critic if isinstance(critic, ClassNormalised) else critic
-    if not isinstance(inner, ReferencedCritic):
+    inner = referenced(critic)
+    if inner is None:
         return None
 
     def as_critic(reference: Reference) -> nn.Module:

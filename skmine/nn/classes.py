@@ -279,3 +279,9 @@ def closed_form(reference: Reference, probability: Tensor | None) -> nn.Module:
     if probability is None:
         return critic
     return ClassNormalised(critic, probability, n_members=len(next(reference.buffers())))
+
+
+def referenced(critic: nn.Module) -> ReferencedCritic | None:
+    """The closed form and its network; None for a table of two discrete blocks, which has no network."""
+    inner = critic.critic if isinstance(critic, ClassNormalised) else critic
+    return inner if isinstance(inner, ReferencedCritic) else None

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from .building import Block, Folds, build_mixture
 from .choosing import first_tells
-from .classes import closed_form
+from .classes import closed_form, referenced
 from .local import PRIOR_ROWS, local_critic, paired_columns
 from .scoring import ScoredBank
-from .valuing import CrossFit, referenced, value_bank
+from .valuing import CrossFit, value_bank
 
 #: Rows of a half, below which the closed form competes with what they choose among the iterations of classes.
 _FEW_ROWS = 50

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from .bounds import Normalised
 from .building import JUDGING_ROWS, Block, Folds
+from .classes import referenced
 from .competing import best_critic
 from .pairs import VALUED_PAIRS, choose_pairs
 from .reference import GaussianReference
 from .scoring import ScoredBank
 from .training import train
-from .valuing import CrossFit, effective_rows, referenced, value_bank
+from .valuing import CrossFit, effective_rows, value_bank
 
 _STOPPING_ROWS = 2048
 _STOPPING_GROUP = 8

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from .classes import ClassNormalised, closed_form, table_information
-from .coordinates import ReferencedCritic
+from .classes import closed_form, referenced, table_information
 from .local import LocalCritic, PooledCritic
 from .scoring import ScoredBank
 from .training import TrainingResult
@@ -150,12 +149,6 @@ def _overfit_at_start(bank: ScoredBank) -> float:
         return 0.0
     start = bank.untrained(closed_form(inner.reference, bank.y.probability))
     return max((start.training_value - start.held_out_value) / 2, 0.0)
-
-
-def referenced(critic: nn.Module) -> ReferencedCritic | None:
-    """The closed form and its network; None for a table of two discrete blocks, which has no network."""
-    inner = critic.critic if isinstance(critic, ClassNormalised) else critic
-    return inner if isinstance(inner, ReferencedCritic) else None
 
 
 def effective_rows(weight: Tensor) -> Tensor:

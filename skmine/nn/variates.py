@@ -93,7 +93,7 @@ def _waves(x: Tensor, read: Sequence[int], n_waves: int, speed: float = 1.0) -> 
     is as wide as half the median distance between rows, divided by the speed.
     """
     frequencies, phases = _frequencies(len(read), n_waves)
-    angles = x[..., list(read)] @ frequencies.to(x) * speed + phases.to(x)
+    angles = x[..., list(read)] @ (speed * frequencies).to(x) + phases.to(x)
     return torch.cat([x, math.sqrt(2) * angles.cos()], -1)
 
 
