@@ -1,10 +1,25 @@
-"""Columns of X and of y out of any container: arrays, lists, sparse matrices, pandas and polars frames."""
+"""Columns of X and of y: numbers or categories, out of any container."""
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import issparse
+
+from skmine._containers import (
+    RawColumn,
+    as_container,
+    find_missing,
+    is_nested,
+    nested_error,
+    raw_columns,
+    shape_of,
+)
+from skmine._dates import kind_of_objects, temporal_error
+from skmine._numbers import as_floats, parse_numbers, read_numbers, shift_integers
+
+#: Text is numbers where at most one value in so many cannot be read as one.
+_PARSED_A_FAILURE = 20
 
 
 @dataclass(frozen=True)
@@ -17,10 +32,19 @@ class Column:
         float64 numbers, or objects that are categories.
     categorical : bool
         Whether the values have no order.
+    name : str
+        What messages call the column, such as ``"X (column 'a')"``.
+    base : int
+        What was subtracted from integers beyond 2**53, a multiple of 2**52.
+    text : ndarray of shape (n,) or None
+        Strings of a feature that was read from text, None for missing ones.
     """
 
     values: np.ndarray
     categorical: bool
+    name: str = ""
+    base: int = field(default=0, repr=False)
+    text: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def missing(self) -> np.ndarray:
@@ -31,7 +55,8 @@ class Column:
 
     def take(self, rows: np.ndarray) -> "Column":
         """The column at some rows, by mask or numbers."""
-        return Column(self.values[rows], self.categorical)
+        text = None if self.text is None else self.text[rows]
+        return replace(self, values=self.values[rows], text=text)
 
     def as_input(self) -> np.ndarray:
         """Values that read as the same column again: numbers, or strings for categories of any type."""
@@ -40,100 +65,119 @@ class Column:
         labels = [None if v is None else f"{type(v).__name__} {v}" for v in self.values]
         return np.array(labels, dtype=object)
 
-    def as_kind(self, categorical: bool, name: str) -> "Column":
-        """The column as the kind it was fitted as; only an all-missing column changes kind."""
+    def as_kind(self, categorical: bool, name: str, base: int = 0) -> "Column":
+        """The column as the kind it was fitted as, and numbers relative to the base of then.
+
+        Only text and all-missing columns change kind: a few rows of text may all be numbers, or none.
+        """
         if categorical == self.categorical:
-            return self
-        if not self.missing.all():
+            # The difference is a multiple of 2**52, so the sum is exact where the result is.
+            return (
+                self
+                if base == self.base
+                else replace(self, values=self.values + (self.base - base), base=base)
+            )
+        if self.missing.all():
+            fill, dtype = (None, object) if categorical else (np.nan, np.float64)
+            return replace(self, values=np.full(len(self.values), fill, dtype), categorical=categorical)
+        if self.text is not None and categorical:
+            return replace(self, values=self.text, categorical=True)
+        numbers = None if self.text is None else parse_numbers(self.text, ~self.missing, len(self.text))
+        if numbers is None or np.isnan(numbers).all():
             kinds = ("numbers", "categories")
             raise ValueError(
                 f"{name} must hold {kinds[categorical]} as in fit; got {kinds[self.categorical]}. Pass "
                 "columns of the same types as in fit."
             )
-        empty = np.full(len(self.values), None, dtype=object)
-        return Column(empty if categorical else np.full(len(self.values), np.nan), categorical)
+        return replace(self, values=numbers - base, categorical=False, base=base)
 
 
-def _is_missing(values: np.ndarray) -> np.ndarray:
-    """Mask of None, NaN, NA and NaT in an object array: what is not equal to itself, or cannot tell."""
-    return np.fromiter(
-        (v is None or type(v).__name__ in ("NAType", "NaTType") or v != v for v in values),
-        dtype=bool,
-        count=len(values),
-    )
+def _read_column(raw: RawColumn, parse_text: bool) -> Column:
+    kind = raw.values.dtype.kind
+    missing = np.zeros(len(raw.values), dtype=bool) if raw.missing is None else raw.missing
+    if raw.categorical or kind == "b":
+        objects = raw.values.astype(object)
+        return Column(_labels(objects, missing | find_missing(objects)), True, raw.name)
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {raw.name} is {raw.values.dtype}. Pass its parts.")
+    if kind in "OUST":
+        return _read_objects(raw, missing, parse_text)
+    convert = shift_integers if kind in "iu" else as_floats
+    if not missing.any():
+        numbers, base = convert(raw.values)
+    else:
+        numbers = np.full(len(missing), np.nan)
+        numbers[~missing], base = convert(raw.values[~missing])
+    return _numbers(numbers, raw.name, base)
 
 
-def _without(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Objects with None for what is missing."""
+def _labels(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Objects with None for what is missing, NumPy's strings and booleans as Python's."""
     values = values.copy()
     values[missing] = None
+    for kind, plain in ((np.str_, str), (np.bool_, bool)):
+        if kind in set(map(type, values.tolist())):
+            values[:] = [plain(v) if isinstance(v, kind) else v for v in values.tolist()]
     return values
 
 
-def _read_objects(values: np.ndarray, name: str) -> Column:
-    missing = _is_missing(values)
+def _read_objects(raw: RawColumn, missing: np.ndarray, parse_text: bool) -> Column:
+    values, name = raw.values.astype(object), raw.name
+    missing = missing | find_missing(values)
     present = values[~missing]
-    is_text = [isinstance(v, (str, bool, np.bool_)) for v in present]
-    if is_text and all(is_text):
-        return Column(_without(values, missing), categorical=True)
+    types = set(map(type, present.tolist()))
+    is_text = {t: issubclass(t, (str, bool, np.bool_)) for t in types}
+    if types and all(is_text.values()):
+        labels = _labels(values, missing)
+        if parse_text and all(issubclass(t, str) for t in types):
+            return _read_text(labels, missing, name)
+        return Column(labels, True, name)
+    if kind := kind_of_objects(present, types):
+        raise temporal_error(name, " and ".join(sorted(t.__name__ for t in types)), raw.line(kind))
+    if types and all(is_nested(t) for t in types):
+        raise nested_error(name, " and ".join(sorted(t.__name__ for t in types)))
     numbers = np.full(len(values), np.nan)
     try:
-        if any(is_text):
+        if any(is_text.values()):
             raise TypeError("a mixture")
-        numbers[~missing] = present.astype(np.float64)
+        numbers[~missing], base = read_numbers(present, types)
     except (TypeError, ValueError, OverflowError) as error:
-        kinds = sorted({type(v).__name__ for v in present})
+        kinds = sorted(t.__name__ for t in types)
         raise TypeError(
             f"{name} has object values that are neither all strings nor all numbers (types {kinds}): each "
             "argument must be a string or a number that a float can hold. Convert the column to one of them."
         ) from error
-    return _numbers(numbers, name)
+    return _numbers(numbers, name, base)
 
 
-def _numbers(values: np.ndarray, name: str) -> Column:
+def _read_text(labels: np.ndarray, missing: np.ndarray, name: str) -> Column:
+    """Text as numbers where nearly all of it holds some, else as categories."""
+    n_present = int(np.count_nonzero(~missing))
+    numbers = parse_numbers(labels, ~missing, n_present // _PARSED_A_FAILURE)
+    if numbers is None:
+        return Column(labels, True, name, text=labels)
+    n_read = np.count_nonzero(~np.isnan(numbers))
+    warnings.warn(
+        f"{name} is text that holds numbers: {n_read} values were read as numbers, and {n_present - n_read} "
+        "that are no finite numbers became missing. Convert the column to numbers yourself, or make it a "
+        "category to keep its labels.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return Column(numbers, False, name, text=labels)
+
+
+def _numbers(values: np.ndarray, name: str, base: int = 0) -> Column:
     if np.isinf(values).any():
         raise ValueError(
             f"Input {name} contains infinity or a value too large for dtype('float64'). Replace it by a "
             "finite number, or by NaN if it means missing."
         )
-    return Column(values, categorical=False)
+    return Column(values, False, name, base)
 
 
-def _read_column(values: np.ndarray, name: str, categorical: bool = False) -> Column:
-    kind = values.dtype.kind
-    if categorical or kind == "b":
-        objects = values.astype(object)
-        return Column(_without(objects, _is_missing(objects)), categorical=True)
-    if kind in "mM":
-        raise TypeError(
-            f"{name} must hold numbers or categories; got {values.dtype}, a date or a duration. Convert it "
-            "to a number first, such as days since a date."
-        )
-    if kind == "c":
-        raise ValueError(f"Complex data not supported: {name} is {values.dtype}. Pass its parts.")
-    if kind in "OUST":
-        return _read_objects(values.astype(object), name)
-    return _numbers(values.astype(np.float64, copy=False), name)
-
-
-def _with_shape(data):
-    """Data that has a shape as it is; a list as an array, its numbers beside strings still numbers."""
-    if hasattr(data, "shape"):
-        return data
-    array = np.asarray(data)
-    return np.asarray(data, dtype=object) if array.dtype.kind in "US" else array
-
-
-def _series_to_column(series, name: str) -> Column:
-    """A column of a pandas or polars DataFrame, told apart by their own words for dtypes."""
-    dtype = str(series.dtype).lower()
-    categorical = dtype.startswith(("category", "categorical", "enum", "bool"))
-    values = np.asarray(series.to_numpy())
-    return _read_column(values, name, categorical)
-
-
-def read_columns(data, name: str) -> list[Column]:
-    """Columns of an array, a sparse matrix, or a pandas or polars DataFrame or Series.
+def read_columns(data, name: str, parse_text: bool = False) -> list[Column]:
+    """Columns of an array, a sparse matrix, or a pandas, polars or Arrow table or column.
 
     Parameters
     ----------
@@ -141,6 +185,8 @@ def read_columns(data, name: str) -> list[Column]:
         The input.
     name : str
         ``"X"`` or ``"y"``, for messages.
+    parse_text : bool, default=False
+        Whether text that holds numbers is read as numbers; a category never is.
 
     Returns
     -------
@@ -149,27 +195,17 @@ def read_columns(data, name: str) -> list[Column]:
     Raises
     ------
     TypeError
-        Dates, or object columns that are neither strings nor numbers.
+        Dates, nested values, object columns that are neither strings nor numbers, or data that are not in
+        memory.
     ValueError
         Complex or infinite values.
+
+    Warns
+    -----
+    UserWarning
+        Text was read as numbers.
     """
-    if issparse(data):
-        data = data.toarray()
-    if hasattr(data, "columns") and hasattr(data, "dtypes"):
-        table = data.iloc if hasattr(data, "iloc") else data  # by position: names may repeat
-        return [
-            _series_to_column(table[:, j], f"{name} (column {column!r})")
-            for j, column in enumerate(data.columns)
-        ]
-    if hasattr(data, "to_numpy") and hasattr(data, "dtype"):
-        return [_series_to_column(data, name)]
-    array = np.asarray(_with_shape(data))
-    if array.ndim == 1:
-        array = array[:, None]
-    return [
-        _read_column(array[:, j], f"{name} (column {j})" if array.shape[1] > 1 else name)
-        for j in range(array.shape[1])
-    ]
+    return [_read_column(raw, parse_text) for raw in raw_columns(data, name)]
 
 
 def check_features(X):
@@ -190,19 +226,20 @@ def check_features(X):
     ValueError
         X has not two dimensions, or no column, or no row.
     """
-    X = _with_shape(X)
-    if len(X.shape) != 2:
+    X = as_container(X, "X")
+    shape = shape_of(X)
+    if len(shape) != 2:
         raise ValueError(
-            f"Expected 2D array, got {len(X.shape)}D array instead: X must have shape (n_samples, "
-            f"n_features); got {tuple(X.shape)}. Reshape it: X.reshape(-1, 1) makes one column, "
+            f"Expected 2D array, got {len(shape)}D array instead: X must have shape (n_samples, "
+            f"n_features); got {shape}. Reshape it: X.reshape(-1, 1) makes one column, "
             "X.reshape(1, -1) one row."
         )
-    if X.shape[1] == 0:
+    if shape[1] == 0:
         raise ValueError(
-            f"Found array with 0 feature(s) (shape={tuple(X.shape)}) while a minimum of 1 is required: X "
+            f"Found array with 0 feature(s) (shape={shape}) while a minimum of 1 is required: X "
             "must have a column. Pass at least one."
         )
-    if X.shape[0] == 0:
+    if shape[0] == 0:
         raise ValueError(
             "Found array with 0 sample(s) while a minimum of 1 is required: X is empty. Pass rows."
         )
@@ -226,7 +263,8 @@ def read_features(X) -> list[Column]:
     ValueError
         X has not two dimensions, or no column, or no row.
     """
-    return read_columns(check_features(X), "X")
+    check_features(X)
+    return read_columns(X, "X", parse_text=True)
 
 
 def read_target(y) -> list[Column]:
@@ -251,10 +289,10 @@ def read_target(y) -> list[Column]:
             "This estimator requires y to be passed, but the target y is None. Pass one or more target "
             "columns."
         )
-    y = _with_shape(y)
-    if len(y.shape) not in (1, 2) or y.shape[1:] == (0,):
+    shape = shape_of(as_container(y, "y"))
+    if len(shape) not in (1, 2) or shape[1:] == (0,):
         raise ValueError(
-            f"y must have shape (n_samples,) or (n_samples, n_targets); got {tuple(y.shape)}. Pass one or "
+            f"y must have shape (n_samples,) or (n_samples, n_targets); got {shape}. Pass one or "
             "more target columns."
         )
     return read_columns(y, "y")

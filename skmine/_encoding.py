@@ -29,12 +29,17 @@ _FEW_CLASSES, _ROWS_A_CLASS = 4, 200
 
 
 def _level_codes(column: Column, levels: np.ndarray) -> np.ndarray:
-    """Position of each value among the sorted levels; -1 where it is missing, -2 where it is new."""
+    """Position of each value among the sorted levels; -1 where it is missing, -2 where it is new.
+
+    Without levels, of a column that was all missing in fit, every value counts as missing.
+    """
+    if not len(levels):
+        return np.full(len(column.values), -1)
     if column.categorical:
         lookup = {level: i for i, level in enumerate(levels)}
         codes = np.fromiter((lookup.get(v, -2) for v in column.values), dtype=np.int64)
     else:
-        codes = np.searchsorted(levels, column.values).clip(0, max(len(levels) - 1, 0))
+        codes = np.searchsorted(levels, column.values).clip(0, len(levels) - 1)
         codes = np.where(levels[codes] == column.values, codes, -2)
     return np.where(column.missing, -1, codes)
 
@@ -208,7 +213,8 @@ class BlockEncoder:
         n = len(columns[0].values)
         self.name = name
         self.entropy = np.inf
-        self.categorical = [column.categorical for column in columns]
+        #: Kind and base of each column; None of an all-missing one, which may be of any kind later.
+        self.kinds = [None if c.missing.all() else (c.categorical, c.base) for c in columns]
         self.parts: list = []
         self.numeric: list[int] = []
         self.views: list = []
@@ -224,7 +230,7 @@ class BlockEncoder:
             self.origin: np.ndarray = np.arange(self.n_core)
             return
         for j, (column, (values, counts)) in enumerate(zip(columns, levels, strict=True)):
-            if column.missing.any():
+            if column.missing.any() and len(values):
                 self.parts.append((j, _Missing()))
             if len(values) > 1 and column.categorical:
                 self.parts.append((j, _OneHot(values, counts)))
@@ -322,8 +328,8 @@ class BlockEncoder:
     def __call__(self, columns: list[Column]) -> np.ndarray:
         """Encoding of shape (n, n_core + n_views); a class never seen in fit is all zeros."""
         columns = [
-            column.as_kind(categorical, f"{self.name} (column {j})")
-            for j, (column, categorical) in enumerate(zip(columns, self.categorical, strict=True))
+            column if kind is None else column.as_kind(kind[0], column.name or self.name, kind[1])
+            for column, kind in zip(columns, self.kinds, strict=True)
         ]
         if self.class_rows is not None:
             numbers = [self.class_rows.get(tuple(row), -1) for row in self._codes(columns).tolist()]

@@ -52,7 +52,7 @@ class FittedCritic:
     @property
     def n_targets(self) -> int:
         """Columns of y."""
-        return next(len(e.categorical) for e in self.encoders if e.name == "y")
+        return next(len(e.kinds) for e in self.encoders if e.name == "y")
 
     def _expand(self, values: Tensor) -> Tensor:
         n_members = next(iter(self.frozen.arrays.values())).shape[0]

@@ -74,13 +74,8 @@ class Rows:
         return None if self.weight is None else torch.tensor(self.weight, dtype=torch.float32, device=device)
 
     def check_can_train(self) -> None:
-        """Raise ValueError where there are too few rows, or a column has no value."""
-        missing = [
-            f"{name} (column {j})"
-            for name, block in self.columns.items()
-            for j, column in enumerate(block)
-            if column.missing.all()
-        ]
+        """Raise ValueError where there are too few rows; warn where a column has no value."""
+        missing = [c.name for block in self.columns.values() for c in block if c.missing.all()]
         check_training_rows(len(self), missing, self.weight)
 
     def fingerprint(self, splits: list) -> str:

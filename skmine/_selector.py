@@ -1,5 +1,6 @@
 """MINEFeatureSelector: the features that tell about a target, alone or together."""
 
+import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from joblib import delayed
 from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -14,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skmine._columns import Column, read_features, read_target
 from skmine._copula import Margin
 from skmine._documentation import DocumentationLinkMixin
+from skmine._estimator import MutualInfoEstimator
 from skmine._progress import counter, run_counted
-from skmine._scores import read_discrete_features, train_once
+from skmine._scores import read_discrete_features
 from skmine._strategies import MAX_ROWS, STRATEGIES, Task
 from skmine._validation import check_lengths, check_training_rows, draw_seed, make_generator, resolve_device
 
@@ -277,4 +280,14 @@ def _is_class(column: Column) -> bool:
 
 def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device) -> float:
     told = [column.as_input() for column in columns if not column.missing.all()]
-    return train_once(np.column_stack(told), y, seed, device, **_PATH_CRITIC)[0] if told else 0.0
+    if not told:
+        return 0.0
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # workers and the caller give the same bits
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fit = MutualInfoEstimator(random_state=seed, device=device, **_PATH_CRITIC)
+            return fit.fit(np.column_stack(told), y).mi_
+    finally:
+        torch.set_num_threads(n_threads)

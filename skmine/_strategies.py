@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import false_discovery_control
 from threadpoolctl import threadpool_limits
 
-from skmine._copula import Margin, independence_pvalues, score_pairs
+from skmine._copula import Margin, independence_pvalues, pair_information
 from skmine._screening import Candidates, Screen
 
 #: Rows at most on which features are chosen given others, and features of which all pairs are screened.
@@ -50,7 +50,7 @@ class Task:
         """
         owner = np.repeat(np.arange(len(self.features)), [len(block) for block in self.features])
         margins = [margin for block in self.features for margin in block]
-        mi = np.max([score_pairs(margins, target).mi for target in self.targets], axis=0)
+        mi = np.max([pair_information(margins, target) for target in self.targets], axis=0)
         pvalue = np.min([independence_pvalues(margins, target) for target in self.targets], axis=0)
         n_pairs = np.bincount(owner) * len(self.targets)
         largest, smallest = np.zeros(len(self.features)), np.ones(len(self.features))
@@ -125,7 +125,7 @@ def select_mrmr(task: Task) -> Ranking:
         task.on_step(best)
         if len(order) < n_most:
             rest = np.flatnonzero(left)
-            redundancy[rest] += np.maximum(score_pairs([first[j] for j in rest], first[best]).mi, 0)
+            redundancy[rest] += pair_information([first[j] for j in rest], first[best])
     rest = np.flatnonzero(left)
     value = score - redundancy / max(len(order), 1)
     ranked = [*order, *rest[np.argsort(-value[rest], kind="stable")]]

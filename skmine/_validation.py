@@ -1,6 +1,7 @@
 """The only door for devices, seeds and sizes: parameters in, checked values out."""
 
 import contextlib
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -241,8 +242,12 @@ def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray 
     Raises
     ------
     ValueError
-        There are fewer than 8 rows, the weights leave fewer than 4 (Kish 1965, section 8.2), or a column
-        is all missing.
+        There are fewer than 8 rows, or the weights leave fewer than 4 (Kish 1965, section 8.2).
+
+    Warns
+    -----
+    UserWarning
+        A column is all missing.
     """
     if n_rows < MIN_SAMPLES:
         raise ValueError(
@@ -255,10 +260,11 @@ def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray 
             f"sample_weight must leave as much as {MIN_EFFECTIVE_SAMPLES} equal rows, (sum w)^2 / sum w^2; "
             f"got {n_effective:.1f}: few rows have nearly all the weight. Limit the largest weights."
         )
-    if all_missing:
-        raise ValueError(
-            f"A column must have at least one value; {all_missing[0]} is missing in every row. Drop the "
-            "column."
+    for name in all_missing:
+        warnings.warn(
+            f"{name} is missing in every row: it carries no information, as a constant. Drop the column.",
+            UserWarning,
+            stacklevel=2,
         )
 
 

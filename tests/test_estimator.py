@@ -231,8 +231,6 @@ def with_value(value, dtype=float):
         (NUMBERS, TARGET[:-1], ValueError, "same number of rows; got 40 and 39"),
         (NUMBERS[:, 0], TARGET, ValueError, "Expected 2D array, got 1D array instead: X must"),
         (NUMBERS, np.zeros((40, 2, 2)), ValueError, r"y must have shape.*\(40, 2, 2\)"),
-        (NUMBERS * [1, np.nan], TARGET, ValueError, r"X \(column 1\) is missing in every row.*Drop"),
-        (NUMBERS, np.full(40, np.nan), ValueError, r"y \(column 0\) is missing in every row"),
         (with_value({}, object), TARGET, TypeError, r"X \(column 1\) has object values.*Convert"),
         (NUMBERS, None, ValueError, "requires y to be passed"),
     ],
@@ -314,6 +312,44 @@ def test_fit__constant__exactly_zero(X, y):
     assert estimator.mi_ == 0
     assert estimator.score(X, y) == 0
     assert (estimator.score_samples(X, y) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "name"),
+    [
+        (np.full((40, 2), np.nan), TARGET, "X .column 0."),
+        (np.full((40, 1), None), TARGET, "X"),
+        (NUMBERS, np.full(40, np.nan), "y"),
+        (NUMBERS, pd.Series([None] * 40, dtype="category"), "y"),
+        (np.c_[np.full(40, np.nan), np.ones(40)], TARGET, "X .column 0."),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:X .column 1. is missing in every row")
+def test_fit__all_missing__warns_and_is_exactly_zero(X, y, name):
+    estimator = quick()
+
+    with pytest.warns(UserWarning, match=f"^{name} is missing in every row.*Drop the column"):
+        estimator.fit(X, y)
+
+    assert estimator.mi_ == 0
+    assert estimator.score(X, y) == 0
+    assert (estimator.score_samples(X, y) == 0).all()
+
+
+@pytest.mark.parametrize("later", [np.arange(40.0), np.array(["a", "b"] * 20)], ids=["numbers", "text"])
+@pytest.mark.parametrize("others", [NUMBERS, NUMBERS > 0], ids=["continuous", "discrete"])
+def test_fit__one_all_missing_column__is_ignored_whatever_it_holds_later(others, later):
+    def with_column(values):
+        return pd.DataFrame(others).assign(last=values)
+
+    expected = quick().fit(with_column(1.0), TARGET)
+    estimator = quick()
+
+    with pytest.warns(UserWarning, match="X .column 'last'. is missing in every row"):
+        estimator.fit(with_column(np.nan), TARGET)
+
+    assert estimator.mi_ == expected.mi_
+    assert estimator.score(with_column(later), TARGET) == expected.score(with_column(1.0), TARGET)
 
 
 @pytest.mark.parametrize(

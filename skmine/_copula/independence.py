@@ -39,7 +39,7 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
         if not len(order) or not len(other_order):
             continue
         n_cells = len(target.mass)
-        counts = np.bincount(margin.codes * n_cells + target.codes, minlength=len(margin.mass) * n_cells)
+        counts = np.bincount(margin.codes.astype(np.intp) * n_cells + target.codes, minlength=len(margin.mass) * n_cells)
         moments = others.T @ counts.reshape(-1, n_cells) @ functions / n
         weights = 1 / np.outer(other_order, order)
         statistic = (n - 1) * (weights * moments**2).sum()

@@ -1,7 +1,8 @@
 """One column on the copula: cells of its ranks or levels, and functions of the cell."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import eval_legendre, ndtr, ndtri
@@ -13,8 +14,30 @@ from skmine._columns import Column
 N_FUNCTIONS = 8
 #: Most levels of a discrete column that are told apart beside a continuous one; the rarest share a cell.
 MAX_LEVELS = 64
-_FEW_ROWS = 4_000
+#: Cells that the ranks of a column with more distinct values share.
+N_CELLS = 32
 _SMALLEST_NORM = 1e-6
+
+
+class FineRanks(NamedTuple):
+    """Ranks of the rows to their full resolution.
+
+    Attributes
+    ----------
+    cell : ndarray of shape (n,)
+        Which of 2^depth intervals of the ranks holds the middle rank of the row's value.
+    score : ndarray of shape (n,)
+        Normal score of the middle rank.
+    resolution : ndarray of shape (n,)
+        Variance of a score that is uniform over one rank.
+    rounding : ndarray of shape (n,)
+        Further variance where a value is tied: of a score that is uniform over all its ranks.
+    """
+
+    cell: np.ndarray
+    score: np.ndarray
+    resolution: np.ndarray
+    rounding: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -38,6 +61,8 @@ class Margin:
     rank : ndarray of shape (n_cells,) or None
         Mean rank of each cell, in (0, 1); NaN for the cell of missing values, None where the levels have no
         order.
+    values : ndarray of shape (n,) or None
+        The numbers that were ranked.
     """
 
     codes: np.ndarray
@@ -47,6 +72,7 @@ class Margin:
     levels: np.ndarray | None = None
     coarse: bool = False
     rank: np.ndarray | None = None
+    values: np.ndarray | None = None
 
     @classmethod
     def of_column(cls, column: Column, discrete: bool) -> "Margin":
@@ -75,6 +101,51 @@ class Margin:
         """Entropy of the levels in nats; of the cells where the column is continuous."""
         counts = np.bincount(self.codes if self.levels is None else self.levels)
         return float(entropy(counts))
+
+    @property
+    def largest_information(self) -> float:
+        """Entropy of a column with few distinct values, infinity for another, in nats."""
+        return np.inf if self.coarse else self.entropy
+
+    @cached_property
+    def _middle_rank(self) -> tuple[np.ndarray, np.ndarray]:
+        """Middle rank of each row's value, in (0, 1), and the share of the rows that have it."""
+        assert self.values is not None
+        shown = np.where(np.isnan(self.values), -np.inf, self.values)  # missing: a value below all others
+        order = np.argsort(shown)
+        ordered = shown[order]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        counts = np.diff(np.append(starts, len(ordered)))
+        middle, share = np.empty(len(ordered)), np.empty(len(ordered))
+        middle[order] = np.repeat((starts + counts / 2) / len(ordered), counts)
+        share[order] = np.repeat(counts / len(ordered), counts)
+        return middle, share
+
+    @cached_property
+    def _fine_scores(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        middle, share = self._middle_rank
+        score = ndtri(middle)
+        density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
+        resolution = (1 / len(score) / density) ** 2 / 12
+        return score, resolution, (share / density) ** 2 / 12 - resolution
+
+    def fine_cells(self, depth: int) -> np.ndarray:
+        """Which of 2^depth intervals of the ranks holds each row, shape (n,)."""
+        return np.minimum((self._middle_rank[0] * 2**depth).astype(np.int64), 2**depth - 1)
+
+    def fine(self, depth: int) -> FineRanks:
+        """Ranks to their full resolution; a missing value ranks below all others.
+
+        Parameters
+        ----------
+        depth : int
+            Of the intervals.
+
+        Returns
+        -------
+        FineRanks
+        """
+        return FineRanks(self.fine_cells(depth), *self._fine_scores)
 
     def polynomials(self, degree: int, most_levels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Orthonormal polynomials of the rank; indicators where the levels have no order.
@@ -108,30 +179,11 @@ class Margin:
         return functions, order[kept]
 
 
-def plug_in_information(first: Margin, second: Margin) -> float:
-    """Mutual information in nats of the observed shares of two discrete columns.
-
-    Parameters
-    ----------
-    first, second : Margin
-        Discrete, of the same rows.
-
-    Returns
-    -------
-    float
-    """
-    assert first.levels is not None
-    assert second.levels is not None
-    n_second = int(second.levels.max()) + 1
-    counts = np.bincount(first.levels * n_second + second.levels)
-    return max(first.entropy + second.entropy - float(entropy(counts)), 0.0)
-
-
 def _of_levels(column: Column) -> Margin:
     missing = column.missing
     present = column.values[~missing]
     if column.categorical:
-        present = np.array([f"{type(v).__name__} {v}" for v in present], dtype=str)
+        present = _as_text(present)
     _, inverse, counts = np.unique(present, return_inverse=True, return_counts=True)
     levels = np.full(len(missing), len(counts))
     levels[~missing] = inverse
@@ -140,43 +192,58 @@ def _of_levels(column: Column) -> Margin:
     if (counts > 0).sum() > MAX_LEVELS:
         rarest = np.argsort(-counts, kind="stable")[MAX_LEVELS - 1 :]
         cell[rarest] = rarest.min()
-    _, codes = np.unique(cell[levels], return_inverse=True)
+    codes = (np.cumsum(np.bincount(cell[levels]) > 0) - 1)[cell[levels]]
     mass = np.bincount(codes) / len(codes)
     functions = _orthonormal(np.eye(len(mass))[:, :-1], mass)
     return Margin(codes, mass, functions, np.ones(functions.shape[1], dtype=int), levels)
 
 
+def _as_text(values: np.ndarray) -> np.ndarray:
+    """Names of labels; labels of different types that print alike stay apart."""
+    kinds = [type(v).__name__ for v in values]
+    if len(set(kinds)) > 1:
+        return np.array([f"{kind} {v}" for kind, v in zip(kinds, values, strict=True)], dtype=str)
+    return values.astype(str)
+
+
 def _of_ranks(column: Column) -> Margin:
     missing = column.missing
-    n_present = len(missing) - missing.sum()
-    levels, inverse, counts = np.unique(column.values[~missing], return_inverse=True, return_counts=True)
-    rank = (np.cumsum(counts) - counts / 2) / n_present
-    edges = _cell_edges(n_present)
-    coarse = len(levels) > len(edges) + 1
-    if coarse:
-        _, cell = np.unique(np.searchsorted(edges, rank), return_inverse=True)
-        total = np.bincount(cell, counts)
-        rank = np.bincount(cell, counts * rank) / total
-        inverse, counts = cell[inverse], total
-    codes = np.full(len(missing), len(counts))
-    codes[~missing] = inverse
-    mass = counts / len(missing)
+    values = column.values
+    ordered = np.sort(values[~missing])
+    new = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+    levels = ordered[new] if np.count_nonzero(new) <= N_CELLS else None
+    starts = _cell_starts(ordered) if levels is None else levels
+    codes = np.maximum(np.searchsorted(starts, values, side="right") - 1, 0)
+    codes[missing] = len(starts)
+    counts = np.bincount(codes, minlength=len(starts) + 1)
+    if not missing.any():
+        counts = counts[:-1]
+    mass = counts / len(values)
+    rank = (np.cumsum(counts) - counts / 2) / max(len(ordered), 1)
     if missing.any():
-        mass, rank = np.append(mass, missing.mean()), np.append(rank, np.nan)
+        rank[-1] = np.nan
     functions, order = _functions_of_rank(rank.tobytes(), mass.tobytes())
-    return Margin(codes, mass, functions, order, coarse=coarse, rank=rank)
+    codes = codes.astype(np.uint8)
+    return Margin(codes, mass, functions, order, coarse=levels is None, rank=rank, values=values)
+
+
+def _cell_starts(ordered: np.ndarray) -> np.ndarray:
+    """Smallest value of each cell; a value that more than a cell's share of the rows have is a cell itself."""
+    n = len(ordered)
+    starts, times = np.unique(ordered[(_cell_edges(n) * n).astype(np.int64)], return_counts=True)
+    after = np.searchsorted(ordered, starts[times > 1], side="right")
+    return np.unique(np.concatenate([ordered[:1], starts, ordered[after[after < n]]]))
 
 
 @lru_cache(maxsize=16)
 def _cell_edges(n: int) -> np.ndarray:
     """Inner edges of the cells as ranks: even steps halfway between the rank and the normal score."""
-    n_cells = 64 if n < _FEW_ROWS else 128
     largest = -ndtri(0.5 / max(n, 2))
     score = np.linspace(-largest, largest, 4_001)
     rank = ndtr(score)
     position = rank + (score + largest) / (2 * largest)
     position = (position - position[0]) / (position[-1] - position[0])
-    return np.interp(np.arange(1, n_cells) / n_cells, position, rank)
+    return np.interp(np.arange(1, N_CELLS) / N_CELLS, position, rank)
 
 
 @lru_cache(maxsize=64)  # columns without ties have the same cells

@@ -1,6 +1,6 @@
 """Scores of features: drop-ins for scikit-learn's, pairwise and conditional forms, and a test.
 
-`drop_in` and `dependence` hold the public functions; `sides` scores pairs of columns for both.
+`drop_in` and `dependence` hold the public functions; `reading` reads the input of both.
 """
 
 from skmine._scores.dependence import (
@@ -10,7 +10,7 @@ from skmine._scores.dependence import (
     mutual_info_test,
 )
 from skmine._scores.drop_in import mutual_info_classif, mutual_info_regression
-from skmine._scores.sides import read_discrete_features, train_once
+from skmine._scores.reading import read_discrete_features
 
 __all__ = [
     "MutualInfoTestResult",
@@ -20,5 +20,4 @@ __all__ = [
     "mutual_info_regression",
     "mutual_info_test",
     "read_discrete_features",
-    "train_once",
 ]

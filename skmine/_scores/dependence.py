@@ -8,10 +8,10 @@ from joblib import delayed
 from sklearn.utils._param_validation import validate_params
 
 from skmine._columns import read_features, read_target
-from skmine._copula import Margin, block_independence
+from skmine._copula import Margin, block_independence, pair_information
 from skmine._estimator import MutualInfoEstimator
 from skmine._progress import run_counted
-from skmine._scores.sides import PARAMETERS, Side, read_discrete_features, refine_pairs, score_sides
+from skmine._scores.reading import PARAMETERS, read_discrete_features, warn_about_columns
 from skmine._validation import check_lengths, draw_seed, make_generator
 
 
@@ -31,25 +31,15 @@ class MutualInfoTestResult(NamedTuple):
 
 
 @validate_params(PARAMETERS, prefer_skip_nested_validation=True)
-def mutual_info_matrix(
-    X,
-    *,
-    discrete_features="auto",
-    random_state=None,
-    n_jobs=None,
-    device="auto",
-    refine=False,
-    verbose=False,
-):
+def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=False):
     """Mutual information of all pairs of columns, in nats: ``df.corr()`` for dependence of any form.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         Columns of any kind.
-    discrete_features, random_state, n_jobs, device, refine, verbose
-        As in :func:`mutual_info_regression`, but for `refine`, which is off: a matrix is an overview, and
-        has many pairs.
+    discrete_features, n_jobs, verbose
+        As in :func:`mutual_info_regression`.
 
     Returns
     -------
@@ -74,21 +64,15 @@ def mutual_info_matrix(
     [3.3 0.2 0.7 0.5]
     """
     discrete = read_discrete_features(discrete_features, X)
-    sides = [Side.of_column(c, d) for c, d in zip(read_features(X), discrete, strict=True)]
-    tasks = (delayed(score_sides)(sides[:j], sides[j]) for j in range(1, len(sides)))
-    scored = run_counted(tasks, n_jobs, verbose, len(sides) - 1, "column", prefer="threads")
-    matrix = np.zeros((len(sides), len(sides)))
-    below = np.tril_indices(len(sides), -1)
-    matrix[below] = np.concatenate([np.empty(0), *(values for values, _ in scored)])
-    if refine:
-        unclear = [
-            ((j, i), side, sides[j], lower)
-            for j, (_, pairs) in enumerate(scored, start=1)
-            for i, side, lower in pairs
-        ]
-        refine_pairs(matrix, unclear, draw_seed(make_generator(random_state)), device, n_jobs, verbose)
+    columns = read_features(X)
+    margins = [Margin.of_column(c, d) for c, d in zip(columns, discrete, strict=True)]
+    warn_about_columns(columns, margins)
+    tasks = (delayed(pair_information)(margins[:j], margins[j]) for j in range(1, len(margins)))
+    scored = run_counted(tasks, n_jobs, verbose, len(margins) - 1, "column", prefer="threads")
+    matrix = np.zeros((len(margins), len(margins)))
+    matrix[np.tril_indices(len(margins), -1)] = np.concatenate([np.empty(0), *scored])
     matrix += matrix.T
-    np.fill_diagonal(matrix, [np.inf if s.margin.coarse else s.margin.entropy for s in sides])
+    np.fill_diagonal(matrix, [margin.largest_information for margin in margins])
     if hasattr(X, "columns") and hasattr(X, "iloc"):
         return type(X)(matrix, index=X.columns, columns=X.columns)
     return matrix

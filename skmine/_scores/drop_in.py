@@ -8,22 +8,24 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.multiclass import check_classification_targets
 
 from skmine._columns import Column
+from skmine._copula import Margin, pair_information, plug_in_information
 from skmine._progress import run_counted
-from skmine._scores.sides import (
+from skmine._scores.reading import (
     PARAMETERS,
-    Side,
     column_chunks,
     read_discrete_features,
     read_one_target,
-    refine_pairs,
-    score_sides,
+    warn_about_classes,
+    warn_about_columns,
 )
-from skmine._validation import check_lengths, draw_seed, make_generator
+from skmine._validation import check_lengths
 
 _DROP_IN_PARAMETERS = PARAMETERS | {
     "y": ["array-like"],
     "n_neighbors": [Interval(Integral, 1, None, closed="left")],
     "copy": ["boolean"],
+    "random_state": ["random_state"],
+    "bias_correction": ["boolean"],
 }
 
 
@@ -37,18 +39,14 @@ def mutual_info_regression(
     copy=True,
     random_state=None,
     n_jobs=None,
-    device="auto",
-    refine=True,
+    bias_correction=True,
     verbose=False,
 ):
     """Mutual information of each feature with a numeric target, in nats.
 
-    A drop-in for :func:`sklearn.feature_selection.mutual_info_regression`: only the import changes. Each
-    column is read through its ranks. A log ratio made of smooth functions of the two ranks is fitted
-    by Newton's method on the Donsker-Varadhan bound; where that does not do, `MutualInfoEstimator` is
-    trained on the pair, and the value with the higher lower bound counts. There, and up to 1,000 rows for
-    any pair that shows 0.1 nats, nearest neighbours among the ranks are counted as well (not among ties);
-    their value counts where it is higher by four standard deviations.
+    A drop-in for :func:`sklearn.feature_selection.mutual_info_regression`: only the import changes. The scores
+    are deterministic, do not change under increasing maps of a column, and are about 0 for a column that only
+    matches the target by chance.
 
     Parameters
     ----------
@@ -65,15 +63,12 @@ def mutual_info_regression(
     copy : bool, default=True
         Not used: X is never changed. Accepted, so that calls need not change.
     random_state : int, RandomState or None, default=None
-        Seed of the networks, where any are trained, and of the noise that breaks ties among neighbours.
+        Not used: nothing is random. Accepted, so that calls need not change.
     n_jobs : int or None, default=None
         Columns scored at once; the values do not depend on it.
-    device : str or torch.device, default="auto"
-        Where networks are trained, as in `MutualInfoEstimator`.
-    refine : bool, default=True
-        Whether networks are trained and neighbours counted where the fit does not do: the rows exceed it by
-        4 standard deviations and 0.01 nats on a coarse table, or it finds more than 1 nat. False is fast
-        always, and too low for narrow or rapidly oscillating dependence.
+    bias_correction : bool, default=True
+        Whether two discrete columns score what left-out rows confirm. False gives scikit-learn's value, the
+        plug-in estimate, which grows with the number of levels even where the columns are independent.
     verbose : bool, default=False
         Whether to show progress: a bar with tqdm, else plain lines on stderr.
 
@@ -91,10 +86,25 @@ def mutual_info_regression(
     TypeError
         A column holds dates, or objects that are neither strings nor numbers.
 
+    Warns
+    -----
+    UserWarning
+        A column has no value, or nearly every value of a column of labels is different.
+
+    Notes
+    -----
+    The two columns are read through their ranks, or levels where they have no order. Three estimates are
+    weighted by what new rows would give:
+
+    - a smooth log ratio of the ranks, fitted to the Donsker-Varadhan bound;
+    - where the rows exceed that fit, or the dependence is strong, a mixture over trees, whose cells hold no
+      dependence or a line with noise;
+    - for columns of labels, the prediction of each row by the other rows of its level.
+
     References
     ----------
-    Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, eq. 9, for the bound. Kraskov,
-    Stögbauer and Grassberger (2004), Estimating mutual information, for neighbours.
+    Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, eq. 9, for the bound. Willems, Shtarkov
+    and Tjalkens (1995), The context-tree weighting method, for mixtures over trees.
 
     Examples
     --------
@@ -111,7 +121,7 @@ def mutual_info_regression(
         raise ValueError(
             "y must be numeric; got strings, booleans or categories. Use mutual_info_classif for classes."
         )
-    return _score_features(X, target, False, discrete_features, random_state, n_jobs, device, refine, verbose)
+    return _score_features(X, target, False, discrete_features, n_jobs, bias_correction, verbose)
 
 
 @validate_params(_DROP_IN_PARAMETERS, prefer_skip_nested_validation=True)
@@ -124,14 +134,13 @@ def mutual_info_classif(
     copy=True,
     random_state=None,
     n_jobs=None,
-    device="auto",
-    refine=True,
+    bias_correction=True,
     verbose=False,
 ):
     """Mutual information of each feature with a class, in nats.
 
     A drop-in for :func:`sklearn.feature_selection.mutual_info_classif`: only the import changes. See
-    :func:`mutual_info_regression`. For a discrete feature it is the exact plug-in value.
+    :func:`mutual_info_regression`.
 
     Parameters
     ----------
@@ -139,7 +148,7 @@ def mutual_info_classif(
         Features of any kind; a missing value counts as a value of its own.
     y : array-like of shape (n_samples,)
         Classes: numbers, strings or booleans.
-    discrete_features, n_neighbors, copy, random_state, n_jobs, device, refine, verbose
+    discrete_features, n_neighbors, copy, random_state, n_jobs, bias_correction, verbose
         As in :func:`mutual_info_regression`.
 
     Returns
@@ -170,31 +179,27 @@ def mutual_info_classif(
             f"y must have a class in every row; got {int(target.missing.sum())} missing. Drop these rows."
         )
     check_classification_targets(y)
-    return _score_features(X, target, True, discrete_features, random_state, n_jobs, device, refine, verbose)
+    warn_about_classes(target)
+    return _score_features(X, target, True, discrete_features, n_jobs, bias_correction, verbose)
 
 
 def _score_features(
-    X, target: Column, discrete_target, discrete_features, random_state, n_jobs, device, refine, verbose
+    X, target: Column, discrete_target, discrete_features, n_jobs, bias_correction, verbose
 ) -> np.ndarray:
     discrete = read_discrete_features(discrete_features, X)
-    target_side = Side.of_column(target, discrete_target)
-    seed = draw_seed(make_generator(random_state))
+    margin = Margin.of_column(target, discrete_target)
 
-    def score(columns: list[Column], chunk: np.ndarray):
+    def score(columns: list[Column], chunk: np.ndarray) -> np.ndarray:
         check_lengths(len(columns[0].values), len(target.values))
-        sides = [Side.of_column(c, d) for c, d in zip(columns, discrete[chunk], strict=True)]
-        return score_sides(sides, target_side)
+        margins = [Margin.of_column(c, d) for c, d in zip(columns, discrete[chunk], strict=True)]
+        warn_about_columns(columns, margins)
+        values = pair_information(margins, margin)
+        for j, one in enumerate(margins):
+            if not bias_correction and one.levels is not None and margin.levels is not None:
+                values[j] = plug_in_information(one, margin)
+        return values
 
     # Threads: sorting and Newton's method leave the interpreter free, and no column is copied.
     tasks = (delayed(score)(*chunk) for chunk in column_chunks(X))
     scored = run_counted(tasks, n_jobs, verbose, None, "block of columns", prefer="threads")
-    mi = np.concatenate([values for values, _ in scored])
-    if refine:
-        starts = np.cumsum([0, *(len(values) for values, _ in scored)])
-        unclear = [
-            (start + j, side, target_side, lower)
-            for start, (_, pairs) in zip(starts, scored, strict=False)
-            for j, side, lower in pairs
-        ]
-        refine_pairs(mi, unclear, seed, device, n_jobs, verbose)
-    return mi
+    return np.concatenate(scored)

@@ -1,0 +1,234 @@
+"""Mutual information of a scalar pair by a mixture of trees over the plane of its ranks.
+
+A cell of the plane is a rectangle of ranks. It holds no dependence, or a line with noise around it (y given x,
+or x given y), or it is cut in half along either axis; and so do the halves. Each choice is weighted by what it
+explains, corrected for what chance explains, so that the mixture over all trees is exact: one pass from the
+smallest cells up. Sums over the rows of a cell are all that is read.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import comb
+
+import numpy as np
+from scipy.special import xlogy
+
+from skmine._copula.margins import Margin
+
+#: Cuts in all and along one axis, at most: beyond them cells are as narrow as what 16,384 rows resolve, and
+#: time and memory stay within a bound for any number of rows.
+MOST_CUTS, DEEPEST = 14, 12
+#: Rows of a cell that may hold a line (three parameters, and the kurtosis) or be cut, at least.
+_LEAST_ROWS = 8
+#: Prior share of no dependence, of the two lines together, and of the two cuts together.
+_PRIOR = np.array([0.25, 0.125, 0.125, 0.25, 0.25])
+#: Residual variance, in units of the normal score, below which rounding errors spoil the kurtosis.
+_LEAST_VARIANCE = 1e-5
+
+_POWERS = [(k, total - k) for total in range(1, 5) for k in range(total + 1)]
+
+
+@dataclass(frozen=True)
+class TreeScore:
+    """What a tree finds.
+
+    Attributes
+    ----------
+    mi : float
+        Estimate in nats, corrected for bias; not clipped.
+    lower : float
+        Log evidence a row: what new rows would be expected to give, nats.
+    """
+
+    mi: float
+    lower: float
+
+
+def pair_tree(first: Margin, second: Margin) -> TreeScore:
+    """Mutual information of two columns that have an order.
+
+    Parameters
+    ----------
+    first, second : Margin
+        Of the same rows, both read through their ranks.
+
+    Returns
+    -------
+    TreeScore
+
+    References
+    ----------
+    Willems, Shtarkov and Tjalkens (1995), The context-tree weighting method, for exact mixtures over trees;
+    Chipman, George and McCulloch (2002), Bayesian treed models, for lines in the cells; Akaike (1979), for
+    weights made of likelihoods corrected for bias.
+    """
+    n = len(first)
+    n_cuts = int(np.clip(np.ceil(np.log2(n)) - 1, 1, MOST_CUTS))
+    plane = _Plane(first, second, n_cuts)
+    score = np.zeros((2, 1))
+    for level in range(n_cuts, -1, -1):
+        score = _weigh(plane, level, score)
+        if level:
+            plane.merge(level)
+    evidence, value = score[:, 0] / n
+    return TreeScore(value, evidence)
+
+
+class _Plane:
+    """Sums over the rows of every cell of one level: all cells that are ``level`` cuts away from the plane.
+
+    Row i of the level holds the cells of i cuts along the first axis and ``level - i`` along the second.
+
+    Attributes
+    ----------
+    sums : ndarray of shape (n_sums, n_shapes, 2**level)
+        Counts, products of powers of the two scores, and variances of rounding.
+    """
+
+    def __init__(self, first: Margin, second: Margin, n_cuts: int):
+        self.n_cuts, self.deepest = n_cuts, min(DEEPEST, n_cuts)
+        fine = [margin.fine(self.deepest) for margin in (first, second)]
+        self.mass = [_masses(f.cell, self.deepest) for f in fine]
+        self.log_count = np.log(np.maximum(np.arange(len(first) + 1), 1))
+        s, t = (f.score for f in fine)
+        powers = [[np.ones_like(v), v, v**2, v**3, v**4] for v in (s, t)]
+        columns = [powers[0][k] * powers[1][m] for k, m in _POWERS]
+        columns += [v for f in fine for v in (f.resolution, f.rounding)]
+        shapes = self.shapes(n_cuts)
+        self.sums = np.empty((1 + len(columns), len(shapes), 2**n_cuts))
+        for row, i in enumerate(shapes):
+            j = n_cuts - i
+            cell = (fine[0].cell >> (self.deepest - i) << j) | (fine[1].cell >> (self.deepest - j))
+            self.sums[0, row] = np.bincount(cell, minlength=2**n_cuts)
+            for k, column in enumerate(columns, start=1):
+                self.sums[k, row] = np.bincount(cell, column, 2**n_cuts)
+        self.finer_count = np.empty((0, 0))
+
+    def shapes(self, level: int) -> range:
+        """Numbers of cuts along the first axis."""
+        return range(max(0, level - self.deepest), min(level, self.deepest) + 1)
+
+    def merge(self, level: int) -> None:
+        """Go on to the level above: two halves along the second axis, or the first where there are none."""
+        shapes = self.shapes(level - 1)
+        self.finer_count = self.sums[0].ravel()
+        merged = np.empty((len(self.sums), len(shapes), 2 ** (level - 1)))
+        halved = merged
+        if level > self.deepest:
+            halved = merged[:, 1:]
+            halves = self.sums[:, 0].reshape(len(self.sums), 2**shapes.start, 2, -1)
+            merged[:, 0] = (halves[:, :, 0] + halves[:, :, 1]).reshape(len(self.sums), -1)
+        finer = self.sums[:, : halved.shape[1]]
+        np.add(finer[..., 0::2], finer[..., 1::2], out=halved)
+        self.sums = merged
+
+
+def _masses(cell: np.ndarray, deepest: int) -> np.ndarray:
+    """Share of the rows in each interval of each depth, in the order of a heap: the root is number 1."""
+    mass = np.zeros(2 ** (deepest + 1))
+    mass[2**deepest :] = np.bincount(cell, minlength=2**deepest) / len(cell)
+    for depth in range(deepest - 1, -1, -1):
+        finer = mass[2 ** (depth + 1) : 2 ** (depth + 2)]
+        mass[2**depth : 2 ** (depth + 1)] = finer[0::2] + finer[1::2]
+    return mass
+
+
+def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
+    """Log evidence and value of every cell of a level (2, n_cells), from those of the level below."""
+    counts = plane.sums[0].ravel()
+    score = np.zeros((2, counts.size))
+    used = np.flatnonzero(counts >= _LEAST_ROWS)
+    if not used.size:
+        return score
+    shape = used >> level
+    cuts = shape + plane.shapes(level).start, level - shape - plane.shapes(level).start
+    position = used & (2**level - 1)
+    place = position >> cuts[1], position & ((1 << cuts[1]) - 1)
+    heap = [(1 << cut) + where for cut, where in zip(cuts, place, strict=True)]
+    evidence, value = np.full((5, used.size), -np.inf), np.zeros((5, used.size))
+    evidence[0] = 0.0
+    sums = plane.sums.reshape(len(plane.sums), -1)[:, used]
+    _draw_lines(sums, [mass[h] for mass, h in zip(plane.mass, heap, strict=True)], evidence, value)
+    if level < plane.n_cuts:
+        row = cuts[0] - plane.shapes(level + 1).start
+        width = 1 << cuts[1]
+        first = ((row + 1) << (level + 1)) + (place[0] * 2 * width + place[1])
+        second = (row << (level + 1)) + 2 * position
+        _cut(plane, 0, heap[0], sums[0], first, width, finer, evidence, value)
+        _cut(plane, 1, heap[1], sums[0], second, np.ones_like(width), finer, evidence, value)
+    share = np.exp(evidence - evidence.max(axis=0)) * _PRIOR[:, None]
+    total = share.sum(axis=0)
+    prior = _PRIOR @ (evidence > -np.inf)
+    score[0, used] = evidence.max(axis=0) + np.log(total / prior)
+    score[1, used] = (share * value).sum(axis=0) / total
+    return score
+
+
+def _cut(plane, axis, heap, counts, half, width, finer, evidence, value) -> None:
+    """Evidence and value of cutting cells in half along an axis, written in place."""
+    mass = plane.mass[axis]
+    one, other = mass[2:].reshape(-1, 2)[np.minimum(heap, 2**plane.deepest - 1) - 1].T
+    possible = np.flatnonzero((heap < 2**plane.deepest) & (one > 0) & (other > 0))
+    first = half[possible]
+    second = first + width[possible]
+    share = one[possible] / (one[possible] + other[possible])
+    n_one, n_both = plane.finer_count[first], counts[possible]
+    n_other = n_both - n_one
+    log_one, log_other, log_both = (plane.log_count[n.astype(np.intp)] for n in (n_one, n_other, n_both))
+    # A share has one parameter: on its own rows it explains half a nat by chance.
+    gain = n_one * (log_one - np.log(share)) + n_other * (log_other - np.log1p(-share)) - n_both * log_both - 0.5
+    evidence[3 + axis, possible] = gain + finer[0, first] + finer[0, second]
+    value[3 + axis, possible] = gain + finer[1, first] + finer[1, second]
+
+
+def _draw_lines(sums, masses, evidence, value) -> None:
+    """Evidence and value of a line along either axis: the second score given the first, and the reverse.
+
+    The unbiased log likelihood of a line with noise, less that of the ranks alone. A tied value is known no
+    better than the interval of its ranks: ties that are wider than the noise admit no line.
+    """
+    n = sums[0]
+    raw = dict(zip(_POWERS, sums[1:-4] / n, strict=True))
+    ties = sums[-4:] / n
+    covariance = raw[1, 1] - raw[1, 0] * raw[0, 1]
+    freedom = n - 2
+    bias = np.log(n / freedom) + 1 / freedom + 1 / (3 * freedom**2)
+    for given, told in ((0, 1), (1, 0)):
+        moment = raw if told == 1 else {(k, m): v for (m, k), v in raw.items()}
+        variance = moment[2, 0] - moment[1, 0] ** 2
+        slope = covariance / np.maximum(variance, 1e-300)
+        # Moments about 0 of the score less the slope times the other, and from them those about the line.
+        about = [1.0] + [
+            sum(comb(order, k) * (-slope) ** k * moment[k, order - k] for k in range(order + 1))
+            for order in range(1, 5)
+        ]
+        mean = about[1]
+        residual = np.maximum(about[2] - mean**2, 0.0)
+        fourth = about[4] - 4 * mean * about[3] + 6 * mean**2 * about[2] - 3 * mean**4
+        resolution, rounding = ties[2 * told], ties[2 * told + 1]
+        log_noise = np.log(residual + resolution + rounding) + bias
+        explained = n * ((moment[0, 2] - log_noise - 1) / 2 + np.log(masses[told]))
+        smooth = residual > np.maximum(_LEAST_VARIANCE, 4 * rounding)
+        kurtosis = np.where(smooth, fourth / np.maximum(residual, _LEAST_VARIANCE) ** 2, 3.0)
+        explained += np.maximum(n * np.interp(kurtosis, *_flat_noise()) - 1, 0)
+        possible = (variance > 0) & (rounding <= residual)
+        # Three parameters: the evidence is charged with what they cost on new rows.
+        evidence[1 + given] = np.where(possible, explained - 1.5, -np.inf)
+        value[1 + given] = np.where(possible, explained, 0.0)
+
+
+@lru_cache(maxsize=1)
+def _flat_noise() -> tuple[np.ndarray, np.ndarray]:
+    """Kurtosis, and nats by which noise of that kurtosis falls short of the entropy of normal noise.
+
+    Of the densities ``exp(-x^4 - t x^2)``, which have the largest entropy given two moments (Jaynes, 1957).
+    """
+    x = np.linspace(-4, 4, 4001)
+    strength = np.concatenate([-np.geomspace(0.01, 12, 100)[::-1], np.geomspace(0.01, 30, 100)])[:, None]
+    density = np.exp(-(x**4) - strength * x**2 - np.maximum(-strength, 0) ** 2 / 4)
+    density /= density.sum(axis=1, keepdims=True)
+    second, fourth = density @ x**2, density @ x**4
+    entropy = -xlogy(density, density).sum(axis=1) + np.log(x[1] - x[0])
+    missing = np.log(2 * np.pi * np.e * second) / 2 - entropy
+    order = np.argsort(fourth / second**2)
+    return np.append((fourth / second**2)[order], 3.0), np.append(missing[order], 0.0)

@@ -1,0 +1,124 @@
+"""Numbers of any type as float64: integers that a float would round, and strings that hold numbers."""
+
+from decimal import Decimal
+
+import numpy as np
+
+#: Integers beyond it have neighbours that float64 cannot tell apart; those below it are exact.
+_MOST_EXACT = 2**53
+#: Bits of the number that the base of larger ones is a multiple of: small steps would move the base of a few
+#: rows for no need, larger ones would leave too few bits for the differences.
+_BASE_STEP_BITS = 52
+
+
+def parse_numbers(labels: np.ndarray, present: np.ndarray, most_failures: int) -> np.ndarray | None:
+    """Numbers that strings hold.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        Strings.
+    present : ndarray of shape (n,)
+        Mask of those to read.
+    most_failures : int
+        How many strings may hold no finite number.
+
+    Returns
+    -------
+    ndarray of shape (n,) or None
+        NaN where there is no finite number; None where these are too many.
+    """
+    found = []
+    for label in labels[present].tolist():
+        try:
+            number = np.nan if "_" in label else float(label)  # 1_000 is a number in source text alone
+        except ValueError:
+            number = np.nan
+        if not -np.inf < number < np.inf:
+            number, most_failures = np.nan, most_failures - 1
+            if most_failures < 0:
+                return None
+        found.append(number)
+    numbers = np.full(len(labels), np.nan)
+    numbers[present] = found
+    return numbers
+
+
+def as_floats(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Numbers as float64, without a copy where they are.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Real numbers.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n,)
+        float64.
+    base : int
+        0, what was subtracted.
+    """
+    return values.astype(np.float64, copy=False), 0
+
+
+def shift_integers(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Integers as float64, relative to a base if they are large.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Of an integer dtype.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n,)
+        float64.
+    base : int
+        What was subtracted.
+    """
+    base = _base(int(values.min()), int(values.max())) if len(values) else 0
+    if base == 0:
+        return values.astype(np.float64), 0
+    # Differences modulo 2**64 are right, for none is negative or as large as that.
+    return (values.astype(np.uint64) - np.uint64(base % 2**64)).astype(np.float64), base
+
+
+def read_numbers(values: np.ndarray, types: set[type]) -> tuple[np.ndarray, int]:
+    """Objects as float64, relative to a base if they are large integers.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Objects.
+    types : set of type
+        Their types.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n,)
+        float64.
+    base : int
+        What was subtracted.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        A float cannot hold a value.
+    """
+    numbers = values.astype(np.float64)
+    is_exact = all(issubclass(t, (int, np.integer, Decimal)) for t in types)
+    if not is_exact or not len(numbers) or not _MOST_EXACT <= np.abs(numbers).max() < np.inf:
+        return numbers, 0
+    integers = [int(v) for v in values]
+    if any(whole != v for whole, v in zip(integers, values, strict=True)):
+        return numbers, 0
+    base = _base(min(integers), max(integers))
+    return np.array([float(v - base) for v in integers]), base
+
+
+def _base(low: int, high: int) -> int:
+    """What to subtract from integers from `low` to `high`, so that float64 tells neighbours apart."""
+    if max(-low, high) <= _MOST_EXACT:
+        return 0
+    return low >> _BASE_STEP_BITS << _BASE_STEP_BITS

@@ -1,0 +1,143 @@
+"""Input of the scores: parameters, targets, which columns are labels, and columns a few at a time."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
+
+from skmine._columns import Column, check_features, read_features, read_target
+from skmine._copula import Margin
+
+_COLUMNS_A_CHUNK = 32
+#: Share of its values that are different, and rows at least, from which a column of labels is an id or free text.
+_ID_SHARE, _ID_ROWS = 0.9, 20
+#: Different numbers, and rows for each at most, from which a numeric class is likely to be a quantity.
+_MANY_CLASSES, _ROWS_A_CLASS = 20, 100
+
+#: Parameters that all scores share.
+PARAMETERS = {
+    "X": ["array-like", "sparse matrix"],
+    "discrete_features": [StrOptions({"auto"}), "boolean", "array-like"],
+    "n_jobs": [Integral, None],
+    "verbose": ["verbose"],
+}
+
+
+def read_one_target(y) -> Column:
+    """The one column of a target, see :func:`skmine._columns.read_target`."""
+    if hasattr(y, "columns") and len(y.columns) == 1:
+        y = y[y.columns[0]]
+    if not hasattr(y, "dtype"):
+        y = np.asarray(y)
+    if len(y.shape) != 1:
+        y = column_or_1d(y, warn=True)
+    if not len(y):
+        raise ValueError(
+            "Found array with 0 sample(s) while a minimum of 1 is required: y is empty. Pass rows."
+        )
+    return read_target(y)[0]
+
+
+def read_discrete_features(discrete_features, X) -> np.ndarray:
+    """Mask of the columns of X that are labels, in scikit-learn's terms.
+
+    Parameters
+    ----------
+    discrete_features : "auto", bool or array-like
+        See :func:`mutual_info_regression`.
+    X : array-like, sparse matrix or DataFrame
+        The input.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+
+    Raises
+    ------
+    IndexError
+        The mask or an index does not fit.
+    """
+    n_features = check_features(X).shape[1]
+    if isinstance(discrete_features, str):
+        discrete_features = issparse(X)
+    chosen = np.asarray(discrete_features)
+    mask = np.zeros(n_features, dtype=bool)
+    if chosen.ndim == 0:
+        mask[:] = bool(chosen)
+    elif chosen.dtype == bool:
+        if len(chosen) != n_features:
+            raise IndexError(
+                f"discrete_features must have one entry a column of X ({n_features}) as a mask; got "
+                f"{len(chosen)}. Pass a mask of that length, or the indices of the discrete columns."
+            )
+        mask[:] = chosen
+    else:
+        if len(chosen) and not -n_features <= chosen.min() <= chosen.max() < n_features:
+            raise IndexError(
+                f"discrete_features must hold indices of the {n_features} columns of X; got "
+                f"{chosen.tolist()}. Drop those that are out of range."
+            )
+        mask[chosen.astype(int)] = True
+    return mask
+
+
+def column_chunks(X) -> Iterator[tuple[list[Column], np.ndarray]]:
+    """Columns of X a few at a time, so that a sparse matrix is never dense as a whole."""
+    if issparse(X):
+        X = X.tocsc()
+        for chunk in _chunks(X.shape[1]):
+            yield read_features(X[:, chunk]), chunk
+        return
+    columns = read_features(X)
+    for chunk in _chunks(len(columns)):
+        yield [columns[j] for j in chunk], chunk
+
+
+def _chunks(n_features: int) -> list[np.ndarray]:
+    return np.array_split(np.arange(n_features), -(-n_features // _COLUMNS_A_CHUNK))
+
+
+def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> None:
+    """Warn about columns that cannot score, or only by chance: all missing, or nearly all labels different."""
+    empty, ids = [], []
+    for column, margin in zip(columns, margins, strict=True):
+        n_present = int((~column.missing).sum())
+        if not n_present:
+            empty.append(column.name)
+        elif margin.levels is not None and n_present >= _ID_ROWS:
+            n_levels = len(np.unique(margin.levels[~column.missing]))
+            if n_levels > _ID_SHARE * n_present:
+                ids.append(column.name)
+    if empty:
+        warnings.warn(
+            f"{_some(empty)}: no value at all, so the score is 0. Drop the column, or find out why it is empty.",
+            stacklevel=3,
+        )
+    if ids:
+        warnings.warn(
+            f"{_some(ids)}: nearly every value is different, as in an id or free text. Only repeated values can "
+            "score; drop the column, or derive features from its text.",
+            stacklevel=3,
+        )
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    listed = ", ".join(names[:most])
+    return listed if len(names) <= most else f"{listed} and {len(names) - most} more columns"
+
+
+def warn_about_classes(target: Column) -> None:
+    """Warn about a class that looks like a quantity."""
+    if target.categorical:
+        return
+    n_classes = len(np.unique(target.values))
+    if n_classes > _MANY_CLASSES and len(target.values) < _ROWS_A_CLASS * n_classes:
+        warnings.warn(
+            f"y has {n_classes} different numbers, which are treated as classes without order. If they are "
+            "quantities, use mutual_info_regression.",
+            stacklevel=3,
+        )
