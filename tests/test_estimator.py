@@ -340,16 +340,16 @@ def test_fit__all_missing__warns_and_is_exactly_zero(X, y, name):
 @pytest.mark.parametrize("others", [NUMBERS, NUMBERS > 0], ids=["continuous", "discrete"])
 def test_fit__one_all_missing_column__is_ignored_whatever_it_holds_later(others, later):
     def with_column(values):
-        return pd.DataFrame(others).assign(last=values)
+        return pd.DataFrame(others, columns=["a", "b"]).assign(last=values)
 
-    expected = quick().fit(with_column(1.0), TARGET)
+    expected = quick().fit(with_column(1.0), NOISY_TARGET)
     estimator = quick()
 
     with pytest.warns(UserWarning, match="X .column 'last'. is missing in every row"):
-        estimator.fit(with_column(np.nan), TARGET)
+        estimator.fit(with_column(np.nan), NOISY_TARGET)
 
     assert estimator.mi_ == expected.mi_
-    assert estimator.score(with_column(later), TARGET) == expected.score(with_column(1.0), TARGET)
+    assert estimator.score(with_column(later), NOISY_TARGET) == expected.score(with_column(1.0), NOISY_TARGET)
 
 
 @pytest.mark.parametrize(
@@ -1118,7 +1118,7 @@ def test_fit__many_classes__no_warning():
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        estimator = quick().fit(y[:, None].astype(str), y.astype(str))
+        estimator = quick().fit(np.char.add("class ", y[:, None].astype(str)), y.astype(str))
 
     assert estimator.mi_ == pytest.approx(np.log(50))
 

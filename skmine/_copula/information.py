@@ -1,24 +1,27 @@
 """Mutual information of scalar pairs of any kind: which of the estimates of this package to take."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.stats import entropy
 
-from skmine._copula.levels import _DEEPEST, class_tree, level_information
+from skmine._copula.levels import class_tree, level_information, level_means, level_mixture
 from skmine._copula.loglinear import score_pairs
 from skmine._copula.margins import Margin
 from skmine._copula.trees import pair_tree
 
 #: Most levels of a column without order that the smooth functions read.
 MOST_SMOOTH_LEVELS = 16
-#: Halvings of the ranks into classes, beside a column of many levels.
-_COARSE, _FINE = 4, 6
+#: Halvings of the ranks at most, in which a tree looks for classes; and those that serve as classes themselves.
+_DEEPEST, _AS_CLASSES = 12, 5
 
 
 def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     """Mutual information of each column with a target.
 
     Smooth functions of both columns are fitted first, to all columns at once. What they do not explain is
-    left to trees, or to mixtures over levels. Estimates are weighted by what new rows would give them.
+    left to trees; levels without order, and numbers that repeat, are read as labels too. Estimates are weighted
+    by what new rows would give them.
 
     Parameters
     ----------
@@ -38,10 +41,15 @@ def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     if smooth.any():
         scores = score_pairs([m for m, s in zip(margins, smooth, strict=True) if s], target)
         mi[smooth], lower[smooth], unexplained[smooth] = scores.mi, scores.lower, scores.unexplained
-    for j in np.flatnonzero(unexplained):
-        if min(len(margins[j].mass), len(target.mass)) > 1:
-            further = [(mi[j], lower[j])] * bool(smooth[j]) + list(_estimates(margins[j], target))
-            mi[j] = _weighted(np.array(further), len(target))
+    for j, margin in enumerate(margins):
+        if min(len(margin.mass), len(target.mass)) < 2:
+            continue
+        found = [(mi[j], lower[j])]
+        if unexplained[j]:
+            found += list(_by_trees(margin, target))
+        if unexplained[j] or margin.repeats or target.repeats:
+            found += [(value, value) for value in _by_levels(margin, target)]
+        mi[j] = _weighted(np.array(found), len(target))
     highest = [min(m.largest_information, target.largest_information) for m in margins]
     return np.clip(mi, 0.0, highest)
 
@@ -70,25 +78,37 @@ def _is_smooth(margin: Margin) -> bool:
 
 
 def _weighted(estimates: np.ndarray, n: int) -> float:
-    """Mean of estimates (value, lower) by Akaike's weights of what new rows would give."""
-    weight = np.exp(n * (estimates[:, 1] - estimates[:, 1].max()))
-    return float(weight @ estimates[:, 0] / weight.sum())
+    """Mean of estimates (value, lower) and of independence by Akaike's weights of what new rows would give.
+
+    Independence counts more, the more rows there are, as in Schwarz's criterion: chance scores near 0.
+    """
+    value, lower = np.vstack([np.zeros(2), estimates]).T
+    weight = np.exp(n * (lower - lower.max()))
+    weight[0] *= np.sqrt(n)
+    return float(weight @ value / weight.sum())
 
 
-def _estimates(first: Margin, second: Margin):
-    """Estimates beside the smooth fit: pairs of a value and of what new rows would give, in nats."""
+def _by_trees(first: Margin, second: Margin) -> Iterator[tuple[float, float]]:
+    """Estimates by trees of ranks, or of ranks and classes: values, and what new rows would give, in nats."""
     if first.levels is None and second.levels is None:
         tree = pair_tree(first, second)
         yield tree.mi, tree.lower
-    elif first.levels is not None and second.levels is not None:
-        value = level_information(first.levels, second.levels)
-        yield value, value
-    else:
-        ranked, labels = (first, second) if first.levels is None else (second, first)
-        depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
-        value = class_tree(ranked.fine_cells(depth), depth, labels.codes.astype(np.intp))
-        yield value, value
-        if not _is_smooth(labels):
-            for depth in (_COARSE, _FINE):
-                value = level_information(labels.levels, ranked.fine_cells(depth))
-                yield value, value
+    for ranked, other in ((first, second), (second, first)):
+        labels = other.few_labels()
+        if ranked.coarse and labels is not None:
+            depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
+            value = class_tree(ranked.fine_cells(depth), depth, labels)
+            yield value, value
+
+
+def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
+    """What the labels of a column say of the labels, or of the ranks, of the other, on rows left out, in nats."""
+    labels = first.labels(), second.labels()
+    if labels[0] is not None and labels[1] is not None:
+        yield level_information(*labels)
+    for own, ranked in ((labels[0], second), (labels[1], first)):
+        if own is not None and ranked.coarse and ranked.levels is None:
+            fine = ranked.fine(_AS_CLASSES)
+            yield level_means(own, fine.score, fine.resolution + fine.rounding)
+            if not ranked.repeats:
+                yield level_mixture(own, fine.cell)

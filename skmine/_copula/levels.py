@@ -10,8 +10,6 @@ from scipy.special import gammaln, logsumexp, xlogy
 #: levels that hardly differ from the rest; each level takes of them what its rows support.
 CONCENTRATIONS = np.geomspace(0.03, 300, 5)
 _STEPS, _SMALLEST_SHARE = 50, 1e-6
-#: Intervals of ranks, as powers of two at most, in which a tree looks for the classes of its rows.
-_DEEPEST = 12
 
 
 def level_mixture(levels: np.ndarray, classes: np.ndarray) -> float:
@@ -69,6 +67,55 @@ def _estimate_shares(evidence: np.ndarray) -> np.ndarray:
 def level_information(first: np.ndarray, second: np.ndarray) -> float:
     """Mutual information of two columns of levels in nats: the larger of both directions, each a lower bound."""
     return max(level_mixture(first, second), level_mixture(second, first))
+
+
+def level_means(levels: np.ndarray, score: np.ndarray, rounding: np.ndarray) -> float:
+    """Mean log ratio of each row's normal score given its level, the row left out, in nats.
+
+    The scores of a level are normal around a mean of its own; the means are normal around that of all rows. Both
+    variances are estimated from all levels.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (n,)
+        Numbers from 0.
+    score : ndarray of shape (n,)
+        Normal scores of the ranks of the other column.
+    rounding : ndarray of shape (n,)
+        Variance of a score that is uniform over the ranks of its value.
+
+    Returns
+    -------
+    float
+        Nats; 0 where ties are wider than the spread within levels.
+
+    References
+    ----------
+    Searle, Casella and McCulloch (1992), Variance components, section 3.6 (one random factor).
+    """
+    centred = score - score.mean()
+    scale = (centred**2 + rounding).mean()  # below 1 where many rows share a value
+    score, rounding = centred / np.sqrt(scale), rounding / scale
+    rows = np.bincount(levels)
+    mean = np.bincount(levels, score) / np.maximum(rows, 1)
+    n, n_levels = len(score), np.count_nonzero(rows)
+    if n_levels == n:
+        return 0.0
+    within = ((score - mean[levels]) ** 2).sum() / (n - n_levels)
+    if within < rounding.mean():
+        return 0.0
+    within += rounding.mean()
+    typical = (n - (rows**2).sum() / n) / max(n_levels - 1, 1)
+    between = (rows * mean**2).sum() / max(n_levels - 1, 1)
+    ratio = max((between - within) / typical, 0.0) / within
+    others = rows[levels] - 1
+    # The level's mean without the row, drawn towards that of all rows; and the variance of the row around it.
+    shrink = ratio * others / (1 + ratio * others)
+    of_others = (rows[levels] * mean[levels] - score) / np.maximum(others, 1)
+    expected = shrink * of_others
+    variance = within * (1 + ratio / (1 + ratio * others))
+    square = ((score - expected) ** 2 + rounding) / variance
+    return float((score**2 + rounding - square - np.log(variance)).mean() / 2)
 
 
 def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:

@@ -63,6 +63,8 @@ class Margin:
         order.
     values : ndarray of shape (n,) or None
         The numbers that were ranked.
+    repeats : bool
+        Whether cells hold several of the values, each of which two rows have on average or more.
     """
 
     codes: np.ndarray
@@ -73,6 +75,7 @@ class Margin:
     coarse: bool = False
     rank: np.ndarray | None = None
     values: np.ndarray | None = None
+    repeats: bool = False
 
     @classmethod
     def of_column(cls, column: Column, discrete: bool) -> "Margin":
@@ -108,26 +111,40 @@ class Margin:
         return np.inf if self.coarse else self.entropy
 
     @cached_property
-    def _middle_rank(self) -> tuple[np.ndarray, np.ndarray]:
-        """Middle rank of each row's value, in (0, 1), and the share of the rows that have it."""
+    def _middle_rank(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Middle rank of each row's value, in (0, 1), the share of the rows that have it, and its number."""
         assert self.values is not None
         shown = np.where(np.isnan(self.values), -np.inf, self.values)  # missing: a value below all others
         order = np.argsort(shown)
         ordered = shown[order]
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         counts = np.diff(np.append(starts, len(ordered)))
-        middle, share = np.empty(len(ordered)), np.empty(len(ordered))
+        middle, share, number = np.empty(len(ordered)), np.empty(len(ordered)), np.empty(len(ordered), int)
         middle[order] = np.repeat((starts + counts / 2) / len(ordered), counts)
         share[order] = np.repeat(counts / len(ordered), counts)
-        return middle, share
+        number[order] = np.repeat(np.arange(len(counts)), counts)
+        return middle, share, number
 
     @cached_property
     def _fine_scores(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        middle, share = self._middle_rank
+        middle, share, _ = self._middle_rank
         score = ndtri(middle)
         density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
         resolution = (1 / len(score) / density) ** 2 / 12
         return score, resolution, (share / density) ** 2 / 12 - resolution
+
+    def labels(self) -> np.ndarray | None:
+        """Number of each row's level or, of a column whose numbers repeat, of its value; None for another."""
+        if self.levels is not None:
+            return self.levels
+        return None if self.coarse and not self.repeats else self._middle_rank[2]
+
+    def few_labels(self) -> np.ndarray | None:
+        """As `labels`, the rarest levels as one; None where there are more than 64."""
+        if self.levels is not None:
+            return self.codes.astype(np.intp)
+        labels = self.labels()
+        return None if labels is None or labels.max() >= MAX_LEVELS else labels
 
     def fine_cells(self, depth: int) -> np.ndarray:
         """Which of 2^depth intervals of the ranks holds each row, shape (n,)."""
@@ -180,14 +197,8 @@ class Margin:
 
 
 def _of_levels(column: Column) -> Margin:
-    missing = column.missing
-    present = column.values[~missing]
-    if column.categorical:
-        present = _as_text(present)
-    _, inverse, counts = np.unique(present, return_inverse=True, return_counts=True)
-    levels = np.full(len(missing), len(counts))
-    levels[~missing] = inverse
-    counts = np.append(counts, missing.sum())
+    levels, n_levels = _number(column)
+    counts = np.bincount(levels, minlength=n_levels + 1)
     cell = np.arange(len(counts))
     if (counts > 0).sum() > MAX_LEVELS:
         rarest = np.argsort(-counts, kind="stable")[MAX_LEVELS - 1 :]
@@ -198,12 +209,20 @@ def _of_levels(column: Column) -> Margin:
     return Margin(codes, mass, functions, np.ones(functions.shape[1], dtype=int), levels)
 
 
-def _as_text(values: np.ndarray) -> np.ndarray:
-    """Names of labels; labels of different types that print alike stay apart."""
-    kinds = [type(v).__name__ for v in values]
-    if len(set(kinds)) > 1:
-        return np.array([f"{kind} {v}" for kind, v in zip(kinds, values, strict=True)], dtype=str)
-    return values.astype(str)
+def _number(column: Column) -> tuple[np.ndarray, int]:
+    """Number of each row's level, in the order of their names, and how many there are; missing is the last."""
+    missing = column.missing
+    if not column.categorical:
+        values, inverse = np.unique(column.values[~missing], return_inverse=True)
+        levels = np.full(len(missing), len(values))
+        levels[~missing] = inverse
+        return levels, len(values)
+    present = dict.fromkeys(column.values.tolist())
+    present.pop(None, None)
+    # Labels of different types that print alike stay apart.
+    ordered = sorted(present, key=lambda v: (type(v).__name__, str(v)))
+    number = {label: k for k, label in enumerate(ordered)} | {None: len(ordered)}
+    return np.fromiter(map(number.__getitem__, column.values.tolist()), np.int64, len(missing)), len(ordered)
 
 
 def _of_ranks(column: Column) -> Margin:
@@ -211,7 +230,8 @@ def _of_ranks(column: Column) -> Margin:
     values = column.values
     ordered = np.sort(values[~missing])
     new = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
-    levels = ordered[new] if np.count_nonzero(new) <= N_CELLS else None
+    n_levels = np.count_nonzero(new)
+    levels = ordered[new] if n_levels <= N_CELLS else None
     starts = _cell_starts(ordered) if levels is None else levels
     codes = np.maximum(np.searchsorted(starts, values, side="right") - 1, 0)
     codes[missing] = len(starts)
@@ -224,7 +244,9 @@ def _of_ranks(column: Column) -> Margin:
         rank[-1] = np.nan
     functions, order = _functions_of_rank(rank.tobytes(), mass.tobytes())
     codes = codes.astype(np.uint8)
-    return Margin(codes, mass, functions, order, coarse=levels is None, rank=rank, values=values)
+    coarse = levels is None
+    repeats = coarse and 2 * n_levels <= len(ordered)
+    return Margin(codes, mass, functions, order, None, coarse, rank, values, repeats)
 
 
 def _cell_starts(ordered: np.ndarray) -> np.ndarray:

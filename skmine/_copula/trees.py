@@ -22,6 +22,8 @@ MOST_CUTS, DEEPEST = 14, 12
 _LEAST_ROWS = 8
 #: Prior share of no dependence, of the two lines together, and of the two cuts together.
 _PRIOR = np.array([0.25, 0.125, 0.125, 0.25, 0.25])
+#: Variance of rounding, as a share of that of the noise, up to which tied scores can be read as a line with noise.
+_WIDEST_TIES = 0.05
 #: Residual variance, in units of the normal score, below which rounding errors spoil the kurtosis.
 _LEAST_VARIANCE = 1e-5
 
@@ -185,7 +187,7 @@ def _draw_lines(sums, masses, evidence, value) -> None:
     """Evidence and value of a line along either axis: the second score given the first, and the reverse.
 
     The unbiased log likelihood of a line with noise, less that of the ranks alone. A tied value is known no
-    better than the interval of its ranks: ties that are wider than the noise admit no line.
+    better than the interval of its ranks: ties that are wide beside the noise admit no line.
     """
     n = sums[0]
     raw = dict(zip(_POWERS, sums[1:-4] / n, strict=True))
@@ -206,12 +208,12 @@ def _draw_lines(sums, masses, evidence, value) -> None:
         residual = np.maximum(about[2] - mean**2, 0.0)
         fourth = about[4] - 4 * mean * about[3] + 6 * mean**2 * about[2] - 3 * mean**4
         resolution, rounding = ties[2 * told], ties[2 * told + 1]
-        log_noise = np.log(residual + resolution + rounding) + bias
-        explained = n * ((moment[0, 2] - log_noise - 1) / 2 + np.log(masses[told]))
-        smooth = residual > np.maximum(_LEAST_VARIANCE, 4 * rounding)
-        kurtosis = np.where(smooth, fourth / np.maximum(residual, _LEAST_VARIANCE) ** 2, 3.0)
+        spread = resolution + rounding  # of each value over its ranks
+        log_noise = np.log(residual + spread) + bias
+        explained = n * ((moment[0, 2] + spread - log_noise - 1) / 2 + np.log(masses[told]))
+        kurtosis = np.where(residual > _LEAST_VARIANCE, fourth / np.maximum(residual, _LEAST_VARIANCE) ** 2, 3.0)
         explained += np.maximum(n * np.interp(kurtosis, *_flat_noise()) - 1, 0)
-        possible = (variance > 0) & (rounding <= residual)
+        possible = (variance > 0) & (rounding <= _WIDEST_TIES * residual)
         # Three parameters: the evidence is charged with what they cost on new rows.
         evidence[1 + given] = np.where(possible, explained - 1.5, -np.inf)
         value[1 + given] = np.where(possible, explained, 0.0)
