@@ -54,7 +54,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         selected together or not at all.
     discrete_features : "auto", bool or array-like, default="auto"
         Columns that are labels, as in :func:`mutual_info_regression`.
-    mi_path : bool, default=True
+    mi_path : bool, default=False
         Whether small joint critics are trained for `mi_path_`; about half a second a selected feature at
         1,000 rows. They need 8 rows.
     device : str or torch.device, default="auto"
@@ -135,7 +135,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         alpha=0.05,
         groups=None,
         discrete_features="auto",
-        mi_path=True,
+        mi_path=False,
         device="auto",
         random_state=None,
         n_jobs=None,

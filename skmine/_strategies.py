@@ -14,6 +14,8 @@ from skmine._screening import Candidates, Screen
 MAX_ROWS, MAX_PAIRED_FEATURES = 20_000, 5_000
 #: Candidates of the largest moments that are judged by left-out rows at each step.
 _JUDGED = 10
+#: Features of the highest scores whose redundancy is computed together.
+_LOOKED_AT = 32
 #: Adjusted p-value up to which a candidate is rather counted in than out, if a number of features is asked.
 _LIKELY = 0.5
 
@@ -107,29 +109,57 @@ def select_mrmr(task: Task) -> Ranking:
     """
     mi, pvalues = task.relevance()
     adjusted = false_discovery_control(pvalues)
-    first = [block[0] for block in task.features]
+    redundancy = _Redundancy([block[0] for block in task.features])
     score = np.where(adjusted <= task.alpha, mi, mi - mi.max() - 1)  # significant features first
-    redundancy = np.zeros(len(mi))
     scores = mi.copy()
-    order: list[int] = []
     left = np.ones(len(mi), dtype=bool)
     n_most = len(mi) if task.n_select is None else task.n_select
-    while len(order) < n_most:
-        value = score - redundancy / max(len(order), 1)
-        best = int(np.where(left, value, -np.inf).argmax())
-        if task.n_select is None and (value[best] <= 0 or adjusted[best] > task.alpha):
+    while len(redundancy.chosen) < n_most:
+        best, value = redundancy.best(score, left)
+        if task.n_select is None and (value <= 0 or adjusted[best] > task.alpha):
             break
-        scores[best] = value[best]
-        order.append(best)
+        scores[best] = value
         left[best] = False
+        redundancy.chosen.append(best)
         task.on_step(best)
-        if len(order) < n_most:
-            rest = np.flatnonzero(left)
-            redundancy[rest] += pair_information([first[j] for j in rest], first[best])
     rest = np.flatnonzero(left)
-    value = score - redundancy / max(len(order), 1)
-    ranked = [*order, *rest[np.argsort(-value[rest], kind="stable")]]
-    return Ranking(np.array(ranked, dtype=int), len(order), scores, adjusted)
+    value = score - redundancy.total / max(len(redundancy.chosen), 1)
+    ranked = [*redundancy.chosen, *rest[np.argsort(-value[rest], kind="stable")]]
+    return Ranking(np.array(ranked, dtype=int), len(redundancy.chosen), scores, adjusted)
+
+
+class _Redundancy:
+    """Sums of mutual information with the chosen features, computed where they can matter.
+
+    They are never negative, so that relevance less what is known of them is the most that a feature can score:
+    only the features of the highest such scores are looked at.
+
+    Attributes
+    ----------
+    chosen : list of int
+        Features.
+    total : ndarray of shape (n_features,)
+        Sum in nats over the first `n_known` chosen features of each.
+    """
+
+    def __init__(self, margins: list[Margin]):
+        self.margins = margins
+        self.chosen: list[int] = []
+        self.total = np.zeros(len(margins))
+        self.n_known = np.zeros(len(margins), dtype=int)
+
+    def best(self, relevance: np.ndarray, left: np.ndarray) -> tuple[int, float]:
+        """The feature of the highest score among those left, and its score in nats."""
+        while True:
+            score = np.where(left, relevance - self.total / max(len(self.chosen), 1), -np.inf)
+            best = int(score.argmax())
+            if self.n_known[best] == len(self.chosen):
+                return best, float(score[best])
+            first = np.argpartition(-score, min(_LOOKED_AT, len(score)) - 1)[:_LOOKED_AT]
+            for number, feature in enumerate(self.chosen):
+                behind = first[left[first] & (self.n_known[first] == number)]
+                self.total[behind] += pair_information([self.margins[j] for j in behind], self.margins[feature])
+                self.n_known[behind] += 1
 
 
 def select_forward(task: Task) -> Ranking:

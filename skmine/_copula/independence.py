@@ -32,34 +32,37 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
         1 for a constant column.
     """
     n = len(target)
-    pvalues = np.ones(len(margins))
     functions, order = target.polynomials(_HIGHEST_DEGREE)
+    n_cells = len(target.mass)
+    statistics: dict = {}
     for j, margin in enumerate(margins):
         others, other_order = margin.polynomials(_HIGHEST_DEGREE)
-        if not len(order) or not len(other_order):
-            continue
-        n_cells = len(target.mass)
         counts = np.bincount(margin.codes.astype(np.intp) * n_cells + target.codes, minlength=len(margin.mass) * n_cells)
         moments = others.T @ counts.reshape(-1, n_cells) @ functions / n
         weights = 1 / np.outer(other_order, order)
-        statistic = (n - 1) * (weights * moments**2).sum()
-        pvalues[j] = weighted_chi2_sf(statistic, weights.ravel())
+        same = statistics.setdefault(tuple(other_order), (weights.ravel(), [], []))
+        same[1].append(j)
+        same[2].append((n - 1) * (weights * moments**2).sum())
+    pvalues = np.ones(len(margins))
+    for weights, columns, values in statistics.values():
+        if len(weights):
+            pvalues[columns] = weighted_chi2_sf(np.array(values), weights)
     return pvalues
 
 
-def weighted_chi2_sf(statistic: float, weights: np.ndarray) -> float:
+def weighted_chi2_sf(statistic, weights: np.ndarray) -> np.ndarray:
     """Probability that ``sum_i weights_i Z_i^2`` of standard normal Z exceeds a statistic.
 
     Parameters
     ----------
-    statistic : float
-        The value.
+    statistic : float or ndarray of shape (m,)
+        The values.
     weights : ndarray of shape (k,)
         Positive.
 
     Returns
     -------
-    float
+    float or ndarray of shape (m,)
         Exact where all weights are equal, else by a saddle point: within a few percent, far into the tail.
 
     References
@@ -67,26 +70,30 @@ def weighted_chi2_sf(statistic: float, weights: np.ndarray) -> float:
     Lugannani and Rice (1980); Kuonen (1999), Saddlepoint approximations for distributions of quadratic
     forms in normal variables, Biometrika, eq. 4.
     """
+    statistic = np.asarray(statistic, dtype=np.float64)
     if np.ptp(weights) <= 1e-12 * weights[0]:
-        return float(chi2.sf(statistic / weights[0], len(weights)))
-    if statistic <= 0:
-        return 1.0
+        return chi2.sf(statistic / weights[0], len(weights))
     mean = weights.sum()
-    if abs(statistic - mean) < 1e-4 * mean:  # the formula is 0 / 0 at the mean
-        below, above = (weighted_chi2_sf(mean * factor, weights) for factor in (1 - 2e-4, 1 + 2e-4))
-        return (below + above) / 2
+    # The formula is 0 / 0 at the mean: there, the mean of what it gives on both sides.
+    near = np.abs(statistic - mean) < 1e-4 * mean
+    sides = [np.where(near, mean * factor, statistic) for factor in (1 - 2e-4, 1 + 2e-4)]
+    probability = np.mean([_saddle_point_sf(np.maximum(side, 1e-12 * mean), weights) for side in sides], axis=0)
+    return np.where(statistic <= 0, 1.0, probability)
+
+
+def _saddle_point_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
     # K'(t) = sum w / (1 - 2 w t) rises from 0 at minus infinity to infinity at 1 / (2 max w).
-    low, high = -len(weights) / (2 * statistic), 1 / (2 * weights.max())
+    low, high = -len(weights) / (2 * statistic), np.full_like(statistic, 1 / (2 * weights.max()))
     for _ in range(_BISECTIONS):
         point = (low + high) / 2
-        slope = (weights / (1 - 2 * weights * point)).sum()
-        low, high = (low, point) if slope > statistic else (point, high)
-    remainder = 1 - 2 * weights * point
-    generating = -0.5 * np.log(remainder).sum()
-    curvature = 2 * ((weights / remainder) ** 2).sum()
-    root = np.sign(point) * np.sqrt(max(2 * (point * statistic - generating), 0.0))
+        above = (weights / (1 - 2 * weights * point[..., None])).sum(axis=-1) > statistic
+        low, high = np.where(above, low, point), np.where(above, point, high)
+    remainder = 1 - 2 * weights * point[..., None]
+    generating = -0.5 * np.log(remainder).sum(axis=-1)
+    curvature = 2 * ((weights / remainder) ** 2).sum(axis=-1)
+    root = np.sign(point) * np.sqrt(np.maximum(2 * (point * statistic - generating), 0.0))
     shift = point * np.sqrt(curvature)
-    return float(np.clip(norm.sf(root + np.log(shift / root) / root), 0.0, 1.0))
+    return np.clip(norm.sf(root + np.log(shift / root) / root), 0.0, 1.0)
 
 
 #: Functions of a block at most, in all and for each row, and degrees that are tried in turn, for the test of

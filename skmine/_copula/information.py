@@ -37,7 +37,7 @@ def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     """
     mi, lower = np.zeros((2, len(margins)))
     unexplained = np.ones(len(margins), dtype=bool)
-    smooth = np.array([_is_smooth(m) and _is_smooth(target) for m in margins], dtype=bool)
+    smooth = np.array([is_smooth(m) and is_smooth(target) for m in margins], dtype=bool)
     if smooth.any():
         scores = score_pairs([m for m, s in zip(margins, smooth, strict=True) if s], target)
         mi[smooth], lower[smooth], unexplained[smooth] = scores.mi, scores.lower, scores.unexplained
@@ -73,19 +73,37 @@ def plug_in_information(first: Margin, second: Margin) -> float:
     return max(first.entropy + second.entropy - float(entropy(counts)), 0.0)
 
 
-def _is_smooth(margin: Margin) -> bool:
+def is_smooth(margin: Margin) -> bool:
+    """Whether smooth functions read a column: it has an order, or few levels."""
     return margin.levels is None or len(margin.order) < MOST_SMOOTH_LEVELS
 
 
-def _weighted(estimates: np.ndarray, n: int) -> float:
-    """Mean of estimates (value, lower) and of independence by Akaike's weights of what new rows would give.
+def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.ndarray:
+    """Estimates of pairs weighted against independence, whose value is 0.
 
     Independence counts more, the more rows there are, as in Schwarz's criterion: chance scores near 0.
+
+    Parameters
+    ----------
+    mi, lower : ndarray
+        Estimates, and what new rows would give, in nats.
+    n : int
+        Rows.
+
+    Returns
+    -------
+    ndarray
+        Nats.
     """
-    value, lower = np.vstack([np.zeros(2), estimates]).T
+    return mi / (1 + np.sqrt(n) * np.exp(np.minimum(-n * lower, 700)))
+
+
+def _weighted(estimates: np.ndarray, n: int) -> float:
+    """Mean of estimates (value, lower) and of independence, weighted by what new rows would give (Akaike, 1979)."""
+    value, lower = estimates.T
     weight = np.exp(n * (lower - lower.max()))
-    weight[0] *= np.sqrt(n)
-    return float(weight @ value / weight.sum())
+    value = weight @ value / weight.sum()
+    return float(weigh_against_independence(value, lower.max() + np.log(weight.sum()) / n, n))
 
 
 def _by_trees(first: Margin, second: Margin) -> Iterator[tuple[float, float]]:

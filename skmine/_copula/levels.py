@@ -4,12 +4,15 @@ Every row is predicted without itself, so that many levels, or levels of one row
 """
 
 import numpy as np
-from scipy.special import gammaln, logsumexp, xlogy
+from scipy.special import gammaln, xlogy
 
 #: Rows that the shares of all rows count for within a level, from levels that are nearly sure of their class to
 #: levels that hardly differ from the rest; each level takes of them what its rows support.
-CONCENTRATIONS = np.geomspace(0.03, 300, 5)
-_STEPS, _SMALLEST_SHARE = 50, 1e-6
+CONCENTRATIONS = np.geomspace(0.1, 100, 4)
+_STEPS, _SMALLEST_SHARE = 25, 1e-6
+#: Prior shares of the shares of all rows, of own ones, sparse and dense, and of two halves; without halves.
+_HALVED = np.array([1 / 4, 1 / 8, 1 / 8, 1 / 2])
+_WHOLE = np.array([1 / 2, 1 / 4, 1 / 4])
 
 
 def level_mixture(levels: np.ndarray, classes: np.ndarray) -> float:
@@ -55,13 +58,13 @@ def level_mixture(levels: np.ndarray, classes: np.ndarray) -> float:
 
 def _estimate_shares(evidence: np.ndarray) -> np.ndarray:
     """Log shares of the kinds of levels (n_kinds,), by the EM algorithm."""
-    log_share = np.full(len(evidence), -np.log(len(evidence)))
-    for _ in range(_STEPS if evidence.shape[1] else 0):
-        weighted = evidence + log_share[:, None]
-        weighted = np.exp(weighted - weighted.max(axis=0))
-        share = (weighted / weighted.sum(axis=0)).mean(axis=1)
-        log_share = np.log(np.maximum(share, _SMALLEST_SHARE))
-    return log_share
+    n_kinds, n_levels = evidence.shape
+    share = np.full(n_kinds, 1 / n_kinds)
+    if n_levels:
+        likelihood = np.exp(evidence - evidence.max(axis=0))
+        for _ in range(_STEPS):
+            share = np.maximum(share * (likelihood @ (1 / (share @ likelihood))) / n_levels, _SMALLEST_SHARE)
+    return np.log(share)
 
 
 def level_information(first: np.ndarray, second: np.ndarray) -> float:
@@ -149,16 +152,17 @@ def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:
     evidence = value = np.zeros(len(table))
     for level in range(depth, -1, -1):
         options = np.stack([np.zeros(len(table)), *_own_shares(table, shares)])
-        prior = np.log([1 / 2, 1 / 4, 1 / 4])
-        values = options
+        prior, values = _WHOLE, options
         if level < depth:
+            prior = _HALVED
             options, values = (
                 np.vstack([options, finer.reshape(-1, 2).sum(axis=1)]) for finer in (evidence, value)
             )
-            prior = np.log([1 / 4, 1 / 8, 1 / 8, 1 / 2])
-        weighted = options + prior[:, None]
-        evidence = logsumexp(weighted, axis=0)
-        value = (np.exp(weighted - evidence) * values).sum(axis=0)
+        top = options.max(axis=0)
+        weight = prior[:, None] * np.exp(options - top)
+        total = weight.sum(axis=0)
+        evidence = top + np.log(total)
+        value = (weight * values).sum(axis=0) / total
         if level:
             table = table.reshape(-1, 2, n_classes).sum(axis=1)
     return float(value[0]) / len(classes)

@@ -21,7 +21,7 @@ _ALONE = 2
 _PROMISE = 0.8
 #: Probability under independence of moments from which Newton's method goes on; those before it differ from
 #: where it would end by less than their standard error.
-_CHANCE = 1e-3
+CHANCE = 1e-3
 _RIDGE = 1e-2
 _MOST_STEPS, _MOST_HALVINGS = 12, 6
 #: Nats that a step must promise; those after it are of second order in what it promises.
@@ -254,18 +254,18 @@ def _score_chunk(pairs: _Pairs) -> np.ndarray:
         scores = PairScores(mi, lower, misfit, deviation)
         open_ones = (added > freedom) & ((stage <= _ALONE) | ~scores.unexplained)
         which = np.flatnonzero(open_ones)
-        asked = _PROMISE * (_penalty(added, pairs.n) - _penalty(freedom[which], pairs.n))
+        asked = _PROMISE * (penalty(added, pairs.n) - penalty(freedom[which], pairs.n))
         promise = _promise(pairs, which, stage, theta, freedom)
         which, promise = which[promise > asked], promise[promise > asked]
         if not len(which):
             continue
         fit = _Stage(pairs, which, stage)
-        surprising = 2 * pairs.n * promise > chi2.isf(_CHANCE, added)
+        surprising = 2 * pairs.n * promise > chi2.isf(CHANCE, added)
         solution, value, table = fit.climb(theta, np.flatnonzero((freedom[which] > 0) | surprising))
-        penalty = _penalty(added, pairs.n)
-        better = value - penalty > lower[which]
+        cost = penalty(added, pairs.n)
+        better = value - cost > lower[which]
         won = which[better]
-        mi[won], lower[won] = (value[better] - share * penalty for share in (0.5, 1.0))
+        mi[won], lower[won] = (value[better] - share * cost for share in (0.5, 1.0))
         freedom[won] = added
         fitted[won] = table[better]
         # The stages are nested: the next one starts from here.
@@ -290,7 +290,7 @@ def _promise(pairs: _Pairs, which: np.ndarray, stage: int, theta: np.ndarray, fr
     return gain
 
 
-def _penalty(freedom, n: int):
+def penalty(freedom, n: int):
     """Bias of the bound on new rows against that on its own, with the correction for few rows."""
     return freedom / np.maximum(n - freedom - 1, 1)
 

@@ -185,15 +185,22 @@ class Margin:
             return _orthonormal(np.eye(len(self.mass))[:, common], self.mass), np.ones(most_levels, dtype=int)
         if self.rank is None:
             return self.functions, self.order
-        present = ~np.isnan(self.rank)
-        rank = np.where(present, self.rank, 0.5)
-        raw = np.column_stack([eval_legendre(k, 2 * rank - 1) for k in range(1, degree + 1)])
-        order = np.arange(1, degree + 1)
-        if not present.all():
-            raw = np.column_stack([~present, raw * present[:, None]])
-            order = np.append(1, order)
-        functions, kept = _orthonormal(raw, self.mass, return_kept=True)
-        return functions, order[kept]
+        return _polynomials_of_rank(self.rank.tobytes(), self.mass.tobytes(), degree)
+
+
+@lru_cache(maxsize=64)  # columns without ties have the same cells
+def _polynomials_of_rank(rank_bytes: bytes, mass_bytes: bytes, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal polynomials of the mean ranks of cells, and their orders."""
+    rank, mass = np.frombuffer(rank_bytes), np.frombuffer(mass_bytes)
+    present = ~np.isnan(rank)
+    rank = np.where(present, rank, 0.5)
+    raw = np.column_stack([eval_legendre(k, 2 * rank - 1) for k in range(1, degree + 1)])
+    order = np.arange(1, degree + 1)
+    if not present.all():
+        raw = np.column_stack([~present, raw * present[:, None]])
+        order = np.append(1, order)
+    functions, kept = _orthonormal(raw, mass, return_kept=True)
+    return functions, order[kept]
 
 
 def _of_levels(column: Column) -> Margin:
@@ -217,12 +224,14 @@ def _number(column: Column) -> tuple[np.ndarray, int]:
         levels = np.full(len(missing), len(values))
         levels[~missing] = inverse
         return levels, len(values)
-    present = dict.fromkeys(column.values.tolist())
+    values = column.values.tolist()
+    present = dict.fromkeys(values)
     present.pop(None, None)
     # Labels of different types that print alike stay apart.
-    ordered = sorted(present, key=lambda v: (type(v).__name__, str(v)))
-    number = {label: k for k, label in enumerate(ordered)} | {None: len(ordered)}
-    return np.fromiter(map(number.__getitem__, column.values.tolist()), np.int64, len(missing)), len(ordered)
+    alike = len(set(map(type, present))) == 1 and isinstance(next(iter(present)), str)
+    ordered = sorted(present) if alike else sorted(present, key=lambda v: (type(v).__name__, str(v)))
+    number = dict(zip(ordered, range(len(ordered)), strict=True)) | {None: len(ordered)}
+    return np.array([number[value] for value in values]), len(ordered)
 
 
 def _of_ranks(column: Column) -> Margin:

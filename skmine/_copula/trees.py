@@ -93,7 +93,7 @@ class _Plane:
         self.mass = [_masses(f.cell, self.deepest) for f in fine]
         self.log_count = np.log(np.maximum(np.arange(len(first) + 1), 1))
         s, t = (f.score for f in fine)
-        powers = [[np.ones_like(v), v, v**2, v**3, v**4] for v in (s, t)]
+        powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (s, t)]
         columns = [powers[0][k] * powers[1][m] for k, m in _POWERS]
         columns += [v for f in fine for v in (f.resolution, f.rounding)]
         shapes = self.shapes(n_cuts)
@@ -200,13 +200,15 @@ def _draw_lines(sums, masses, evidence, value) -> None:
         variance = moment[2, 0] - moment[1, 0] ** 2
         slope = covariance / np.maximum(variance, 1e-300)
         # Moments about 0 of the score less the slope times the other, and from them those about the line.
+        powers = [1.0, -slope, slope**2, -(slope**2) * slope, slope**2 * slope**2]
         about = [1.0] + [
-            sum(comb(order, k) * (-slope) ** k * moment[k, order - k] for k in range(order + 1))
+            sum(comb(order, k) * powers[k] * moment[k, order - k] for k in range(order + 1))
             for order in range(1, 5)
         ]
         mean = about[1]
         residual = np.maximum(about[2] - mean**2, 0.0)
-        fourth = about[4] - 4 * mean * about[3] + 6 * mean**2 * about[2] - 3 * mean**4
+        square = mean**2
+        fourth = about[4] - 4 * mean * about[3] + 6 * square * about[2] - 3 * square**2
         resolution, rounding = ties[2 * told], ties[2 * told + 1]
         spread = resolution + rounding  # of each value over its ranks
         log_noise = np.log(residual + spread) + bias

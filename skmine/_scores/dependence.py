@@ -8,7 +8,7 @@ from joblib import delayed
 from sklearn.utils._param_validation import validate_params
 
 from skmine._columns import read_features, read_target
-from skmine._copula import Margin, block_independence, pair_information
+from skmine._copula import Margin, block_independence, block_information, column_blocks
 from skmine._estimator import MutualInfoEstimator
 from skmine._progress import run_counted
 from skmine._scores.reading import PARAMETERS, read_discrete_features, warn_about_columns
@@ -67,10 +67,14 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
     columns = read_features(X)
     margins = [Margin.of_column(c, d) for c, d in zip(columns, discrete, strict=True)]
     warn_about_columns(columns, margins)
-    tasks = (delayed(pair_information)(margins[:j], margins[j]) for j in range(1, len(margins)))
-    scored = run_counted(tasks, n_jobs, verbose, len(margins) - 1, "column", prefer="threads")
+    blocks = column_blocks(margins)
+    pairs = [(one, other) for k, one in enumerate(blocks) for other in blocks[: k + 1]]
+    lists = {id(block): [margins[j] for j in block] for block in blocks}
+    tasks = (delayed(block_information)(lists[id(one)], lists[id(other)]) for one, other in pairs)
+    scored = run_counted(tasks, n_jobs, verbose, len(pairs), "block of pairs", prefer="threads")
     matrix = np.zeros((len(margins), len(margins)))
-    matrix[np.tril_indices(len(margins), -1)] = np.concatenate([np.empty(0), *scored])
+    for (one, other), values in zip(pairs, scored, strict=True):
+        matrix[np.ix_(one, other)] = values
     matrix += matrix.T
     np.fill_diagonal(matrix, [margin.largest_information for margin in margins])
     if hasattr(X, "columns") and hasattr(X, "iloc"):

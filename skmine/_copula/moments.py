@@ -1,0 +1,96 @@
+"""All pairs of many columns: matrix products of their functions show which pairs are worth a closer look."""
+
+import numpy as np
+from scipy.stats import chi2
+
+from skmine._copula.information import is_smooth, pair_information, weigh_against_independence
+from skmine._copula.loglinear import CHANCE, STAGES, penalty
+from skmine._copula.margins import Margin
+
+#: Functions of a block of columns: products of two blocks are held at a time.
+_BLOCK = 1024
+
+
+def block_information(first: list[Margin], second: list[Margin]) -> np.ndarray:
+    """Mutual information of all pairs of two lists of columns.
+
+    Mean products of the functions of two columns are 0 where these are independent. Where they are such as
+    chance explains, half of their squares is the estimate, to second order; the other pairs are estimated by
+    :func:`pair_information`.
+
+    Parameters
+    ----------
+    first, second : list of Margin
+        Columns of the same rows. Of a list with itself only the pairs below the diagonal are filled in.
+
+    Returns
+    -------
+    ndarray of shape (n_first, n_second)
+        Nats, at least 0.
+    """
+    left = _Functions(first)
+    right = left if second is first else _Functions(second)
+    mi, open_pairs = left.screen(right)
+    if second is first:
+        mi, open_pairs = np.tril(mi, -1), np.tril(open_pairs, -1)
+    for j, margin in enumerate(first):
+        closer = np.flatnonzero(open_pairs[j])
+        mi[j, closer] = pair_information([second[i] for i in closer], margin)
+    return mi
+
+
+def column_blocks(margins: list[Margin]) -> list[list[int]]:
+    """Neighbouring columns with as many functions in all as a block holds.
+
+    Parameters
+    ----------
+    margins : list of Margin
+        Columns.
+
+    Returns
+    -------
+    list of list of int
+        Numbers of the columns of each block.
+    """
+    blocks: list[list[int]] = []
+    width = _BLOCK
+    for j, margin in enumerate(margins):
+        if width + len(margin.order) > _BLOCK:
+            blocks.append([])
+            width = 0
+        blocks[-1].append(j)
+        width += len(margin.order)
+    return blocks
+
+
+class _Functions:
+    """Functions of a block of columns in each row."""
+
+    def __init__(self, margins: list[Margin]):
+        self.n = len(margins[0])
+        self.smooth = np.array([is_smooth(margin) for margin in margins])
+        self.values = np.hstack([m.functions[m.codes].astype(np.float32) for m in margins])
+        self.order = np.concatenate([margin.order for margin in margins])
+        self.starts = np.cumsum([0, *(len(margin.order) for margin in margins)])
+
+    def _of_columns(self, by_function: np.ndarray) -> np.ndarray:
+        """Sums over the functions of each column; the first axis."""
+        total = np.cumsum(np.vstack([np.zeros(by_function.shape[1]), by_function]), axis=0, dtype=np.float64)
+        return np.diff(total[self.starts], axis=0)
+
+    def screen(self, other: "_Functions") -> tuple[np.ndarray, np.ndarray]:
+        """Second-order estimates of all pairs with another block, and a mask of those worth a closer look."""
+        squares = (self.values.T @ other.values / self.n) ** 2
+        shape = len(self.starts) - 1, len(other.starts) - 1
+        best, lower = np.zeros((2, *shape))
+        open_pairs = ~np.logical_and.outer(self.smooth, other.smooth)
+        for stage in STAGES:
+            rows, columns = self.order <= stage, other.order <= stage
+            within = np.where(np.outer(rows, columns), squares, 0)
+            gain = other._of_columns(self._of_columns(within).T).T / 2
+            freedom = np.outer(self._of_columns(rows[:, None]), other._of_columns(columns[:, None]))
+            cost = penalty(freedom, self.n)
+            better = gain - cost > lower
+            best[better], lower[better] = (gain - cost / 2)[better], (gain - cost)[better]
+            open_pairs |= (2 * self.n * gain > chi2.isf(CHANCE, np.maximum(freedom, 1))) & (freedom > 0)
+        return weigh_against_independence(best, lower, self.n), open_pairs

@@ -1,0 +1,180 @@
+"""Which estimate a pair takes: weights, limits, and columns that only one of the estimates can read."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from sklearn.metrics import mutual_info_score
+
+from skmine._columns import read_columns
+from skmine._copula import Margin, information, pair_information, score_pairs
+from skmine._copula.information import MOST_SMOOTH_LEVELS
+
+
+def margin(values, discrete=False):
+    return Margin.of_column(read_columns(np.asarray(values), "x")[0], discrete)
+
+
+def score(x, y, discrete_x=False, discrete_y=False):
+    return pair_information([margin(x, discrete_x)], margin(y, discrete_y))[0]
+
+
+def test_weighted__estimates_of_equal_lower_bound__their_mean():
+    # Independence has the weight n^(1/2) e^(-400 * 0.1) and counts for nothing.
+    value = information._weighted(np.array([[0.5, 0.1], [0.7, 0.1]]), 400)
+
+    assert value == pytest.approx(0.6)
+
+
+def test_weighted__by_hand__exponentials_of_nats_and_independence_by_the_root_of_the_rows():
+    # 100 rows: e^2 and e^1 against 10 for independence, of value 0.
+    value = information._weighted(np.array([[0.5, 0.02], [0.2, 0.01]]), 100)
+
+    assert value == pytest.approx((0.5 * np.e**2 + 0.2 * np.e) / (np.e**2 + np.e + 10))
+
+
+@pytest.mark.parametrize("lower", [-1e6, -0.5, 0.0])
+def test_weighted__many_rows_and_no_gain__near_zero(lower):
+    assert abs(information._weighted(np.array([[0.3, lower]]), 10**6)) < 0.3 / 1000
+
+
+@pytest.mark.parametrize("n_levels", [2, 5, 20, 60])
+@pytest.mark.parametrize("discrete", [False, True])
+def test_pair_information__column_that_gives_the_other__its_entropy_and_not_more(n_levels, discrete):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, n_levels, 3000)
+    x = y + rng.uniform(0, 0.9, 3000)
+    entropy = mutual_info_score(y, y)
+
+    values = score(x, y, False, discrete), score(y, y, discrete, discrete)
+
+    # Up to 60 levels: each is found by cuts, of a share and a choice, 3 nats of 50 rows in all.
+    for value in values:
+        assert entropy - 60 * 3 / 3000 < value
+        if n_levels <= 32 or discrete:  # else a column with many values, which may have more of them
+            assert value <= entropy + 1e-12
+
+
+def test_pair_information__more_classes_than_cells_of_ranks__those_of_the_cells():
+    y = np.random.default_rng(0).integers(0, 100, 3000)
+
+    value = score(y + np.random.default_rng(1).uniform(0, 0.9, 3000), y, False, True)
+
+    # Ranks against more than 64 labels are read in 32 intervals: at most log(32) = 3.47 of 4.59 nats.
+    assert 0.9 * np.log(32) < value < np.log(32)
+
+
+@pytest.mark.parametrize("empty", [np.ones(60), np.full(60, np.nan)], ids=["constant", "all missing"])
+@pytest.mark.parametrize("other", [np.arange(60.0), np.arange(60) % 2, np.arange(60) % 30])
+@pytest.mark.parametrize("discrete", [False, True])
+def test_pair_information__nothing_in_a_column__exactly_zero(empty, other, discrete):
+    assert score(empty, other, discrete, discrete) == 0.0
+    assert score(other, empty, discrete, discrete) == 0.0
+
+
+def test_pair_information__columns_of_every_kind_together__as_alone():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=300)
+    columns = [
+        margin(y + rng.normal(size=300)),
+        margin(np.round(y)),
+        margin(np.ones(300)),
+        margin(rng.integers(0, 40, 300), True),
+        margin(np.sin(9 * y)),
+        margin(np.where(rng.uniform(size=300) < 0.2, np.nan, y)),
+    ]
+
+    together = pair_information(columns, margin(y))
+
+    alone = [pair_information([column], margin(y))[0] for column in columns]
+    np.testing.assert_allclose(together, alone, rtol=1e-7, atol=1e-9)  # Newton's method stops at 1e-9
+
+
+def test_pair_information__smooth_and_explained__the_smooth_fit():
+    x, noise = np.random.default_rng(0).normal(size=(2, 2000))
+    fit = score_pairs([margin(x)], margin(x + noise))
+
+    value = score(x, x + noise)
+
+    # The weight of independence is 2000^(1/2) e^(-2000 * 0.34): nothing.
+    assert not fit.unexplained[0]
+    assert value == pytest.approx(fit.mi[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("n_levels", [MOST_SMOOTH_LEVELS - 1, MOST_SMOOTH_LEVELS + 5, 60])
+def test_pair_information__levels_that_shift_the_other__near_the_truth(n_levels):
+    rng = np.random.default_rng(0)
+    levels = rng.integers(0, n_levels, 4000)
+    y = rng.normal(size=n_levels)[levels] + rng.normal(size=4000)
+    # Means of all levels and of the rows within: the variance of normal effects that were drawn.
+    truth = information_of_means(levels, y, n_levels)
+
+    # Half of the free means is taken off or lacks: 60 / 8000; three standard errors of 0.8 / 4000^(1/2);
+    # the mixture of 15 normals is not normal: 0.03.
+    assert score(levels.astype(str), y) == pytest.approx(truth, abs=0.0075 + 0.038 + 0.03)
+
+
+def information_of_means(levels, y, n_levels):
+    """Of a level with normal rows around its own mean, of the variance 1, from the drawn means."""
+    means = np.array([y[levels == k].mean() for k in range(n_levels)])
+    grid = np.linspace(y.min() - 2, y.max() + 2, 4001)
+    density = norm.pdf(grid[:, None], means, 1) @ (np.bincount(levels) / len(levels))
+    return -(density * np.log(density)).sum() * (grid[1] - grid[0]) - norm.entropy(0, 1)
+
+
+@pytest.mark.parametrize("target", ["numbers", "classes"])
+def test_pair_information__codes_whose_effect_has_no_order__read_as_labels(target):
+    rng = np.random.default_rng(0)
+    code = rng.integers(0, 150, 4500)
+    effect = rng.normal(size=150)[code] * 2
+    y = effect + rng.normal(size=4500)
+    y = y if target == "numbers" else (y > 0).astype(int)
+
+    as_numbers = score(code, y, False, target == "classes")
+    as_labels = score(code, y, True, target == "classes")
+
+    # Numbers with 30 rows each repeat: reading them as labels loses nothing beside labels.
+    assert as_numbers > 0.25
+    assert as_numbers == pytest.approx(as_labels, abs=0.02)
+
+
+def test_pair_information__numbers_that_do_not_repeat__not_read_as_labels():
+    assert margin(np.arange(300)).labels() is None
+    assert margin(np.arange(300) // 2).labels() is not None  # two rows a value
+    assert not margin(np.append(np.arange(300) // 2, [150, 151])).repeats  # 302 rows, 152 values
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("kind", ["numbers", "rounded", "counts", "few levels", "many levels"])
+@pytest.mark.parametrize("target", ["numbers", "rounded", "two classes", "40 classes"])
+def test_pair_information__independent__about_zero(kind, target, seed):
+    rng = np.random.default_rng(seed)
+    draws = {
+        "numbers": lambda: rng.normal(size=1000),
+        "rounded": lambda: np.round(10 * rng.normal(size=1000)),
+        "counts": lambda: rng.poisson(2, 1000),
+        "few levels": lambda: rng.choice(list("abcd"), 1000),
+        "many levels": lambda: rng.integers(0, 300, 1000).astype(str),
+        "two classes": lambda: rng.choice(list("ab"), 1000),
+        "40 classes": lambda: rng.integers(0, 40, 1000).astype(str),
+    }
+
+    values = [score(draws[kind](), draws[target]()) for _ in range(20)]
+
+    # Schwarz's weight of independence, 1000^(1/2), leaves one of 30 estimates a gain of 1 nat: 0.001.
+    # Chance gains more than 10 nats, 0.01, in e^-10 of the estimates and columns tried.
+    assert np.mean(values) < 0.002
+    assert np.max(values) < 0.015
+
+
+@pytest.mark.statistical
+def test_pair_information__fast_sine__what_trees_find(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(size=1000)
+    y = np.sin(20 * x) + 0.1 * rng.normal(size=1000)
+    smooth = score_pairs([margin(x)], margin(y))
+
+    value = score(x, y)
+
+    assert smooth.unexplained[0]
+    assert value > smooth.mi[0] + 0.5
+    assert value == pytest.approx(information.pair_tree(margin(x), margin(y)).mi, abs=1e-6)

@@ -1,0 +1,277 @@
+"""Columns of levels: each estimate by hand, row by row, and known values."""
+
+import numpy as np
+import pytest
+from scipy.stats import entropy
+
+from skmine._columns import read_columns
+from skmine._copula import Margin, levels
+from skmine._copula.levels import class_tree, level_information, level_means, level_mixture
+
+
+def entropy_of(labels):
+    return entropy(np.bincount(labels))
+
+
+def draw_labels(n_levels, n_classes, n, seed=0, share=0.5):
+    """Labels that agree with the level, modulo the number of classes, in a share of the rows."""
+    rng = np.random.default_rng(seed)
+    level = rng.integers(0, n_levels, n)
+    return level, np.where(rng.uniform(size=n) < share, level % n_classes, rng.integers(0, n_classes, n))
+
+
+def urn(labels, strength, shares):
+    """Probability of labels in turn, each drawn from an urn of earlier ones and of `shares`."""
+    probability, drawn = 1.0, np.zeros(len(shares))
+    for label in labels:
+        probability *= (drawn[label] + strength * shares[label]) / (drawn.sum() + strength)
+        drawn[label] += 1
+    return probability
+
+
+def mixture_by_hand(level, label, log_share):
+    shares = np.bincount(label) / len(label)
+    total = 0.0
+    for i in range(len(label)):
+        others = label[(level == level[i]) & (np.arange(len(label)) != i)]
+        weight = [np.exp(log_share[0]) * np.prod(shares[others])]
+        predicted = [shares[label[i]]]
+        for strength, log_weight in zip(levels.CONCENTRATIONS, log_share[1:], strict=True):
+            weight.append(np.exp(log_weight) * urn(others, strength, shares))
+            count = (others == label[i]).sum() + strength * shares[label[i]]
+            predicted.append(count / (len(others) + strength))
+        total += np.log(np.average(predicted, weights=weight) / shares[label[i]])
+    return total / len(label)
+
+
+@pytest.mark.parametrize(("n_levels", "n_classes"), [(2, 2), (5, 3), (25, 4), (60, 2)])
+def test_level_mixture__few_rows__each_row_by_the_others_of_its_level(monkeypatch, n_levels, n_classes):
+    level, label = draw_labels(n_levels, n_classes, 60)
+    share = np.random.default_rng(1).dirichlet(np.ones(1 + len(levels.CONCENTRATIONS)))
+    monkeypatch.setattr(levels, "_estimate_shares", lambda evidence: np.log(share))
+
+    value = level_mixture(level, label)
+
+    assert value == pytest.approx(mixture_by_hand(level, label, np.log(share)), abs=1e-10)
+
+
+def test_estimate_shares__levels_of_two_kinds__their_shares():
+    rng = np.random.default_rng(0)
+    of_first = rng.uniform(size=500) < 0.3
+    evidence = np.where(of_first, [[0.0], [-20.0]], [[-20.0], [0.0]])
+
+    log_share = levels._estimate_shares(evidence)
+
+    assert np.exp(log_share) == pytest.approx([of_first.mean(), 1 - of_first.mean()], abs=1e-6)
+
+
+def test_estimate_shares__any_evidence__likelier_than_equal_shares():
+    evidence = np.random.default_rng(0).normal(size=(5, 200)) * 3
+
+    log_share = levels._estimate_shares(evidence)
+
+    likelihood = [np.log(np.exp(s) @ np.exp(evidence)).sum() for s in (log_share, np.full(5, -np.log(5)))]
+    assert likelihood[0] > likelihood[1]
+    assert np.exp(log_share).sum() == pytest.approx(1, abs=1e-4)  # shares have a floor of 1e-6
+
+
+def test_level_mixture__names_and_order_of_rows__do_not_matter():
+    rng = np.random.default_rng(0)
+    level, label = draw_labels(30, 4, 500)
+    order = rng.permutation(500)
+
+    renamed = level_mixture(rng.permutation(30)[level][order], rng.permutation(4)[label][order])
+
+    assert renamed == pytest.approx(level_mixture(level, label), abs=1e-10)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n_levels", [5, 50, 500, 1500])
+def test_level_information__levels_of_no_effect__about_zero(n_levels, seed):
+    rng = np.random.default_rng(seed)
+    values = [
+        level_information(rng.integers(0, n_levels, 2000), rng.integers(0, 4, 2000)) for _ in range(5)
+    ]
+
+    # Left-out rows confirm nothing, up to the shares of the kinds of levels; the plug-in value would be
+    # 3 * (n_levels - 1) / 4000: 0.37 for 500 levels.
+    assert np.mean(values) == pytest.approx(0, abs=0.002)
+    assert np.max(values) < 0.006
+
+
+@pytest.mark.parametrize("n_classes", [2, 5, 20])
+def test_level_information__column_equal_to_the_class__its_entropy(n_classes):
+    label = np.random.default_rng(0).integers(0, n_classes, 2000)
+    renamed = np.random.default_rng(1).permutation(n_classes)[label]
+
+    assert level_information(renamed, label) == pytest.approx(entropy_of(label), abs=0.005)
+
+
+@pytest.mark.statistical
+def test_level_mixture__levels_that_change_the_shares__near_the_truth(seed):
+    level, label = draw_labels(20, 4, 4000, seed, share=0.6)
+    # Of 4 classes the own one has 0.6 + 0.1, each of the others 0.1.
+    truth = np.log(4) - entropy([0.7, 0.1, 0.1, 0.1])
+
+    # The log ratio is log 2.8 or log 0.4, with a deviation of 0.9: a standard error of 0.014, three of
+    # them. 20 levels with three free shares cost 60 / 4000 = 0.015 on left-out rows.
+    assert level_mixture(level, label) == pytest.approx(truth - 0.0075, abs=3 * 0.014 + 0.0075)
+
+
+def test_level_information__two_directions__is_the_larger_and_symmetric():
+    level, label = draw_labels(100, 3, 600)
+
+    both = level_mixture(level, label), level_mixture(label, level)
+
+    assert level_information(level, label) == level_information(label, level) == max(both)
+
+
+def fine(values):
+    ranks = Margin.of_column(read_columns(values, "y")[0], False).fine(5)
+    return ranks.score, ranks.resolution + ranks.rounding
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("rows", [5, 20])
+@pytest.mark.parametrize("share", [0.2, 0.6])
+def test_level_means__random_effects__what_a_left_out_row_gains(rows, share, seed):
+    rng = np.random.default_rng(seed)
+    n = 4000
+    level = np.repeat(np.arange(n // rows), rows)
+    y = share**0.5 * rng.normal(size=n // rows)[level] + (1 - share) ** 0.5 * rng.normal(size=n)
+
+    value = level_means(level, *fine(y))
+
+    # Given the other rows of its level a row has the variance (1 - s) (1 + r / (1 + r m)), r = s / (1 - s)
+    # and m rows; its log ratio has a deviation of about the root of what they explain. Rows of a level share
+    # an effect, whose square the estimated share follows: four deviations of (2 / n_levels)^(1/2) times
+    # the derivative 1 / (2 (1 - s)), times s (1 - s).
+    ratio = share / (1 - share)
+    truth = -np.log((1 - share) * (1 + ratio / (1 + ratio * (rows - 1)))) / 2
+    assert value == pytest.approx(truth, abs=4 * (2 * rows / n) ** 0.5 * share / 2 + 0.01)
+
+
+def test_level_means__by_hand__each_row_by_the_mean_of_the_others_of_its_level():
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 12, 80)
+    score = rng.normal(size=80) + rng.normal(size=12)[level]
+    score = (score - score.mean()) / score.std()
+    rows = np.bincount(level)
+    within = sum(((score[level == k] - score[level == k].mean()) ** 2).sum() for k in range(12)) / 68
+    between = sum(rows[k] * score[level == k].mean() ** 2 for k in range(12)) / 11
+    effect = max((between - within) / ((80 - (rows**2).sum() / 80) / 11), 0)  # variance of the effects
+    total = 0.0
+    for i in range(80):
+        others = score[(level == level[i]) & (np.arange(80) != i)]
+        precision = len(others) / within + 1 / effect  # of the effect, given the other rows
+        expected = others.sum() / within / precision
+        variance = within + 1 / precision
+        total += (score[i] ** 2 - (score[i] - expected) ** 2 / variance - np.log(variance)) / 2
+
+    value = level_means(level, score, np.zeros(80))
+
+    assert effect > 0
+    assert value == pytest.approx(total / 80, abs=1e-10)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n_levels", [3, 50, 500])
+def test_level_means__levels_of_no_effect__about_zero(n_levels, seed):
+    rng = np.random.default_rng(seed)
+    values = [level_means(rng.integers(0, n_levels, 2000), *fine(rng.normal(size=2000))) for _ in range(10)]
+
+    # Means of m rows vary by 1 / m by chance; a row gains half their excess, (2 / n_levels)^(1/2) / m, on
+    # average nothing.
+    assert np.mean(values) == pytest.approx(0, abs=0.002)
+
+
+def test_level_means__names_and_order_of_rows__do_not_matter():
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 30, 300)
+    score, rounding = fine(rng.normal(size=30)[level] + rng.normal(size=300))
+    order = rng.permutation(300)
+
+    renamed = level_means(rng.permutation(30)[level][order], score[order], rounding[order])
+
+    assert renamed == pytest.approx(level_means(level, score, rounding), abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("level", "y"),
+    [(np.arange(50), np.arange(50.0)), (np.arange(50) % 5, np.arange(50) % 5 * 1.0)],
+    ids=["each row a level", "no spread within levels"],
+)
+def test_level_means__nothing_to_learn_a_spread_from__zero(level, y):
+    assert level_means(level, *fine(y)) == 0.0
+
+
+def class_tree_by_hand(cells, depth, label):
+    shares = np.bincount(label) / len(label)
+
+    def left_out(own, strength):
+        total = 0.0
+        for i in range(len(own)):
+            others = np.delete(own, i)
+            count = (others == own[i]).sum() + strength * shares[own[i]]
+            total += np.log(count / (len(others) + strength) / shares[own[i]])
+        return total if len(own) > 1 else 0.0
+
+    def weigh(level, number):
+        own = label[cells >> (depth - level) == number]
+        options = [(0.0, 0.0)]
+        for strength in (1.0, len(shares)):
+            options.append((np.log(urn(own, strength, shares) / np.prod(shares[own])), left_out(own, strength)))
+        prior = np.array([1 / 2, 1 / 4, 1 / 4])
+        if level < depth:
+            halves = [weigh(level + 1, 2 * number + k) for k in (0, 1)]
+            options.append(tuple(np.sum(halves, axis=0)))
+            prior = np.array([1 / 4, 1 / 8, 1 / 8, 1 / 2])
+        evidence, value = np.array(options).T
+        weight = prior * np.exp(evidence)
+        return np.log(weight.sum()), weight @ value / weight.sum()
+
+    return weigh(0, 0)[1] / len(label)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("depth", [1, 4, 6])
+def test_class_tree__few_rows__is_the_recursion_over_all_trees(n_classes, depth):
+    rng = np.random.default_rng(depth)
+    cells = rng.integers(0, 2**depth, 50)
+    label = np.where(rng.uniform(size=50) < 0.7, cells * n_classes // 2**depth, rng.integers(0, n_classes, 50))
+
+    value = class_tree(cells, depth, label)
+
+    assert value == pytest.approx(class_tree_by_hand(cells, depth, label), abs=1e-10)
+
+
+def test_class_tree__names_of_classes_and_order_of_rows__do_not_matter():
+    rng = np.random.default_rng(0)
+    cells, label = rng.integers(0, 64, 300), rng.integers(0, 3, 300)
+    label[cells < 20] = 1
+    order = rng.permutation(300)
+
+    renamed = class_tree(cells[order], 6, np.array([2, 0, 1])[label][order])
+
+    assert renamed == pytest.approx(class_tree(cells, 6, label), abs=1e-10)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_class_tree__ranks_of_no_effect__about_zero(n_classes, seed):
+    rng = np.random.default_rng(seed)
+    values = [
+        class_tree(rng.permutation(2048), 11, rng.integers(0, n_classes, 2048)) for _ in range(10)
+    ]
+
+    assert np.mean(values) == pytest.approx(0, abs=0.002)
+    assert np.max(values) < 0.01
+
+
+@pytest.mark.parametrize("n_steps", [2, 8])
+def test_class_tree__steps_that_give_the_class__its_entropy(n_steps):
+    cells = np.arange(2048)
+    label = cells * n_steps // 2048 % 2
+
+    # Each step costs log(2) for halves, and 1 / 2 log of its rows for shares of its own: below 8 * 6 / 2048.
+    assert class_tree(cells, 11, label) == pytest.approx(np.log(2), abs=0.025)

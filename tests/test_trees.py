@@ -1,0 +1,255 @@
+"""Trees over the plane of two columns' ranks: a reference in plain recursion, known values, invariances."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.special import gamma, ndtri
+from scipy.stats import norm, rankdata
+
+from skmine._columns import read_columns
+from skmine._copula import Margin, trees
+from skmine._copula.trees import pair_tree
+
+
+def margin(values):
+    return Margin.of_column(read_columns(np.asarray(values, dtype=float), "x")[0], False)
+
+
+class Side:
+    """One column of the reference, row by row, from the definitions of `FineRanks`."""
+
+    def __init__(self, values, deepest):
+        n = len(values)
+        shown = np.where(np.isnan(values), -np.inf, values)
+        self.times = np.array([(shown == v).sum() for v in shown])
+        middle = (rankdata(shown) - 0.5) / n
+        self.cell = np.minimum(np.floor(middle * 2**deepest).astype(int), 2**deepest - 1)
+        self.score = ndtri(middle)
+        width = 1 / n / norm.pdf(self.score)  # of one rank, in the unit of the score
+        self.resolution = width**2 / 12
+        self.rounding = (self.times**2 - 1) * width**2 / 12
+
+    def inside(self, depth, number, deepest):
+        return self.cell >> (deepest - depth) == number
+
+
+def line_by_hand(given, told, rows, mass):
+    """Log likelihood of a line with noise less that of the ranks; None where there is no line."""
+    x, y, n = given.score[rows], told.score[rows], len(rows)
+    if np.ptp(x) < 1e-9:
+        return None
+    slope, at_zero = np.polyfit(x - x.mean(), y, 1)
+    error = y - at_zero - slope * (x - x.mean())
+    residual = (error**2).mean()
+    rounding = told.rounding[rows].mean()
+    if rounding > trees._WIDEST_TIES * residual + 1e-15:
+        return None
+    spread = told.resolution[rows].mean() + rounding
+    freedom = n - 2
+    noise = np.log(residual + spread) + np.log(n / freedom) + 1 / freedom + 1 / (3 * freedom**2)
+    explained = n * (((y**2).mean() + spread - 1 - noise) / 2 + np.log(mass))
+    if residual > trees._LEAST_VARIANCE:
+        flat = np.interp((error**4).mean() / residual**2, *trees._flat_noise())
+        explained += max(n * flat - 1, 0)
+    return explained
+
+
+def mixture_by_hand(x, y, n_cuts, deepest):
+    """Evidence and value of the whole plane a row, by recursion over its cells."""
+    sides = Side(x, deepest), Side(y, deepest)
+    n = len(x)
+
+    def weigh(first, second):
+        where = first, second
+        inside = [side.inside(*cell, deepest) for side, cell in zip(sides, where, strict=True)]
+        rows = np.flatnonzero(inside[0] & inside[1])
+        if len(rows) < trees._LEAST_ROWS:
+            return 0.0, 0.0
+        options = [(trees._PRIOR[0], 0.0, 0.0)]
+        for given in (0, 1):
+            found = line_by_hand(sides[given], sides[1 - given], rows, inside[1 - given].mean())
+            if found is not None:
+                options.append((trees._PRIOR[1 + given], found - 1.5, found))
+        for axis in (0, 1):
+            depth, number = where[axis]
+            if first[0] + second[0] == n_cuts or depth == deepest:
+                continue
+            halves = [(depth + 1, 2 * number + k) for k in (0, 1)]
+            masses = [sides[axis].inside(*half, deepest).sum() for half in halves]
+            if 0 in masses:
+                continue
+            gain, value = -0.5, -0.5
+            for half, mass in zip(halves, masses, strict=True):
+                count = sides[axis].inside(*half, deepest)[rows].sum()
+                share = mass / sum(masses)
+                own = count * np.log(count / len(rows) / share) if count else 0.0
+                below = weigh(half, second) if axis == 0 else weigh(first, half)
+                gain, value = gain + own + below[0], value + own + below[1]
+            options.append((trees._PRIOR[3 + axis], gain, value))
+        prior, evidence, values = np.array(options).T
+        weight = prior * np.exp(evidence - evidence.max())
+        return np.log(weight.sum() / prior.sum()) + evidence.max(), weight @ values / weight.sum()
+
+    evidence, value = weigh((0, 0), (0, 0))
+    return value / n, evidence / n
+
+
+def draw_pair(kind, rng, n):
+    x, noise = rng.normal(size=(2, n))
+    return {
+        "independent": lambda: (x, noise),
+        "line": lambda: (x, x + 0.3 * noise),
+        "exact": lambda: (x, np.exp(x)),
+        "parabola": lambda: (x, x**2 + 0.1 * noise),
+        "flat noise": lambda: (x, x + rng.uniform(-1, 1, n)),
+        "ties": lambda: (np.round(4 * x), np.round(4 * x) + np.round(3 * noise)),
+        "atom": lambda: (np.where(x < 0, 0.0, x), np.where(x < 0.5, 0.0, x + 0.1 * noise)),
+        "two atoms": lambda: (np.where(x < 0, 0.0, 1.0), np.where(noise < 0, x, 0.0)),
+        "gaps": lambda: (np.where(noise < -1, np.nan, x), x + 0.5 * noise),
+    }[kind]()
+
+
+PAIRS = ["independent", "line", "exact", "parabola", "flat noise", "ties", "atom", "two atoms", "gaps"]
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+@pytest.mark.parametrize(("n", "most_cuts", "deepest"), [(40, 14, 12), (57, 14, 3), (70, 3, 12), (9, 14, 12)])
+def test_pair_tree__few_rows__is_the_recursion_over_all_trees(monkeypatch, kind, n, most_cuts, deepest):
+    monkeypatch.setattr(trees, "MOST_CUTS", most_cuts)
+    monkeypatch.setattr(trees, "DEEPEST", deepest)
+    x, y = draw_pair(kind, np.random.default_rng(n), n)
+
+    score = pair_tree(margin(x), margin(y))
+
+    n_cuts = min(int(np.ceil(np.log2(n))) - 1, most_cuts)
+    expected = mixture_by_hand(x, y, n_cuts, min(deepest, n_cuts))
+    # Moments about a line come from sums of fourth powers: 1e-16 times a few hundred, over noise of 1e-5.
+    assert (score.mi, score.lower) == pytest.approx(expected, rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_pair_tree__swapped__same_value(kind):
+    x, y = (margin(v) for v in draw_pair(kind, np.random.default_rng(0), 500))
+
+    one, other = pair_tree(x, y), pair_tree(y, x)
+
+    assert (one.mi, one.lower) == pytest.approx((other.mi, other.lower), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_pair_tree__increasing_map__same_bits(kind):
+    x, y = draw_pair(kind, np.random.default_rng(0), 200)
+
+    assert pair_tree(margin(np.exp(x)), margin(3 * y - 7)) == pair_tree(margin(x), margin(y))
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_pair_tree__rows_in_another_order__same_value(kind):
+    rng = np.random.default_rng(0)
+    x, y = draw_pair(kind, rng, 300)
+    order = rng.permutation(300)
+
+    one, other = pair_tree(margin(x), margin(y)), pair_tree(margin(x[order]), margin(y[order]))
+
+    assert (one.mi, one.lower) == pytest.approx((other.mi, other.lower), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [20, 100, 1000, 20_000])
+def test_pair_tree__column_with_itself__what_its_ranks_hold(n):
+    x = np.random.default_rng(0).normal(size=n)
+
+    score = pair_tree(margin(x), margin(x))
+
+    # n ranks hold log(n) nats. Noise of the variance of one rank is wider than the rank: less
+    # log(2 pi e / 12) / 2 = 0.18; the choice of a line costs 1.5 / n and what a few cuts do.
+    assert 0.7 * np.log(n) < score.mi < np.log(n)
+    assert score.lower < score.mi
+
+
+def test_pair_tree__hardly_any_rows__finite():
+    for n in range(1, 9):
+        x = np.random.default_rng(n).normal(size=n)
+        score = pair_tree(margin(x), margin(x))
+        assert np.isfinite([score.mi, score.lower]).all()
+        assert n >= trees._LEAST_ROWS or score == trees.TreeScore(0.0, 0.0)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("kind", ["continuous", "ties", "atom"])
+def test_pair_tree__independent__near_zero(kind, seed):
+    rng = np.random.default_rng(seed)
+    read = {
+        "continuous": lambda v: v,
+        "ties": lambda v: np.round(10 * v),
+        "atom": lambda v: np.where(v < 0, 0.0, v),
+    }[kind]
+    scores = [pair_tree(margin(read(x)), margin(read(y))) for x, y in rng.normal(size=(40, 2, 1000))]
+
+    # The evidence is about a likelihood ratio: it exceeds t nats with a probability of e^-t, so that 40 draws
+    # stay below log(40,000) = 11 nats but for one in a thousand; 4 more for ties that meet a line by chance.
+    # The value adds half a nat for each parameter of trees that are likely by chance: 30 nats in one of 100.
+    assert np.max([score.lower for score in scores]) < 15 / 1000
+    assert np.mean([score.lower for score in scores]) < 1 / 1000
+    assert abs(np.mean([score.mi for score in scores])) < 10 / 1000
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("rho", [0.6, 0.9, 0.99])
+def test_pair_tree__gaussian__value_within_its_standard_error(rho, seed):
+    rng = np.random.default_rng(seed)
+    n, truth = 2000, -np.log(1 - rho**2) / 2
+    errors = []
+    for _ in range(5):
+        x = rng.normal(size=n)
+        y = rho * x + (1 - rho**2) ** 0.5 * rng.normal(size=n)
+        errors.append(pair_tree(margin(x), margin(y)).mi - truth)
+
+    # The log ratio of a Gaussian pair has the standard deviation rho: three standard errors of the mean of
+    # five draws. One line has the form of the truth; the prior share of it is log(8) / n at most.
+    assert abs(np.mean(errors)) < 3 * rho / (5 * n) ** 0.5 + np.log(8) / n
+
+
+def entropy_of(density, low, high):
+    return quad(lambda y: -density(y) * np.log(max(density(y), 1e-300)), low, high, limit=400)[0]
+
+
+@pytest.mark.statistical
+def test_pair_tree__fast_sine__near_the_truth(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(size=4000)
+    y = np.sin(20 * x) + 0.1 * rng.normal(size=4000)
+    grid = np.sin(20 * (np.arange(4000) + 0.5) / 4000)
+    truth = entropy_of(lambda v: norm.pdf(v, grid, 0.1).mean(), -1.6, 1.6) - norm.entropy(0, 0.1)
+
+    score = pair_tree(margin(x), margin(y))
+
+    # Standard deviation of the log ratio about 1: a standard error of 0.016. Lines in cells lag behind curves
+    # by their curvature over a cell: a tenth of the truth.
+    assert score.mi == pytest.approx(truth, abs=0.1 * truth + 3 * 0.016)
+
+
+@pytest.mark.statistical
+def test_pair_tree__step__near_the_truth(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(size=2000)
+    y = np.where(x < 0.5, -1, 1) + 0.5 * rng.normal(size=2000)
+    truth = entropy_of(lambda v: norm.pdf(v, [-1, 1], 0.5).mean(), -5, 5) - norm.entropy(0, 0.5)
+
+    score = pair_tree(margin(x), margin(y))
+
+    # The truth is 0.57: the log ratio is log 2 but near the middle, with a deviation of 0.3 and a standard
+    # error of 0.007. A cut at 0.5 has one parameter; that the tree knows the step at once costs 0.01.
+    assert score.mi == pytest.approx(truth, abs=3 * 0.007 + 0.02)
+
+
+def test_flat_noise__quartic_and_normal__known_values():
+    kurtosis, missing = trees._flat_noise()
+    # Of exp(-x^4): variance g(3/4) / g(1/4), fourth moment 1/4, entropy log(2 g(5/4)) + 1/4.
+    variance = gamma(3 / 4) / gamma(1 / 4)
+    expected = np.log(2 * np.pi * np.e * variance) / 2 - np.log(2 * gamma(5 / 4)) - 1 / 4
+
+    # Straight lines between 200 points: the curve between neighbours deviates by less than 1e-3.
+    assert np.interp(1 / 4 / variance**2, kurtosis, missing) == pytest.approx(expected, abs=1e-3)
+    assert np.interp([3.0, 4.0, 50.0], kurtosis, missing).tolist() == [0.0, 0.0, 0.0]
+    assert (np.diff(kurtosis) > 0).all()
+    assert (np.diff(missing) < 0).all()
