@@ -2,7 +2,7 @@
 How much of the input does a classifier need?
 =============================================
 
-An information bottleneck classifies through a noisy code and pays for each nat that the code tells of the
+An information bottleneck classifies through a noisy code and pays for each nat that the code keeps of the
 input. ``GridSearchCV`` chooses the price ``beta``, beside a plain network of the same size.
 """
 
@@ -44,7 +44,7 @@ for label, fitted in (("MLPClassifier", plain), (f"bottleneck, beta {search.best
 # %%
 # The information plane
 # ---------------------
-# With a growing price the code keeps less of the input, but nearly all that it tells of the digit: up to a
+# With a growing price the code keeps less of the input, but nearly all its information about the digit: up to a
 # point. The entropy of the digit is log 10, or 2.3 nats.
 
 fits = [clone(model).set_params(**{name: beta}).fit(X, y)[-1] for beta in BETAS]
@@ -52,5 +52,5 @@ for beta, fit in zip(BETAS, fits, strict=True):
     print(f"beta {beta:<5g}  I(X; Z) {fit.mi_xz_:5.1f}  I(Z; y) {fit.mi_zy_:.2f} nats")
 
 display = InformationPlaneDisplay.from_estimators(fits)
-display.ax_.set_title("What the code keeps, and what it tells", fontsize="medium")
+display.ax_.set_title("What the code keeps of input and class", fontsize="medium")
 plt.show()

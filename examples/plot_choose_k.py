@@ -10,8 +10,7 @@ scikit-learn's ``SelectKBest(mutual_info_classif)`` and the importances of a ran
 # %%
 # One grid a selector
 # -------------------
-# ``mi_path=False`` leaves out the joint critics, which say how much is known after each feature: a grid
-# that asks for the accuracy has no use for them.
+# Each selector, with the grid of its parameters, is a step of the same pipeline.
 
 from functools import partial
 
@@ -42,7 +41,7 @@ def curves(sizes, X, y):
     """Name, mean accuracy at each number of features, and its standard error over the folds."""
     forest = SelectFromModel(RandomForestClassifier(100, random_state=0), threshold=-np.inf)
     score = partial(mutual_info_classif, random_state=0)
-    ours = MINEFeatureSelector(mi_path=False, random_state=0)
+    ours = MINEFeatureSelector(random_state=0)
     searches = {  # the last parameter varies fastest
         tuple(STRATEGIES): search(ours, {"n_features_to_select": sizes, "strategy": STRATEGIES}, X, y),
         ("SelectKBest",): search(SelectKBest(score), {"k": sizes}, X, y),
@@ -58,7 +57,7 @@ def curves(sizes, X, y):
 # %%
 # Accuracy against the number of features
 # ---------------------------------------
-# Scores of single features choose features that tell the same; ``"auto"`` and ``"mrmr"`` avoid that. The
+# Scores of single features choose redundant features; ``"auto"`` and ``"mrmr"`` avoid that. The
 # digits are one draw of 600: over others, these two and the forest come out even, and ``SelectKBest``
 # behind.
 

@@ -2,14 +2,14 @@
 What does a feature add to another?
 ===================================
 
-Two features may each tell much about a target, and the second nothing that the first does not. The
-conditional mutual information I(X; y | Z) is what X tells about y once Z is known.
+Two features may each carry much information about a target, but the same information. The conditional mutual
+information I(X; y | Z) is what X adds once Z is known.
 """
 
 # %%
 # One year of diabetes
 # --------------------
-# For each of three measurements of 442 patients: what it tells about the progression of the disease alone,
+# For each of three measurements of 442 patients: its mutual information with the progression of the disease alone,
 # and what it adds to each of the others.
 
 import matplotlib.pyplot as plt
@@ -36,7 +36,7 @@ for i, feature in enumerate(names):
         )
 
 # %%
-# All of them tell less once another is known: they overlap. None is empty: each adds to each.
+# The value of each is lower once another is known: they overlap. None is empty: each adds to each.
 #
 # Picture
 # -------

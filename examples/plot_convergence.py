@@ -11,7 +11,7 @@ brought nothing, or when the held-out line has not risen at all.
 # %%
 # Well: both lines rise and level off
 # -----------------------------------
-# What do the day of the year and the rain tell about the highest temperature of the day?
+# How much do the day of the year and the rain predict of the highest temperature of the day?
 
 import warnings
 

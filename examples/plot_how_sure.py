@@ -9,7 +9,7 @@ of a real table: visits to a doctor in the RAND health insurance experiment, of 
 # %%
 # More rows
 # ---------
-# What do the kind of insurance and the state of health tell about the number of visits?
+# How much does the number of visits depend on the kind of insurance and the state of health?
 
 import matplotlib.pyplot as plt
 from statsmodels.datasets import randhie

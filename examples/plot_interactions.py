@@ -2,7 +2,7 @@
 Which features matter only together?
 ====================================
 
-A target that is the exclusive or of two columns cannot be told from either of them. Scores of single
+A target that is the exclusive or of two columns cannot be predicted from either of them alone. Scores of single
 features rank the two among the noise; so does a random forest when there is much of it. The selector also
 screens all pairs of columns, at the cost of some matrix products.
 """
@@ -35,7 +35,7 @@ def ranks(scores):
     return [int(np.flatnonzero(order == column)[0]) + 1 for column in (120, 345)]
 
 
-selector = MINEFeatureSelector(random_state=0).fit(X, y)
+selector = MINEFeatureSelector(mi_path=True, random_state=0).fit(X, y)
 best = SelectKBest(mutual_info_classif, k=2).fit(X, y)
 forest = RandomForestClassifier(300, random_state=0).fit(X, y)
 print("ranks of the two columns that count, of 502")
@@ -45,8 +45,8 @@ print(f"  MINEFeatureSelector                 {ranks(-selector.ranking_)}")
 print(f"selected: {selector.get_support(indices=True).tolist()}, p-value {selector.pvalues_[120]:.0e}")
 
 # %%
-# ``mi_path_`` is the joint mutual information after each step: nothing, then nearly the entropy of y, log
-# 2.
+# ``mi_path_`` is the joint mutual information after each step: 0, then nearly the entropy of y, log 2. It
+# needs ``mi_path=True``.
 
 print(f"joint mutual information with one and two columns: {selector.mi_path_.round(2).tolist()} nats")
 
@@ -60,7 +60,7 @@ first, second = selector.get_support(indices=True)
 for label, colour, marker in ((0, "#0072B2", "o"), (1, "#D55E00", "^")):
     rows = y == label
     left.scatter(X[rows, first], X[rows, second], s=12, c=colour, marker=marker, label=f"class {label}")
-left.set(xlabel=f"column {first}", ylabel=f"column {second}", title="Only together do they tell the class")
+left.set(xlabel=f"column {first}", ylabel=f"column {second}", title="Only together do they predict the class")
 left.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0)
 SelectionPathDisplay.from_estimator(selector, ax=right)
 right.axhline(np.log(2), color="0.5", linestyle="--")

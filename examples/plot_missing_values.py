@@ -2,7 +2,7 @@
 Do missing values count?
 ========================
 
-A value that is missing may itself tell something: a measurement that doctors order only when they are
+That a value is missing may itself be informative: a measurement that doctors order only when they are
 worried is missing for the healthy. skmine imputes nothing: a missing value is a value of its own.
 """
 
@@ -10,7 +10,7 @@ worried is missing for the healthy. skmine imputes nothing: a missing value is a
 # A measurement that is taken only on suspicion
 # ---------------------------------------------
 # 569 breast tumours. Say that the texture was measured only where the tumour was large, that is its area
-# above the median. Then whether it was measured tells about the diagnosis too.
+# above the median. Then whether it was measured predicts the diagnosis too.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,9 +30,10 @@ print(f"missing: {on_suspicion.isna().mean():.0%}")
 # %%
 # Four ways to treat it
 # ---------------------
-# Kept as they are, the value and its absence both count. Filled with draws from the values that are known,
-# absence is hidden, and with it most of what the column told. With the rows dropped, the question is
-# another: what does the texture tell among large tumours? Missing at random, absence tells nothing.
+# - Kept as they are, the value and its absence both count.
+# - Filled with draws from the known values, absence is hidden, and with it most of the information.
+# - With the rows dropped, the question is another: how informative is the texture among large tumours?
+# - Missing at random, absence is not informative.
 
 kept = on_suspicion.notna()
 filled = on_suspicion.where(kept, rng.choice(on_suspicion[kept], len(y)))
@@ -50,7 +51,7 @@ for name, score in zip(cases, scores, strict=True):
     print(f"{name:<44} {score:.2f} nats")
 
 display = FeatureScoresDisplay.from_scores(scores, list(cases))
-display.ax_.set_title("What the texture tells of the diagnosis", fontsize="medium")
+display.ax_.set_title("Information in the texture about the diagnosis", fontsize="medium")
 plt.show()
 
 # %%

@@ -1,16 +1,16 @@
 """
-Which columns of a mixed table tell about the target?
-=====================================================
+Which columns of a mixed table predict the target?
+==================================================
 
-406 cars of 1970 to 1982: numbers, a category and a few missing values. What tells how far a car goes on a
-gallon? Columns go in as they are.
+406 cars of 1970 to 1982: numbers, a category and a few missing values. What predicts how far a car goes on
+a gallon? Columns go in as they are.
 """
 
 # %%
 # Read
 # ----
-# The name of the car is left out: it tells the rows apart. The year must be a number. Rows without a target
-# go.
+# The name of the car is left out: it only identifies the row. The year must be a number. Rows without a
+# target are dropped.
 
 import pandas as pd
 from vega_datasets import local_data
@@ -28,17 +28,17 @@ print(f"{len(X)} rows; missing values: {X.isna().sum().sum()}")
 # Rank
 # ----
 
-scores = pd.Series(mutual_info_regression(X, y, random_state=0), index=X.columns)
+scores = pd.Series(mutual_info_regression(X, y), index=X.columns)
 print(scores.sort_values(ascending=False).round(2).to_string())
 
 display = FeatureScoresDisplay.from_scores(scores, X.columns)
-display.ax_.set_title("What each column tells of the miles per gallon", fontsize="medium")
+display.ax_.set_title("Mutual information with the miles per gallon", fontsize="medium")
 
 # %%
 # Together
 # --------
-# Weight, displacement, horsepower and cylinders tell much the same: together all columns tell far less than
-# the sum of the bars.
+# Weight, displacement, horsepower and cylinders are largely redundant: the mutual information of all columns
+# together is far below the sum of the bars.
 
 estimator = MutualInfoEstimator(random_state=0).fit(X, y)
 low, high = estimator.mi_interval_

@@ -2,14 +2,15 @@
 How do I use mutual information in my own torch model?
 ======================================================
 
-An encoder that never sees a label: it learns the two numbers of the upper half of a picture that tell most
+An encoder that never sees a label: it learns the two numbers of the upper half of a picture that carry most
+information
 of its lower half. :class:`skmine.nn.MutualInformation` is the term of the loss.
 """
 
 # %%
 # Two views of each digit
 # -----------------------
-# The upper and the lower half of scikit-learn's handwritten digits: what both tell is which digit it is.
+# The upper and the lower half of scikit-learn's handwritten digits: both depend on which digit it is.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,7 +49,7 @@ for _ in range(2000):
 print(f"I(code; lower half): {np.mean(values[:100]):.2f} nats at first, {np.mean(values[-100:]):.2f} at last")
 
 # %%
-# Two numbers without labels, and how well they tell the digit.
+# Two numbers without labels, and how well they separate the digits.
 
 with torch.no_grad():
     code = encoder(upper).numpy()

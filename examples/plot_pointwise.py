@@ -24,7 +24,7 @@ X, y = weather[["day of the year"]], weather["temp_max"]
 estimator = MutualInfoEstimator(max_iter=1500, random_state=0).fit(X, y)
 print(f"correlation {np.corrcoef(X.iloc[:, 0], y)[0, 1]:.2f}")
 as_correlation = np.sqrt(1 - np.exp(-2 * estimator.mi_))
-print(f"mutual information {estimator.mi_:.2f} nats, as a correlation of {as_correlation:.2f} would tell")
+print(f"mutual information {estimator.mi_:.2f} nats, as strong as a correlation of {as_correlation:.2f}")
 
 display = PointwiseDisplay.from_estimator(estimator, X, y)
 display.ax_.set_title("Hot in summer, cold in winter", fontsize="medium")
@@ -40,9 +40,9 @@ for _, row in unusual.iterrows():
     print(f"{row['date']:%d %B %Y}: {row['temp_max']:.1f} °C, {row['pointwise']:.1f} nats")
 
 # %%
-# Which days tell most?
-# ---------------------
-# Without a target, ``score_samples`` is what a day tells about the temperature before it is measured: most
+# Which days are most informative?
+# --------------------------------
+# Without a target, ``score_samples`` is the information in a day about the temperature before it is measured: most
 # in the middle of summer, least in spring, when all temperatures occur. The ends of the year are left out:
 # at the edge of the data a network has little to go by.
 

@@ -2,7 +2,7 @@
 Rank features by mutual information
 ===================================
 
-Which columns tell most about a target, and how much do all of them tell together? Two data sets that come
+Which columns carry most information about a target, and how much do all of them carry together? Two data sets that come
 with scikit-learn answer: disease progression of 442 diabetes patients (a number), and the diagnosis of 569
 breast tumours (two classes).
 """
@@ -12,7 +12,7 @@ breast tumours (two classes).
 # -------------------
 # Mutual information sees dependence of any form, so a feature need not act in a straight line to rank high.
 # ``mutual_info_regression`` and ``mutual_info_classif`` are called as scikit-learn's are. The diagnosis has
-# an entropy of 0.66 nats: no feature can tell more than that.
+# an entropy of 0.66 nats: no feature can score more than that.
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ for title, (data, names, function) in tables.items():
 # %%
 # All features together
 # ---------------------
-# These features overlap in what they tell: the joint mutual information is far below the sum of the bars. No
+# These features are partly redundant: the joint mutual information is far below the sum of the bars. No
 # ranking of single columns can show that. ``mi_`` is the best estimate; ``mi_lower_`` is the value on held-
 # out rows, a lower bound in expectation. ``score`` is that bound on any other rows, so scikit-learn's
 # cross-validation works as it is.

@@ -2,14 +2,15 @@
 How much is known after each feature?
 =====================================
 
-The selector keeps what adds information, and ``mi_path_`` says how much is known after each step. On 1,797
-handwritten digits of 8 by 8 pixels: which pixels tell the digit, and when do more of them stop helping?
+The selector keeps what adds information. With ``mi_path=True`` it also estimates how much the features chosen
+so far carry together: ``mi_path_``. On 1,797
+handwritten digits of 8 by 8 pixels: which pixels predict the digit, and when do more of them stop helping?
 """
 
 # %%
 # Eight pixels of 64
 # ------------------
-# The digit has at most log 10, or 2.3 nats, to tell.
+# The entropy of the digit, log 10 or 2.3 nats, is the most that can be known.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,7 +25,7 @@ from skmine.plotting import SelectionPathDisplay
 
 digits = load_digits(as_frame=True)
 X, y = digits.data, digits.target
-selector = MINEFeatureSelector(8, strategy="forward", random_state=0).fit(X, y)
+selector = MINEFeatureSelector(8, strategy="forward", mi_path=True, random_state=0).fit(X, y)
 
 display = SelectionPathDisplay.from_estimator(selector)
 display.ax_.axhline(np.log(10), color="0.5", linestyle=":")
@@ -34,8 +35,8 @@ display.ax_.set_title("Dotted: all there is to know, log 10", fontsize="medium")
 # %%
 # Where the pixels are
 # --------------------
-# The mean digit, with the pixels in the order in which they were chosen: they keep their distance, for
-# neighbours tell the same.
+# The mean digit, with the pixels in the order in which they were chosen: they keep their distance,
+# because adjacent pixels are redundant.
 
 order = np.argsort(selector.ranking_)[: selector.n_features_]
 figure, axis = plt.subplots(figsize=(4, 4), layout="constrained")
@@ -52,7 +53,7 @@ plt.show()
 
 for n_features in (2, 4, 8):
     model = make_pipeline(
-        MINEFeatureSelector(n_features, strategy="forward", mi_path=False),
+        MINEFeatureSelector(n_features, strategy="forward"),
         StandardScaler(),
         LogisticRegression(max_iter=1000),
     )

@@ -33,7 +33,7 @@ clouds = {
 figure, axes = plt.subplots(2, 3, figsize=(9, 6), layout="constrained")
 for axis, (name, (a, b)) in zip(axes.flat, clouds.items(), strict=True):
     correlation = np.corrcoef(a, b)[0, 1]
-    mi = mutual_info_regression(a[:, None], b, random_state=0)[0]
+    mi = mutual_info_regression(a[:, None], b)[0]
     print(f"{name:<12} correlation {correlation:5.2f}, mutual information {mi:.2f} nats")
     axis.plot(a[:1000], b[:1000], ".", color="#0072B2", markersize=3, alpha=0.6)
     axis.set_title(f"{name}\ncorrelation {correlation:.2f}, {mi:.2f} nats", fontsize="medium")
@@ -55,7 +55,7 @@ for value in (0.4, 0.6, 0.8, 0.93):
 left.set(xlabel="correlation", ylabel="mutual information (nats)", title="Two normal columns")
 classes = np.arange(2, 11)
 right.bar(classes, np.log(classes), color="#56B4E9")
-right.set(xlabel="classes", ylabel="entropy (nats)", title="The most that a class can tell", xticks=classes)
+right.set(xlabel="classes", ylabel="entropy (nats)", title="The most that a class can share", xticks=classes)
 for axis in (left, right):
     axis.spines[["top", "right"]].set_visible(False)
 plt.show()

@@ -115,10 +115,10 @@ def select_mrmr(task: Task) -> Ranking:
     left = np.ones(len(mi), dtype=bool)
     n_most = len(mi) if task.n_select is None else task.n_select
     while len(redundancy.chosen) < n_most:
-        best, value = redundancy.best(score, left)
-        if task.n_select is None and (value <= 0 or adjusted[best] > task.alpha):
+        best, net = redundancy.best(score, left)
+        if task.n_select is None and (net <= 0 or adjusted[best] > task.alpha):
             break
-        scores[best] = value
+        scores[best] = net
         left[best] = False
         redundancy.chosen.append(best)
         task.on_step(best)
@@ -131,8 +131,8 @@ def select_mrmr(task: Task) -> Ranking:
 class _Redundancy:
     """Sums of mutual information with the chosen features, computed where they can matter.
 
-    They are never negative, so that relevance less what is known of them is the most that a feature can score:
-    only the features of the highest such scores are looked at.
+    They are never negative, so relevance less what is known of them is the most that a feature can score: only
+    the features with the highest such scores are looked at.
 
     Attributes
     ----------
@@ -158,7 +158,8 @@ class _Redundancy:
             first = np.argpartition(-score, min(_LOOKED_AT, len(score)) - 1)[:_LOOKED_AT]
             for number, feature in enumerate(self.chosen):
                 behind = first[left[first] & (self.n_known[first] == number)]
-                self.total[behind] += pair_information([self.margins[j] for j in behind], self.margins[feature])
+                margins = [self.margins[j] for j in behind]
+                self.total[behind] += pair_information(margins, self.margins[feature])
                 self.n_known[behind] += 1
 
 

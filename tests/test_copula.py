@@ -13,6 +13,7 @@ from sklearn.metrics import mutual_info_score
 from skmine._columns import read_columns
 from skmine._copula import (
     Margin,
+    PairScores,
     block_independence,
     independence_pvalues,
     plug_in_information,
@@ -128,13 +129,33 @@ def test_score_pairs__all_functions_of_a_table__plug_in_value_less_its_bias(n_le
 
 
 @pytest.mark.parametrize("n_levels", [2, 6])
-def test_score_pairs__classes_that_the_column_tells__never_above_their_entropy(n_levels):
+def test_score_pairs__classes_that_the_column_tells__misfit_and_never_above_their_entropy(n_levels):
     x = np.random.default_rng(10).normal(size=600)
     labels = margin(np.digitize(x, np.quantile(x, np.arange(1, n_levels) / n_levels)), True)
 
-    value = score_pairs([margin(x)], labels).mi[0]
+    fit = score_pairs([margin(x)], labels)
 
-    assert 0.8 * labels.entropy < value <= labels.entropy
+    # Functions up to order 2 cannot cut: the rest, a fifth of the entropy or more, is left to other estimates.
+    assert fit.unexplained[0]
+    assert fit.misfit[0] > 0.03
+    assert 0.7 * labels.entropy < fit.mi[0] <= labels.entropy
+
+
+@pytest.mark.parametrize(
+    ("mi", "misfit", "deviation", "expected"),
+    [
+        (0.1, 0.004, 30.0, False),
+        (0.1, 0.1, 2.9, False),
+        (0.1, 0.006, 3.1, True),
+        (0.69, -0.1, -3.0, False),
+        (0.71, -0.1, -3.0, True),
+    ],
+    ids=["few nats", "few deviations", "both", "weak", "strong"],
+)
+def test_unexplained__nats_and_deviations_and_strength__as_documented(mi, misfit, deviation, expected):
+    scores = PairScores(*np.array([[mi], [mi], [misfit], [deviation]]))
+
+    assert scores.unexplained.tolist() == [expected]
 
 
 def test_score_pairs__increasing_maps__same_bits():

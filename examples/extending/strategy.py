@@ -26,6 +26,6 @@ if __name__ == "__main__":
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 5))
     y = X[:, 1] - X[:, 4]
-    selector = MINEFeatureSelector(2, strategy=by_rank_correlation, mi_path=False).fit(X, y)
+    selector = MINEFeatureSelector(2, strategy=by_rank_correlation).fit(X, y)
     print(f"selected columns: {selector.get_support(indices=True).tolist()}")
     assert selector.get_support(indices=True).tolist() == [1, 4]

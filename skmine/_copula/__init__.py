@@ -2,7 +2,8 @@
 
 `margins` puts one column on its ranks or levels; `loglinear` fits the log ratio of many pairs at once;
 `trees` and `levels` estimate what it leaves over, and `information` chooses among them;
-`moments` screens all pairs of many columns. `independence` tests one pair, or a table of residual moments, without fitting anything.
+`moments` screens all pairs of many columns. `independence` tests one pair, or a table of residual moments,
+without fitting anything.
 """
 
 from skmine._copula.independence import block_independence, independence_pvalues, weighted_chi2_sf

@@ -37,8 +37,9 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
     statistics: dict = {}
     for j, margin in enumerate(margins):
         others, other_order = margin.polynomials(_HIGHEST_DEGREE)
-        counts = np.bincount(margin.codes.astype(np.intp) * n_cells + target.codes, minlength=len(margin.mass) * n_cells)
-        moments = others.T @ counts.reshape(-1, n_cells) @ functions / n
+        cell = margin.codes.astype(np.intp) * n_cells + target.codes
+        counts = np.bincount(cell, minlength=len(margin.mass) * n_cells).reshape(-1, n_cells)
+        moments = others.T @ counts @ functions / n
         weights = 1 / np.outer(other_order, order)
         same = statistics.setdefault(tuple(other_order), (weights.ravel(), [], []))
         same[1].append(j)
@@ -77,7 +78,9 @@ def weighted_chi2_sf(statistic, weights: np.ndarray) -> np.ndarray:
     # The formula is 0 / 0 at the mean: there, the mean of what it gives on both sides.
     near = np.abs(statistic - mean) < 1e-4 * mean
     sides = [np.where(near, mean * factor, statistic) for factor in (1 - 2e-4, 1 + 2e-4)]
-    probability = np.mean([_saddle_point_sf(np.maximum(side, 1e-12 * mean), weights) for side in sides], axis=0)
+    probability = np.mean(
+        [_saddle_point_sf(np.maximum(side, 1e-12 * mean), weights) for side in sides], axis=0
+    )
     return np.where(statistic <= 0, 1.0, probability)
 
 
@@ -126,8 +129,8 @@ def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float
         # columns are large in the same rows: give the excess over the mean the deviation of the law.
         mean, variance = weights.sum(), _permutation_variance(left, right)
         excess = (statistic - mean) * np.sqrt(2 * (weights**2).sum() / variance)
-        return statistic, weighted_chi2_sf(mean + excess, weights)
-    return statistic, weighted_chi2_sf(statistic, weights)
+        return statistic, float(weighted_chi2_sf(mean + excess, weights))
+    return statistic, float(weighted_chi2_sf(statistic, weights))
 
 
 def _permutation_variance(left: np.ndarray, right: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from skmine._copula.trees import pair_tree
 
 #: Most levels of a column without order that the smooth functions read.
 MOST_SMOOTH_LEVELS = 16
-#: Halvings of the ranks at most, in which a tree looks for classes; and those that serve as classes themselves.
+#: Halvings of the ranks at most, in which a tree looks for classes; and those that serve as classes.
 _DEEPEST, _AS_CLASSES = 12, 5
 
 
@@ -20,8 +20,8 @@ def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     """Mutual information of each column with a target.
 
     Smooth functions of both columns are fitted first, to all columns at once. What they do not explain is
-    left to trees; levels without order, and numbers that repeat, are read as labels too. Estimates are weighted
-    by what new rows would give them.
+    left to trees; levels without order, and numbers that repeat, are read as labels too. Estimates are
+    weighted by what new rows would give them.
 
     Parameters
     ----------
@@ -99,11 +99,11 @@ def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.
 
 
 def _weighted(estimates: np.ndarray, n: int) -> float:
-    """Mean of estimates (value, lower) and of independence, weighted by what new rows would give (Akaike, 1979)."""
-    value, lower = estimates.T
+    """Mean of estimates (value, lower) and of independence, by what new rows would give (Akaike, 1979)."""
+    mi, lower = estimates.T
     weight = np.exp(n * (lower - lower.max()))
-    value = weight @ value / weight.sum()
-    return float(weigh_against_independence(value, lower.max() + np.log(weight.sum()) / n, n))
+    mean = weight @ mi / weight.sum()
+    return float(weigh_against_independence(mean, lower.max() + np.log(weight.sum()) / n, n))
 
 
 def _by_trees(first: Margin, second: Margin) -> Iterator[tuple[float, float]]:
@@ -120,13 +120,14 @@ def _by_trees(first: Margin, second: Margin) -> Iterator[tuple[float, float]]:
 
 
 def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
-    """What the labels of a column say of the labels, or of the ranks, of the other, on rows left out, in nats."""
-    labels = first.labels(), second.labels()
-    if labels[0] is not None and labels[1] is not None:
-        yield level_information(*labels)
-    for own, ranked in ((labels[0], second), (labels[1], first)):
-        if own is not None and ranked.coarse and ranked.levels is None:
-            fine = ranked.fine(_AS_CLASSES)
-            yield level_means(own, fine.score, fine.resolution + fine.rounding)
-            if not ranked.repeats:
-                yield level_mixture(own, fine.cell)
+    """What the labels of one column say of the labels or ranks of the other, rows left out, in nats."""
+    labels, others = first.labels(), second.labels()
+    if labels is not None and others is not None:
+        yield level_information(labels, others)
+    for own, opposite, ranked in ((labels, others, second), (others, labels, first)):
+        if own is None or not ranked.coarse or ranked.levels is not None:
+            continue
+        fine = ranked.fine(_AS_CLASSES)
+        yield level_means(own, fine.score, fine.resolution + fine.rounding)
+        if opposite is None:
+            yield level_mixture(own, fine.cell)

@@ -6,8 +6,8 @@ Every row is predicted without itself, so that many levels, or levels of one row
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-#: Rows that the shares of all rows count for within a level, from levels that are nearly sure of their class to
-#: levels that hardly differ from the rest; each level takes of them what its rows support.
+#: Rows that the shares of all rows count for within a level: few where levels are nearly sure of their class,
+#: many where they hardly differ from the rest. Each level takes what its rows support.
 CONCENTRATIONS = np.geomspace(0.1, 100, 4)
 _STEPS, _SMALLEST_SHARE = 25, 1e-6
 #: Prior shares of the shares of all rows, of own ones, sparse and dense, and of two halves; without halves.
@@ -18,8 +18,9 @@ _WHOLE = np.array([1 / 2, 1 / 4, 1 / 4])
 def level_mixture(levels: np.ndarray, classes: np.ndarray) -> float:
     """Mean log ratio of each row's class given its level, the row left out, in nats.
 
-    Each level has the shares of all rows, or shares of its own, drawn around those of all rows from a Dirichlet
-    distribution of one of several concentrations. How many levels have which is estimated from all levels.
+    Each level has the shares of all rows, or shares of its own, drawn around those of all rows from a
+    Dirichlet distribution of one of several concentrations. How many levels have which is estimated from all
+    levels.
 
     Parameters
     ----------
@@ -68,15 +69,15 @@ def _estimate_shares(evidence: np.ndarray) -> np.ndarray:
 
 
 def level_information(first: np.ndarray, second: np.ndarray) -> float:
-    """Mutual information of two columns of levels in nats: the larger of both directions, each a lower bound."""
+    """Mutual information of two columns of levels in nats: the larger of both directions, lower bounds."""
     return max(level_mixture(first, second), level_mixture(second, first))
 
 
 def level_means(levels: np.ndarray, score: np.ndarray, rounding: np.ndarray) -> float:
     """Mean log ratio of each row's normal score given its level, the row left out, in nats.
 
-    The scores of a level are normal around a mean of its own; the means are normal around that of all rows. Both
-    variances are estimated from all levels.
+    The scores of a level are normal around a mean of its own; the means are normal around that of all rows.
+    Both variances are estimated from all levels.
 
     Parameters
     ----------
@@ -124,8 +125,8 @@ def level_means(levels: np.ndarray, score: np.ndarray, rounding: np.ndarray) -> 
 def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:
     """Mean log ratio of each row's class given the interval of ranks that holds it, in nats.
 
-    An interval has the shares of all rows, or shares of its own, or is halved; each choice has the weight that
-    its rows, predicted without themselves, give it. The mixture over all trees is exact.
+    An interval has the shares of all rows, or shares of its own, or is halved; each choice has the weight
+    that its rows, predicted without themselves, give it. The mixture over all trees is exact.
 
     Parameters
     ----------

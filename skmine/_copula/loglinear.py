@@ -45,22 +45,13 @@ class PairScores:
         Estimates in nats, corrected for bias; not clipped.
     lower : ndarray of shape (n_pairs,)
         What new rows would be expected to give (Akaike's criterion), nats.
-    misfit : ndarray of shape (n_pairs,)
-        Nats by which a coarse table of the rows exceeds the fit, and
-    misfit_z : ndarray of shape (n_pairs,)
-        its distance in standard deviations from what chance explains.
+    unexplained : ndarray of shape (n_pairs,)
+        Mask of the pairs whose dependence the functions may not represent.
     """
 
     mi: np.ndarray
     lower: np.ndarray
-    misfit: np.ndarray
-    misfit_z: np.ndarray
-
-    @property
-    def unexplained(self) -> np.ndarray:
-        """Mask of the pairs whose dependence the functions may not represent."""
-        misfit = (self.misfit_z > _MISFIT_Z) & (self.misfit > _MISFIT_NATS)
-        return misfit | (self.mi > _STRONG_NATS)
+    unexplained: np.ndarray
 
 
 def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
@@ -86,24 +77,26 @@ def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
     Belghazi et al. (2018), eq. 9, for the bound; Akaike (1974); Neyman (1937) for smooth functions of a
     rank.
     """
-    found = np.zeros((4, len(margins)))
+    mi, lower = np.zeros((2, len(margins)))
+    unexplained = np.zeros(len(margins), dtype=bool)
     for chosen in _chunks(margins):
-        found[:, chosen] = _score_chunk(_Pairs([margins[j] for j in chosen], target))
-    return PairScores(*found)
+        pairs = _Pairs([margins[j] for j in chosen], target)
+        mi[chosen], lower[chosen], unexplained[chosen] = _score_chunk(pairs)
+    return PairScores(mi, lower, unexplained)
 
 
 def _chunks(margins: list[Margin]) -> Iterator[list[int]]:
-    """Numbers of margins with functions of the same orders, a few at a time."""
+    """Numbers of margins of one kind, with functions of the same orders, a few at a time."""
     alike: dict = {}
     for j, margin in enumerate(margins):
-        alike.setdefault(tuple(margin.order), []).append(j)
+        alike.setdefault((margin.levels is None, *margin.order), []).append(j)
     for numbers in alike.values():
         for start in range(0, len(numbers), _CHUNK):
             yield numbers[start : start + _CHUNK]
 
 
 class _Pairs:
-    """Tables and functions of a chunk of pairs, with cells of no mass where a margin has fewer than others."""
+    """Tables and functions of a chunk of pairs; cells have no mass where a margin has fewer than others."""
 
     def __init__(self, margins: list[Margin], target: Margin):
         self.n = len(target)
@@ -111,6 +104,7 @@ class _Pairs:
         self.table = np.stack([_table(m, target, shape) for m in margins])
         self.x = np.stack([_functions(m, shape[0]) for m in margins])
         self.y = _functions(target, shape[1])
+        self.ordered = margins[0].levels is None and target.levels is None
         self.order_x, self.order_y = (np.append(0, m.order) for m in (margins[0], target))
         self.ranked_x = np.stack([_ranked(m, shape[0]) for m in margins])
         self.ranked_y = np.broadcast_to(_ranked(target, shape[1]), (len(margins), shape[1]))
@@ -241,19 +235,21 @@ def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         return gradient / np.maximum(np.trace(curvature, axis1=1, axis2=2), 1e-300)[:, None]
 
 
-def _score_chunk(pairs: _Pairs) -> np.ndarray:
+def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     theta = np.zeros_like(pairs.moments)
     fitted = pairs.independent.copy()
     mi, lower = np.zeros((2, len(pairs)))
     freedom = np.zeros(len(pairs), dtype=int)
-    misfit, deviation = _misfit(pairs, fitted, freedom)
+    unexplained = _are_strong(pairs)
     for stage in STAGES:
         added = pairs.freedom(stage)
         if added >= _MOST_PARAMETERS * pairs.n:
             break
-        scores = PairScores(mi, lower, misfit, deviation)
-        open_ones = (added > freedom) & ((stage <= _ALONE) | ~scores.unexplained)
-        which = np.flatnonzero(open_ones)
+        if stage > _ALONE:
+            unexplained |= _misfit(pairs, fitted, freedom) | (mi > _STRONG_NATS)
+        which = np.flatnonzero((added > freedom) & ~unexplained)
+        if not len(which):
+            continue
         asked = _PROMISE * (penalty(added, pairs.n) - penalty(freedom[which], pairs.n))
         promise = _promise(pairs, which, stage, theta, freedom)
         which, promise = which[promise > asked], promise[promise > asked]
@@ -271,12 +267,21 @@ def _score_chunk(pairs: _Pairs) -> np.ndarray:
         # The stages are nested: the next one starts from here.
         theta[won] = 0.0
         theta[won[:, None, None], fit.keep[0][:, None], fit.keep[1]] = solution[better]
-        misfit, deviation = _misfit(pairs, fitted, freedom)
+    unexplained |= _misfit(pairs, fitted, freedom) | (mi > _STRONG_NATS)
     lost = _within_cells(pairs, fitted)
-    return np.stack([mi + lost, lower + lost, misfit, deviation])
+    return mi + lost, lower + lost, unexplained
 
 
-def _promise(pairs: _Pairs, which: np.ndarray, stage: int, theta: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+def _are_strong(pairs: _Pairs) -> np.ndarray:
+    """Mask of the pairs with an order whose moments show at once that the functions may be too wide."""
+    x, y = ((order > 0) & (order <= _ALONE) for order in (pairs.order_x, pairs.order_y))
+    gain = (pairs.moments[:, x][:, :, y] ** 2).sum((1, 2)) / 2
+    return (gain > _STRONG_NATS) & pairs.ordered
+
+
+def _promise(
+    pairs: _Pairs, which: np.ndarray, stage: int, theta: np.ndarray, freedom: np.ndarray
+) -> np.ndarray:
     """Gain in nats that one Newton step to a stage promises each of some pairs."""
     x, y = ((order > 0) & (order <= stage) for order in (pairs.order_x, pairs.order_y))
     gain = (pairs.moments[which][:, x][:, :, y] ** 2).sum((1, 2)) / 2  # from independence: exact
@@ -333,8 +338,8 @@ def _poisson_deviance() -> tuple[np.ndarray, np.ndarray]:
 _DEVIANCE_MEAN, _DEVIANCE_VARIANCE = _poisson_deviance()
 
 
-def _misfit(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nats by which a coarse table exceeds the fit, and how surprising that is."""
+def _misfit(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """Mask of the pairs whose coarse table exceeds the fit by more than chance."""
     side = int(np.clip(np.sqrt(pairs.n / _ROWS_A_CELL), 4, _MOST_CELLS))
     rows, columns = (_coarse(pairs.table.sum(axis), side) for axis in (2, 1))
     observed = (rows @ pairs.table @ columns.mT) * pairs.n
@@ -345,7 +350,8 @@ def _misfit(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray) -> tuple[np.
     variance = np.interp(expected, _EXPECTED, _DEVIANCE_VARIANCE).sum((1, 2))
     used = sum((coarse.sum(2) > 0).sum(1) for coarse in (rows, columns)) - 1 + freedom
     excess = deviance.sum((1, 2)) - np.maximum(mean - used, 0)
-    return excess / (2 * pairs.n), excess / np.sqrt(np.maximum(variance, 1))
+    surprise = excess / np.sqrt(np.maximum(variance, 1))
+    return (excess > 2 * pairs.n * _MISFIT_NATS) & (surprise > _MISFIT_Z)
 
 
 def _coarse(mass: np.ndarray, side: int) -> np.ndarray:

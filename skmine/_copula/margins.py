@@ -111,33 +111,23 @@ class Margin:
         return np.inf if self.coarse else self.entropy
 
     @cached_property
-    def _middle_rank(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Middle rank of each row's value, in (0, 1), the share of the rows that have it, and its number."""
+    def _full_ranks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Number of each row's value among the distinct ones, in order, and how many rows have each value."""
         assert self.values is not None
         shown = np.where(np.isnan(self.values), -np.inf, self.values)  # missing: a value below all others
         order = np.argsort(shown)
         ordered = shown[order]
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         counts = np.diff(np.append(starts, len(ordered)))
-        middle, share, number = np.empty(len(ordered)), np.empty(len(ordered)), np.empty(len(ordered), int)
-        middle[order] = np.repeat((starts + counts / 2) / len(ordered), counts)
-        share[order] = np.repeat(counts / len(ordered), counts)
-        number[order] = np.repeat(np.arange(len(counts)), counts)
-        return middle, share, number
-
-    @cached_property
-    def _fine_scores(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        middle, share, _ = self._middle_rank
-        score = ndtri(middle)
-        density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
-        resolution = (1 / len(score) / density) ** 2 / 12
-        return score, resolution, (share / density) ** 2 / 12 - resolution
+        number = np.empty(len(ordered), dtype=np.int32)
+        number[order] = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        return number, counts
 
     def labels(self) -> np.ndarray | None:
         """Number of each row's level or, of a column whose numbers repeat, of its value; None for another."""
         if self.levels is not None:
             return self.levels
-        return None if self.coarse and not self.repeats else self._middle_rank[2]
+        return None if self.coarse and not self.repeats else self._full_ranks[0]
 
     def few_labels(self) -> np.ndarray | None:
         """As `labels`, the rarest levels as one; None where there are more than 64."""
@@ -148,21 +138,31 @@ class Margin:
 
     def fine_cells(self, depth: int) -> np.ndarray:
         """Which of 2^depth intervals of the ranks holds each row, shape (n,)."""
-        return np.minimum((self._middle_rank[0] * 2**depth).astype(np.int64), 2**depth - 1)
+        return self.fine(depth).cell
 
-    def fine(self, depth: int) -> FineRanks:
+    def fine(self, depth: int, rows: slice = slice(None)) -> FineRanks:
         """Ranks to their full resolution; a missing value ranks below all others.
 
         Parameters
         ----------
         depth : int
             Of the intervals.
+        rows : slice, default=all
+            Which rows.
 
         Returns
         -------
         FineRanks
         """
-        return FineRanks(self.fine_cells(depth), *self._fine_scores)
+        number, counts = self._full_ranks
+        share = counts / len(number)
+        middle = np.cumsum(share) - share / 2
+        score = ndtri(middle)
+        density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
+        resolution = (1 / len(number) / density) ** 2 / 12
+        cell = np.minimum((middle * 2**depth).astype(np.int64), 2**depth - 1)
+        by_value = cell, score, resolution, (share / density) ** 2 / 12 - resolution
+        return FineRanks(*(v[number[rows]] for v in by_value))
 
     def polynomials(self, degree: int, most_levels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Orthonormal polynomials of the rank; indicators where the levels have no order.
@@ -217,7 +217,7 @@ def _of_levels(column: Column) -> Margin:
 
 
 def _number(column: Column) -> tuple[np.ndarray, int]:
-    """Number of each row's level, in the order of their names, and how many there are; missing is the last."""
+    """Number of each row's level, in the order of the names, and how many there are; missing is last."""
     missing = column.missing
     if not column.categorical:
         values, inverse = np.unique(column.values[~missing], return_inverse=True)
@@ -254,12 +254,12 @@ def _of_ranks(column: Column) -> Margin:
     functions, order = _functions_of_rank(rank.tobytes(), mass.tobytes())
     codes = codes.astype(np.uint8)
     coarse = levels is None
-    repeats = coarse and 2 * n_levels <= len(ordered)
+    repeats = coarse and bool(2 * n_levels <= len(ordered))
     return Margin(codes, mass, functions, order, None, coarse, rank, values, repeats)
 
 
 def _cell_starts(ordered: np.ndarray) -> np.ndarray:
-    """Smallest value of each cell; a value that more than a cell's share of the rows have is a cell itself."""
+    """Smallest value of each cell; a value that more than a cell's share of the rows have is a cell."""
     n = len(ordered)
     starts, times = np.unique(ordered[(_cell_edges(n) * n).astype(np.int64)], return_counts=True)
     after = np.searchsorted(ordered, starts[times > 1], side="right")

@@ -1,9 +1,9 @@
 """Mutual information of a scalar pair by a mixture of trees over the plane of its ranks.
 
-A cell of the plane is a rectangle of ranks. It holds no dependence, or a line with noise around it (y given x,
-or x given y), or it is cut in half along either axis; and so do the halves. Each choice is weighted by what it
-explains, corrected for what chance explains, so that the mixture over all trees is exact: one pass from the
-smallest cells up. Sums over the rows of a cell are all that is read.
+A cell of the plane is a rectangle of ranks. It holds no dependence, or a line with noise around it (y given
+x, or x given y), or it is cut in half along either axis, and the halves are cells again. Each choice is
+weighted by what it explains, corrected for what chance explains. The mixture over all trees is exact and takes
+one pass from the smallest cells up. Sums over the rows of a cell are all that is read.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,23 @@ from math import comb
 import numpy as np
 from scipy.special import xlogy
 
-from skmine._copula.margins import Margin
+from skmine._copula.margins import FineRanks, Margin
 
 #: Cuts in all and along one axis, at most: beyond them cells are as narrow as what 16,384 rows resolve, and
 #: time and memory stay within a bound for any number of rows.
 MOST_CUTS, DEEPEST = 14, 12
+#: Rows whose powers of scores are held at a time.
+_ROWS_AT_ONCE = 2**16
 #: Rows of a cell that may hold a line (three parameters, and the kurtosis) or be cut, at least.
 _LEAST_ROWS = 8
 #: Prior share of no dependence, of the two lines together, and of the two cuts together.
 _PRIOR = np.array([0.25, 0.125, 0.125, 0.25, 0.25])
-#: Variance of rounding, as a share of that of the noise, up to which tied scores can be read as a line with noise.
+#: Variance of rounding, as a share of that of the noise, up to which tied scores are read as a line with noise.
 _WIDEST_TIES = 0.05
 #: Residual variance, in units of the normal score, below which rounding errors spoil the kurtosis.
 _LEAST_VARIANCE = 1e-5
 
+#: Powers of the two scores whose products are summed.
 _POWERS = [(k, total - k) for total in range(1, 5) for k in range(total + 1)]
 
 
@@ -65,7 +68,7 @@ def pair_tree(first: Margin, second: Margin) -> TreeScore:
     weights made of likelihoods corrected for bias.
     """
     n = len(first)
-    n_cuts = int(np.clip(np.ceil(np.log2(n)) - 1, 1, MOST_CUTS))
+    n_cuts = int(np.clip(np.ceil(np.log2(n)) - 2, 1, MOST_CUTS))
     plane = _Plane(first, second, n_cuts)
     score = np.zeros((2, 1))
     for level in range(n_cuts, -1, -1):
@@ -89,22 +92,26 @@ class _Plane:
 
     def __init__(self, first: Margin, second: Margin, n_cuts: int):
         self.n_cuts, self.deepest = n_cuts, min(DEEPEST, n_cuts)
-        fine = [margin.fine(self.deepest) for margin in (first, second)]
-        self.mass = [_masses(f.cell, self.deepest) for f in fine]
-        self.log_count = np.log(np.maximum(np.arange(len(first) + 1), 1))
-        s, t = (f.score for f in fine)
-        powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (s, t)]
-        columns = [powers[0][k] * powers[1][m] for k, m in _POWERS]
-        columns += [v for f in fine for v in (f.resolution, f.rounding)]
-        shapes = self.shapes(n_cuts)
-        self.sums = np.empty((1 + len(columns), len(shapes), 2**n_cuts))
-        for row, i in enumerate(shapes):
-            j = n_cuts - i
-            cell = (fine[0].cell >> (self.deepest - i) << j) | (fine[1].cell >> (self.deepest - j))
-            self.sums[0, row] = np.bincount(cell, minlength=2**n_cuts)
-            for k, column in enumerate(columns, start=1):
-                self.sums[k, row] = np.bincount(cell, column, 2**n_cuts)
+        n = len(first)
+        self.mass = [_masses(m.fine_cells(self.deepest), self.deepest) for m in (first, second)]
+        self.log_count = np.log(np.maximum(np.arange(n + 1), 1))
+        self.sums = np.zeros((1 + len(_POWERS) + 4, len(self.shapes(n_cuts)), 2**n_cuts))
+        for start in range(0, n, _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            self._add(first.fine(self.deepest, rows), second.fine(self.deepest, rows))
         self.finer_count = np.empty((0, 0))
+
+    def _add(self, first: FineRanks, second: FineRanks) -> None:
+        """Add rows to the sums."""
+        powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (first.score, second.score)]
+        columns = [powers[0][k] * powers[1][m] for k, m in _POWERS]
+        columns += [v for ranks in (first, second) for v in (ranks.resolution, ranks.rounding)]
+        for row, i in enumerate(self.shapes(self.n_cuts)):
+            j = self.n_cuts - i
+            cell = (first.cell >> (self.deepest - i) << j) | (second.cell >> (self.deepest - j))
+            self.sums[0, row] += np.bincount(cell, minlength=2**self.n_cuts)
+            for k, column in enumerate(columns, start=1):
+                self.sums[k, row] += np.bincount(cell, column, 2**self.n_cuts)
 
     def shapes(self, level: int) -> range:
         """Numbers of cuts along the first axis."""
@@ -150,7 +157,8 @@ def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
     evidence, value = np.full((5, used.size), -np.inf), np.zeros((5, used.size))
     evidence[0] = 0.0
     sums = plane.sums.reshape(len(plane.sums), -1)[:, used]
-    _draw_lines(sums, [mass[h] for mass, h in zip(plane.mass, heap, strict=True)], evidence, value)
+    masses = np.stack([mass[h] for mass, h in zip(plane.mass, heap, strict=True)])
+    _draw_lines(sums, masses, evidence, value)
     if level < plane.n_cuts:
         row = cuts[0] - plane.shapes(level + 1).start
         width = 1 << cuts[1]
@@ -178,47 +186,47 @@ def _cut(plane, axis, heap, counts, half, width, finer, evidence, value) -> None
     n_other = n_both - n_one
     log_one, log_other, log_both = (plane.log_count[n.astype(np.intp)] for n in (n_one, n_other, n_both))
     # A share has one parameter: on its own rows it explains half a nat by chance.
-    gain = n_one * (log_one - np.log(share)) + n_other * (log_other - np.log1p(-share)) - n_both * log_both - 0.5
+    gain = n_one * (log_one - np.log(share)) + n_other * (log_other - np.log1p(-share)) - 0.5
+    gain -= n_both * log_both
     evidence[3 + axis, possible] = gain + finer[0, first] + finer[0, second]
     value[3 + axis, possible] = gain + finer[1, first] + finer[1, second]
 
 
-def _draw_lines(sums, masses, evidence, value) -> None:
+def _draw_lines(sums: np.ndarray, masses: np.ndarray, evidence, value) -> None:
     """Evidence and value of a line along either axis: the second score given the first, and the reverse.
 
     The unbiased log likelihood of a line with noise, less that of the ranks alone. A tied value is known no
     better than the interval of its ranks: ties that are wide beside the noise admit no line.
     """
     n = sums[0]
-    raw = dict(zip(_POWERS, sums[1:-4] / n, strict=True))
-    ties = sums[-4:] / n
-    covariance = raw[1, 1] - raw[1, 0] * raw[0, 1]
+    means = sums[1:] / n
+    number = {power: k for k, power in enumerate(_POWERS)}
+    # Both directions at once: moments of the given and the other score, (2, n_cells).
+    moment = {(k, m): means[[number[k, m], number[m, k]]] for k, m in _POWERS}
+    resolution, rounding = means[-4:].reshape(2, 2, -1)[::-1].swapaxes(0, 1)
     freedom = n - 2
     bias = np.log(n / freedom) + 1 / freedom + 1 / (3 * freedom**2)
-    for given, told in ((0, 1), (1, 0)):
-        moment = raw if told == 1 else {(k, m): v for (m, k), v in raw.items()}
-        variance = moment[2, 0] - moment[1, 0] ** 2
-        slope = covariance / np.maximum(variance, 1e-300)
-        # Moments about 0 of the score less the slope times the other, and from them those about the line.
-        powers = [1.0, -slope, slope**2, -(slope**2) * slope, slope**2 * slope**2]
-        about = [1.0] + [
-            sum(comb(order, k) * powers[k] * moment[k, order - k] for k in range(order + 1))
-            for order in range(1, 5)
-        ]
-        mean = about[1]
-        residual = np.maximum(about[2] - mean**2, 0.0)
-        square = mean**2
-        fourth = about[4] - 4 * mean * about[3] + 6 * square * about[2] - 3 * square**2
-        resolution, rounding = ties[2 * told], ties[2 * told + 1]
-        spread = resolution + rounding  # of each value over its ranks
-        log_noise = np.log(residual + spread) + bias
-        explained = n * ((moment[0, 2] + spread - log_noise - 1) / 2 + np.log(masses[told]))
-        kurtosis = np.where(residual > _LEAST_VARIANCE, fourth / np.maximum(residual, _LEAST_VARIANCE) ** 2, 3.0)
-        explained += np.maximum(n * np.interp(kurtosis, *_flat_noise()) - 1, 0)
-        possible = (variance > 0) & (rounding <= _WIDEST_TIES * residual)
-        # Three parameters: the evidence is charged with what they cost on new rows.
-        evidence[1 + given] = np.where(possible, explained - 1.5, -np.inf)
-        value[1 + given] = np.where(possible, explained, 0.0)
+    variance = moment[2, 0] - moment[1, 0] ** 2
+    slope = (moment[1, 1] - moment[1, 0] * moment[0, 1]) / np.maximum(variance, 1e-300)
+    # Moments about 0 of the score less the slope times the given one, and from them those about the line.
+    powers = [1.0, -slope, slope**2, -(slope**2) * slope, slope**2 * slope**2]
+    about = [1.0] + [
+        sum(comb(order, k) * powers[k] * moment[k, order - k] for k in range(order + 1))
+        for order in range(1, 5)
+    ]
+    mean, square = about[1], about[1] ** 2
+    residual = np.maximum(about[2] - square, 0.0)
+    fourth = about[4] - 4 * mean * about[3] + 6 * square * about[2] - 3 * square**2
+    spread = resolution + rounding  # of each value over its ranks
+    log_noise = np.log(residual + spread) + bias
+    explained = n * ((moment[0, 2] + spread - log_noise - 1) / 2 + np.log(masses[::-1]))
+    exact = residual > _LEAST_VARIANCE
+    kurtosis = np.where(exact, fourth / np.maximum(residual, _LEAST_VARIANCE) ** 2, 3.0)
+    explained += np.maximum(n * np.interp(kurtosis, *_flat_noise()) - 1, 0)
+    possible = (variance > 0) & (rounding <= _WIDEST_TIES * residual)
+    # Three parameters: the evidence is charged with what they cost on new rows.
+    evidence[1:3] = np.where(possible, explained - 1.5, -np.inf)
+    value[1:3] = np.where(possible, explained, 0.0)
 
 
 @lru_cache(maxsize=1)

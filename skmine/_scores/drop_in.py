@@ -7,7 +7,7 @@ from joblib import delayed
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.multiclass import check_classification_targets
 
-from skmine._columns import Column
+from skmine._columns import Column, check_features
 from skmine._copula import Margin, pair_information, plug_in_information
 from skmine._progress import run_counted
 from skmine._scores.reading import (
@@ -44,9 +44,9 @@ def mutual_info_regression(
 ):
     """Mutual information of each feature with a numeric target, in nats.
 
-    A drop-in for :func:`sklearn.feature_selection.mutual_info_regression`: only the import changes. The scores
-    are deterministic, do not change under increasing maps of a column, and are about 0 for a column that only
-    matches the target by chance.
+    A drop-in for :func:`sklearn.feature_selection.mutual_info_regression`: only the import changes. The
+    scores are deterministic, do not change under increasing maps of a column, and are about 0 for a column
+    that only matches the target by chance.
 
     Parameters
     ----------
@@ -200,6 +200,6 @@ def _score_features(
         return values
 
     # Threads: sorting and Newton's method leave the interpreter free, and no column is copied.
-    tasks = (delayed(score)(*chunk) for chunk in column_chunks(X))
+    tasks = (delayed(score)(*chunk) for chunk in column_chunks(check_features(X)))
     scored = run_counted(tasks, n_jobs, verbose, None, "block of columns", prefer="threads")
     return np.concatenate(scored)

@@ -12,8 +12,9 @@ from sklearn.utils._param_validation import StrOptions
 from skmine._columns import Column, check_features, read_features, read_target
 from skmine._copula import Margin
 
-_COLUMNS_A_CHUNK = 32
-#: Share of its values that are different, and rows at least, from which a column of labels is an id or free text.
+#: Columns, and numbers in them, that are worked on at a time at most.
+_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK = 32, 2_000_000
+#: Share of different values, and rows at least, from which a column of labels is an id or free text.
 _ID_SHARE, _ID_ROWS = 0.9, 20
 #: Different numbers, and rows for each at most, from which a numeric class is likely to be a quantity.
 _MANY_CLASSES, _ROWS_A_CLASS = 20, 100
@@ -87,18 +88,19 @@ def read_discrete_features(discrete_features, X) -> np.ndarray:
 
 def column_chunks(X) -> Iterator[tuple[list[Column], np.ndarray]]:
     """Columns of X a few at a time, so that a sparse matrix is never dense as a whole."""
+    size = int(np.clip(_NUMBERS_A_CHUNK // X.shape[0], 1, _COLUMNS_A_CHUNK))
     if issparse(X):
         X = X.tocsc()
-        for chunk in _chunks(X.shape[1]):
+        for chunk in _chunks(X.shape[1], size):
             yield read_features(X[:, chunk]), chunk
         return
     columns = read_features(X)
-    for chunk in _chunks(len(columns)):
+    for chunk in _chunks(len(columns), size):
         yield [columns[j] for j in chunk], chunk
 
 
-def _chunks(n_features: int) -> list[np.ndarray]:
-    return np.array_split(np.arange(n_features), -(-n_features // _COLUMNS_A_CHUNK))
+def _chunks(n_features: int, size: int) -> list[np.ndarray]:
+    return np.array_split(np.arange(n_features), -(-n_features // size))
 
 
 def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> None:
@@ -114,13 +116,13 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
                 ids.append(column.name)
     if empty:
         warnings.warn(
-            f"{_some(empty)}: no value at all, so the score is 0. Drop the column, or find out why it is empty.",
+            f"{_some(empty)}: no value at all, so the score is 0. Drop the column.",
             stacklevel=3,
         )
     if ids:
         warnings.warn(
-            f"{_some(ids)}: nearly every value is different, as in an id or free text. Only repeated values can "
-            "score; drop the column, or derive features from its text.",
+            f"{_some(ids)}: nearly every value is different, as in an id or free text. Only repeated values "
+            "can score. Drop the column, or derive features from it.",
             stacklevel=3,
         )
 
