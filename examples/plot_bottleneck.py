@@ -44,8 +44,8 @@ for label, fitted in (("MLPClassifier", plain), (f"bottleneck, beta {search.best
 # %%
 # The information plane
 # ---------------------
-# With a growing price the code keeps less of the input, but nearly all its information about the digit: up to a
-# point. The entropy of the digit is log 10, or 2.3 nats.
+# With a growing price the code keeps less of the input, but nearly all its information about the digit: up
+# to a point. The entropy of the digit is log 10, or 2.3 nats.
 
 fits = [clone(model).set_params(**{name: beta}).fit(X, y)[-1] for beta in BETAS]
 for beta, fit in zip(BETAS, fits, strict=True):

@@ -2,15 +2,15 @@
 What does a feature add to another?
 ===================================
 
-Two features may each carry much information about a target, but the same information. The conditional mutual
-information I(X; y | Z) is what X adds once Z is known.
+Two features may each carry much information about a target, but the same information. The conditional
+mutual information I(X; y | Z) is what X adds once Z is known.
 """
 
 # %%
 # One year of diabetes
 # --------------------
-# For each of three measurements of 442 patients: its mutual information with the progression of the disease alone,
-# and what it adds to each of the others.
+# For each of three measurements of 442 patients: its mutual information with the progression of the disease
+# alone, and what it adds to each of the others.
 
 import matplotlib.pyplot as plt
 import numpy as np

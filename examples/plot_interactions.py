@@ -2,9 +2,9 @@
 Which features matter only together?
 ====================================
 
-A target that is the exclusive or of two columns cannot be predicted from either of them alone. Scores of single
-features rank the two among the noise; so does a random forest when there is much of it. The selector also
-screens all pairs of columns, at the cost of some matrix products.
+A target that is the exclusive or of two columns cannot be predicted from either of them alone. Scores of
+single features rank the two among the noise; so does a random forest when there is much of it. The selector
+also screens all pairs of columns, at the cost of some matrix products.
 """
 
 # %%

@@ -2,10 +2,10 @@
 What do I do with one-hot columns?
 ==================================
 
-A category of many levels makes many indicator columns. Each carries little information, and a selector that takes them
-one by one keeps some levels and drops others. Either pass the category as it is, or keep its indicators
-together by ``groups``. On a survey of 6,366 women (Fair, 1978): what goes with how they rate their
-marriage?
+A category of many levels makes many indicator columns. Each carries little information, and a selector that
+takes them one by one keeps some levels and drops others. Either pass the category as it is, or keep its
+indicators together by ``groups``. On a survey of 6,366 women (Fair, 1978): what goes with how they rate
+their marriage?
 """
 
 # %%

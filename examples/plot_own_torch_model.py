@@ -3,8 +3,7 @@ How do I use mutual information in my own torch model?
 ======================================================
 
 An encoder that never sees a label: it learns the two numbers of the upper half of a picture that carry most
-information
-of its lower half. :class:`skmine.nn.MutualInformation` is the term of the loss.
+information of its lower half. :class:`skmine.nn.MutualInformation` is the term of the loss.
 """
 
 # %%

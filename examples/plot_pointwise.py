@@ -42,9 +42,9 @@ for _, row in unusual.iterrows():
 # %%
 # Which days are most informative?
 # --------------------------------
-# Without a target, ``score_samples`` is the information in a day about the temperature before it is measured: most
-# in the middle of summer, least in spring, when all temperatures occur. The ends of the year are left out:
-# at the edge of the data a network has little to go by.
+# Without a target, ``score_samples`` is the information in a day about the temperature before it is
+# measured: most in the middle of summer, least in spring, when all temperatures occur. The ends of the year
+# are left out: at the edge of the data a network has little to go by.
 
 days = X[X["day of the year"].between(15, 350)].drop_duplicates().sort_values("day of the year")
 figure, axis = plt.subplots(figsize=(7, 3.4), layout="constrained")

@@ -2,9 +2,9 @@
 Rank features by mutual information
 ===================================
 
-Which columns carry most information about a target, and how much do all of them carry together? Two data sets that come
-with scikit-learn answer: disease progression of 442 diabetes patients (a number), and the diagnosis of 569
-breast tumours (two classes).
+Which columns carry most information about a target, and how much do all of them carry together? Two data
+sets that come with scikit-learn answer: disease progression of 442 diabetes patients (a number), and the
+diagnosis of 569 breast tumours (two classes).
 """
 
 # %%

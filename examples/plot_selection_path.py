@@ -2,9 +2,9 @@
 How much is known after each feature?
 =====================================
 
-The selector keeps what adds information. With ``mi_path=True`` it also estimates how much the features chosen
-so far carry together: ``mi_path_``. On 1,797
-handwritten digits of 8 by 8 pixels: which pixels predict the digit, and when do more of them stop helping?
+The selector keeps what adds information. With ``mi_path=True`` it also estimates how much the features
+chosen so far carry together: ``mi_path_``. On 1,797 handwritten digits of 8 by 8 pixels: which pixels
+predict the digit, and when do more of them stop helping?
 """
 
 # %%
@@ -35,8 +35,8 @@ display.ax_.set_title("Dotted: all there is to know, log 10", fontsize="medium")
 # %%
 # Where the pixels are
 # --------------------
-# The mean digit, with the pixels in the order in which they were chosen: they keep their distance,
-# because adjacent pixels are redundant.
+# The mean digit, with the pixels in the order in which they were chosen: they keep their distance, because
+# adjacent pixels are redundant.
 
 order = np.argsort(selector.ranking_)[: selector.n_features_]
 figure, axis = plt.subplots(figsize=(4, 4), layout="constrained")

@@ -219,11 +219,13 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         TypeError
             A column holds dates, or objects that are neither strings nor numbers.
         ValueError
-            X or y is empty, infinite, complex, too short or of another length; a column is all missing;
-            weights are negative or all zero; a parameter is out of its range.
+            X or y is empty, infinite, complex, too short or of another length; weights are negative or all
+            zero; a parameter is out of its range.
 
         Warns
         -----
+        UserWarning
+            A column has no value at all, and is left out; or text was read as numbers.
         ConvergenceWarning
             Training had not ended after ``max_iter`` minibatches, `mi_` is above what these rows can test, or
             they can judge no network.

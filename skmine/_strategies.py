@@ -131,8 +131,8 @@ def select_mrmr(task: Task) -> Ranking:
 class _Redundancy:
     """Sums of mutual information with the chosen features, computed where they can matter.
 
-    They are never negative, so relevance less what is known of them is the most that a feature can score: only
-    the features with the highest such scores are looked at.
+    They are never negative, so relevance less what is known of them is the most that a feature can score:
+    only the features with the highest such scores are looked at.
 
     Attributes
     ----------

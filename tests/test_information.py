@@ -101,6 +101,21 @@ def test_pair_information__smooth_and_explained__the_smooth_fit():
     assert value == pytest.approx(fit.mi[0], rel=1e-9)
 
 
+@pytest.mark.statistical
+@pytest.mark.parametrize("rho", [0.3, 0.6, 0.75, 0.9])
+def test_pair_information__gaussian__value_within_its_standard_error(rho, seed):
+    rng = np.random.default_rng(seed)
+    n, truth = 2000, -np.log(1 - rho**2) / 2
+    errors = []
+    for _ in range(10):
+        x = rng.normal(size=n)
+        y = rho * x + (1 - rho**2) ** 0.5 * rng.normal(size=n)
+        errors.append(score(x, y) - truth)
+
+    # As for the smooth fit alone, of which this is another choice from 0.7 nats on.
+    assert abs(np.mean(errors)) < 3 * rho / (10 * n) ** 0.5 + 0.005
+
+
 @pytest.mark.parametrize("n_levels", [MOST_SMOOTH_LEVELS - 1, MOST_SMOOTH_LEVELS + 5, 60])
 def test_pair_information__levels_that_shift_the_other__near_the_truth(n_levels):
     rng = np.random.default_rng(0)
@@ -161,8 +176,8 @@ def test_pair_information__independent__about_zero(kind, target, seed):
 
     values = [score(draws[kind](), draws[target]()) for _ in range(20)]
 
-    # Schwarz's weight of independence, 1000^(1/2), leaves estimates of less than 3 nats nothing. Left-out rows
-    # count two rows that agree twice: t nats by chance in e^-(t / 2) of the draws, 20 nats in one of 22,000.
+    # Schwarz's weight of independence, 1000^(1/2), leaves estimates of less than 3 nats nothing. Left-out
+    # rows count two rows that agree twice: t nats by chance in e^-(t / 2) of the draws, 20 nats in one of 22,000.
     assert np.mean(values) < 0.002
     assert np.max(values) < 20 / 1000
 

@@ -89,9 +89,7 @@ def test_level_mixture__names_and_order_of_rows__do_not_matter():
 @pytest.mark.parametrize("n_levels", [5, 50, 500, 1500])
 def test_level_information__levels_of_no_effect__about_zero(n_levels, seed):
     rng = np.random.default_rng(seed)
-    values = [
-        level_information(rng.integers(0, n_levels, 2000), rng.integers(0, 4, 2000)) for _ in range(5)
-    ]
+    values = [level_information(rng.integers(0, n_levels, 2000), rng.integers(0, 4, 2000)) for _ in range(5)]
 
     # Left-out rows confirm nothing, up to the shares of the kinds of levels; the plug-in value would be
     # 3 * (n_levels - 1) / 4000: 0.37 for 500 levels.
@@ -220,7 +218,9 @@ def class_tree_by_hand(cells, depth, label):
         own = label[cells >> (depth - level) == number]
         options = [(0.0, 0.0)]
         for strength in (1.0, len(shares)):
-            options.append((np.log(urn(own, strength, shares) / np.prod(shares[own])), left_out(own, strength)))
+            options.append(
+                (np.log(urn(own, strength, shares) / np.prod(shares[own])), left_out(own, strength))
+            )
         prior = np.array([1 / 2, 1 / 4, 1 / 4])
         if level < depth:
             halves = [weigh(level + 1, 2 * number + k) for k in (0, 1)]
@@ -238,7 +238,9 @@ def class_tree_by_hand(cells, depth, label):
 def test_class_tree__few_rows__is_the_recursion_over_all_trees(n_classes, depth):
     rng = np.random.default_rng(depth)
     cells = rng.integers(0, 2**depth, 50)
-    label = np.where(rng.uniform(size=50) < 0.7, cells * n_classes // 2**depth, rng.integers(0, n_classes, 50))
+    label = np.where(
+        rng.uniform(size=50) < 0.7, cells * n_classes // 2**depth, rng.integers(0, n_classes, 50)
+    )
 
     value = class_tree(cells, depth, label)
 
@@ -260,9 +262,7 @@ def test_class_tree__names_of_classes_and_order_of_rows__do_not_matter():
 @pytest.mark.parametrize("n_classes", [2, 10])
 def test_class_tree__ranks_of_no_effect__about_zero(n_classes, seed):
     rng = np.random.default_rng(seed)
-    values = [
-        class_tree(rng.permutation(2048), 11, rng.integers(0, n_classes, 2048)) for _ in range(10)
-    ]
+    values = [class_tree(rng.permutation(2048), 11, rng.integers(0, n_classes, 2048)) for _ in range(10)]
 
     assert np.mean(values) == pytest.approx(0, abs=0.002)
     assert np.max(values) < 0.01

@@ -149,7 +149,10 @@ def test_scores__without_correction__changes_only_pairs_of_discrete_columns():
     assert corrected[0] < plain[0]
     np.testing.assert_array_equal(corrected[1:], plain[1:])
     np.testing.assert_array_equal(
-        *(mutual_info_regression(X, y, discrete_features=True, bias_correction=flag) for flag in (True, False))
+        *(
+            mutual_info_regression(X, y, discrete_features=True, bias_correction=flag)
+            for flag in (True, False)
+        )
     )
 
 
@@ -313,7 +316,7 @@ def test_regression__thin_band_of_few_rows__not_below_nearest_neighbours(seed):
     value = mutual_info_regression(X, np.ravel(y))[0]
 
     rival = nearest_neighbours(X, np.ravel(y), random_state=seed)[0]
-    # Neighbours have a standard error of about 0.05: two of them; noise of flat ends within a line lacks 0.05.
+    # Neighbours have a standard error of about 0.05: two of them; noise with flat ends lacks 0.05.
     assert value > rival - 0.15
     assert value < joint.mi + 0.3
 
@@ -462,7 +465,9 @@ def test_matrix__columns_of_text_and_gaps__every_entry_is_the_score_of_the_pair(
 
     by_class = mutual_info_classif(frame[["a", "c"]], frame["b"])
     np.testing.assert_allclose(matrix.loc[["a", "c"], "b"], by_class, rtol=0, atol=1e-6)
-    assert matrix.loc["a", "c"] == pytest.approx(mutual_info_regression(frame[["c"]], frame["a"])[0], rel=1e-6)
+    assert matrix.loc["a", "c"] == pytest.approx(
+        mutual_info_regression(frame[["c"]], frame["a"])[0], rel=1e-6
+    )
 
 
 def test_matrix__column_without_values__warns_once_and_scores_zero():
@@ -514,9 +519,7 @@ def test_scores__many_such_columns__names_five():
         mutual_info_regression(X, np.arange(30.0))
 
 
-@pytest.mark.parametrize(
-    ("n_classes", "rows", "warned"), [(21, 99, True), (21, 100, False), (20, 20, False)]
-)
+@pytest.mark.parametrize(("n_classes", "rows", "warned"), [(21, 99, True), (21, 100, False), (20, 20, False)])
 def test_classif__many_numbers_with_few_rows_each__warns(recwarn, n_classes, rows, warned):
     y = np.repeat(np.arange(n_classes), rows)
 

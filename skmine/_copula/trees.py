@@ -2,8 +2,8 @@
 
 A cell of the plane is a rectangle of ranks. It holds no dependence, or a line with noise around it (y given
 x, or x given y), or it is cut in half along either axis, and the halves are cells again. Each choice is
-weighted by what it explains, corrected for what chance explains. The mixture over all trees is exact and takes
-one pass from the smallest cells up. Sums over the rows of a cell are all that is read.
+weighted by what it explains, corrected for what chance explains. The mixture over all trees is exact and
+takes one pass from the smallest cells up. Sums over the rows of a cell are all that is read.
 """
 
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ _ROWS_AT_ONCE = 2**16
 _LEAST_ROWS = 8
 #: Prior share of no dependence, of the two lines together, and of the two cuts together.
 _PRIOR = np.array([0.25, 0.125, 0.125, 0.25, 0.25])
-#: Variance of rounding, as a share of that of the noise, up to which tied scores are read as a line with noise.
+#: Variance of rounding, as a share of that of the noise, up to which ties are read as a line with noise.
 _WIDEST_TIES = 0.05
-#: Residual variance, in units of the normal score, below which rounding errors spoil the kurtosis.
-_LEAST_VARIANCE = 1e-5
+#: Variances, in units of the normal score, below which floating point errors spoil a slope, and a kurtosis.
+_SMALLEST_VARIANCE, _LEAST_VARIANCE = 1e-12, 1e-5
 
 #: Powers of the two scores whose products are summed.
 _POWERS = [(k, total - k) for total in range(1, 5) for k in range(total + 1)]
@@ -207,7 +207,7 @@ def _draw_lines(sums: np.ndarray, masses: np.ndarray, evidence, value) -> None:
     freedom = n - 2
     bias = np.log(n / freedom) + 1 / freedom + 1 / (3 * freedom**2)
     variance = moment[2, 0] - moment[1, 0] ** 2
-    slope = (moment[1, 1] - moment[1, 0] * moment[0, 1]) / np.maximum(variance, 1e-300)
+    slope = (moment[1, 1] - moment[1, 0] * moment[0, 1]) / np.maximum(variance, _SMALLEST_VARIANCE)
     # Moments about 0 of the score less the slope times the given one, and from them those about the line.
     powers = [1.0, -slope, slope**2, -(slope**2) * slope, slope**2 * slope**2]
     about = [1.0] + [
@@ -223,7 +223,7 @@ def _draw_lines(sums: np.ndarray, masses: np.ndarray, evidence, value) -> None:
     exact = residual > _LEAST_VARIANCE
     kurtosis = np.where(exact, fourth / np.maximum(residual, _LEAST_VARIANCE) ** 2, 3.0)
     explained += np.maximum(n * np.interp(kurtosis, *_flat_noise()) - 1, 0)
-    possible = (variance > 0) & (rounding <= _WIDEST_TIES * residual)
+    possible = (variance > _SMALLEST_VARIANCE) & (rounding <= _WIDEST_TIES * residual)
     # Three parameters: the evidence is charged with what they cost on new rows.
     evidence[1:3] = np.where(possible, explained - 1.5, -np.inf)
     value[1:3] = np.where(possible, explained, 0.0)

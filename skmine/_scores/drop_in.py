@@ -103,8 +103,8 @@ def mutual_info_regression(
 
     References
     ----------
-    Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, eq. 9, for the bound. Willems, Shtarkov
-    and Tjalkens (1995), The context-tree weighting method, for mixtures over trees.
+    Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, eq. 9, for the bound. Willems,
+    Shtarkov and Tjalkens (1995), The context-tree weighting method, for mixtures over trees.
 
     Examples
     --------

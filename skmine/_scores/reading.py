@@ -30,17 +30,16 @@ PARAMETERS = {
 
 def read_one_target(y) -> Column:
     """The one column of a target, see :func:`skmine._columns.read_target`."""
-    if hasattr(y, "columns") and len(y.columns) == 1:
-        y = y[y.columns[0]]
-    if not hasattr(y, "dtype"):
-        y = np.asarray(y)
-    if len(y.shape) != 1:
+    if hasattr(y, "shape") and not hasattr(y, "columns") and len(y.shape) != 1:
         y = column_or_1d(y, warn=True)
-    if not len(y):
+    columns = read_target(y)
+    if len(columns) != 1:
+        raise ValueError(f"y should be a 1d array, or a table of one column; got {len(columns)}. Pass one.")
+    if not len(columns[0].values):
         raise ValueError(
             "Found array with 0 sample(s) while a minimum of 1 is required: y is empty. Pass rows."
         )
-    return read_target(y)[0]
+    return columns[0]
 
 
 def read_discrete_features(discrete_features, X) -> np.ndarray:
@@ -104,7 +103,7 @@ def _chunks(n_features: int, size: int) -> list[np.ndarray]:
 
 
 def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> None:
-    """Warn about columns that cannot score, or only by chance: all missing, or nearly all labels different."""
+    """Warn about columns that cannot score: all values are missing, or nearly all labels are different."""
     empty, ids = [], []
     for column, margin in zip(columns, margins, strict=True):
         n_present = int((~column.missing).sum())
