@@ -55,13 +55,13 @@ def test_pair_information__column_that_gives_the_other__its_entropy_and_not_more
             assert value <= entropy + 1e-12
 
 
-def test_pair_information__more_classes_than_cells_of_ranks__those_of_the_cells():
+def test_pair_information__as_many_classes_as_thirty_rows_each__nearly_their_entropy():
     y = np.random.default_rng(0).integers(0, 100, 3000)
 
     value = score(y + np.random.default_rng(1).uniform(0, 0.9, 3000), y, False, True)
 
-    # Ranks against more than 64 labels are read in 32 intervals: at most log(32) = 3.47 of 4.59 nats.
-    assert 0.9 * np.log(32) < value < np.log(32)
+    # An interval that is no class of its own costs about log2(n) nats for each of 99 edges: 0.38 of 4.59.
+    assert np.log(100) - 99 * np.log2(3000) / 3000 - 0.05 < value < np.log(100)
 
 
 @pytest.mark.parametrize("empty", [np.ones(60), np.full(60, np.nan)], ids=["constant", "all missing"])
@@ -177,7 +177,7 @@ def test_pair_information__independent__about_zero(kind, target, seed):
     values = [score(draws[kind](), draws[target]()) for _ in range(20)]
 
     # Schwarz's weight of independence, 1000^(1/2), leaves estimates of less than 3 nats nothing. Left-out
-    # rows count two rows that agree twice: t nats by chance in e^-(t / 2) of the draws, 20 nats in one of 22,000.
+    # rows count two rows that agree twice: t nats by chance in e^-(t / 2) of the draws.
     assert np.mean(values) < 0.002
     assert np.max(values) < 20 / 1000
 

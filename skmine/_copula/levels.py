@@ -125,8 +125,8 @@ def level_means(levels: np.ndarray, score: np.ndarray, rounding: np.ndarray) -> 
 def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:
     """Mean log ratio of each row's class given the interval of ranks that holds it, in nats.
 
-    An interval has the shares of all rows, or shares of its own, or is halved; each choice has the weight
-    that its rows, predicted without themselves, give it. The mixture over all trees is exact.
+    An interval has the shares of all rows, or shares of its own, or is halved; each choice is weighted by its
+    evidence. The mixture over all trees is exact.
 
     Parameters
     ----------
@@ -152,13 +152,13 @@ def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:
     shares = table.sum(axis=0) / len(classes)
     evidence = value = np.zeros(len(table))
     for level in range(depth, -1, -1):
-        options = np.stack([np.zeros(len(table)), *_own_shares(table, shares)])
-        prior, values = _WHOLE, options
+        none = np.zeros(len(table))
+        options, values = np.stack([(none, none), *_own_shares(table, shares)], axis=1)
+        prior = _WHOLE
         if level < depth:
             prior = _HALVED
-            options, values = (
-                np.vstack([options, finer.reshape(-1, 2).sum(axis=1)]) for finer in (evidence, value)
-            )
+            options = np.vstack([options, evidence.reshape(-1, 2).sum(axis=1)])
+            values = np.vstack([values, value.reshape(-1, 2).sum(axis=1)])
         top = options.max(axis=0)
         weight = prior[:, None] * np.exp(options - top)
         total = weight.sum(axis=0)
@@ -170,12 +170,14 @@ def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:
 
 
 def _own_shares(table: np.ndarray, shares: np.ndarray):
-    """Log ratios of the classes in each interval, rows left out, summed: sparse and dense prior shares."""
+    """Log evidence and left-out log ratios of own shares in each interval, of sparse and of dense ones."""
     rows = table.sum(axis=1)
+    interval, kind = np.nonzero(table)
+    count, share = table[interval, kind], shares[kind]
     for strength in (1.0, float(len(shares))):
-        found = np.zeros(len(table))
-        used = np.flatnonzero(rows > 1)
-        predicted = np.maximum(table[used] - 1, 0) + strength * shares
-        gain = xlogy(table[used], predicted / shares).sum(axis=1)
-        found[used] = gain - rows[used] * np.log(rows[used] - 1 + strength)
-        yield found
+        prior = strength * share
+        evidence = gammaln(prior + count) - gammaln(prior) - count * np.log(share)
+        left_out = count * np.log((count - 1 + prior) / share)
+        evidence, left_out = (np.bincount(interval, v, len(rows)) for v in (evidence, left_out))
+        evidence += gammaln(strength) - gammaln(strength + rows)
+        yield evidence, left_out - xlogy(rows, rows - 1 + strength)

@@ -104,7 +104,7 @@ class _Pairs:
         self.table = np.stack([_table(m, target, shape) for m in margins])
         self.x = np.stack([_functions(m, shape[0]) for m in margins])
         self.y = _functions(target, shape[1])
-        self.ordered = margins[0].levels is None and target.levels is None
+        self.ordered = margins[0].levels is None, target.levels is None
         self.order_x, self.order_y = (np.append(0, m.order) for m in (margins[0], target))
         self.ranked_x = np.stack([_ranked(m, shape[0]) for m in margins])
         self.ranked_y = np.broadcast_to(_ranked(target, shape[1]), (len(margins), shape[1]))
@@ -276,7 +276,7 @@ def _are_strong(pairs: _Pairs) -> np.ndarray:
     """Mask of the pairs with an order whose moments show at once that the functions may be too wide."""
     x, y = ((order > 0) & (order <= _ALONE) for order in (pairs.order_x, pairs.order_y))
     gain = (pairs.moments[:, x][:, :, y] ** 2).sum((1, 2)) / 2
-    return (gain > _STRONG_NATS) & pairs.ordered
+    return (gain > _STRONG_NATS) & all(pairs.ordered)
 
 
 def _promise(
@@ -339,9 +339,24 @@ _DEVIANCE_MEAN, _DEVIANCE_VARIANCE = _poisson_deviance()
 
 
 def _misfit(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """Mask of the pairs whose coarse table exceeds the fit by more than chance."""
-    side = int(np.clip(np.sqrt(pairs.n / _ROWS_A_CELL), 4, _MOST_CELLS))
-    rows, columns = (_coarse(pairs.table.sum(axis), side) for axis in (2, 1))
+    """Mask of the pairs of which a coarse table exceeds the fit by more than chance.
+
+    Tables of three shapes: of two columns that oscillate with each other, two halves of the one show it.
+    """
+    n_cells = pairs.n / _ROWS_A_CELL
+    side, length = (int(np.clip(size, 4, _MOST_CELLS)) for size in (np.sqrt(n_cells), n_cells / 2))
+    exceeds = np.zeros(len(pairs), dtype=bool)
+    for shape in dict.fromkeys([(side, side), (length, 2), (2, length)]):
+        exceeds |= _exceeds(pairs, fitted, freedom, shape)
+    return exceeds
+
+
+def _exceeds(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Mask of the pairs of which a coarse table of some shape exceeds the fit by more than chance."""
+    rows, columns = (
+        _coarse(pairs.table.sum(axis), size, ordered)
+        for axis, size, ordered in zip((2, 1), shape, pairs.ordered, strict=True)
+    )
     observed = (rows @ pairs.table @ columns.mT) * pairs.n
     expected = np.maximum((rows @ fitted @ columns.mT) * pairs.n, _EXPECTED[0])
     log_ratio = np.log(np.maximum(observed, 1) / expected)
@@ -354,9 +369,14 @@ def _misfit(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarra
     return (excess > 2 * pairs.n * _MISFIT_NATS) & (surprise > _MISFIT_Z)
 
 
-def _coarse(mass: np.ndarray, side: int) -> np.ndarray:
-    """Sums over neighbouring cells, about even in mass, as matrices (n_pairs, side, n_cells)."""
-    middle = mass.cumsum(1) - mass / 2
-    number = np.clip((middle * side).astype(int), 0, side - 1)
-    inside = (number[:, None, :] == np.arange(side)[:, None]) & (mass > 0)[:, None, :]
+def _coarse(mass: np.ndarray, side: int, ordered: bool) -> np.ndarray:
+    """Sums over neighbouring cells, about even in mass, as matrices (n_pairs, side, n_cells).
+
+    Cells without order have no neighbours: each stays as it is.
+    """
+    number = np.broadcast_to(np.arange(mass.shape[1]), mass.shape)
+    if ordered:
+        middle = mass.cumsum(1) - mass / 2
+        number = np.clip((middle * side).astype(int), 0, side - 1)
+    inside = (number[:, None, :] == np.arange(number.max() + 1)[:, None]) & (mass > 0)[:, None, :]
     return inside.astype(np.float64)

@@ -14,6 +14,8 @@ from skmine._columns import Column
 N_FUNCTIONS = 8
 #: Most levels of a discrete column that are told apart beside a continuous one; the rarest share a cell.
 MAX_LEVELS = 64
+#: Most levels that a tree over the ranks of the other column reads.
+MOST_CLASSES = 256
 #: Cells that the ranks of a column with more distinct values share.
 N_CELLS = 32
 _SMALLEST_NORM = 1e-6
@@ -130,11 +132,9 @@ class Margin:
         return None if self.coarse and not self.repeats else self._full_ranks[0]
 
     def few_labels(self) -> np.ndarray | None:
-        """As `labels`, the rarest levels as one; None where there are more than 64."""
-        if self.levels is not None:
-            return self.codes.astype(np.intp)
+        """As `labels`; None where there are more than a tree reads."""
         labels = self.labels()
-        return None if labels is None or labels.max() >= MAX_LEVELS else labels
+        return None if labels is None or labels.max() >= MOST_CLASSES else labels
 
     def fine_cells(self, depth: int) -> np.ndarray:
         """Which of 2^depth intervals of the ranks holds each row, shape (n,)."""
@@ -156,7 +156,7 @@ class Margin:
         """
         number, counts = self._full_ranks
         share = counts / len(number)
-        middle = np.cumsum(share) - share / 2
+        middle = (np.cumsum(counts) - counts / 2) / len(number)
         score = ndtri(middle)
         density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
         resolution = (1 / len(number) / density) ** 2 / 12

@@ -53,9 +53,9 @@ def column_blocks(margins: list[Margin]) -> list[list[int]]:
         Numbers of the columns of each block.
     """
     blocks: list[list[int]] = []
-    width = _BLOCK
+    width = 0
     for j, margin in enumerate(margins):
-        if width + len(margin.order) > _BLOCK:
+        if not blocks or width + len(margin.order) > _BLOCK:
             blocks.append([])
             width = 0
         blocks[-1].append(j)

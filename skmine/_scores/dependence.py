@@ -44,8 +44,8 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
     Returns
     -------
     ndarray or DataFrame of shape (n_features, n_features)
-        Symmetric; a pandas DataFrame for one. On the diagonal the entropy of a column with few distinct
-        values (at most 64), and infinity for others: a continuous column tells everything of itself.
+        Nats. Symmetric; a pandas DataFrame for one. On the diagonal stands the entropy of a column of labels
+        or of at most 32 distinct numbers, and infinity for others.
 
     Raises
     ------
@@ -55,6 +55,17 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
         `discrete_features` does not fit the columns of X.
     TypeError
         A column holds dates, or objects that are neither strings nor numbers.
+
+    Warns
+    -----
+    UserWarning
+        As :func:`mutual_info_regression`.
+
+    Notes
+    -----
+    All pairs are screened by matrix products of smooth functions of the columns. Pairs in which these show
+    more than chance have the value of :func:`mutual_info_regression`; the others have an estimate of second
+    order, about 0. Rapid oscillations, and numbers that are codes, can escape the screen.
 
     Examples
     --------
