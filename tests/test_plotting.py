@@ -75,7 +75,9 @@ def estimator():
 def selector():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(200, 5)), columns=list("abcde"))
-    return MINEFeatureSelector(2, random_state=0).fit(X, X["b"] + X["d"] + 0.5 * rng.normal(size=200))
+    return MINEFeatureSelector(2, mi_path=True, random_state=0).fit(
+        X, X["b"] + X["d"] + 0.5 * rng.normal(size=200)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -299,7 +301,7 @@ def test_path__groups__are_one_step_each():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 4))
     y = X[:, 0] + X[:, 1] + 0.3 * rng.normal(size=150)
-    selector = MINEFeatureSelector(1, groups=[0, 0, 1, 2], random_state=0).fit(X, y)
+    selector = MINEFeatureSelector(1, groups=[0, 0, 1, 2], mi_path=True, random_state=0).fit(X, y)
 
     display = SelectionPathDisplay.from_estimator(selector)
 

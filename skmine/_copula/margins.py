@@ -103,14 +103,15 @@ class Margin:
 
     @property
     def entropy(self) -> float:
-        """Entropy of the levels in nats; of the cells where the column is continuous."""
-        counts = np.bincount(self.codes if self.levels is None else self.levels)
-        return float(entropy(counts))
+        """Entropy of the levels, or of numbers that repeat, in nats; of the cells of a continuous column."""
+        if self.repeats:
+            return float(entropy(self._full_ranks[1]))
+        return float(entropy(np.bincount(self.codes if self.levels is None else self.levels)))
 
     @property
     def largest_information(self) -> float:
-        """Entropy of a column with few distinct values, infinity for another, in nats."""
-        return np.inf if self.coarse else self.entropy
+        """Entropy of a column of labels, or of numbers that repeat, in nats; infinity for another."""
+        return np.inf if self.coarse and not self.repeats else self.entropy
 
     @cached_property
     def _full_ranks(self) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,7 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
     -------
     ndarray or DataFrame of shape (n_features, n_features)
         Nats. Symmetric; a pandas DataFrame for one. On the diagonal stands the entropy of a column of labels
-        or of at most 32 distinct numbers, and infinity for others.
+        or of numbers that repeat (two rows or more for each on average), and infinity for others.
 
     Raises
     ------

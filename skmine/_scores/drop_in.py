@@ -59,7 +59,7 @@ def mutual_info_regression(
         those that are. ``"auto"`` is False for dense and True for sparse X; strings, categories and
         booleans always are. Numbers with few distinct values need no flag.
     n_neighbors : int, default=3
-        Not used: where neighbours are counted at all, they are 3. Accepted, so that calls need not change.
+        Not used: no neighbours are counted. Accepted, so that calls need not change.
     copy : bool, default=True
         Not used: X is never changed. Accepted, so that calls need not change.
     random_state : int, RandomState or None, default=None
@@ -171,7 +171,7 @@ def mutual_info_classif(
     >>> from sklearn.datasets import load_iris
     >>> from skmine import mutual_info_classif
     >>> print(mutual_info_classif(*load_iris(return_X_y=True)).round(1))
-    [0.4 0.2 0.9 0.9]
+    [0.5 0.2 0.9 0.9]
     """
     target = read_one_target(y)
     if target.missing.any():

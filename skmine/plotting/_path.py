@@ -43,7 +43,8 @@ class SelectionPathDisplay:
     >>> from skmine.plotting import SelectionPathDisplay
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(300, 4))
-    >>> selector = MINEFeatureSelector(2, random_state=0).fit(X, X[:, 0] + X[:, 2] + rng.normal(size=300))
+    >>> selector = MINEFeatureSelector(2, mi_path=True, random_state=0)
+    >>> selector = selector.fit(X, X[:, 0] + X[:, 2] + rng.normal(size=300))
     >>> display = SelectionPathDisplay.from_estimator(selector)
     >>> print(sorted(label.get_text() for label in display.ax_.get_xticklabels()))
     ['+ x0', '+ x2']
