@@ -1,4 +1,4 @@
-"""MINEFeatureSelector: the features that tell about a target, alone or together."""
+"""MINEFeatureSelector: the features that depend on a target, alone or together."""
 
 import warnings
 from numbers import Integral, Real
@@ -39,7 +39,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
     strategy : {"auto", "marginal", "mrmr", "forward", "interaction"} or callable, default="auto"
         How features are chosen:
 
-        - ``"marginal"``: each by its own mutual information with y, whatever the others tell;
+        - ``"marginal"``: each by its own mutual information with y, regardless of the others;
         - ``"mrmr"``: relevance less mean redundancy with the chosen features;
         - ``"forward"``: greedily by the information that a feature adds to the chosen ones: a copy adds
           none;
@@ -98,7 +98,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
 
     Examples
     --------
-    Neither of the first two columns tells anything alone; together they determine y.
+    Neither of the first two columns depends on y alone; together they determine it.
 
     >>> import numpy as np
     >>> from skmine import MINEFeatureSelector
@@ -279,8 +279,8 @@ def _is_class(column: Column) -> bool:
 
 
 def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device) -> float:
-    told = [column.as_input() for column in columns if not column.missing.all()]
-    if not told:
+    present = [column.as_input() for column in columns if not column.missing.all()]
+    if not present:
         return 0.0
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # workers and the caller give the same bits
@@ -288,6 +288,6 @@ def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device) 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             fit = MutualInfoEstimator(random_state=seed, device=device, **_PATH_CRITIC)
-            return fit.fit(np.column_stack(told), y).mi_
+            return fit.fit(np.column_stack(present), y).mi_
     finally:
         torch.set_num_threads(n_threads)

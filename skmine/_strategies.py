@@ -232,7 +232,7 @@ class _Greedy:
                 # All pairs are screened again only where all that is known of adds nothing.
                 pairs, fresh = self._pairs(), True
         left = np.setdiff1d(np.arange(n_features), self.chosen)
-        # Where nothing is known to add anything, by what a feature tells alone.
+        # Where nothing is known to add anything, by the moments of a feature alone.
         known = np.where(self.pvalues < _LIKELY, self.pvalues, 1.0)
         left = left[np.lexsort((self.alone[left], known[left]))]
         order = np.concatenate([np.array(self.chosen, dtype=int), left])
@@ -270,7 +270,7 @@ class _Greedy:
 
         The one with the largest moments, unless left-out rows profit more from another by a standard error.
         Without `significant`, one that left-out rows profit from by as much, of those that are likely to add
-        something or tell something alone.
+        something or depend on the target alone.
         """
         found = []
         for kind in candidates:
@@ -288,10 +288,10 @@ class _Greedy:
         best, most = None, 0.0
         gains = self.screen.left_out_information(kind.members[i] for _, kind, i in found)
         for (_, kind, i), gain in zip(found, gains, strict=True):
-            told = gain / self._n_new(kind)[i]
-            more = told - most
+            per_feature = gain / self._n_new(kind)[i]
+            more = per_feature - most
             if more.mean() > more.std() / self.screen.n**0.5 or (significant and best is None):
-                best, most = (kind, i), told
+                best, most = (kind, i), per_feature
         return best
 
     def _choose(self, best: tuple[Candidates, int], n_left: int) -> None:

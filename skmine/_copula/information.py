@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import entropy
 
 from skmine._copula.levels import class_tree, level_information, level_means, level_mixture
 from skmine._copula.loglinear import score_pairs
-from skmine._copula.margins import Margin
+from skmine._copula.margins import Margin, entropy
 from skmine._copula.trees import pair_tree
 
 #: Most levels of a column without order that the smooth functions read.
@@ -70,7 +69,7 @@ def plug_in_information(first: Margin, second: Margin) -> float:
     assert second.levels is not None
     n_second = int(second.levels.max()) + 1
     counts = np.unique(first.levels * n_second + second.levels, return_counts=True)[1]
-    return max(first.entropy + second.entropy - float(entropy(counts)), 0.0)
+    return max(first.entropy + second.entropy - entropy(counts), 0.0)
 
 
 def is_smooth(margin: Margin) -> bool:

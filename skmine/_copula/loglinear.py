@@ -346,7 +346,8 @@ def _misfit(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarra
     n_cells = pairs.n / _ROWS_A_CELL
     side, length = (int(np.clip(size, 4, _MOST_CELLS)) for size in (np.sqrt(n_cells), n_cells / 2))
     exceeds = np.zeros(len(pairs), dtype=bool)
-    for shape in dict.fromkeys([(side, side), (length, 2), (2, length)]):
+    shapes = dict.fromkeys([(side, side), (length, 2), (2, length)]) if any(pairs.ordered) else [(side, side)]
+    for shape in shapes:
         exceeds |= _exceeds(pairs, fitted, freedom, shape)
     return exceeds
 

@@ -6,18 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import eval_legendre, ndtr, ndtri
-from scipy.stats import entropy
 
 from skmine._columns import Column
 
 #: Functions of a rank: the normal score, its square, and Legendre polynomials up to this number in all.
 N_FUNCTIONS = 8
-#: Most levels of a discrete column that are told apart beside a continuous one; the rarest share a cell.
+#: Most levels of a discrete column with a cell of their own; the rarest share one.
 MAX_LEVELS = 64
 #: Most levels that a tree over the ranks of the other column reads.
 MOST_CLASSES = 256
 #: Cells that the ranks of a column with more distinct values share.
 N_CELLS = 32
+#: Share of different values up to which numbers repeat: their values may be codes.
+MOST_DISTINCT = 0.9
 _SMALLEST_NORM = 1e-6
 
 
@@ -66,7 +67,7 @@ class Margin:
     values : ndarray of shape (n,) or None
         The numbers that were ranked.
     repeats : bool
-        Whether cells hold several of the values, each of which two rows have on average or more.
+        Whether cells hold several of the values, and many of these occur more than once.
     """
 
     codes: np.ndarray
@@ -105,8 +106,8 @@ class Margin:
     def entropy(self) -> float:
         """Entropy of the levels, or of numbers that repeat, in nats; of the cells of a continuous column."""
         if self.repeats:
-            return float(entropy(self._full_ranks[1]))
-        return float(entropy(np.bincount(self.codes if self.levels is None else self.levels)))
+            return entropy(self._full_ranks[1])
+        return entropy(np.bincount(self.codes if self.levels is None else self.levels))
 
     @property
     def largest_information(self) -> float:
@@ -173,7 +174,7 @@ class Margin:
         degree : int
             The highest.
         most_levels : int or None, default=None
-            Where the levels have no order, only so many of the most frequent ones are told apart.
+            Where the levels have no order, only so many of the most frequent ones have an indicator.
 
         Returns
         -------
@@ -202,6 +203,12 @@ def _polynomials_of_rank(rank_bytes: bytes, mass_bytes: bytes, degree: int) -> t
         order = np.append(1, order)
     functions, kept = _orthonormal(raw, mass, return_kept=True)
     return functions, order[kept]
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Entropy in nats of the shares that counts make."""
+    share = counts[counts > 0] / counts.sum()
+    return max(float(-(share @ np.log(share))), 0.0)
 
 
 def _of_levels(column: Column) -> Margin:
@@ -255,7 +262,7 @@ def _of_ranks(column: Column) -> Margin:
     functions, order = _functions_of_rank(rank.tobytes(), mass.tobytes())
     codes = codes.astype(np.uint8)
     coarse = levels is None
-    repeats = coarse and bool(2 * n_levels <= len(ordered))
+    repeats = coarse and bool(n_levels <= MOST_DISTINCT * len(ordered))
     return Margin(codes, mass, functions, order, None, coarse, rank, values, repeats)
 
 

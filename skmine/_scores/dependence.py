@@ -45,7 +45,7 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
     -------
     ndarray or DataFrame of shape (n_features, n_features)
         Nats. Symmetric; a pandas DataFrame for one. On the diagonal stands the entropy of a column of labels
-        or of numbers that repeat (two rows or more for each on average), and infinity for others.
+        or of numbers that repeat (at most nine in ten are different), and infinity for others.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
 def conditional_mutual_info(
     X, y, Z, *, return_interval=False, random_state=None, device="auto", **parameters
 ):
-    """Conditional mutual information I(X; y | Z) in nats: what X tells about y that Z does not.
+    """Conditional mutual information I(X; y | Z) in nats: what X adds to Z about y.
 
     The difference I(X, Z; y) - I(Z; y) of two estimates by `MutualInfoEstimator` on the same folds.
 
