@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 import skmine as ours
 from benchmarks._run import machine, write_rows
 
-# Package, table, target. Choices are made on the first set; the other shows whether they hold elsewhere.
+# Package, table, target. Both sets were in sight while the scores were developed.
 SETS = {
     "development": [
         ("modeldata", "hotel_rates", "avg_price_per_room"),
