@@ -124,7 +124,7 @@ def test_pair_tree__few_rows__is_the_recursion_over_all_trees(monkeypatch, kind,
 
     score = pair_tree(margin(x), margin(y))
 
-    n_cuts = min(int(np.ceil(np.log2(n))) - 2, most_cuts)
+    n_cuts = min(int(np.ceil(np.log2(n))) - 1, most_cuts)
     expected = mixture_by_hand(x, y, n_cuts, min(deepest, n_cuts))
     # Moments about a line come from sums of fourth powers: 1e-16 times a few hundred, over noise of 1e-5.
     assert (score.mi, score.lower) == pytest.approx(expected, rel=1e-7, abs=1e-9)

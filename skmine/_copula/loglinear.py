@@ -28,6 +28,8 @@ _MOST_STEPS, _MOST_HALVINGS = 12, 6
 _SMALLEST_GAIN = 1e-5
 _CHUNK = 32
 _MOST_PARAMETERS = 0.3  # a row
+#: Rows up to which a tree costs less than the rougher functions: pairs that need these are left to it.
+_FEW_ROWS = 5_000
 #: Rows a cell of the coarse table on which the fit is checked, and the most cells a side.
 _ROWS_A_CELL, _MOST_CELLS = 8, 32
 #: A fit does not do where a coarse table of the rows exceeds it by so many nats and standard deviations, or
@@ -57,7 +59,7 @@ class PairScores:
 def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
     """Mutual information of each column with a target.
 
-    The functions that may interact grow stage by stage, as long as the fit does; the stage is chosen by
+    The functions that may interact grow stage by stage, while the fit may still do; the stage is chosen by
     Akaike's criterion, and half its penalty is taken off the bound, which cancels the bias of fitting to
     first order.
 
@@ -246,7 +248,9 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if added >= _MOST_PARAMETERS * pairs.n:
             break
         if stage > _ALONE:
-            unexplained |= _misfit(pairs, fitted, freedom) | (mi > _STRONG_NATS)
+            unexplained |= mi > _STRONG_NATS
+            if pairs.n <= _FEW_ROWS:
+                unexplained |= _misfit(pairs, fitted, freedom)
         which = np.flatnonzero((added > freedom) & ~unexplained)
         if not len(which):
             continue

@@ -68,7 +68,7 @@ def pair_tree(first: Margin, second: Margin) -> TreeScore:
     weights made of likelihoods corrected for bias.
     """
     n = len(first)
-    n_cuts = int(np.clip(np.ceil(np.log2(n)) - 2, 1, MOST_CUTS))
+    n_cuts = int(np.clip(np.ceil(np.log2(n)) - 1, 1, MOST_CUTS))
     plane = _Plane(first, second, n_cuts)
     score = np.zeros((2, 1))
     for level in range(n_cuts, -1, -1):
