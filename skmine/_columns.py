@@ -50,7 +50,7 @@ class Column:
     def missing(self) -> np.ndarray:
         """Mask of missing values, shape (n,)."""
         if self.categorical:
-            return np.equal(self.values, None).astype(bool)
+            return np.equal(self.values, np.array(None, dtype=object)).astype(bool)
         return np.isnan(self.values)
 
     def take(self, rows: np.ndarray) -> "Column":
