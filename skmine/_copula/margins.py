@@ -140,7 +140,13 @@ class Margin:
 
     def fine_cells(self, depth: int) -> np.ndarray:
         """Which of 2^depth intervals of the ranks holds each row, shape (n,)."""
-        return self.fine(depth).cell
+        return _intervals(self._middle_ranks, depth)[self._full_ranks[0]]
+
+    @property
+    def _middle_ranks(self) -> np.ndarray:
+        """Middle rank of each distinct value, in (0, 1)."""
+        number, counts = self._full_ranks
+        return (np.cumsum(counts) - counts / 2) / len(number)
 
     def fine(self, depth: int, rows: slice = slice(None)) -> FineRanks:
         """Ranks to their full resolution; a missing value ranks below all others.
@@ -157,13 +163,11 @@ class Margin:
         FineRanks
         """
         number, counts = self._full_ranks
-        share = counts / len(number)
-        middle = (np.cumsum(counts) - counts / 2) / len(number)
+        share, middle = counts / len(number), self._middle_ranks
         score = ndtri(middle)
         density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
         resolution = (1 / len(number) / density) ** 2 / 12
-        cell = np.minimum((middle * 2**depth).astype(np.int64), 2**depth - 1)
-        by_value = cell, score, resolution, (share / density) ** 2 / 12 - resolution
+        by_value = _intervals(middle, depth), score, resolution, (share / density) ** 2 / 12 - resolution
         return FineRanks(*(v[number[rows]] for v in by_value))
 
     def polynomials(self, degree: int, most_levels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -203,6 +207,11 @@ def _polynomials_of_rank(rank_bytes: bytes, mass_bytes: bytes, degree: int) -> t
         order = np.append(1, order)
     functions, kept = _orthonormal(raw, mass, return_kept=True)
     return functions, order[kept]
+
+
+def _intervals(rank: np.ndarray, depth: int) -> np.ndarray:
+    """Which of 2^depth intervals of (0, 1) holds each rank."""
+    return np.minimum((rank * 2**depth).astype(np.int64), 2**depth - 1)
 
 
 def entropy(counts: np.ndarray) -> float:

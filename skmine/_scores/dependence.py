@@ -79,13 +79,13 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
     margins = [Margin.of_column(c, d) for c, d in zip(columns, discrete, strict=True)]
     warn_about_columns(columns, margins)
     blocks = column_blocks(margins)
-    pairs = [(one, other) for k, one in enumerate(blocks) for other in blocks[: k + 1]]
-    lists = {id(block): [margins[j] for j in block] for block in blocks}
-    tasks = (delayed(block_information)(lists[id(one)], lists[id(other)]) for one, other in pairs)
+    lists = [[margins[j] for j in block] for block in blocks]
+    pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
+    tasks = (delayed(block_information)(lists[k], lists[other]) for k, other in pairs)
     scored = run_counted(tasks, n_jobs, verbose, len(pairs), "block of pairs", prefer="threads")
     matrix = np.zeros((len(margins), len(margins)))
-    for (one, other), values in zip(pairs, scored, strict=True):
-        matrix[np.ix_(one, other)] = values
+    for (k, other), values in zip(pairs, scored, strict=True):
+        matrix[np.ix_(blocks[k], blocks[other])] = values
     matrix += matrix.T
     np.fill_diagonal(matrix, [margin.largest_information for margin in margins])
     if hasattr(X, "columns") and hasattr(X, "iloc"):

@@ -110,7 +110,7 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
         if not n_present:
             empty.append(column.name)
         elif margin.levels is not None and n_present >= _ID_ROWS:
-            n_levels = len(np.unique(margin.levels[~column.missing]))
+            n_levels = np.count_nonzero(np.bincount(margin.levels[~column.missing]))
             if n_levels > _ID_SHARE * n_present:
                 ids.append(column.name)
     if empty:
