@@ -125,8 +125,8 @@ def test_level_information__two_directions__is_the_larger_and_symmetric():
 
 
 def fine(values):
-    ranks = Margin.of_column(read_columns(values, "y")[0], False).fine(5)
-    return ranks.score, ranks.resolution + ranks.rounding
+    _, score, resolution, rounding = Margin.of_column(read_columns(values, "y")[0], False).fine(5).of_rows()
+    return score, resolution + rounding
 
 
 @pytest.mark.statistical

@@ -1,5 +1,7 @@
 """Trees over the plane of two columns' ranks: a reference in plain recursion, known values, invariances."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -8,11 +10,22 @@ from scipy.stats import norm, rankdata
 
 from skmine._columns import read_columns
 from skmine._copula import Margin, trees
-from skmine._copula.trees import pair_tree
+from skmine._copula.trees import pair_trees
 
 
 def margin(values):
     return Margin.of_column(read_columns(np.asarray(values, dtype=float), "x")[0], False)
+
+
+class Score(NamedTuple):
+    mi: float
+    lower: float
+
+
+def pair_tree(first, second):
+    """What :func:`pair_trees` finds for one pair."""
+    scores = pair_trees([first], second)
+    return Score(*scores.mi, *scores.lower)
 
 
 class Side:
@@ -139,6 +152,19 @@ def test_pair_tree__swapped__same_value(kind):
     assert (one.mi, one.lower) == pytest.approx((other.mi, other.lower), rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize("rows_at_once", [100, 700, 2**15])
+def test_pair_trees__many_columns__same_bits_as_one_at_a_time(monkeypatch, rows_at_once):
+    monkeypatch.setattr(trees, "_ROWS_AT_ONCE", rows_at_once)
+    rng = np.random.default_rng(0)
+    x, y = draw_pair("gaps", rng, 300)
+    columns = [margin(v) for v in (x, y, x**2, rng.normal(size=300), np.round(x), -y)]
+
+    scores = pair_trees(columns, margin(y))
+
+    expected = [pair_tree(column, margin(y)) for column in columns]
+    assert [Score(*score) for score in zip(scores.mi, scores.lower, strict=True)] == expected
+
+
 @pytest.mark.parametrize("kind", PAIRS)
 def test_pair_tree__increasing_map__same_bits(kind):
     x, y = draw_pair(kind, np.random.default_rng(0), 200)
@@ -174,7 +200,7 @@ def test_pair_tree__hardly_any_rows__finite():
         x = np.random.default_rng(n).normal(size=n)
         score = pair_tree(margin(x), margin(x))
         assert np.isfinite([score.mi, score.lower]).all()
-        assert n >= trees._LEAST_ROWS or score == trees.TreeScore(0.0, 0.0)
+        assert n >= trees._LEAST_ROWS or score == Score(0.0, 0.0)
 
 
 @pytest.mark.statistical

@@ -7,7 +7,7 @@ import numpy as np
 from skmine._copula.levels import class_tree, level_information, level_means, level_mixture
 from skmine._copula.loglinear import score_pairs
 from skmine._copula.margins import Margin, entropy
-from skmine._copula.trees import pair_tree
+from skmine._copula.trees import pair_trees
 
 #: Most levels of a column without order that the smooth functions read.
 MOST_SMOOTH_LEVELS = 16
@@ -40,15 +40,21 @@ def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     if smooth.any():
         scores = score_pairs([m for m, s in zip(margins, smooth, strict=True) if s], target)
         mi[smooth], lower[smooth], unexplained[smooth] = scores.mi, scores.lower, scores.unexplained
-    for j, margin in enumerate(margins):
-        if min(len(margin.mass), len(target.mass)) < 2:
-            continue
-        found = [(mi[j], lower[j])]
+    varies = np.array([min(len(m.mass), len(target.mass)) > 1 for m in margins], dtype=bool)
+    ordered = np.array([m.levels is None and target.levels is None for m in margins], dtype=bool)
+    found = [[(mi[j], lower[j])] for j in range(len(margins))]
+    in_plane = np.flatnonzero(unexplained & varies & ordered)
+    if len(in_plane):
+        trees = pair_trees([margins[j] for j in in_plane], target)
+        for j, *score in zip(in_plane, trees.mi, trees.lower, strict=True):
+            found[j].append(tuple(score))
+    for j in np.flatnonzero(varies):
+        margin = margins[j]
         if unexplained[j]:
-            found += list(_by_trees(margin, target))
+            found[j] += [(value, value) for value in _by_classes(margin, target)]
         if unexplained[j] or margin.repeats or target.repeats:
-            found += [(value, value) for value in _by_levels(margin, target)]
-        mi[j] = _weighted(np.array(found), len(target))
+            found[j] += [(value, value) for value in _by_levels(margin, target)]
+        mi[j] = _weighted(np.array(found[j]), len(target))
     highest = [min(m.largest_information, target.largest_information) for m in margins]
     return np.clip(mi, 0.0, highest)
 
@@ -105,17 +111,13 @@ def _weighted(estimates: np.ndarray, n: int) -> float:
     return float(weigh_against_independence(mean, lower.max() + np.log(weight.sum()) / n, n))
 
 
-def _by_trees(first: Margin, second: Margin) -> Iterator[tuple[float, float]]:
-    """Estimates by trees of ranks, or of ranks and classes: values, and what new rows would give, in nats."""
-    if first.levels is None and second.levels is None:
-        tree = pair_tree(first, second)
-        yield tree.mi, tree.lower
+def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
+    """Estimates by trees over the ranks of one column with classes of the other, rows left out, nats."""
     for ranked, other in ((first, second), (second, first)):
         labels = other.few_labels()
         if ranked.coarse and labels is not None:
             depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
-            value = class_tree(ranked.fine_cells(depth), depth, labels)
-            yield value, value
+            yield class_tree(ranked.fine_cells(depth), depth, labels)
 
 
 def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
@@ -126,7 +128,7 @@ def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
     for own, opposite, ranked in ((labels, others, second), (others, labels, first)):
         if own is None or not ranked.coarse or ranked.levels is not None:
             continue
-        fine = ranked.fine(_AS_CLASSES)
-        yield level_means(own, fine.score, fine.resolution + fine.rounding)
+        cell, score, resolution, rounding = ranked.fine(_AS_CLASSES).of_rows()
+        yield level_means(own, score, resolution + rounding)
         if opposite is None:
-            yield level_mixture(own, fine.cell)
+            yield level_mixture(own, cell)

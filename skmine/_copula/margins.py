@@ -27,20 +27,28 @@ class FineRanks(NamedTuple):
 
     Attributes
     ----------
-    cell : ndarray of shape (n,)
-        Which of 2^depth intervals of the ranks holds the middle rank of the row's value.
-    score : ndarray of shape (n,)
+    number : ndarray of shape (n,)
+        Number of each row's value among the distinct ones, which the others describe, shape (n_values,).
+    cell : ndarray
+        Which of 2^depth intervals of the ranks holds the middle rank of the value.
+    score : ndarray
         Normal score of the middle rank.
-    resolution : ndarray of shape (n,)
+    resolution : ndarray
         Variance of a score that is uniform over one rank.
-    rounding : ndarray of shape (n,)
-        Further variance where a value is tied: of a score that is uniform over all its ranks.
+    rounding : ndarray
+        Further variance where the value is tied: of a score that is uniform over all its ranks.
     """
 
+    number: np.ndarray
     cell: np.ndarray
     score: np.ndarray
     resolution: np.ndarray
     rounding: np.ndarray
+
+    def of_rows(self, rows: slice = slice(None)) -> list[np.ndarray]:
+        """Cell, score, resolution and rounding of some rows, shape (n_rows,) each."""
+        number = self.number[rows]
+        return [by_value[number] for by_value in self[1:]]
 
 
 @dataclass(frozen=True)
@@ -148,15 +156,13 @@ class Margin:
         number, counts = self._full_ranks
         return (np.cumsum(counts) - counts / 2) / len(number)
 
-    def fine(self, depth: int, rows: slice = slice(None)) -> FineRanks:
+    def fine(self, depth: int) -> FineRanks:
         """Ranks to their full resolution; a missing value ranks below all others.
 
         Parameters
         ----------
         depth : int
             Of the intervals.
-        rows : slice, default=all
-            Which rows.
 
         Returns
         -------
@@ -168,7 +174,7 @@ class Margin:
         density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
         resolution = (1 / len(number) / density) ** 2 / 12
         by_value = _intervals(middle, depth), score, resolution, (share / density) ** 2 / 12 - resolution
-        return FineRanks(*(v[number[rows]] for v in by_value))
+        return FineRanks(number, *by_value)
 
     def polynomials(self, degree: int, most_levels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Orthonormal polynomials of the rank; indicators where the levels have no order.

@@ -1,4 +1,4 @@
-"""Mutual information of a scalar pair by a mixture of trees over the plane of its ranks.
+"""Mutual information of scalar pairs by mixtures of trees over the plane of their ranks.
 
 A cell of the plane is a rectangle of ranks. It holds no dependence, or a line with noise around it (y given
 x, or x given y), or it is cut in half along either axis, and the halves are cells again. Each choice is
@@ -18,8 +18,8 @@ from skmine._copula.margins import FineRanks, Margin
 #: Cuts in all and along one axis, at most: beyond them cells are as narrow as what 16,384 rows resolve, and
 #: time and memory stay within a bound for any number of rows.
 MOST_CUTS, DEEPEST = 14, 12
-#: Rows whose powers of scores are held at a time.
-_ROWS_AT_ONCE = 2**16
+#: Rows of all pairs that are read at a time.
+_ROWS_AT_ONCE = 2**15
 #: Rows of a cell that may hold a line (three parameters, and the kurtosis) or be cut, at least.
 _LEAST_ROWS = 8
 #: Prior share of no dependence, of the two lines together, and of the two cuts together.
@@ -34,32 +34,34 @@ _POWERS = [(k, total - k) for total in range(1, 5) for k in range(total + 1)]
 
 
 @dataclass(frozen=True)
-class TreeScore:
-    """What a tree finds.
+class TreeScores:
+    """What trees find.
 
     Attributes
     ----------
-    mi : float
-        Estimate in nats, corrected for bias; not clipped.
-    lower : float
+    mi : ndarray of shape (n_pairs,)
+        Estimates in nats, corrected for bias; not clipped.
+    lower : ndarray of shape (n_pairs,)
         Log evidence a row: what new rows would be expected to give, nats.
     """
 
-    mi: float
-    lower: float
+    mi: np.ndarray
+    lower: np.ndarray
 
 
-def pair_tree(first: Margin, second: Margin) -> TreeScore:
-    """Mutual information of two columns that have an order.
+def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
+    """Mutual information of columns with a target, all of which have an order.
 
     Parameters
     ----------
-    first, second : Margin
-        Of the same rows, both read through their ranks.
+    margins : list of Margin
+        Columns, read through their ranks.
+    target : Margin
+        Of the same rows, read through its ranks.
 
     Returns
     -------
-    TreeScore
+    TreeScores
 
     References
     ----------
@@ -67,51 +69,67 @@ def pair_tree(first: Margin, second: Margin) -> TreeScore:
     Chipman, George and McCulloch (2002), Bayesian treed models, for lines in the cells; Akaike (1979), for
     weights made of likelihoods corrected for bias.
     """
-    n = len(first)
+    n = len(target)
     n_cuts = int(np.clip(np.ceil(np.log2(n)) - 1, 1, MOST_CUTS))
-    plane = _Plane(first, second, n_cuts)
-    score = np.zeros((2, 1))
-    for level in range(n_cuts, -1, -1):
-        score = _weigh(plane, level, score)
-        if level:
-            plane.merge(level)
-    evidence, value = score[:, 0] / n
-    return TreeScore(value, evidence)
+    deepest = min(DEEPEST, n_cuts)
+    second = target.fine(deepest)
+    at_once = max(1, _ROWS_AT_ONCE // n)
+    found = []
+    for start in range(0, len(margins), at_once):
+        plane = _Plane([m.fine(deepest) for m in margins[start : start + at_once]], second, n_cuts, deepest)
+        score = np.zeros((2, plane.n_pairs))
+        for level in range(n_cuts, -1, -1):
+            score = _weigh(plane, level, score)
+            if level:
+                plane.merge(level)
+        found.append(score / n)
+    evidence, value = np.hstack(found)
+    return TreeScores(value, evidence)
 
 
 class _Plane:
     """Sums over the rows of every cell of one level: all cells that are ``level`` cuts away from the plane.
 
-    Row i of the level holds the cells of i cuts along the first axis and ``level - i`` along the second.
+    For each pair, row i of the level holds the cells of i cuts along the first axis and ``level - i`` along
+    the second.
 
     Attributes
     ----------
-    sums : ndarray of shape (n_sums, n_shapes, 2**level)
+    sums : ndarray of shape (n_sums, n_pairs, n_shapes, 2**level)
         Counts, products of powers of the two scores, and variances of rounding.
+    mass : list of two ndarray of shape (n_pairs, 2 * 2**deepest)
+        Share of the rows in each interval of either axis, as in :func:`_masses`.
     """
 
-    def __init__(self, first: Margin, second: Margin, n_cuts: int):
-        self.n_cuts, self.deepest = n_cuts, min(DEEPEST, n_cuts)
-        n = len(first)
-        self.mass = [_masses(m.fine_cells(self.deepest), self.deepest) for m in (first, second)]
+    def __init__(self, firsts: list[FineRanks], second: FineRanks, n_cuts: int, deepest: int):
+        self.n_pairs, self.n_cuts, self.deepest = len(firsts), n_cuts, deepest
+        mass = _masses(second, deepest)
+        self.mass = [np.stack([_masses(first, deepest) for first in firsts]), np.tile(mass, (len(firsts), 1))]
+        n = len(second.number)
         self.log_count = np.log(np.maximum(np.arange(n + 1), 1))
-        self.sums = np.zeros((1 + len(_POWERS) + 4, len(self.shapes(n_cuts)), 2**n_cuts))
+        self.sums = np.zeros((1 + len(_POWERS) + 4, self.n_pairs, len(self.shapes(n_cuts)), 2**n_cuts))
         for start in range(0, n, _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            self._add(first.fine(self.deepest, rows), second.fine(self.deepest, rows))
-        self.finer_count = np.empty((0, 0))
+            of_pairs = zip(*(first.of_rows(rows) for first in firsts), strict=True)
+            self._add(
+                [np.concatenate(values) for values in of_pairs],
+                [np.tile(values, self.n_pairs) for values in second.of_rows(rows)],
+            )
+        self.finer_count = np.empty(0)
 
-    def _add(self, first: FineRanks, second: FineRanks) -> None:
-        """Add rows to the sums."""
-        powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (first.score, second.score)]
-        columns = [powers[0][k] * powers[1][m] for k, m in _POWERS]
-        columns += [v for ranks in (first, second) for v in (ranks.resolution, ranks.rounding)]
+    def _add(self, first: list[np.ndarray], second: list[np.ndarray]) -> None:
+        """Add rows of all pairs, one after the other, to the sums."""
+        (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
+        powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (x, y)]
+        columns = [powers[0][k] * powers[1][m] for k, m in _POWERS] + ties_x + ties_y
+        pair = np.repeat(np.arange(self.n_pairs) << self.n_cuts, len(x) // self.n_pairs)
+        n_cells = self.n_pairs << self.n_cuts
         for row, i in enumerate(self.shapes(self.n_cuts)):
             j = self.n_cuts - i
-            cell = (first.cell >> (self.deepest - i) << j) | (second.cell >> (self.deepest - j))
-            self.sums[0, row] += np.bincount(cell, minlength=2**self.n_cuts)
+            cell = pair + ((cell_x >> (self.deepest - i) << j) | (cell_y >> (self.deepest - j)))
+            self.sums[0, :, row] += np.bincount(cell, minlength=n_cells).reshape(self.n_pairs, -1)
             for k, column in enumerate(columns, start=1):
-                self.sums[k, row] += np.bincount(cell, column, 2**self.n_cuts)
+                self.sums[k, :, row] += np.bincount(cell, column, n_cells).reshape(self.n_pairs, -1)
 
     def shapes(self, level: int) -> range:
         """Numbers of cuts along the first axis."""
@@ -121,21 +139,21 @@ class _Plane:
         """Go on to the level above: two halves along the second axis, or the first where there are none."""
         shapes = self.shapes(level - 1)
         self.finer_count = self.sums[0].ravel()
-        merged = np.empty((len(self.sums), len(shapes), 2 ** (level - 1)))
+        merged = np.empty((len(self.sums), self.n_pairs, len(shapes), 2 ** (level - 1)))
         halved = merged
         if level > self.deepest:
-            halved = merged[:, 1:]
-            halves = self.sums[:, 0].reshape(len(self.sums), 2**shapes.start, 2, -1)
-            merged[:, 0] = (halves[:, :, 0] + halves[:, :, 1]).reshape(len(self.sums), -1)
-        finer = self.sums[:, : halved.shape[1]]
+            halved = merged[:, :, 1:]
+            halves = self.sums[:, :, 0].reshape(len(self.sums), self.n_pairs, 2**shapes.start, 2, -1)
+            merged[:, :, 0] = (halves[:, :, :, 0] + halves[:, :, :, 1]).reshape(*merged[:, :, 0].shape)
+        finer = self.sums[:, :, : halved.shape[2]]
         np.add(finer[..., 0::2], finer[..., 1::2], out=halved)
         self.sums = merged
 
 
-def _masses(cell: np.ndarray, deepest: int) -> np.ndarray:
+def _masses(ranks: FineRanks, deepest: int) -> np.ndarray:
     """Share of the rows in each interval of each depth, in the order of a heap: the root is number 1."""
     mass = np.zeros(2 ** (deepest + 1))
-    mass[2**deepest :] = np.bincount(cell, minlength=2**deepest) / len(cell)
+    mass[2**deepest :] = np.bincount(ranks.of_rows()[0], minlength=2**deepest) / len(ranks.number)
     for depth in range(deepest - 1, -1, -1):
         finer = mass[2 ** (depth + 1) : 2 ** (depth + 2)]
         mass[2**depth : 2 ** (depth + 1)] = finer[0::2] + finer[1::2]
@@ -149,7 +167,7 @@ def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
     used = np.flatnonzero(counts >= _LEAST_ROWS)
     if not used.size:
         return score
-    shape = used >> level
+    pair, shape = np.divmod(used >> level, len(plane.shapes(level)))
     cuts = shape + plane.shapes(level).start, level - shape - plane.shapes(level).start
     position = used & (2**level - 1)
     place = position >> cuts[1], position & ((1 << cuts[1]) - 1)
@@ -157,15 +175,16 @@ def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
     evidence, value = np.full((5, used.size), -np.inf), np.zeros((5, used.size))
     evidence[0] = 0.0
     sums = plane.sums.reshape(len(plane.sums), -1)[:, used]
-    masses = np.stack([mass[h] for mass, h in zip(plane.mass, heap, strict=True)])
+    masses = np.stack([mass[pair, h] for mass, h in zip(plane.mass, heap, strict=True)])
     _draw_lines(sums, masses, evidence, value)
     if level < plane.n_cuts:
-        row = cuts[0] - plane.shapes(level + 1).start
+        shapes = plane.shapes(level + 1)
+        row = pair * len(shapes) + cuts[0] - shapes.start
         width = 1 << cuts[1]
         first = ((row + 1) << (level + 1)) + (place[0] * 2 * width + place[1])
         second = (row << (level + 1)) + 2 * position
-        _cut(plane, 0, heap[0], sums[0], first, width, finer, evidence, value)
-        _cut(plane, 1, heap[1], sums[0], second, np.ones_like(width), finer, evidence, value)
+        _cut(plane, 0, pair, heap[0], sums[0], first, width, finer, evidence, value)
+        _cut(plane, 1, pair, heap[1], sums[0], second, np.ones_like(width), finer, evidence, value)
     share = np.exp(evidence - evidence.max(axis=0)) * _PRIOR[:, None]
     total = share.sum(axis=0)
     prior = _PRIOR @ (evidence > -np.inf)
@@ -174,11 +193,12 @@ def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
     return score
 
 
-def _cut(plane, axis, heap, counts, half, width, finer, evidence, value) -> None:
+def _cut(plane, axis, pair, heap, counts, half, width, finer, evidence, value) -> None:
     """Evidence and value of cutting cells in half along an axis, written in place."""
     mass = plane.mass[axis]
-    one, other = mass[2:].reshape(-1, 2)[np.minimum(heap, 2**plane.deepest - 1) - 1].T
-    possible = np.flatnonzero((heap < 2**plane.deepest) & (one > 0) & (other > 0))
+    child = np.where(heap < 2**plane.deepest, 2 * heap, 0)  # nothing is in number 0, and so in the deepest
+    one, other = mass[pair, child], mass[pair, child + 1]
+    possible = np.flatnonzero((one > 0) & (other > 0))
     first = half[possible]
     second = first + width[possible]
     share = one[possible] / (one[possible] + other[possible])
