@@ -5,6 +5,7 @@ import argparse
 from benchmarks import (
     bottleneck,
     bottleneck_tables,
+    columns,
     conditional,
     consistency,
     coverage,
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "discrete": discrete,
     "conditional": conditional,
     "drop_in": drop_in,
+    "columns": columns,
     "interactions": interactions,
     "redundancy": redundancy,
     "false_discoveries": false_discoveries,
