@@ -554,7 +554,7 @@ def test_fit__no_training_asked_for__the_closed_form_alone():
 
 def test_fit__interrupted_while_others_compete__keeps_the_trained_network(monkeypatch):
     X, y = other_tasks()["mixture-cross"].sample(300, 0)
-    alone = MutualInfoEstimator(cv=3, max_iter=200, warm_start=True, random_state=0)
+    alone = MutualInfoEstimator(cv=3, max_iter=50, warm_start=True, random_state=0)
     with pytest.warns(ConvergenceWarning, match="max_iter"):
         alone.fit(X, y)
 
@@ -562,7 +562,7 @@ def test_fit__interrupted_while_others_compete__keeps_the_trained_network(monkey
         raise KeyboardInterrupt
 
     monkeypatch.setattr("skmine.nn.competing.build_mixture", interrupt)
-    estimator = MutualInfoEstimator(cv=3, max_iter=200, random_state=0)
+    estimator = MutualInfoEstimator(cv=3, max_iter=50, random_state=0)
     with pytest.raises(KeyboardInterrupt, match="keeps the best critics"):
         estimator.fit(X, y)
 

@@ -38,7 +38,9 @@ def draw_rows(n=120):
 
 LONG_WORK = {
     "estimator": lambda v: MutualInfoEstimator(**QUICK, verbose=v).fit(*draw_rows()),
-    "selector": lambda v: MINEFeatureSelector(2, mi_path=True, random_state=0, verbose=v).fit(*draw_rows()),
+    "selector": lambda v: MINEFeatureSelector(2, mi_path=True, random_state=0, verbose=v).fit(
+        *draw_rows(160)
+    ),
     "bottleneck": lambda v: InformationBottleneckClassifier(
         hidden_layer_sizes=4, max_iter=50, random_state=0, verbose=v
     ).fit(draw_rows()[0], draw_rows()[1] > 0),

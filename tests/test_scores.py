@@ -573,7 +573,7 @@ def test_conditional__given_categories_and_a_seed__same_bits():
     y = X["x"] + (X["kind"] == "u") + rng.normal(size=90)
 
     first, second = (
-        conditional_mutual_info(X, y, pd.DataFrame({"group": group}), random_state=0, max_iter=0)
+        conditional_mutual_info(X, y, pd.DataFrame({"group": group}), random_state=0, max_iter=0, cv=None)
         for _ in range(2)
     )
 
@@ -651,7 +651,7 @@ def test_conditional__categories_of_any_type__are_read():
     y = np.random.default_rng(0).normal(size=100)
     intervals = pd.DataFrame({"a": pd.cut(y, 30)})
 
-    value = conditional_mutual_info(intervals, y, y[:, None] ** 2, max_iter=0, random_state=0)
+    value = conditional_mutual_info(intervals, y, y[:, None] ** 2, max_iter=0, cv=None, random_state=0)
 
     assert np.isfinite(value)
 

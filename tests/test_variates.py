@@ -465,7 +465,7 @@ def test_fit__one_hot_columns_against_several__the_constant_distance_is_left_out
         rng.integers(0, (3, 2), size=(n, 2)),
         np.arange(n)[:, None],
     )
-    quick = {"max_iter": 20, "random_state": 0}
+    quick = {"cv": 3, "max_iter": 20, "random_state": 0}
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
