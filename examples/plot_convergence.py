@@ -27,7 +27,7 @@ from skmine.plotting import TrainingDisplay
 weather = local_data.seattle_weather()
 weather["day"] = weather["date"].dt.day_of_year
 X, y = weather[["day", "precipitation"]], weather["temp_max"]
-estimator = MutualInfoEstimator(max_iter=2000, random_state=0).fit(X, y)
+estimator = MutualInfoEstimator(cv=3, max_iter=2000, random_state=0).fit(X, y)
 TrainingDisplay.from_estimator(estimator).ax_.set_title("Well")
 
 # %%
@@ -59,7 +59,7 @@ TrainingDisplay.from_estimator(few).ax_.set_title("Too few rows")
 # The target is shuffled, so that it is independent of the columns. What the training line gains is noise.
 
 shuffled = np.random.default_rng(0).permutation(y)
-nothing = MutualInfoEstimator(random_state=0).fit(X, shuffled)
+nothing = MutualInfoEstimator(cv=3, random_state=0).fit(X, shuffled)
 TrainingDisplay.from_estimator(nothing).ax_.set_title("Nothing there")
 plt.show()
 

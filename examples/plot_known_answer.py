@@ -24,7 +24,7 @@ joints = {
     "2 + 2 columns, heavy tails": MultivariateStudent.identity(2, 2, 2),
     "narrow band": AdditiveUniformNoise(0.1),
 }
-sizes = [200, 1000, 4000]
+sizes = [200, 700, 2500]
 settings = {"cv": 3, "n_iter_no_change": 2, "random_state": 0}
 estimates = {}
 for name, joint in joints.items():

@@ -36,7 +36,7 @@ encoder = torch.nn.Sequential(
 information = MutualInformation(2, 32, learning_rate=2e-3, generator=generator)
 optimiser = torch.optim.Adam(encoder.parameters(), lr=1e-3)
 values = []
-for _ in range(2000):
+for _ in range(1000):
     rows = torch.randint(len(upper), (256,), generator=generator)
     code = encoder(upper[rows]) + 0.1 * torch.randn(256, 2, generator=generator)
     information.update(code, lower[rows])

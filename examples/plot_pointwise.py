@@ -21,7 +21,7 @@ from skmine.plotting import PointwiseDisplay
 weather = local_data.seattle_weather()
 weather["day of the year"] = weather["date"].dt.day_of_year
 X, y = weather[["day of the year"]], weather["temp_max"]
-estimator = MutualInfoEstimator(max_iter=1500, random_state=0).fit(X, y)
+estimator = MutualInfoEstimator(cv=3, max_iter=1500, random_state=0).fit(X, y)
 print(f"correlation {np.corrcoef(X.iloc[:, 0], y)[0, 1]:.2f}")
 as_correlation = np.sqrt(1 - np.exp(-2 * estimator.mi_))
 print(f"mutual information {estimator.mi_:.2f} nats, as strong as a correlation of {as_correlation:.2f}")

@@ -3,7 +3,7 @@ How much is known after each feature?
 =====================================
 
 The selector keeps what adds information. With ``mi_path=True`` it also estimates how much the features
-chosen so far carry together: ``mi_path_``. On 1,797 handwritten digits of 8 by 8 pixels: which pixels
+chosen so far carry together: ``mi_path_``. On 900 handwritten digits of 8 by 8 pixels: which pixels
 predict the digit, and when do more of them stop helping?
 """
 
@@ -24,7 +24,7 @@ from skmine import MINEFeatureSelector
 from skmine.plotting import SelectionPathDisplay
 
 digits = load_digits(as_frame=True)
-X, y = digits.data, digits.target
+X, y = digits.data[:900], digits.target[:900]
 selector = MINEFeatureSelector(8, strategy="forward", mi_path=True, random_state=0).fit(X, y)
 
 display = SelectionPathDisplay.from_estimator(selector)
