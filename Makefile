@@ -18,7 +18,7 @@ demo: $(VENV)/installed-plot ## Run one example; its picture goes to examples/ou
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python examples/plot_rank_features.py
 
 test: $(VENV)/installed-test ## Run the tests and doctests; PYTEST_ARGS is passed on
-	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-lint ## Check style, types and docstrings
 	$(BIN)/ruff check
