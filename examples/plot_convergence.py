@@ -2,10 +2,10 @@
 Did training converge?
 ======================
 
-Four pictures of ``history_``: training that went well, that was too short, that had too few rows, and that
-found nothing because there is nothing. The data are four years of weather in Seattle, and handwritten
-digits. A sudden fall of the training line is a restart from the best weights: training ends when one has
-brought nothing, or when the held-out line has not risen at all.
+Four pictures of ``history_``, which follows the network: training that went well, that was too short, that
+had too few rows, and that found nothing because there is nothing. The data are four years of weather in
+Seattle, and handwritten digits. A sudden fall of the training line is a restart from the best weights:
+training ends when one has brought nothing, or when the held-out line has not risen at all.
 """
 
 # %%
@@ -33,23 +33,24 @@ TrainingDisplay.from_estimator(estimator).ax_.set_title("Well")
 # %%
 # Too short: both lines still rise at the right edge
 # --------------------------------------------------
-# ``max_iter`` was cut and the learning rate is low; a ``ConvergenceWarning`` says so. Raise them. Here:
-# some pixels of the upper half of a handwritten digit, and of its lower half.
+# ``max_iter`` was cut and the learning rate is low; a ``ConvergenceWarning`` says so. Raise them. With
+# ``critic="concat"`` the network is valued alone; by default another critic would make up for it here.
 
-pixels = load_digits().data
-upper, lower = pixels[:, 8:32:3], pixels[:, 32:56:3]
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)  # what this picture is about
-    short = MutualInfoEstimator(learning_rate_init=3e-4, max_iter=350, cv=3, random_state=0)
-    short.fit(upper, lower)
+    short = MutualInfoEstimator(
+        critic="concat", learning_rate_init=3e-4, max_iter=350, cv=3, random_state=0
+    ).fit(X, y)
 TrainingDisplay.from_estimator(short).ax_.set_title("Too short")
 
 # %%
 # Too few rows: the training value leaves the held-out value behind
 # -----------------------------------------------------------------
-# The network fits noise of 100 rows in 24 columns. The check that was best on held-out rows is kept. Pass
-# fewer columns, or more rows. ``weight_decay=0`` makes the network overfit more than by default.
+# The network fits noise of 100 rows in 24 columns, pixels of handwritten digits. The check that was best on
+# held-out rows is kept. Pass fewer columns, or more rows. ``weight_decay=0`` makes the network overfit more
+# than by default.
 
+pixels = load_digits().data
 few = MutualInfoEstimator(weight_decay=0, random_state=0).fit(pixels[:100, 8:32], pixels[:100, 34])
 TrainingDisplay.from_estimator(few).ax_.set_title("Too few rows")
 

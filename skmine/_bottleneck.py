@@ -28,6 +28,7 @@ from skmine._validation import (
     make_generator,
     resolve_device,
 )
+from skmine.nn.bottleneck import value_bottleneck
 
 _RATES: dict[str, Callable[..., nn.VariationalRate]] = {
     "mine": nn.MINERate,
@@ -192,7 +193,7 @@ class InformationBottleneckClassifier(
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
-        batch_size = check_batch_size(self.batch_size, len(X))
+        batch_size = check_batch_size(self.batch_size, len(X), auto=128)
         max_iter = choose_passes(self.max_iter, len(X), batch_size)
 
         generator = make_generator(self.random_state)
@@ -223,7 +224,7 @@ class InformationBottleneckClassifier(
                 on_check=on_check,
             )
         rows = torch.randperm(len(x), generator=generator)[:_VALUED_ROWS].to(device)
-        loss, information = nn.value_bottleneck(result.model, rate, x[rows], target[rows], generator)
+        loss, information = value_bottleneck(result.model, rate, x[rows], target[rows], generator)
         if not np.isfinite(loss + information):
             raise ValueError(
                 "X must have columns of a common scale for training to converge; it diverged. Put a "

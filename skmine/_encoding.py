@@ -21,6 +21,8 @@ MAX_NUMERIC_LEVELS = 20
 COSINES, FAST_COSINES, _SLOW_COSINES = np.arange(2, 10), np.arange(10, 41), np.arange(1, 5)
 #: Level of the test of that, with Bonferroni's correction within.
 _LEVEL = 0.01
+#: Rows at most, about, of that test.
+_TESTED_ROWS = 10_000
 #: From the median, up to which a column in its own units is about linear; beyond it is logarithmic.
 _SPREADS = 4.0
 #: Several discrete columns of more classes than the first, with fewer rows each than the second, are also
@@ -57,6 +59,22 @@ def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
     levels = np.empty(len(ordered), dtype=object)
     levels[:] = ordered
     return levels, np.array([counts[v] for v in ordered], dtype=np.int64)
+
+
+def _most_levels(column: Column, n: int) -> int:
+    """Levels of a column of n rows, missing aside, up to which it is read as discrete."""
+    limit = min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
+    return max(2, limit)
+
+
+def _missing(column: Column) -> np.ndarray:
+    return column.missing[:, None] * 1.0
+
+
+def _entropy(column: Column, weight: np.ndarray | None) -> float:
+    """Entropy in nats of the values of a column, of which missing is one."""
+    values, _ = _levels(column)
+    return float(entropy(np.bincount(_level_codes(column, values) + 1, weight)))
 
 
 class _Ranks:
@@ -189,7 +207,8 @@ class BlockEncoder:
     Attributes
     ----------
     entropy : float
-        Entropy of a discrete block with few distinct rows in nats; infinity for any other.
+        Most that the block can tell in nats: its entropy, where it has few distinct rows, else the sum of the
+        entropies of its columns, where each of them has few values; infinity for any other.
     n_core : int
         Leading columns of the encoding that a reference reads; the others are views of the same data.
     n_scaled : int
@@ -222,6 +241,8 @@ class BlockEncoder:
         self.class_rows: dict | None = None
         self.probability: np.ndarray | None = None
         levels = [_levels(column) for column in columns]
+        if all(len(values) <= _most_levels(c, n) for c, (values, _) in zip(columns, levels, strict=True)):
+            self.entropy = sum(_entropy(column, weight) for column in columns)
         self._find_classes(columns, [values for values, _ in levels], n, weight)
         if not as_classes:
             self.class_rows = self.probability = None
@@ -231,14 +252,14 @@ class BlockEncoder:
             return
         for j, (column, (values, counts)) in enumerate(zip(columns, levels, strict=True)):
             if column.missing.any() and len(values):
-                self.parts.append((j, _Missing()))
+                self.parts.append((j, _missing))
             if len(values) > 1 and column.categorical:
                 self.parts.append((j, _OneHot(values, counts)))
             elif len(values) > 1:
                 scores = _NormalScores(column, weight)
                 self.parts.append((j, scores))
                 self.numeric.append(j)
-        self.n_core = self._core(columns).shape[1]
+        self.n_core = self._core([column.take(np.arange(1)) for column in columns]).shape[1]
         if len(self.numeric) == 1:
             self.views = [_RankCosines(scores.ranks)]
         elif self.numeric:
@@ -250,7 +271,7 @@ class BlockEncoder:
 
     def slow_functions(self, columns: list[Column]) -> np.ndarray:
         """Functions of the block that rise and fall no more than twice, of shape (n, n_functions)."""
-        core = self(columns)[:, : self.n_core]
+        core = self(columns) if self.class_rows is not None else self._core(columns)
         ranks = [encode.ranks for _, encode in self.parts if isinstance(encode, _NormalScores)]
         cosines = [
             _RankCosines(rank, _SLOW_COSINES)(columns[j].values[:, None])
@@ -267,7 +288,7 @@ class BlockEncoder:
         Parameters
         ----------
         columns : list of Column
-            All rows.
+            Rows.
         slow : ndarray of shape (n, n_functions)
             Of the other block.
         weight : ndarray of shape (n,) or None
@@ -285,8 +306,7 @@ class BlockEncoder:
 
     def _find_classes(self, columns, distinct: list[np.ndarray], n: int, weight) -> None:
         for column, levels in zip(columns, distinct, strict=True):
-            limit = min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
-            if len(levels) > max(2, limit):
+            if len(levels) > _most_levels(column, n):
                 return
         self.distinct = distinct
         codes = self._codes(columns)
@@ -346,9 +366,9 @@ def encodings(
 ) -> Iterator[tuple[BlockEncoder, BlockEncoder]]:
     """Encoders of X and of y, of which the better is to be chosen where there are two ways.
 
-    A single numeric column shows as many of its cosines as the other block calls for. Classes go second:
-    their marginal expectation is an exact sum. Several discrete columns that make many classes are also read
-    one by one, beside continuous ones: what is common to classes is then learnt once.
+    A single numeric column shows as many of its cosines as the other block calls for. Classes go second.
+    Several discrete columns that make many classes are also read one by one, beside continuous ones: what is
+    common to classes is then learnt once.
 
     Parameters
     ----------
@@ -364,21 +384,16 @@ def encodings(
     first, second = (BlockEncoder(columns[name], name, weight) for name in ("X", "y"))
     if first.probability is not None and second.probability is None:
         first, second = second, first
+    rows = np.arange(len(columns["X"][0].values))
+    tested = rows[:: max(1, len(rows) // _TESTED_ROWS)]
     for shown, other in ((first, second), (second, first)):
         if len(shown.numeric) == 1:
-            slow = other.slow_functions(columns[other.name])
-            shown.show_oscillations(columns[shown.name], slow, weight)
+            told, read = ([c.take(tested) for c in columns[block.name]] for block in (other, shown))
+            tested_weight = None if weight is None else weight[tested]
+            shown.show_oscillations(read, other.slow_functions(told), tested_weight)
     yield first, second
     if first.probability is not None or second.probability is None:
         return
     block = columns[second.name]
-    n, n_classes = len(block[0].values), second.n_core
-    if len(block) > 1 and n_classes > _FEW_CLASSES and n_classes * _ROWS_A_CLASS > n:
+    if len(block) > 1 and second.n_core > _FEW_CLASSES and second.n_core * _ROWS_A_CLASS > len(rows):
         yield first, BlockEncoder(block, second.name, weight, as_classes=False)
-
-
-class _Missing:
-    """Indicator of missing values."""
-
-    def __call__(self, column: Column) -> np.ndarray:
-        return column.missing[:, None] * 1.0

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -15,7 +16,11 @@ from skmine import nn
 from skmine._columns import read_features
 from skmine._documentation import DocumentationLinkMixin
 from skmine._encoding import encodings
-from skmine._fitted import FittedCritic, doubts_of
+from skmine._engine.contest import Outcome, choose_sample
+from skmine._engine.critics import PooledCritic, stack_states
+from skmine._engine.forms import Network, entrants
+from skmine._engine.sample import Folds
+from skmine._fitted import FittedCritic
 from skmine._input import Rows
 from skmine._progress import progress
 from skmine._validation import (
@@ -30,14 +35,13 @@ from skmine._validation import (
 
 
 class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
-    """Mutual information I(X; Y) in nats by a neural critic (MINE), cross-fitted.
+    """Mutual information I(X; Y) in nats, by the best of several kinds of critics, cross-fitted.
 
-    A bank of critics, one a fold, climbs a variational bound of the mutual information. Each critic
-    starts from a closed form (the Gaussian copula of the columns or of functions of them; linear
-    discriminants where y is discrete) and a network learns the rest; mixtures of Gaussians compete with it,
-    and tables where neither block is discrete. What each critic gives on rows it has not seen is a
-    lower bound in expectation; together with its value on the training rows it gives an estimate whose bias
-    cancels to first order.
+    A critic estimates the log density ratio of a row of X and a row of y. Closed forms, mixtures of
+    Gaussians, mixtures on predictions of kernel ridge regression, counts on a grid of ranks and a neural
+    network (MINE) compete; the one of the highest value on rows that it has not seen is kept. That value is
+    a lower bound in expectation. Together with the value on the training rows it gives an estimate whose
+    bias cancels to first order.
 
     Columns may be continuous, discrete, boolean or categorical, with missing values: nothing is imputed,
     and missingness counts as information. Columns are read through their ranks, several numeric ones also
@@ -49,9 +53,11 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     bound : {"mine", "dv", "mine-f", "infonce", "smile", "js"} or DonskerVaradhan, default="mine"
         The bound that is climbed and reported, see :data:`skmine.nn.BOUNDS`; or an instance of a
         subclass of :class:`skmine.nn.DonskerVaradhan`.
-    critic : {"concat", "separable"} or callable, default="concat"
-        The network, see :data:`skmine.nn.CRITICS`; or a factory ``(d_x, d_y) -> torch.nn.Module``. Where
-        y is discrete a named critic has one output a class instead.
+    critic : {"auto", "concat", "separable"} or callable, default="auto"
+        ``"auto"`` holds a contest: closed forms first, then mixtures, grids and a network. A name in
+        :data:`skmine.nn.CRITICS`, or a factory ``(d_x, d_y) -> torch.nn.Module``, is a network on the best
+        closed form, valued alone: `mi_` then says how much that network finds. Where y is discrete a named
+        critic has one output a class.
     hidden_layer_sizes : int or sequence of int, default=(64, 64, 64)
         Widths of the hidden layers of a named critic.
     learning_rate_init : float, default=4e-3
@@ -60,11 +66,11 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         Weight decay of AdamW at the start; it is cut while there is no overfitting, and whenever the
         held-out value stops rising.
     batch_size : int or "auto", default="auto"
-        Rows of a minibatch; ``"auto"`` is 128, or all training rows where there are fewer.
+        Rows of a minibatch of the network; ``"auto"`` is 64, or all training rows where there are fewer.
     max_iter : int or "auto", default="auto"
-        Most minibatches; 0 leaves the closed form alone. ``"auto"`` is 1,000, and beyond 1,000 training
-        rows grows with their square root, as the sampling error falls with it.
-    n_iter_no_change : int, default=4
+        Most minibatches of the network; 0 leaves it out. ``"auto"`` is 1,000, and beyond 1,000 training rows
+        grows with their square root, as the sampling error falls with it.
+    n_iter_no_change : int, default=3
         Checks of the held-out value (one every 50 minibatches) without a rise before training restarts
         from the best weights with less weight decay; it ends when a restart, or the start, brings no rise.
     tol : float, default=2e-3
@@ -77,7 +83,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     validation_fraction : float, default=0.2
         Share of the rows held out where ``cv`` is None; at least 12 of 36 or more.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the networks of the last fit, on the same rows; no other critic competes.
+        Whether ``fit`` goes on from the networks of the last fit, on the same rows. There is no contest
+        then, nor in the first fit: ``critic="auto"`` means ``"concat"``.
     device : str or torch.device, default="auto"
         Where to train: ``"auto"`` is CUDA where there is one, else the CPU.
     random_state : int, RandomState or None, default=None
@@ -88,24 +95,28 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     Attributes
     ----------
     mi_ : float
-        Estimate of I(X; Y) in nats: the mean of the held-out and the training value, whose biases
-        cancel to first order, and up to an eighth of their distance where more than a closed form was
-        needed; the plug-in value where X and y are both discrete. At most `mi_max_`; slightly negative when X
-        and y are independent.
+        Estimate of I(X; Y) in nats: the mean of the held-out and the training value, whose biases cancel to
+        first order, and up to a quarter of the gap between them where more than a closed form was needed; the
+        plug-in value where X and y are both discrete. At most `mi_max_`; slightly negative when X and y are
+        independent.
     mi_lower_ : float
-        Held-out value in nats: a lower bound of I(X; Y) in expectation.
+        Held-out value in nats of the critic that won: a lower bound of I(X; Y) in expectation, raised a
+        little by the choice.
     mi_std_ : float
         Standard error of the mean log ratio over the rows, in nats.
     mi_interval_ : tuple of two floats
-        Interval of 95 % for I(X; Y) in nats: from the sampling error and from how far training and held-out
-        value are apart; it reaches further up, where what was not learnt lies. Structure that no critic has
-        seen, such as a thin band, is not in it.
+        Interval of 95 % for I(X; Y) in nats, from the sampling error and the gap between training and
+        held-out value. It reaches further up than down, where what was not learnt lies, and as far up as that
+        of any critic about as good. Structure that no critic has found, such as a thin band, is not in it.
     mi_max_ : float
-        Most that I(X; Y) can be, in nats: the entropy of a discrete X or y; infinity where neither is.
+        Most that I(X; Y) can be, in nats: the entropy of a discrete X or y, or the sum of the entropies of
+        its columns where each has few values; infinity where neither has.
     history_ : list of dict
-        ``iteration``, ``training`` and ``held_out`` (nats) at each check.
+        ``iteration``, ``training`` and ``held_out`` (nats) of the network at each check, though another
+        critic may have won; of the first fold alone where the others were not worth training. One entry, of
+        the winner, where no network was trained.
     n_iter_ : int
-        Minibatches taken.
+        Minibatches that the network took.
     device_ : str
         The device that was used.
     n_features_in_ : int
@@ -116,10 +127,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     Notes
     -----
     No sample can test a bound of more nats than the log of its number of marginal pairs (McAllester and
-    Stratos 2020). Where the closed form finds more (2 nats at 500 rows, 4.4 from 2,000 on), training is left
-    out and the estimate is the closed form's mean log ratio, with a warning above 3 nats; so too, with a
-    warning, where folds hold out fewer than 12 rows, as 5 folds of fewer than 36 do, or few rows have most
-    of the weight.
+    Stratos 2020). Where a closed form finds more (2 nats at 500 rows, 4.4 from 2,000 on) and the pairs do not
+    refute it, no other critic competes, and the estimate is its mean log ratio, with a warning above 3 nats.
+    So it is, with a warning, where folds hold out fewer than 12 rows, as 5 folds of fewer than 36 do, or few
+    rows have most of the weight.
 
     References
     ----------
@@ -140,7 +151,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict] = {
         "bound": [StrOptions(set(nn.BOUNDS)), nn.DonskerVaradhan],
-        "critic": [StrOptions(set(nn.CRITICS)), callable],
+        "critic": [StrOptions({"auto", *nn.CRITICS}), callable],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -165,13 +176,13 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         self,
         *,
         bound="mine",
-        critic="concat",
+        critic="auto",
         hidden_layer_sizes=(64, 64, 64),
         learning_rate_init=4e-3,
         weight_decay=1.0,
         batch_size="auto",
         max_iter="auto",
-        n_iter_no_change=4,
+        n_iter_no_change=3,
         tol=2e-3,
         cv=5,
         validation_fraction=0.2,
@@ -236,9 +247,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         rows.check_can_train()
         generator = make_generator(self.random_state)
         go_on = self.warm_start and hasattr(self, "_critic")
+        resumes = go_on and self._can_go_on
         fold_seed = self._fold_seed if go_on else draw_seed(generator)
         splits = rows.splits(self.cv, self.validation_fraction, fold_seed, y)
-        folds = nn.Folds.of_splits(splits, make_generator(fold_seed)).to(device)
+        folds = Folds.of_splits(splits, make_generator(fold_seed))
         batch_size = check_batch_size(self.batch_size, folds.train.shape[1])
         max_iter = choose_max_iter(self.max_iter, folds.train.shape[1])
         validate_data(BaseEstimator(), X, skip_check_array=True)  # bad feature names, before the work
@@ -249,44 +261,38 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
                 "X, y, sample_weight and cv (with a seed), or set warm_start=False."
             )
 
-        weight, fits = rows.weight_tensor(device), []
-        for encoders in [self._critic.encoders] if go_on else encodings(rows.columns, rows.weight):
-            x, y = (rows.block(encoder, device) for encoder in encoders)
-            bank = nn.build_critic(self.critic, x, y, folds, hidden_layer_sizes, generator, weight)
-            if go_on and self._can_go_on:
-                self._critic.load_into(bank, n_folds=len(splits))
-            with progress(self.verbose, max_iter) as on_check, seeded_torch(generator):
-                fit = nn.cross_fit(
-                    bank,
-                    x,
-                    y,
-                    folds,
-                    bound=self._make_bound(),
-                    weight=weight,
-                    generator=generator,
-                    on_check=on_check,
-                    compete=self.critic == "concat" and not self.warm_start,
-                    learning_rate=self.learning_rate_init,
-                    weight_decay=self.weight_decay,
-                    batch_size=batch_size,
-                    max_iter=max_iter,
-                    n_iter_no_change=self.n_iter_no_change,
-                    tol=self.tol,
-                )
-            fits.append((fit, encoders, (x, y)))
-            if fit.result.interrupted:
-                break
-        # A second way of reading the columns counts only where its value could be tested.
-        fits_tested = [fits[0], *(one for one in fits[1:] if one[0].held_out <= one[0].testable)]
-        fit, encoders, blocks = max(fits_tested, key=lambda one: one[0].held_out)
-        fit.result.interrupted = fits[-1][0].result.interrupted
-        bank = nn.stack_states(fit.critic, fit.states)
-        self._critic = FittedCritic(encoders, bank, fit.bound, blocks, weight)
-        self._can_go_on = fit.can_go_on
+        compete = self.critic == "auto" and not self.warm_start
+        with progress(self.verbose, max_iter) as on_check, seeded_torch(generator):
+            network = Network(
+                critic="concat" if self.critic == "auto" else self.critic,
+                hidden_layer_sizes=hidden_layer_sizes,
+                bound=self._make_bound(),
+                generator=generator,
+                device=device,
+                training={
+                    "learning_rate": self.learning_rate_init,
+                    "weight_decay": self.weight_decay,
+                    "batch_size": batch_size,
+                    "max_iter": max_iter,
+                    "n_iter_no_change": self.n_iter_no_change,
+                    "tol": self.tol,
+                    "on_check": on_check,
+                },
+                resume=partial(self._critic.load_into, n_folds=len(splits)) if resumes else None,
+            )
+            readings = [self._critic.encoders] if go_on else list(encodings(rows.columns, rows.weight))
+            samples = [rows.sample(encoders, folds) for encoders in readings]
+            forms, bound = entrants(network, compete), self._make_bound()
+            number, outcome = choose_sample(samples, forms, bound, device, compete)
+        encoders, sample = readings[number], samples[number]
+        best = outcome.verdict.scored
+        bank = stack_states(best.fit.critic, best.fit.states)
+        self._critic = FittedCritic(encoders, bank, best.bound, (sample.x, sample.y), sample.weight)
+        self._can_go_on = best.fit.training is not None and not isinstance(best.fit.critic, PooledCritic)
         self.mi_max_ = min(encoder.entropy for encoder in encoders)
         self._fold_seed, self._fingerprint, self.device_ = fold_seed, fingerprint, str(device)
         validate_data(self, X, skip_check_array=True)
-        self._set_results(fit, max_iter)
+        self._set_results(outcome, max_iter)
         return self
 
     def _make_bound(self):
@@ -294,18 +300,20 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
             return nn.BOUNDS[self.bound]()
         return copy.deepcopy(self.bound)  # what is fitted does not follow later changes of the parameter
 
-    def _set_results(self, fit, max_iter: int) -> None:
+    def _set_results(self, outcome: Outcome, max_iter: int) -> None:
         """Fitted values; then the warning or the interruption that training ended with."""
-        self.mi_lower_ = fit.held_out
-        self.mi_ = min(fit.estimate, self.mi_max_)
-        self.mi_std_ = fit.standard_error
-        low, high = fit.interval
+        verdict, training = outcome.verdict, outcome.training
+        self.mi_lower_ = verdict.held_out
+        self.mi_ = min(verdict.estimate, self.mi_max_)
+        self.mi_std_ = verdict.standard_error
+        low, high = verdict.interval
         self.mi_interval_ = (min(low, self.mi_max_), min(high, self.mi_max_))
-        self.history_ = fit.result.history
+        untrained = {"iteration": 0, "training": verdict.training, "held_out": verdict.held_out}
+        self.history_ = [untrained] if training is None else training.history
         self.n_iter_ = self.history_[-1]["iteration"]
-        if fit.result.interrupted:
+        if outcome.interrupted:
             raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
-        for doubt in doubts_of(fit, self.mi_, max_iter):
+        for doubt in outcome.doubts(self.mi_, max_iter):
             warnings.warn(doubt, ConvergenceWarning, stacklevel=4)
 
     def score(self, X, y, sample_weight=None):

@@ -4,18 +4,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skmine import nn
 from skmine._columns import Column
 from skmine._encoding import BlockEncoder
 from skmine._frozen import FrozenModule
+from skmine.nn.pairs import choose_valuing_pairs, score_in_chunks
 
 _SEED = 0
 _NORMALISER_ROWS = 2048
 _SUPPORT_ROWS = 256
 #: Rows that are paired at once, which bounds the copies; the last block has up to twice as many.
 _BLOCK_ROWS = 2**14
-#: Nats below which no value is doubted for its size.
-_WARNING_NATS = 3.0
 
 
 class FittedCritic:
@@ -32,7 +30,7 @@ class FittedCritic:
         Trained critics, with the members on the first axis of every parameter and buffer.
     bound : object
         See :mod:`skmine.nn.bounds`.
-    blocks : sequence of two nn.Block
+    blocks : sequence of two Block
         Training rows.
     weight : Tensor of shape (n,) or None
         Their weights.
@@ -61,7 +59,7 @@ class FittedCritic:
     @torch.no_grad()
     def _scores(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean critic, ``(n, ..., d_x), (n, ..., d_y) -> (n, ...)``."""
-        return nn.score_in_chunks(self.frozen.module, self._expand(x), self._expand(y)).mean(0)
+        return score_in_chunks(self.frozen.module, self._expand(x), self._expand(y)).mean(0)
 
     @torch.no_grad()
     def _pairs(self, x: Tensor, y: Tensor, weight: Tensor | None):
@@ -69,7 +67,7 @@ class FittedCritic:
         probability = self.encoders[1].probability
         if probability is not None:
             probability = torch.as_tensor(probability)
-        pairs = nn.choose_valuing_pairs(self.bound, probability, len(x))
+        pairs = choose_valuing_pairs(self.bound, probability, len(x))
         n_blocks = max(1, len(x) // _BLOCK_ROWS)
         starts = [_BLOCK_ROWS * block for block in range(1, n_blocks)]
         blocks = []
@@ -145,7 +143,12 @@ class FittedCritic:
     def log_ratio(self, columns: dict) -> np.ndarray:
         """Normalised critic at each row, shape (n,), in nats."""
         x, y = self.encode(columns)
-        return (self._scores(x, y) + self.bound.offset - self.log_normaliser).numpy()
+        scores = self._scores(x, y)
+        if self.bound.is_free_in_x:
+            values, probability = (torch.as_tensor(a) for a in self.supports[1])
+            marginal = self._scores(x.unsqueeze(1), values.expand(len(x), *values.shape))
+            return (scores - (marginal + probability.log()).logsumexp(1)).numpy()
+        return (scores + self.bound.offset - self.log_normaliser).numpy()
 
     def given_x(self, columns_x: list[Column]) -> np.ndarray:
         """``KL(p(y | x) || p(y))`` at each row x, shape (n,), in nats."""
@@ -166,40 +169,3 @@ def _support(encoder: BlockEncoder, values: Tensor, weight: Tensor | None):
     values = values[:_SUPPORT_ROWS]
     weight = torch.ones(len(values)).double() if weight is None else weight[:_SUPPORT_ROWS]
     return values.numpy(), (weight / weight.sum()).numpy()
-
-
-def doubts_of(fit: nn.CrossFit, mi: float, max_iter: int) -> list[str]:
-    """Why a value may be off though nothing failed, each with its remedy.
-
-    Parameters
-    ----------
-    fit : CrossFit
-        What was fitted.
-    mi : float
-        The value that is reported, in nats.
-    max_iter : int
-        Most minibatches.
-
-    Returns
-    -------
-    list of str
-    """
-    doubts = []
-    if not fit.is_judged and max_iter > 0:
-        doubts.append(
-            f"Folds hold out fewer than {nn.JUDGING_ROWS} rows, or as few by weight, too few to judge a "
-            "network: mi_ is the closed form's, which misses most of what is not Gaussian after a map of "
-            "each column. Pass more rows, fewer folds, a larger validation_fraction or less uneven weights."
-        )
-    if mi > max(fit.testable, _WARNING_NATS):
-        doubts.append(
-            f"mi_ is {mi:.1f} nats, and the pairs of rows drawn here can test {fit.testable:.1f}: what is "
-            "above rests on the form of the critic, right as a rule where the dependence is Gaussian after a "
-            "map of each column. More rows help, up to 2,000 (4.4 nats)."
-        )
-    if not fit.result.converged:
-        doubts.append(
-            f"Training had not ended after max_iter={max_iter} minibatches. Raise max_iter: the value of the "
-            "network may rise further."
-        )
-    return doubts

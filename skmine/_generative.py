@@ -26,6 +26,7 @@ from skmine._validation import (
     make_generator,
     resolve_device,
 )
+from skmine.nn.adversarial import Perceptron
 
 _N_PASSES = 500
 _MAX_AUTO_NOISE = 32
@@ -199,7 +200,7 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
         x = torch.tensor((X - centre) / scale, dtype=torch.float32).to(device)
         d_noise = min(X.shape[1], _MAX_AUTO_NOISE) if self.n_noise == "auto" else self.n_noise
         sampler = nn.Sampler(X.shape[1], d_noise, self.n_components, self.n_codes, widths, generator).to(x)
-        discriminator = nn.Perceptron(x, widths, 1, generator).to(x)
+        discriminator = Perceptron(x, widths, 1, generator).to(x)
         information = nn.MutualInformation(
             X.shape[1], sampler.d_code, hidden_layer_sizes=_CRITIC_WIDTHS, n_steps=1, generator=generator
         ).to(x)

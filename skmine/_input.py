@@ -1,6 +1,6 @@
 """Rows in: X, y, weights and folds as a user passes them, checked and ready to encode."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from sklearn.model_selection import RepeatedKFold, ShuffleSplit, check_cv
 
-from skmine import nn
 from skmine._columns import Column, read_features, read_target
 from skmine._encoding import BlockEncoder
+from skmine._engine.judge import JUDGING_ROWS
+from skmine._engine.sample import Block, Folds, Sample
 from skmine._validation import check_lengths, check_training_rows, check_weight
 
 _MIN_FOLD_ROWS = 4
@@ -61,17 +62,17 @@ class Rows:
     def __len__(self) -> int:
         return len(self.kept)
 
-    def block(self, encoder: BlockEncoder, device: torch.device) -> nn.Block:
-        """Encoded columns of X or of y."""
-        values = torch.as_tensor(encoder(self.columns[encoder.name]), dtype=torch.float32, device=device)
-        probability = None if encoder.probability is None else torch.as_tensor(encoder.probability).to(values)
-        return nn.Block(
-            values, encoder.n_core, probability, torch.as_tensor(encoder.origin), encoder.n_scaled
-        )
+    def sample(self, encoders: Sequence[BlockEncoder], folds: Folds) -> Sample:
+        """The rows as the encoders of X and of y read them, in their order."""
+        x, y = (self._block(encoder) for encoder in encoders)
+        weight = None if self.weight is None else torch.tensor(self.weight, dtype=torch.float32)
+        return Sample(x, y, folds, weight)
 
-    def weight_tensor(self, device: torch.device) -> torch.Tensor | None:
-        """Weights of the rows, if there are any."""
-        return None if self.weight is None else torch.tensor(self.weight, dtype=torch.float32, device=device)
+    def _block(self, encoder: BlockEncoder) -> Block:
+        """Encoded columns of X or of y."""
+        values = torch.as_tensor(encoder(self.columns[encoder.name]), dtype=torch.float32)
+        probability = None if encoder.probability is None else torch.as_tensor(encoder.probability).to(values)
+        return Block(values, encoder.n_core, probability, torch.as_tensor(encoder.origin), encoder.n_scaled)
 
     def check_can_train(self) -> None:
         """Raise ValueError where there are too few rows; warn where a column has no value."""
@@ -108,7 +109,7 @@ class Rows:
             A fold has fewer than 4 rows to train on or to hold out.
         """
         drawn: Iterable
-        n_held_out = nn.JUDGING_ROWS if len(self) >= _LEAST_FOLDS * nn.JUDGING_ROWS else _MIN_FOLD_ROWS
+        n_held_out = JUDGING_ROWS if len(self) >= _LEAST_FOLDS * JUDGING_ROWS else _MIN_FOLD_ROWS
         if cv is None:
             size = min(max(n_held_out, round(validation_fraction * len(self))), len(self) - 1)
             drawn = ShuffleSplit(1, test_size=size, random_state=seed).split(self.kept)

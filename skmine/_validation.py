@@ -100,7 +100,7 @@ def check_hidden_layer_sizes(sizes) -> tuple[int, ...]:
     return tuple(int(w) for w in widths)
 
 
-def check_batch_size(batch_size, n_train: int, auto: int = 128) -> int:
+def check_batch_size(batch_size, n_train: int, auto: int = 64) -> int:
     """Rows of a minibatch.
 
     Parameters
@@ -109,7 +109,7 @@ def check_batch_size(batch_size, n_train: int, auto: int = 128) -> int:
         ``"auto"`` is the number below, or all training rows where there are fewer.
     n_train : int
         Training rows of a fold.
-    auto : int, default=128
+    auto : int, default=64
         What ``"auto"`` is.
 
     Returns

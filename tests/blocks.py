@@ -1,8 +1,10 @@
-"""What several tests of :mod:`skmine.nn` read: folds, draws of a joint, and readings of whole blocks."""
+"""What several tests of :mod:`skmine._engine` read: folds, samples, draws of a joint, and values."""
 
 import torch
 
-from skmine.nn import Folds, Reading
+from skmine._engine.judge import Judge
+from skmine._engine.sample import Block, Folds, Reading, Sample
+from skmine.nn import DonskerVaradhan
 
 
 def make_folds(n, n_folds=4):
@@ -12,11 +14,38 @@ def make_folds(n, n_folds=4):
     return Folds.of_splits(splits, torch.Generator().manual_seed(0))
 
 
-def sample(joint, n, seed):
+def one_split(n):
+    """A single member, which learns from the first half of the rows and holds out the second."""
+    return Folds.of_splits([torch.arange(n).chunk(2)], torch.Generator().manual_seed(0))
+
+
+def make_sample(x, y, folds=None, weight=None, *, is_x_discrete=False, is_y_discrete=False):
+    """A sample of core columns, of one-hot classes where a block is discrete; by default in four folds."""
+    x, y = (
+        Block(z, z.shape[1], z.mean(0) if is_discrete else None)
+        for z, is_discrete in ((x, is_x_discrete), (y, is_y_discrete))
+    )
+    return Sample(x, y, folds or make_folds(len(x.values)), weight)
+
+
+def draw(joint, n, seed):
     """Rows of a joint as tensors."""
     return tuple(torch.as_tensor(block, dtype=torch.float32) for block in joint.sample(n, seed))
+
+
+def draw_pairs(n, correlations, seed=0):
+    """Independent pairs of normal columns with these correlations."""
+    generator = torch.Generator().manual_seed(seed)
+    r = torch.tensor(correlations)
+    x = torch.randn(n, len(r), generator=generator)
+    return x, r * x + (1 - r**2).sqrt() * torch.randn(n, len(r), generator=generator)
 
 
 def read_all(x):
     """A reading of all columns, each of which depends on the other block."""
     return Reading(0, x.shape[1], tuple(range(x.shape[1])))
+
+
+def held_out_value(sample, fit):
+    """The Donsker-Varadhan value of a fit on held-out rows, in nats."""
+    return Judge(sample, DonskerVaradhan()).score(fit).held_out_value

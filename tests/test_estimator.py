@@ -790,7 +790,7 @@ def test_fit__max_iter_reached__warns():
     X, y = beyond_normal_tasks()["1v1-additive-0.1"].sample(300, 0)
 
     with pytest.warns(ConvergenceWarning, match="not ended after max_iter=50.*Raise"):
-        MutualInfoEstimator(max_iter=50, random_state=0).fit(X, y)
+        MutualInfoEstimator(critic="concat", max_iter=50, random_state=0).fit(X, y)
 
 
 def test_fit__interrupted__raises_and_keeps_the_best_so_far(rows, monkeypatch):
@@ -805,12 +805,12 @@ def test_fit__interrupted__raises_and_keeps_the_best_so_far(rows, monkeypatch):
 
     original = nn.training._Trainer.held_out
     monkeypatch.setattr(nn.training._Trainer, "held_out", interrupt)
-    estimator = MutualInfoEstimator(cv=3, hidden_layer_sizes=(8,), random_state=0)
+    estimator = MutualInfoEstimator(cv=3, hidden_layer_sizes=(8,), n_iter_no_change=4, random_state=0)
 
     with pytest.raises(KeyboardInterrupt, match="best critics so far"):
         estimator.fit(X, y)
 
-    # The start takes two values (one a half); so does each check. The ninth call is in the fifth check.
+    # The start takes two values (one a half); so does each check. The ninth call is in the fourth check.
     assert len(estimator.history_) == 3
     assert np.isfinite(estimator.score(X, y))
 

@@ -1,14 +1,15 @@
-"""Pairs, folds and the training loop, without scikit-learn."""
+"""Pairs and the training loop, without scikit-learn."""
 
-import copy
 import subprocess
 import sys
 
 import pytest
 import torch
-from blocks import make_folds
 
 from skmine import nn
+from skmine.nn import pairs as pairs_module
+from skmine.nn import training
+from skmine.nn.pairs import choose_pairs, choose_valuing_pairs, score_in_chunks
 from skmine.nn.steps import AdamW, BankWeights
 
 BOUND = nn.DonskerVaradhan()
@@ -68,26 +69,30 @@ def test_enumerated_pairs__classes__every_row_meets_every_class():
 
 
 def test_score_in_chunks__without_gradient__equals_one_pass(monkeypatch):
-    monkeypatch.setattr(nn.pairs, "_SCORES_A_CHUNK", 7)
+    monkeypatch.setattr(pairs_module, "_SCORES_A_CHUNK", 7)
     x, y = numbered(10, 2)
 
     with torch.no_grad():
-        chunked = nn.score_in_chunks(Index(), x.unsqueeze(2), y.unsqueeze(1).expand(2, 10, 10, 1))
+        chunked = score_in_chunks(Index(), x.unsqueeze(2), y.unsqueeze(1).expand(2, 10, 10, 1))
 
     torch.testing.assert_close(chunked, Index()(x.unsqueeze(2), y.unsqueeze(1)))
 
 
-def test_folds__splits_of_unequal_length__are_cut_and_disjoint():
-    rows = torch.arange(11)
-    splits = [(rows[4:], rows[:4]), (rows[:6], rows[6:])]
+@pytest.mark.parametrize("name", nn.BOUNDS)
+def test_choose_pairs__bound__its_offset_and_whether_the_paired_row_stays(name):
+    bound, probability = nn.BOUNDS[name](), torch.tensor([0.5, 0.5])
 
-    folds = nn.Folds.of_splits(splits, torch.Generator().manual_seed(0))
+    sampled, enumerated = (choose_pairs(bound, law, 8) for law in (None, probability))
 
-    assert folds.train.shape == (2, 6)
-    assert folds.held_out.shape == (2, 4)
-    for train, first, second in zip(folds.train, *folds.halves, strict=True):
-        parts = [set(part.tolist()) for part in (train, first, second)]
-        assert sum(map(len, parts)) == len(set.union(*parts)) == 10
+    assert sampled == nn.SampledPairs(8, includes_joint=name == "infonce", offset=bound.offset)
+    assert isinstance(enumerated, nn.EnumeratedPairs)
+    assert enumerated.offset == bound.offset
+    assert choose_pairs(bound, None, 1).group_size == 2  # a row cannot meet itself
+
+
+@pytest.mark.parametrize(("n_rows", "group_size"), [(50, 256), (256, 128), (2**14, 4)])
+def test_choose_valuing_pairs__few_rows__larger_groups(n_rows, group_size):
+    assert choose_valuing_pairs(BOUND, None, n_rows).group_size == group_size
 
 
 def gaussian_rows(n=2000, rho=0.9):
@@ -256,26 +261,49 @@ def test_train__ended__parameters_and_states_have_memories_of_their_own():
         assert value.untyped_storage().nbytes() == value.numel() * value.element_size()
 
 
+class Reading(torch.nn.Module):
+    """A critic of squares, which it can read first; each pass over rows as they are is noted."""
+
+    def __init__(self, d_y, read):
+        super().__init__()
+        self.network = nn.ConcatCritic(3, d_y, (8,), n_members=4, generator=torch.Generator().manual_seed(0))
+        self.read = read
+
+    def read_x(self, x):
+        return x**2
+
+    def read_y(self, y):
+        return y**2
+
+    def score(self, seen_x, seen_y):
+        return self.network(seen_x, seen_y)
+
+    def forward(self, x, y):
+        self.read.append(x.shape)
+        return self.score(self.read_x(x), self.read_y(y))
+
+
 @pytest.mark.parametrize("classes", [False, True])
 def test_train__rows_read_once_or_in_each_batch__climbs_alike(classes, monkeypatch):
-    generator = torch.Generator().manual_seed(0)
-    x, y = torch.randn(2, 300, 3, generator=generator)
-    folds, probability = make_folds(300), torch.full((3,), 1 / 3) if classes else None
-    y = torch.eye(3)[torch.arange(300) % 3] if classes else y
-    bank = nn.build_critic("concat", nn.Block(x, 3), nn.Block(y, 3, probability), folds, (8,), generator)
-    pairs, reads = nn.choose_pairs(BOUND, probability, 4), []
-    bank.register_forward_pre_hook(lambda *_: reads.append(1))
+    x = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
+    y = torch.eye(3)[(x**2).argmax(1)] if classes else x
+    pairs = choose_pairs(BOUND, torch.full((3,), 1 / 3) if classes else None, 4)
+    rows = torch.arange(300).expand(4, -1)
 
     def values(most_read):
-        monkeypatch.setattr(nn.training, "_MOST_READ", most_read)
-        critic, seed = copy.deepcopy(bank), torch.Generator().manual_seed(0)
-        options = {"bound": BOUND, "pairs": pairs, "stopping_pairs": pairs, "max_iter": 20, "generator": seed}
-        return nn.train(critic, x, y, folds.train, folds.halves, **options).history[-1]
+        monkeypatch.setattr(training, "_MOST_READ", most_read)
+        read, generator = [], torch.Generator().manual_seed(0)
+        critic = Reading(3, read)
+        options = {"bound": BOUND, "pairs": pairs, "stopping_pairs": pairs, "max_iter": 20}
+        options |= {"generator": generator, "average_decay": 0.5}
+        result = nn.train(critic, x, y, rows[:, :200], [rows[:, 200:]], **options)
+        return result.history[-1], read
 
-    ahead = values(10**6)
-    assert not reads
-    in_batches = values(0)
-    assert len(reads) >= 20
+    ahead, read_ahead = values(10**6)
+    in_batches, read_in_batches = values(0)
+
+    assert not read_ahead
+    assert len(read_in_batches) >= 20
     assert ahead == pytest.approx(in_batches, abs=1e-4)
     assert abs(ahead["training"]) > 1e-3
 

@@ -57,6 +57,8 @@ class DonskerVaradhan:
     group_size = 4
     #: What the best critic has over the log density ratio.
     offset = 0.0
+    #: Whether the best critic may have any function of x over it beside.
+    is_free_in_x = False
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
         """Value in nats, shape (...)."""
@@ -69,6 +71,12 @@ class DonskerVaradhan:
     def log_normaliser(self, marginal, marginal_weight=None):
         """``log E_Q[exp(T)]``, shape (...): taken off the critic, it leaves the log density ratio."""
         return _log_mean_exp(*_pooled(marginal, marginal_weight))
+
+    def row_normalisers(self, marginal, marginal_weight=None):
+        """What is taken off the critic at each row of x, shape (..., m) or (..., 1)."""
+        if self.is_free_in_x:
+            return _log_mean_exp(marginal, marginal_weight)
+        return self.log_normaliser(marginal, marginal_weight).unsqueeze(-1)
 
 
 class Normalised(DonskerVaradhan):
@@ -153,6 +161,7 @@ class InfoNCE(DonskerVaradhan):
     """
 
     includes_joint = True
+    is_free_in_x = True
     group_size = 64
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):

@@ -1,4 +1,4 @@
-"""Local critic of pairs of columns: the log ratio on a grid of ranks, smoothed as far as its counts ask for.
+"""The grid form: log ratios of pairs of columns on a grid of their ranks, smoothed as their counts ask for.
 
 A thin band with sharp edges is no smooth function of the ranks, and a network takes long to find it. On a
 grid the density of a pair is a matter of counting: each cell takes what its neighbourhood of a width says, as
@@ -14,8 +14,8 @@ from scipy.ndimage import gaussian_filter, zoom
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from .building import Block, Folds
-from .coordinates import column_dependence
+from skmine._engine.forms.form import Fit, Form, Start
+from skmine._engine.sample import Sample
 
 _WIDTHS = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.6)  # cells, of a grid of 256; doubled for 512
 #: Weights of the wider neighbourhoods, in rows, that compete.
@@ -23,6 +23,54 @@ PRIOR_ROWS = (2.0, 6.0)
 _COARSE = 4.0  # cells: wider neighbourhoods are smoothed on a coarser grid
 _FINE_ROWS = 3_000  # from which on a single pair has a grid of 512
 _MOST_PAIRS = 6
+
+
+class Grid(Form):
+    """Density ratios of pairs of columns, counted on a grid. A setting is the weight of the neighbourhood."""
+
+    def applies(self, sample: Sample) -> bool:
+        """To two single columns, and to blocks of which no more than six columns depend on others."""
+        return sample.classes is None and bool(paired_columns(sample))
+
+    def settings(self, sample: Sample, start: Start | None) -> list[list[float]]:
+        """Either weight."""
+        return [[prior_rows] for prior_rows in PRIOR_ROWS]
+
+    def fit(self, sample: Sample, setting: float, first: Fit | None = None) -> Fit:
+        """Tables, one a member."""
+        pairs = paired_columns(sample)
+        train = sample.folds.train
+        n_cells = 512 if train.shape[1] > _FINE_ROWS and len(pairs) == 1 else 256
+        x, y, share = sample.x.values, sample.y.values, sample.row_weight / sample.row_weight.mean()
+        ratios = [
+            [_ratio(_counts(x[:, j], y[:, k], rows, share, n_cells), setting) for j, k in pairs]
+            for rows in train
+        ]
+        return Fit(LocalCritic(torch.as_tensor(np.log(np.stack(ratios))).to(x), *zip(*pairs, strict=True)))
+
+
+def paired_columns(sample: Sample) -> list[tuple[int, int]]:
+    """Core columns of x and y that depend on each other, each in one pair: those of the largest moments.
+
+    Parameters
+    ----------
+    sample : Sample
+        Of two blocks that are not discrete.
+
+    Returns
+    -------
+    list of (int, int)
+        The pair of two single columns, whether they depend or not; nothing where more than six columns of
+        both blocks depend on others.
+    """
+    if sample.x.n_core == sample.y.n_core == 1:
+        return [(0, 0)]
+    moments, dependent = sample.dependence.pairs
+    rows, columns = dependent.any(1), dependent.any(0)
+    if not 1 <= min(int(rows.sum()), int(columns.sum())) <= _MOST_PAIRS:
+        return []
+    chosen = zip(*linear_sum_assignment(moments * dependent, maximize=True), strict=True)
+    return [(int(j), int(k)) for j, k in chosen if dependent[j, k]]
 
 
 class LocalCritic(nn.Module):
@@ -47,31 +95,6 @@ class LocalCritic(nn.Module):
         """Log ratio by bilinear interpolation, (n_members, ..., d) twice -> (n_members, ...)."""
         columns = zip(self.log_ratio.unbind(1), self.columns_x, self.columns_y, strict=True)
         return torch.stack([_interpolate(table, x[..., j], y[..., k]) for table, j, k in columns]).sum(0)
-
-
-class PooledCritic(nn.Module):
-    """Mean of two critics: the logarithmic opinion pool of their density ratios.
-
-    A network is right where the density is smooth, a table at sharp edges; where they err in other places
-    the pool errs less than either.
-
-    Parameters
-    ----------
-    first, second : nn.Module
-        Banks of the same members.
-
-    References
-    ----------
-    Genest and Zidek (1986), "Combining probability distributions", Statistical Science 1(1).
-    """
-
-    def __init__(self, first: nn.Module, second: nn.Module):
-        super().__init__()
-        self.first, self.second = first, second
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Critic values, (n_members, ..., d) twice -> (n_members, ...)."""
-        return torch.lerp(self.first(x, y), self.second(x, y), 0.5)
 
 
 def _interpolate(table: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -121,77 +144,9 @@ def _ratio(counts: np.ndarray, prior_rows: float) -> np.ndarray:
     return ratio / normaliser
 
 
-def paired_columns(x: Block, y: Block, folds: Folds, weight: Tensor | None = None) -> list[tuple[int, int]]:
-    """Core columns of x and y that depend on each other, each in one pair: those of the largest moments.
-
-    Parameters
-    ----------
-    x, y : Block
-        All rows.
-    folds : Folds
-        Rows of each member; those that the first learns from are read.
-    weight : Tensor of shape (n,) or None
-        Weights of the rows.
-
-    Returns
-    -------
-    list of (int, int)
-        The pair of two single columns, whether they depend or not; nothing where a block is discrete, or
-        more than six columns of both blocks depend on others.
-    """
-    if x.probability is not None or y.probability is not None:
-        return []
-    if x.n_core == y.n_core == 1:
-        return [(0, 0)]
-    weight = None if weight is None else weight.cpu()
-    moments, dependent = column_dependence(x.core.cpu(), y.core.cpu(), folds.train[0].cpu(), weight)
-    rows, columns = dependent.any(1), dependent.any(0)
-    if not 1 <= min(int(rows.sum()), int(columns.sum())) <= _MOST_PAIRS:
-        return []
-    chosen = zip(*linear_sum_assignment(moments * dependent, maximize=True), strict=True)
-    return [(int(j), int(k)) for j, k in chosen if dependent[j, k]]
-
-
-def local_critic(
-    x: Block,
-    y: Block,
-    folds: Folds,
-    pairs: list[tuple[int, int]],
-    prior_rows: float,
-    weight: Tensor | None = None,
-) -> LocalCritic:
-    """A bank of local critics.
-
-    Parameters
-    ----------
-    x, y : Block
-        All rows.
-    folds : Folds
-        Rows of each member.
-    pairs : list of (int, int)
-        Columns of x and y, from :func:`paired_columns`.
-    prior_rows : float
-        Rows that the wider neighbourhood of a cell weighs.
-    weight : Tensor of shape (n,) or None
-        Weights of the rows.
-
-    Returns
-    -------
-    LocalCritic
-    """
-    n_cells = 512 if folds.train.shape[1] > _FINE_ROWS and len(pairs) == 1 else 256
-    share = x.values.cpu().new_ones(len(x.values)) if weight is None else weight.cpu() / weight.cpu().mean()
-    tables = [
-        [_counts(x.values[:, j], y.values[:, k], rows, share, n_cells) for j, k in pairs]
-        for rows in folds.train.cpu()
-    ]
-    ratios = np.stack([[_ratio(table, prior_rows) for table in member] for member in tables])
-    return LocalCritic(torch.as_tensor(np.log(ratios)).to(x.values), *zip(*pairs, strict=True))
-
-
 def _counts(x: Tensor, y: Tensor, rows: Tensor, share: Tensor, n_cells: int) -> np.ndarray:
     """Rows in each cell of the ranks of two columns of normal scores."""
     row, column = (
-        (torch.special.ndtr(z.cpu()[rows]) * n_cells).long().clamp(0, n_cells - 1).numpy() for z in (x, y)
+        (torch.special.ndtr(z[rows]) * n_cells).long().clamp(0, n_cells - 1).numpy() for z in (x, y)
     )
     return np.bincount(row * n_cells + column, share[rows].numpy(), n_cells**2).reshape(n_cells, n_cells)

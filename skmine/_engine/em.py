@@ -200,7 +200,7 @@ def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
     return shrunk(common * log_size.exp()[..., None, None])
 
 
-def fit_mixtures(z: Tensor, weight: Tensor, n_cuts: int, one_hot: Tensor | None = None) -> Iterator[Mixture]:
+def fit_mixtures(z: Tensor, weight: Tensor, one_hot: Tensor | None = None) -> Iterator[Mixture]:
     """A Gaussian, or one a class, and mixtures of twice as many components each, from the one before.
 
     Without classes, four and eight components start from clusters too; the higher likelihood counts. Members
@@ -212,21 +212,19 @@ def fit_mixtures(z: Tensor, weight: Tensor, n_cuts: int, one_hot: Tensor | None 
         Rows.
     weight : Tensor of shape (n_members, n)
         Their weights.
-    n_cuts : int
-        How often the number is doubled.
     one_hot : Tensor of shape (n_members, n, n_classes) or None, default=None
         Their classes; None for none.
 
     Yields
     ------
     Mixture
+        Without end.
     """
     rows = _Rows(z, weight, one_hot)
     mixture = rows.mixture(rows.one_hot)
-    yield mixture
-    for _ in range(n_cuts):
+    while True:
+        yield mixture
         mixture = rows.maximise(mixture.cut())
         n_components = mixture.log_weight.shape[1]
         if n_components in _CLUSTERED and not rows.has_classes:
             mixture = rows.better(mixture, rows.maximise(rows.mixture(rows.clusters(n_components))))
-        yield mixture

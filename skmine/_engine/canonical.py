@@ -1,13 +1,8 @@
-"""References: closed-form log density ratios that a critic starts from.
-
-A reference offers ``forward(x, y)`` like a critic, and the coordinates it found, ``project_x`` and
-``project_y``, for the network to read. Dependence that the closed form explains needs no training.
-"""
+"""Canonical correlations of two blocks: whitening, shrinkage, and the maps to canonical coordinates."""
 
 import math
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +12,6 @@ from torch import Tensor, nn
 RIDGES = (1e-4, 0.03, 0.3)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
 MAX_RANK = 256
-MAX_ROWS = 4096
 
 
 class Projection(nn.Module):
@@ -53,120 +47,6 @@ class Projection(nn.Module):
         x = x[..., : self.mean.shape[-1]]
         flat = x.reshape(x.shape[0], -1, x.shape[-1])
         return torch.bmm(flat - self.mean.unsqueeze(1), self.weight).view(*x.shape[:-1], -1)
-
-
-class Reference(nn.Module):
-    """A closed form of coordinates of x and of y, which it names.
-
-    Attributes
-    ----------
-    project_x, project_y : nn.Module
-        Maps of the columns of a block, (n_members, ..., d) -> (n_members, ..., width), with their `width`.
-    """
-
-    project_x: Any
-    project_y: Any
-
-    @property
-    def width_x(self) -> int:
-        """Columns that ``project_x`` returns."""
-        return self.project_x.width
-
-    @property
-    def width_y(self) -> int:
-        """Columns that ``project_y`` returns."""
-        return self.project_y.width
-
-
-class GaussianReference(Reference):
-    """Log density ratio of the Gaussian with the canonical correlations of the data.
-
-    ``T(u, v) = sum_k [ -log(1 - r_k^2) / 2 - (r_k^2 (u_k^2 + v_k^2) - 2 r_k u_k v_k) / (2 (1 - r_k^2)) ]``
-    in canonical coordinates u of x and v of y. Exact for Gaussians of any dimension. Where ridge and
-    shrinkage leave the coordinates not quite canonical, the constant makes ``E_Q[exp(T)]`` one.
-
-    Parameters
-    ----------
-    projection_x, projection_y : Projection or Variates
-        Maps to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'), the canonical ones
-        first.
-    correlations : Tensor of shape (n_members, rank)
-        Canonical correlations r_k, in [0, 1).
-    covariance_x, covariance_y : Tensor of shape (n_members, rank, rank)
-        Covariances of the leading coordinates.
-
-    References
-    ----------
-    Hotelling (1936); Gelfand and Yaglom (1959) for ``I = -sum_k log(1 - r_k^2) / 2``.
-    """
-
-    correlations: Tensor
-    constant: Tensor
-
-    def __init__(
-        self,
-        projection_x: Projection,
-        projection_y: Projection,
-        correlations: Tensor,
-        covariance_x: Tensor,
-        covariance_y: Tensor,
-    ):
-        super().__init__()
-        self.project_x = projection_x
-        self.project_y = projection_y
-        self.register_buffer("correlations", correlations)
-        self.register_buffer("constant", _gaussian_constant(correlations, covariance_x, covariance_y))
-
-    def forward(self, u: Tensor, v: Tensor) -> Tensor:
-        """Log ratio of whitened coordinates, ``(n_members, ..., d')`` twice -> (n_members, ...)."""
-        bank = (self.correlations.shape[0],) + (1,) * (max(u.dim(), v.dim()) - 2)
-        r = self.correlations.view(*bank, -1)
-        u, v = u[..., : r.shape[-1]], v[..., : r.shape[-1]]
-        quadratic = r**2 / (2 * (1 - r**2))
-        u_term = (quadratic * u**2).sum(-1)
-        v_term = (quadratic * v**2).sum(-1)
-        cross = torch.einsum("...k,...k->...", u * (r / (1 - r**2)), v)
-        return cross - u_term - v_term + self.constant.view(bank)
-
-    def all_pairs(self, u: Tensor, v: Tensor) -> Tensor:
-        """Log ratio of every row of u with every row of v, (n_members, n, d') twice -> (n_members, n, n)."""
-        r = self.correlations.unsqueeze(1)
-        u, v = u[..., : r.shape[-1]], v[..., : r.shape[-1]]
-        quadratic = r**2 / (2 * (1 - r**2))
-        u_term, v_term = (quadratic * u**2).sum(-1), (quadratic * v**2).sum(-1)
-        cross = u * (r / (1 - r**2)) @ v.mT
-        return cross - u_term.unsqueeze(2) - v_term.unsqueeze(1) + self.constant.view(-1, 1, 1)
-
-    def leading(self, rank: int) -> "GaussianReference":
-        """The same log ratio of the first so many pairs of coordinates, where the others are independent."""
-        eye = torch.eye(rank).to(self.correlations).expand(len(self.correlations), -1, -1)
-        reference = GaussianReference(
-            self.project_x.leading(rank),
-            self.project_y.leading(rank),
-            self.correlations[:, :rank],
-            eye,
-            eye,
-        )
-        reference.constant = self.constant
-        return reference
-
-    def mutual_information(self) -> Tensor:
-        """``-sum_k log(1 - r_k^2) / 2`` in nats, shape (n_members,)."""
-        return -0.5 * torch.log1p(-(self.correlations**2)).sum(-1)
-
-
-def _gaussian_constant(r: Tensor, covariance_x: Tensor, covariance_y: Tensor) -> Tensor:
-    """``-log E_Q[exp(quadratic form of T)]`` for Gaussian coordinates; finite for covariances up to I."""
-    square, product = torch.diag_embed(r**2 / (1 - r**2)), torch.diag_embed(r / (1 - r**2))
-    system = torch.cat(
-        [
-            torch.cat([covariance_x @ square, -covariance_x @ product], 2),
-            torch.cat([-covariance_y @ product, covariance_y @ square], 2),
-        ],
-        1,
-    )
-    eye = torch.eye(system.shape[-1], dtype=r.dtype, device=r.device)
-    return torch.logdet(eye + system) / 2
 
 
 def whitening(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -321,51 +201,3 @@ def canonical_solutions(
                 shrink_correlations(r, share * noise[:, None]),
                 noise,
             )
-
-
-def fit_gaussian_reference(
-    x: Tensor,
-    y: Tensor,
-    train_rows: Tensor,
-    held_out_rows: Tensor,
-    weight: Tensor | None = None,
-) -> GaussianReference:
-    """Fit a :class:`GaussianReference` a bank member on its training rows.
-
-    Ridge and shrinkage are one choice for the whole bank, by the mean held-out log ratio; independence
-    (all correlations 0) competes too.
-
-    Parameters
-    ----------
-    x, y : Tensor of shape (n, d_x), (n, d_y)
-        The columns that the reference reads.
-    train_rows, held_out_rows : LongTensor of shape (n_members, n_train), (n_members, n_held_out)
-        Row numbers of each member.
-    weight : Tensor of shape (n,) or None
-        Weights of the rows.
-
-    Returns
-    -------
-    GaussianReference
-    """
-    rows = held_out_rows[:, :MAX_ROWS]
-    weight = x.new_ones(len(x)) if weight is None else weight
-    share = weight[rows] / weight[rows].sum()
-
-    def candidates():
-        for solution in canonical_solutions(x, y, train_rows, weight):
-            reference = GaussianReference(
-                solution.projection_x,
-                solution.projection_y,
-                solution.correlations,
-                solution.covariance_x,
-                solution.covariance_y,
-            )
-            joint = reference(reference.project_x(x[rows]), reference.project_y(y[rows]))
-            yield float((share * joint).sum()), reference
-
-    value, best = max(candidates(), key=itemgetter(0))
-    if value <= 0:
-        best.correlations.zero_()
-        best.constant.zero_()
-    return best

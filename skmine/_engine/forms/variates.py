@@ -1,33 +1,28 @@
-"""Nonlinear canonical variates: normal scores of functions of a block, for a reference to read.
+"""The variates form: nonlinear canonical variates, normal scores of functions of a block.
 
 Linear canonical correlations see only dependence between columns themselves. The same decomposition of
 functions of the columns sees dependence of squares, of products, of columns that turn with their distance
 from the centre, and of waves across them. Each variate is then put on the normal scores of its ranks, which
-makes the Gaussian log ratio of the variates a bounded critic. Held-out rows choose the functions.
+makes the Gaussian log ratio of the variates a bounded critic.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from operator import itemgetter
-from typing import NamedTuple
 
 import torch
 from scipy.stats import chi2
 from torch import Tensor, nn, special
 from torch.quasirandom import SobolEngine
 
-from .choosing import ReferenceRows, held_out_values
-from .reference import (
-    GaussianReference,
-    Projection,
-    canonical_solutions,
-    shrink_correlations,
-    weighted_mean,
-)
+from skmine._engine.canonical import Projection, canonical_solutions, shrink_correlations, weighted_mean
+from skmine._engine.critics import ReferencedCritic
+from skmine._engine.forms.form import Fit, Form, Start
+from skmine._engine.forms.gaussian import GaussianReference
+from skmine._engine.sample import Reading, Sample
 
 _RIDGE = 1e-3
-_NOISE_SHARES = (0.0, 1.0, 2.5)
 #: Share of rows whose distance from the centre is read as it is.
 _CUT = 0.999
 #: How many variates the log ratio may read: also as many as the narrower block has columns, at most 64.
@@ -39,8 +34,56 @@ _LEAST_SQUARE = 1e-3
 _MOST_NUMBERS = 2**26
 #: Functions of both blocks at most, and for each training row.
 _MOST_COLUMNS, _COLUMN_SHARE = 800, 0.25
-#: Expansions that are fitted for the whole bank, of those that are promising for its first member.
-_MOST_FITTED = 3
+#: Held-out rows that choose how many variates, and those of them whose pairs are the marginal ones.
+_HELD_OUT_ROWS, _PAIRED_ROWS = 2048, 512
+
+
+class NonlinearVariates(Form):
+    """The Gaussian log ratio of normal scores of functions of columns.
+
+    A setting is the name of an expansion and the columns of x and of y that it reads. Held-out rows choose
+    how many variates are read.
+    """
+
+    is_flexible = False
+
+    def applies(self, sample: Sample) -> bool:
+        """To continuous blocks of several columns: of two single ones others read cosines."""
+        return sample.classes is None and max(sample.x.n_core, sample.y.n_core) > 1
+
+    def settings(self, sample: Sample, start: Start | None) -> Iterator[list[tuple[str, tuple]]]:
+        """Every expansion of every reading that the rows and the memory allow."""
+        for pair in sample.readings:
+            for name in EXPANSIONS:
+                if _is_possible(name, pair, sample):
+                    yield [(name, pair)]
+
+    def fit(self, sample: Sample, setting: tuple[str, tuple], first: Fit | None = None) -> Fit | None:
+        """References of variates, one a member; None for functions that are constant."""
+        name, pair = setting
+        *blocks, weight = sample.read(sample.fitted)
+        expanded = [_expand(name, told, block) for told, block in zip(pair, blocks, strict=True)]
+        flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
+        members = torch.arange(sample.fitted.numel()).view(sample.fitted.shape)
+        (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,), (1.0,))
+        if not solution.correlations.shape[1]:
+            return None  # of a block that is constant, as the distance of one-hot columns
+        d = min(told.stop - told.start for told in pair)
+        numbers = [*_NUMBERS, min(d, _MOST_VARIATES)] if d > _NUMBERS[-1] else list(_NUMBERS)
+        projections = (side.leading(numbers[-1]) for side in (solution.projection_x, solution.projection_y))
+        sides = [
+            _fit_variates(name, told, part, projection, weight)
+            for told, part, projection in zip(pair, expanded, projections, strict=True)
+        ]
+        held_out = sample.read(sample.folds.held_out[:, :_HELD_OUT_ROWS])
+        candidates = _candidates(sides, numbers, solution.noise, (*blocks, weight), held_out)
+        best = max(candidates, key=itemgetter(0))[1]
+        return Fit(ReferencedCritic(best), reference=best)
+
+
+def _expand(name: str, reading: Reading, x: Tensor) -> Tensor:
+    """Functions of the columns that are read, (..., d) -> (..., n_functions)."""
+    return EXPANSIONS[name](reading.of(x), reading.relevant)
 
 
 def _radial(x: Tensor, degree: int) -> Tensor:
@@ -100,9 +143,7 @@ def _waves(x: Tensor, read: Sequence[int], n_waves: int, speed: float = 1.0) -> 
 #: Functions of columns, ``(..., d) -> (..., n_functions)``, by name; their second argument is the numbers of
 #: those columns that depend on the other block by themselves.
 EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
-    "columns": lambda x, _: x,
     "distance": lambda x, _: _log_distance(x),
-    "relevant distance": lambda x, relevant: _log_distance(x[..., list(relevant)]),
     "columns and distance": lambda x, _: torch.cat([x, _log_distance(x)], -1),
     "radial 1": lambda x, _: _radial(x, 1),
     "radial 2": lambda x, _: _radial(x, 2),
@@ -110,34 +151,11 @@ EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "squares": lambda x, _: _squares(x),
     "products": _products,
     "waves 64": lambda x, relevant: _waves(x, relevant, 64),
-    "waves 256": lambda x, _: _waves(x, range(x.shape[-1]), 256),
     "short waves 64": lambda x, _: _waves(x, range(x.shape[-1]), 64, speed=2.0),
 }
 
-#: Those of one function, however many the columns.
-_NARROW = {"distance", "relevant distance"}
-#: Share of the least gain by which these must be better: one correlation is fitted.
-_NARROW_GAIN = 1 / 3
-
-
-class Reading(NamedTuple):
-    """Columns of a block that an expansion reads.
-
-    Attributes
-    ----------
-    start, stop : int
-        The first, and one after the last.
-    relevant : tuple of int
-        Numbers among them of those that depend on the other block by themselves.
-    """
-
-    start: int
-    stop: int
-    relevant: tuple[int, ...]
-
-    def expand(self, expansion: str, x: Tensor) -> Tensor:
-        """Functions of the columns, (..., d) -> (..., n_functions)."""
-        return EXPANSIONS[expansion](x[..., self.start : self.stop], self.relevant)
+#: The one of a single function, however many the columns.
+_NARROW = "distance"
 
 
 class Variates(nn.Module):
@@ -181,7 +199,7 @@ class Variates(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d or more) -> (n_members, ..., width)."""
-        values = self.projection(self.reading.expand(self.expansion, x))
+        values = self.projection(_expand(self.expansion, self.reading, x))
         flat = values.reshape(len(values), -1, self.width).mT.contiguous()
         right = torch.searchsorted(self.knots, flat).clamp(1, self.knots.shape[-1] - 1)
         low, high = self.knots.gather(2, right - 1), self.knots.gather(2, right)
@@ -206,94 +224,54 @@ def _fit_variates(
     return Variates(expansion, reading, projection, knots, scores)
 
 
-def fit_variate_reference(
-    rows: ReferenceRows, linear: GaussianReference, readings: Sequence[tuple[Reading, Reading]]
-) -> GaussianReference:
-    """The Gaussian log ratio of nonlinear variates, where that is better than that of the columns.
-
-    One member tells which functions of which columns are worth fitting for the bank.
-
-    Parameters
-    ----------
-    rows : ReferenceRows
-        What is read.
-    linear : GaussianReference
-        Of the columns themselves.
-    readings : sequence of (Reading, Reading)
-        Columns of x and of y that the expansions may read.
-
-    Returns
-    -------
-    GaussianReference
-        `linear`, unless another has a Donsker-Varadhan value on held-out rows that is higher by the least
-        gain, or by a third of it where distances alone are read. Of several, the best less its gain.
-    """
-    first, floor = rows.first, rows.values(linear)
-    gains = {name: rows.least_gain * (_NARROW_GAIN if name in _NARROW else 1) for name in EXPANSIONS}
-    trials = [
-        (_fit_expansion(name, pair, first, _NOISE_SHARES[1:2])[0] - gains[name], name, pair)
-        for pair in readings
-        for name in EXPANSIONS
-        if _is_possible(name, pair, rows)
-    ]
-    promising = sorted((trial for trial in trials if trial[0] > floor[0]), key=itemgetter(0))[-_MOST_FITTED:]
-    best, chosen = weighted_mean(floor, rows.held_out_weight), linear
-    for _, name, pair in promising:
-        value, reference = _fit_expansion(name, pair, rows, _NOISE_SHARES)
-        if reference is not None and value - gains[name] > best:
-            best, chosen = value - gains[name], reference
-    return chosen
-
-
-def _is_possible(name: str, pair: tuple[Reading, Reading], rows: ReferenceRows) -> bool:
-    """Whether an expansion is another than those before it, and not too wide for the rows or the memory."""
+def _is_possible(name: str, pair: tuple[Reading, Reading], sample: Sample) -> bool:
+    """Whether an expansion is not too wide for the rows or the memory."""
     n_columns = sum(told.stop - told.start for told in pair)
-    if name == "relevant distance" and n_columns == sum(len(told.relevant) for told in pair):
-        return False  # the distance itself
-    most = min(_MOST_COLUMNS, _COLUMN_SHARE * rows.fitted.shape[1])
-    read, limit = (rows.fitted.numel() * n_columns, _MOST_NUMBERS) if name in _NARROW else (n_columns, most)
+    most = min(_MOST_COLUMNS, _COLUMN_SHARE * sample.fitted.shape[1])
+    read, limit = (sample.fitted.numel() * n_columns, _MOST_NUMBERS) if name == _NARROW else (n_columns, most)
     if read > limit:
         return False  # before they are expanded at all
-    return sum(told.expand(name, z[:1]).shape[1] for told, z in zip(pair, rows[:2], strict=True)) <= most
+    blocks = sample.x.values[:1], sample.y.values[:1]
+    return sum(_expand(name, told, z).shape[1] for told, z in zip(pair, blocks, strict=True)) <= most
 
 
-def _fit_expansion(
-    name: str, readings, rows: ReferenceRows, noise_shares
-) -> tuple[float, GaussianReference | None]:
-    """The reference of an expansion with the number of variates and the shrinkage of the highest value."""
-    blocks, weight = rows.read(rows.fitted)
-    expanded = [told.expand(name, block) for told, block in zip(readings, blocks, strict=True)]
-    flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
-    members = torch.arange(rows.fitted.numel()).view(rows.fitted.shape)
-    (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,), (1.0,))
-    if not solution.correlations.shape[1]:
-        return -math.inf, None  # of a block that is constant, as the distance of one-hot columns
-    d = min(told.stop - told.start for told in readings)
-    numbers = [*_NUMBERS, min(d, _MOST_VARIATES)] if d > _NUMBERS[-1] else list(_NUMBERS)
-    projections = (side.leading(numbers[-1]) for side in (solution.projection_x, solution.projection_y))
-    sides = [
-        _fit_variates(name, told, part, projection, weight)
-        for told, part, projection in zip(readings, expanded, projections, strict=True)
-    ]
-    held_out = rows.read(rows.held_out)
-    candidates = _candidates(sides, numbers, solution.noise, noise_shares, (blocks, weight), held_out)
-    return max(candidates, key=itemgetter(0))
-
-
-def _candidates(sides, numbers: Sequence[int], noise: Tensor, noise_shares, training, held_out):
-    """Values and references of the leading variates, for each amount of shrinkage and number of them."""
+def _candidates(sides, numbers: Sequence[int], noise: Tensor, training, held_out) -> Iterator[tuple]:
+    """Values and references of the leading variates, for each number of them."""
     width = min(side.width for side in sides)
-    (blocks, weight), (unseen, unseen_weight) = training, held_out
+    (*blocks, weight), (*unseen, unseen_weight) = training, held_out
     u, v = (side(block)[..., :width] for side, block in zip(sides, blocks, strict=True))
     share = weight / weight.sum(1, keepdim=True)
     # Of tied values the scores may have a variance above one.
     scale = math.prod((share.unsqueeze(2) * z**2).sum(1).sqrt().clamp_min(1) for z in (u, v))
     sample = ((share.unsqueeze(2) * u * v).sum(1) / scale).clamp(0, 1 - 1e-6)
+    r = shrink_correlations(sample, noise.unsqueeze(1))
     u, v = (side(block)[..., :width] for side, block in zip(sides, unseen, strict=True))
-    for noise_share in noise_shares:
-        r = shrink_correlations(sample, noise_share * noise.unsqueeze(1))
-        for k in (k for k in numbers if k <= width):
-            eye = torch.eye(k, dtype=r.dtype).expand(len(r), -1, -1)
-            side_x, side_y = (side.leading(k) for side in sides)
-            reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
-            yield weighted_mean(held_out_values(reference, u, v, unseen_weight), unseen_weight), reference
+    for k in (k for k in numbers if k <= width):
+        eye = torch.eye(k, dtype=r.dtype).expand(len(r), -1, -1)
+        side_x, side_y = (side.leading(k) for side in sides)
+        reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
+        yield weighted_mean(_values(reference, u, v, unseen_weight), unseen_weight), reference
+
+
+def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) -> Tensor:
+    """Donsker-Varadhan value of coordinates of rows in random order, (n_members,), in nats.
+
+    All pairs of the first 512 rows are marginal ones. Two standard errors of their mean of exp(T) are taken
+    off: a log ratio may run away where few pairs meet. It is at most the log of their number: where no pair
+    comes near the joint ones, they tell no more.
+    """
+    joint = (weight * reference(u, v)).sum(1) / weight.sum(1)
+    few = slice(_PAIRED_ROWS)
+    share = weight[:, few] / weight[:, few].sum(1, keepdim=True)
+    log_ratio = reference.all_pairs(u[:, few], v[:, few])
+    log_ratio.diagonal(dim1=1, dim2=2).fill_(-math.inf)  # those are joint
+    largest = log_ratio.amax((1, 2))
+    ratio = (log_ratio - largest.view(-1, 1, 1)).exp()
+    others = (1 - share).clamp_min(1e-6)
+    by_row = torch.einsum("bij,bj->bi", ratio, share) / others
+    by_column = torch.einsum("bij,bi->bj", ratio, share) / others
+    mean = (share * by_row).sum(1)
+    errors = [(share * (part - mean.unsqueeze(1))).norm(dim=1) for part in (by_row, by_column)]
+    value = joint - largest - mean.log() - 2 * torch.hypot(*errors) / mean
+    n = ratio.shape[1]
+    return value.clamp_max(math.log(n * (n - 1)))

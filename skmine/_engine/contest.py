@@ -1,0 +1,251 @@
+"""The contest: forms are tried in the order of their cost, each alone and pooled with the best so far."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from skmine._engine.forms.form import Form, Start
+from skmine._engine.judge import JUDGING_ROWS, Judge, Scored, Verdict, share_learnt
+from skmine._engine.sample import Sample
+from skmine.nn.training import TrainingResult
+
+#: Nats below which no value is doubted for its size.
+_WARNING_NATS = 3.0
+#: Settings of a path that may be worse than the best of it, one after the other, before the path is left.
+_PATIENCE = 2
+#: Paths that are fitted for all members, of those that are promising for the first.
+_MOST_PATHS = 3
+#: Nats by which a start must be better than a simpler one, and further ones over the training rows.
+_LEAST_GAIN, _GAIN_TIMES_ROWS = 0.01, 10.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a contest found.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        On the best critic.
+    training : TrainingResult or None
+        How the last form that was trained by minibatches got on; None where none was.
+    interrupted : bool
+        Whether a KeyboardInterrupt ended the contest; the verdict is on the best critic so far.
+    """
+
+    verdict: Verdict
+    training: TrainingResult | None
+    interrupted: bool
+
+    def doubts(self, mi: float, max_iter: int) -> list[str]:
+        """Why a value may be off though nothing failed, each with its remedy.
+
+        Parameters
+        ----------
+        mi : float
+            The value that is reported, in nats.
+        max_iter : int
+            Most minibatches.
+
+        Returns
+        -------
+        list of str
+        """
+        doubts, verdict = [], self.verdict
+        if not verdict.is_judged and max_iter > 0:
+            doubts.append(
+                f"Folds hold out fewer than {JUDGING_ROWS} rows, or as few by weight, too few to judge a "
+                "network: mi_ is the closed form's, which misses most of what is not Gaussian after a map "
+                "of each column. Pass more rows, fewer folds, a larger validation_fraction or less uneven "
+                "weights."
+            )
+        if mi > max(verdict.testable, _WARNING_NATS):
+            doubts.append(
+                f"mi_ is {mi:.1f} nats, and the pairs of rows drawn here can test {verdict.testable:.1f}: "
+                "what is above rests on the form of the critic, right as a rule where the dependence is "
+                "Gaussian after a map of each column. Columns of few values are not: with such, the upper "
+                "end of the interval is open. More rows help, up to 2,000 (4.4 nats)."
+            )
+        training = verdict.scored.fit.training
+        if training is not None and not training.converged:
+            doubts.append(
+                f"Training had not ended after max_iter={max_iter} minibatches. Raise max_iter: the value of "
+                "the network may rise further."
+            )
+        return doubts
+
+
+def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete: bool = True) -> Outcome:
+    """Fit forms to a sample and keep the critic of the highest merit.
+
+    The first of several members tells which settings of a closed form to fit. Where it holds out rows enough
+    it tells so of all forms, and whether to fit them for all: only what is better there than the best so far,
+    alone or pooled with it. Where the closed forms find more
+    than the marginal pairs can test, or too few rows are held out to judge a flexible form, their mean log
+    ratio is the value.
+
+    Parameters
+    ----------
+    sample : Sample
+        The rows, on the CPU.
+    forms : iterable of Form
+        In the order of their cost.
+    judge : Judge
+        On the device of the critics.
+    compete : bool, default=True
+        Whether the forms compete. Otherwise the last one that applies is fitted and valued, whatever it is
+        worth.
+
+    Returns
+    -------
+    Outcome
+    """
+    contest = _Contest(sample, judge, compete)
+    interrupted = False
+    try:
+        for form in forms:
+            if not form.applies(sample):
+                continue
+            if contest.cannot_test():
+                break
+            contest.enter(form)
+            if contest.training is not None and contest.training.interrupted:
+                interrupted = True
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    if contest.best is None:
+        raise KeyboardInterrupt("MutualInfoEstimator was interrupted before it had a first critic.")
+    return Outcome(contest.best, contest.training, interrupted)
+
+
+def choose_sample(
+    samples: Sequence[Sample], forms: Sequence[Form], bound, device: torch.device, compete: bool
+) -> tuple[int, Outcome]:
+    """Hold a contest for each way of reading the same rows, and keep the best.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        The rows as they are read, the usual way first.
+    forms, compete
+        As in :func:`hold_contest`.
+    bound : object
+        See :data:`skmine.nn.BOUNDS`.
+    device : torch.device
+        Of the critics.
+
+    Returns
+    -------
+    int, Outcome
+        Number of the sample, and what was found. A further way counts only where its value can be tested.
+    """
+    chosen, best = 0, None
+    for number, sample in enumerate(samples):
+        outcome = hold_contest(sample, forms, Judge(sample.to(device), bound), compete=compete)
+        verdict = outcome.verdict
+        if best is None or (best.verdict.held_out < verdict.held_out <= verdict.testable):
+            chosen, best = number, outcome
+        if outcome.interrupted:
+            return chosen, replace(best, interrupted=True)
+    if best is None:
+        raise ValueError("samples must hold one sample at least; got none.")
+    return chosen, best
+
+
+class _Contest:
+    """The best critic so far, and the closed forms to start from."""
+
+    def __init__(self, sample: Sample, judge: Judge, compete: bool):
+        self.sample, self.judge, self.compete = sample, judge, compete
+        self.best: Verdict | None = None
+        self.start: Start | None = None
+        self.start_verdict: Verdict | None = None
+        self.training: TrainingResult | None = None
+
+    def cannot_test(self) -> bool:
+        """Whether the rows cannot judge a further form; then the verdict is on what to start from."""
+        if self.start_verdict is None:
+            return False
+        scored = self.start_verdict.scored
+        if self.judge.can_judge and self.judge.can_test(scored):
+            return False
+        self.best = self.judge.untested(scored)
+        return True
+
+    def enter(self, form: Form) -> None:
+        """Fit a form, and let it be the best if it is."""
+        tells = self.best is not None and self.sample.n_members > 1
+        if form.is_flexible:
+            tells = tells and self.compete and self.judge.first_tells
+        for setting, scored in self._choose(form, self.sample.first if tells else self.sample):
+            self.training = scored.fit.training or self.training
+            if not tells:
+                self._value(form, scored)
+            elif not self.judge.first_tells or self._is_promising(form, scored):
+                fit = form.fit(self.sample, setting, scored.fit)
+                if fit is not None:
+                    self._value(form, self.judge.score(fit))
+
+    def _choose(self, form: Form, sample: Sample) -> list[tuple[Any, Scored]]:
+        """The best setting of each of the best paths, with the scores that tell, best first."""
+        chosen = []
+        for path in form.settings(self.sample, self.start):
+            tried: list[tuple[Any, Scored]] = []
+            best = 0
+            for setting in path:
+                fit = form.fit(sample, setting)
+                if fit is None:
+                    break
+                tried.append((setting, self.judge.score(fit, sample)))
+                if tried[-1][1].cautious_value > tried[best][1].cautious_value:
+                    best = len(tried) - 1
+                if len(tried) > best + _PATIENCE:
+                    break
+            chosen += tried[best : best + 1]
+        return sorted(chosen, key=lambda one: -one[1].cautious_value)[:_MOST_PATHS]
+
+    def _is_promising(self, form: Form, scored: Scored) -> bool:
+        """Whether a critic of the first member is better than the best so far, alone or pooled with it."""
+        if self.best is None:
+            return True
+        rival = self.best.scored.first
+        values = [scored.cautious_value]
+        if form.is_flexible:
+            values.append(scored.pooled(rival).cautious_value)
+        return max(values) > rival.cautious_value
+
+    def _value(self, form: Form, scored: Scored) -> None:
+        """Value a bank of all members, alone and pooled with the best so far."""
+        self.training = scored.fit.training or self.training
+        if not form.is_flexible:
+            self._enter_start(scored)
+            return
+        flexible, partner = share_learnt(scored.fit.training), self.best
+        self._consider(self.judge.verdict(scored, flexible, self.start_verdict))
+        if self.compete and partner is not None:
+            self._consider(self.judge.verdict(scored.pooled(partner.scored), 1.0, self.start_verdict))
+
+    def _enter_start(self, scored: Scored) -> None:
+        verdict = self.judge.verdict(scored, 0.0, None)
+        least = _LEAST_GAIN + _GAIN_TIMES_ROWS / self.sample.folds.train.shape[1]
+        if self.start_verdict is None or verdict.merit > self.start_verdict.merit + least:
+            self.start_verdict = verdict
+            self._consider(verdict)
+            reference = scored.fit.reference
+            if reference is not None:
+                self.start = Start(self.start.simplest if self.start else reference, reference)
+
+    def _consider(self, verdict: Verdict) -> None:
+        """Let a critic be the best, if it is; one about as good counts for how high the value may be."""
+        if self.best is None or (not self.compete and verdict is not self.best):
+            self.best = verdict
+            return
+        winner, loser = self.best, verdict
+        if verdict.merit > self.best.merit:
+            winner, loser = verdict, self.best
+        if loser.merit > winner.merit - winner.standard_error:
+            winner = replace(winner, least_upper=max(winner.least_upper, loser.interval[1]))
+        self.best = winner

@@ -1,0 +1,37 @@
+"""Forms: families of log density ratios. A new one is a file here, and its line in the table below."""
+
+from skmine._engine.forms.discriminant import Discriminant
+from skmine._engine.forms.form import Fit, Form, Start
+from skmine._engine.forms.gaussian import Gaussian
+from skmine._engine.forms.grid import Grid
+from skmine._engine.forms.mixture import GaussianMixture
+from skmine._engine.forms.network import Network
+from skmine._engine.forms.regression import KernelRegression
+from skmine._engine.forms.table import Table
+from skmine._engine.forms.variates import NonlinearVariates
+
+#: Closed forms in the order of their cost; a network comes last.
+STARTS = (Table, Discriminant, Gaussian, NonlinearVariates)
+FLEXIBLE = (GaussianMixture, KernelRegression, Grid)
+
+__all__ = ["FLEXIBLE", "STARTS", "Fit", "Form", "Network", "Start", "entrants"]
+
+
+def entrants(network: Network, compete: bool) -> list[Form]:
+    """Forms in the order of their cost.
+
+    Parameters
+    ----------
+    network : Network
+        The last one; not trained for no iteration, where others compete.
+    compete : bool
+        Whether the flexible forms compete; else the network goes on from the closed forms alone.
+
+    Returns
+    -------
+    list of Form
+    """
+    starts: list[Form] = [form() for form in STARTS]
+    if not compete:
+        return [*starts, network]
+    return [*starts, *(form() for form in FLEXIBLE), *([network] if network.training["max_iter"] else [])]

@@ -1,0 +1,266 @@
+"""The mixture form: log density ratios of Gaussian mixtures, for dependence that no one Gaussian has.
+
+Curves, clusters, forks, noise whose size depends on x, heavy tails: a few Gaussians, each of its own
+covariance, follow them from few rows and without a network. All densities of the ratio are mixtures with the
+same weights, so that one fit of the joint density gives them. Held-out rows choose how many.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from skmine._engine.canonical import Projection
+from skmine._engine.critics import OneHot, Reference, ReferencedCritic, normalised, of_members
+from skmine._engine.em import Mixture, fit_mixtures, log_determinant, whitening_factor
+from skmine._engine.forms.form import Fit, Form, Start
+from skmine._engine.sample import Reading, Sample
+
+_MOST_COMPONENTS = 32
+#: Columns of a block that a mixture reads; of more, as many canonical coordinates.
+_MOST_COLUMNS = 10
+#: Rows a component must have on average for each column.
+_ROWS_A_COLUMN = 2
+
+
+class MixtureSetting(NamedTuple):
+    """Which columns are read, as a form tells it, and how often components double."""
+
+    source: Any
+    n_cuts: int
+
+
+class MixtureForm(Form):
+    """Gaussian mixtures of columns of both blocks; of classes, where y is discrete."""
+
+    def __init__(self):
+        self._known: tuple = (None, None, [], [])
+
+    def settings(self, sample: Sample, start: Start | None) -> Iterator[list[MixtureSetting]]:
+        """For each source of columns a path of numbers of components, doubled."""
+        n_first = 1 if sample.classes is None else len(sample.classes)
+        for source, width in self.sources(sample, start):
+            most = min(sample.fitted.shape[1] / (_ROWS_A_COLUMN * width), _MOST_COMPONENTS)
+            n_cuts = int(math.log2(max(most / n_first, 1)))
+            yield [MixtureSetting(source, k) for k in range(n_cuts + 1)]
+
+    def fit(self, sample: Sample, setting: MixtureSetting, first: Fit | None = None) -> Fit:
+        """Mixtures of so many components, one a member."""
+        known_sample, known_source, sides, chains = self._known
+        if known_sample is not sample or known_source is not setting.source:
+            sides, columns = self.read(sample, setting.source)
+            classes = None if sample.classes is None else sample.y.values[sample.fitted]
+            chains = _chains(columns, sample.row_weight[sample.fitted], classes)
+            self._known = sample, setting.source, sides, chains
+        mixture = Mixture.of_members([chain.after(setting.n_cuts) for chain in chains])
+        make: Any = MixtureReference if sample.classes is None else ClassMixtureReference
+        reference: Reference = make(*sides, mixture)
+        critic = ReferencedCritic(reference.to(sample.x.values.dtype))
+        return Fit(normalised(critic, sample.classes, sample.n_members))
+
+    def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
+        """What may be read, and how many columns that are.
+
+        Parameters
+        ----------
+        sample : Sample
+            The rows.
+        start : Start or None
+            What to start from.
+
+        Yields
+        ------
+        tuple of object and int
+        """
+        raise NotImplementedError
+
+    def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
+        """Maps to the columns, and the columns of the rows that mixtures are fitted to.
+
+        Parameters
+        ----------
+        sample : Sample
+            The rows.
+        source : object
+            One of those above.
+
+        Returns
+        -------
+        sides : list of nn.Module
+            Of x and of y; of x alone where y is discrete.
+        columns : Tensor of shape (n_members, n_fitted, n_columns)
+        """
+        raise NotImplementedError
+
+
+class GaussianMixture(MixtureForm):
+    """Mixtures of the columns that depend on the other block; of more than ten, of as many coordinates."""
+
+    def applies(self, sample: Sample) -> bool:
+        """To blocks of which x is not discrete, and to no more than 32 classes."""
+        n_first = 1 if sample.classes is None else len(sample.classes)
+        return sample.x.probability is None and n_first <= _MOST_COMPONENTS
+
+    def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple, int]]:
+        """Maps for each reading of the columns."""
+        if start is None:
+            return
+        sides = [start.best.project_x, start.best.project_y][: 2 if sample.classes is None else 1]
+        for number, pair in enumerate(sample.readings):
+            if number and all(len(told.relevant) > _MOST_COLUMNS for told in pair[: len(sides)]):
+                continue  # the same coordinates again
+            read = tuple(_projection(*side) for side in zip(pair, sides, strict=False))
+            yield read, sum(side.width for side in read)
+
+    def read(self, sample: Sample, source: tuple) -> tuple[list[nn.Module], Tensor]:
+        """The columns themselves."""
+        sides = [of_members(side, slice(sample.n_members)) for side in source]
+        *blocks, _ = sample.read(sample.fitted)
+        return sides, torch.cat([side(block) for side, block in zip(sides, blocks, strict=False)], 2)
+
+
+class _Chain:
+    """Mixtures of one member, the number of components doubled, each found when it is asked for."""
+
+    def __init__(self, source: Iterator[Mixture]):
+        self.source = source
+        self.found: list[Mixture] = []
+
+    def after(self, n_cuts: int) -> Mixture:
+        while len(self.found) <= n_cuts:
+            self.found.append(next(self.source))
+        return self.found[n_cuts]
+
+
+def _chains(columns: Tensor, weight: Tensor, classes: Tensor | None) -> list[_Chain]:
+    """One a member: each ends when it has converged."""
+    columns, weight = columns.double(), weight.double()  # differences cancel
+    one_hot = [None] * len(columns) if classes is None else classes.double().split(1)
+    parts = zip(columns.split(1), weight.split(1), one_hot, strict=True)
+    return [_Chain(fit_mixtures(*part)) for part in parts]
+
+
+def _projection(reading: Reading, coordinates) -> Any:
+    """The columns that depend on the other block; of many, the leading coordinates."""
+    if len(reading.relevant) > _MOST_COLUMNS:
+        return coordinates.leading(min(_MOST_COLUMNS, coordinates.width))
+    n_members = len(next(coordinates.buffers()))
+    numbers = torch.tensor(reading.relevant, dtype=torch.long) + reading.start
+    weight = torch.zeros(n_members, reading.stop, len(numbers))
+    weight[:, numbers, torch.arange(len(numbers))] = 1
+    return Projection(weight.new_zeros(n_members, reading.stop), weight)
+
+
+class MixtureReference(Reference):
+    """Log density ratio of a Gaussian mixture.
+
+    ``T(u, v) = log sum_k w_k N_k(u, v) - log sum_k w_k N_k(u) - log sum_k w_k N_k(v)``.
+
+    Parameters
+    ----------
+    project_x, project_y : nn.Module
+        Maps to the columns that are read, (n_members, ..., d) -> (n_members, ..., width).
+    mixture : Mixture
+        Of these columns of both blocks side by side.
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977) for EM; Piras et al. (2023), Machine Learning: Science and Technology 4,
+    for mutual information from Gaussian mixtures.
+    """
+
+    cross: Tensor
+    constant: Tensor
+    mean_x: Tensor
+    mean_y: Tensor
+
+    def __init__(self, project_x, project_y, mixture: Mixture):
+        super().__init__()
+        self.project_x, self.project_y = project_x, project_y
+        log_weight, mean, covariance = (part.double() for part in mixture[:3])
+        d_x = project_x.width
+        precision = torch.linalg.inv(covariance)
+        blocks = {"x": (slice(None, d_x),) * 2, "y": (slice(d_x, None),) * 2}
+        buffers = {"cross": precision[..., :d_x, d_x:]}
+        for name, (block, _) in blocks.items():
+            factor = whitening_factor(covariance[..., block, block])
+            buffers[f"mean_{name}"] = mean[..., block]
+            buffers[f"factor_{name}"] = factor
+            buffers[f"constant_{name}"] = log_weight + log_determinant(factor)
+            buffers[f"joint_factor_{name}"] = torch.linalg.cholesky(precision[..., block, block])
+        buffers["constant"] = log_weight + log_determinant(whitening_factor(covariance))
+        for name, value in buffers.items():
+            self.register_buffer(name, value.contiguous())
+
+    def forward(self, u: Tensor, v: Tensor) -> Tensor:
+        """Log ratio, ``(n_members, ..., width)`` twice -> (n_members, ...); leading axes broadcast."""
+        off_x, quadratic_x, log_density_x = self._read(u, "x")
+        _, quadratic_y, log_density_y = self._read(v, "y")
+        slope = off_x @ self.cross
+        level = self.constant.unsqueeze(2) - quadratic_x + (slope * self.mean_y.unsqueeze(2)).sum(3)
+        slope = slope.transpose(1, 2).reshape(*u.shape[:-1], *slope.shape[1::2])
+        cross = torch.einsum("...kd,...d->...k", slope, v)
+        joint = _by_row(level, u) - _by_row(quadratic_y, v) - cross
+        return joint.logsumexp(-1) - log_density_x - log_density_y
+
+    def _read(self, z: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Offsets from the means and joint quadratic forms, components second; log densities of the block."""
+        mean, factor, joint_factor, constant = (
+            getattr(self, f"{part}_{name}") for part in ("mean", "factor", "joint_factor", "constant")
+        )
+        off = z.reshape(len(z), 1, -1, z.shape[-1]) - mean.unsqueeze(2)
+        marginal = constant.unsqueeze(2) - (off @ factor).square().sum(3) / 2
+        joint = (off @ joint_factor).square().sum(3) / 2
+        return off, joint, marginal.logsumexp(1).view(z.shape[:-1])
+
+
+def _by_row(values: Tensor, z: Tensor) -> Tensor:
+    """(n_members, n_components, n) -> (n_members, ..., n_components), with the leading axes of z."""
+    return values.mT.reshape(*z.shape[:-1], -1)
+
+
+class ClassMixtureReference(Reference):
+    """Log densities of classes, each a Gaussian mixture, less a constant.
+
+    ``T(u, c) = log sum_k w_k p(c | k) N_k(u) - log sum_k w_k p(c | k)``: mixture discriminant analysis with
+    components that classes share. One Gaussian a class is regularised quadratic discriminant analysis.
+
+    Parameters
+    ----------
+    project_x : nn.Module
+        Map to the columns that are read, (n_members, ..., d) -> (n_members, ..., width).
+    mixture : Mixture
+        Of these columns, with classes.
+
+    References
+    ----------
+    Hastie and Tibshirani (1996), Journal of the Royal Statistical Society B 58(1), for mixtures; Friedman
+    (1989), Journal of the American Statistical Association 84, for covariances that lean on a common one.
+    """
+
+    mean: Tensor
+    factor: Tensor
+    constant: Tensor
+    class_probability: Tensor
+    log_prior: Tensor
+
+    def __init__(self, project_x, mixture: Mixture):
+        super().__init__()
+        self.project_x, self.project_y = project_x, OneHot(mixture.log_class.shape[-1])
+        factor = whitening_factor(mixture.covariance)
+        self.register_buffer("mean", mixture.mean)
+        self.register_buffer("factor", factor)
+        self.register_buffer("constant", mixture.log_weight + log_determinant(factor))
+        self.register_buffer("class_probability", mixture.log_class.exp())
+        self.register_buffer("log_prior", (mixture.log_weight.unsqueeze(2) + mixture.log_class).logsumexp(1))
+
+    def forward(self, u: Tensor, one_hot: Tensor) -> Tensor:
+        """Log density of a class, ``(n_members, ..., width), (..., n_classes) -> (n_members, ...)``."""
+        white = (u.reshape(len(u), 1, -1, u.shape[-1]) - self.mean.unsqueeze(2)) @ self.factor
+        log_density = self.constant.unsqueeze(2) - white.square().sum(3) / 2
+        highest = log_density.amax(1, keepdim=True)
+        scores = ((log_density - highest).exp().mT @ self.class_probability).log() + highest.mT
+        scores = scores - self.log_prior.unsqueeze(1)
+        return torch.einsum("...c,...c->...", scores.view(*u.shape[:-1], -1), one_hot)

@@ -1,0 +1,326 @@
+"""The network form: a network on top of the best closed form, trained by minibatches."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skmine._engine.canonical import RIDGES, Projection, canonical_solutions, whitening
+from skmine._engine.critics import Reference, ReferencedCritic, normalised, of_members
+from skmine._engine.forms.form import Fit, Form, Start
+from skmine._engine.sample import Block, Sample
+from skmine.nn.critics import CRITICS, ClassCritic, CriticBank
+from skmine.nn.training import TrainingResult, train
+
+_STOPPING_ROWS = 2048
+_STOPPING_GROUP = 8
+#: Nats that chance adds to the products of two blocks' coordinates, up to which all of them are shown.
+_FEW_NATS = 0.01
+#: Size at which columns are read that show no dependence: where a few of many matter, the network would else
+#: learn the noise of the rest first.
+_FAINT = 0.03
+_MOST_COORDINATES = 64
+#: Differences of canonical coordinates: how many at most, and the least correlation of a pair.
+_MOST_DIFFERENCES, _LEAST_CORRELATION = 4, 0.3
+
+
+@dataclass(frozen=True)
+class Network(Form):
+    """A network that reads the coordinates of the start, and adds to its log ratio.
+
+    The setting is what it reads.
+
+    Attributes
+    ----------
+    critic : str or callable
+        Name in :data:`skmine.nn.CRITICS`, or a factory ``(d_x, d_y) -> nn.Module``.
+    hidden_layer_sizes : sequence of int
+        Widths of the hidden layers of a named critic.
+    bound : object
+        What is climbed, see :data:`skmine.nn.BOUNDS`.
+    generator : torch.Generator
+        On the CPU; the only source of randomness.
+    device : torch.device
+        Where to train.
+    training : dict
+        Further parameters of :func:`skmine.nn.training.train`.
+    resume : callable or None, default=None
+        Puts trained weights into a bank, to go on from.
+    """
+
+    critic: Any
+    hidden_layer_sizes: Sequence[int]
+    bound: Any
+    generator: torch.Generator
+    device: torch.device
+    training: dict
+    resume: Callable[[nn.Module], None] | None = None
+
+    def applies(self, sample: Sample) -> bool:
+        """To a continuous x, and a y of two classes or more or that is continuous."""
+        return sample.x.probability is None and (sample.classes is None or len(sample.classes) > 1)
+
+    def settings(self, sample: Sample, start: Start | None) -> list[list["Inputs"]]:
+        """What there is to read, if there is a start."""
+        return [] if start is None else [[Inputs.of(sample, start)]]
+
+    def fit(self, sample: Sample, setting: "Inputs", first: Fit | None = None) -> Fit:
+        """Networks, one a member; the first is kept where it is trained already."""
+        if first is not None:
+            others = self.fit(sample.of_members(slice(1, None)), setting.of_members(slice(1, None)))
+            return _joined(first, others)
+        bank = self._build(sample, setting.of_members(slice(sample.n_members)))
+        bank = bank.to(self.device, sample.x.values.dtype)
+        if self.resume is not None:
+            self.resume(bank)
+        data = sample.to(self.device)
+        result = train(
+            bank,
+            data.x.values,
+            data.y.values,
+            data.folds.train,
+            [half[:, :_STOPPING_ROWS] for half in data.folds.halves],
+            bound=copy.deepcopy(self.bound),  # training may leave state in it
+            pairs=data.pairs(self.bound, self.bound.group_size),
+            stopping_pairs=data.pairs(self.bound, max(_STOPPING_GROUP, self.bound.group_size)),
+            weight=data.weight,
+            generator=self.generator,
+            **self.training,
+        )
+        return Fit(bank, tuple(result.states), result)
+
+    def _build(self, sample: Sample, inputs: "Inputs") -> nn.Module:
+        """Start plus untrained network."""
+        n_members = sample.n_members
+        network: nn.Module
+        if callable(self.critic):
+            network = CriticBank(self.critic, inputs.d_x, inputs.d_y, n_members, self.generator)
+        elif sample.classes is not None:
+            network = ClassCritic(
+                inputs.d_x,
+                inputs.d_y,
+                self.hidden_layer_sizes,
+                n_members=n_members,
+                generator=self.generator,
+            )
+        else:
+            network = CRITICS[self.critic](
+                inputs.d_x,
+                inputs.d_y,
+                self.hidden_layer_sizes,
+                n_members=n_members,
+                n_products=inputs.n_products,
+                n_differences=inputs.n_differences,
+                generator=self.generator,
+            )
+        bank = ReferencedCritic(inputs.reference, network, inputs.shown_x, inputs.shown_y)
+        return normalised(bank, sample.classes, n_members)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a network reads: coordinates of the start, and further columns of both blocks.
+
+    Attributes
+    ----------
+    reference : Reference
+        The start.
+    shown_x, shown_y : Columns or None
+        Further columns; None for none.
+    n_products, n_differences : int, default=0
+        Leading columns of both blocks that are multiplied, and last ones that are subtracted, one by one.
+    """
+
+    reference: Reference
+    shown_x: "Columns"
+    shown_y: "Columns | None"
+    n_products: int = 0
+    n_differences: int = 0
+
+    @classmethod
+    def of(cls, sample: Sample, start: Start) -> "Inputs":
+        """Columns that show dependence at full size, all others faintly."""
+        plain, relevant = start.simplest, sample.dependence.relevant
+        few = plain.width_x * plain.width_y <= 2 * sample.folds.train.shape[1] * _FEW_NATS
+        whole = few and all(bool(mask.all()) for mask in relevant)
+        leading = plain if whole else plain.confirmed()
+        is_plain = start.best is start.simplest
+        reference = leading if is_plain else start.best
+        first = (None, None) if is_plain else (leading.project_x, leading.project_y)
+        masks = (None, None) if whole else relevant
+        if sample.classes is not None:
+            shown = _shown(sample.x, masks[0], sample, first[0], plain.width_x)
+            return cls(reference, shown, None)
+        differences = _fit_differences(sample)
+        widths = plain.width_x, plain.width_y
+        shown_x, shown_y = (
+            _shown(block, *part)
+            for block, *part in zip(
+                (sample.x, sample.y), masks, (sample, sample), first, widths, differences, strict=True
+            )
+        )
+        n_products = min(leading.width_x, leading.width_y) + (0 if is_plain else reference.width_x)
+        return cls(reference, shown_x, shown_y, n_products, differences[0].width if differences[0] else 0)
+
+    @property
+    def d_x(self) -> int:
+        """Columns of x that are read."""
+        return self.reference.width_x + self.shown_x.width
+
+    @property
+    def d_y(self) -> int:
+        """Columns of y that are read."""
+        return self.reference.width_y + (0 if self.shown_y is None else self.shown_y.width)
+
+    def of_members(self, members: slice) -> "Inputs":
+        """The same for some members of the bank."""
+        return replace(
+            self,
+            reference=of_members(self.reference, members),
+            shown_x=of_members(self.shown_x, members),
+            shown_y=None if self.shown_y is None else of_members(self.shown_y, members),
+        )
+
+
+class Columns(nn.Module):
+    """Columns of one block as the network reads them.
+
+    Parameters
+    ----------
+    coordinates : Projection or None
+        Of the core columns.
+    first : int
+        Columns from this one on are read as they are, each times its size.
+    size : Tensor of shape (n_members, d - first)
+        1, or less for columns that show no dependence.
+    differences : Projection or None, default=None
+        Further coordinates, last.
+    """
+
+    size: Tensor
+
+    def __init__(
+        self,
+        coordinates: Projection | None,
+        first: int,
+        size: Tensor,
+        differences: Projection | None = None,
+    ):
+        super().__init__()
+        self.coordinates, self.first, self.differences = coordinates, first, differences
+        self.register_buffer("size", size)
+
+    @property
+    def width(self) -> int:
+        """Columns that it returns."""
+        projections = (p for p in (self.coordinates, self.differences) if p is not None)
+        return self.size.shape[-1] + sum(projection.width for projection in projections)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (n_members, ..., d) -> (n_members, ..., width)."""
+        size = self.size.view(len(self.size), *(1,) * (x.dim() - 2), -1)
+        parts = [x[..., self.first :] * size]
+        if self.coordinates is not None:
+            parts.insert(0, self.coordinates(x))
+        if self.differences is not None:
+            parts.append(self.differences(x))
+        return torch.cat(parts, -1)
+
+
+def _shown(
+    block: Block,
+    relevant: Tensor | None,
+    sample: Sample,
+    leading: Projection | None,
+    width: int,
+    differences: Projection | None = None,
+) -> Columns:
+    """Columns of a block beside the coordinates of the start.
+
+    `leading` coordinates, whitened columns unless `relevant` is None, views, and the core columns as they are
+    if there are more of them than the `width` of their whitening.
+    """
+    coordinates = leading
+    if relevant is not None:
+        coordinates = _whitened(block.core, leading, relevant, sample.folds.train)
+    first = block.n_core if width >= block.n_core else 0
+    size = block.values.new_ones(block.values.shape[1] - first)
+    if relevant is not None:
+        origin = torch.arange(block.n_core) if block.origin is None else block.origin
+        size = torch.where(relevant[origin] | (origin < 0), 1.0, _FAINT)[first:]
+    return Columns(coordinates, first, size.repeat(sample.n_members, 1), differences)
+
+
+def _whitened(x: Tensor, leading: Projection | None, relevant: Tensor, train_rows: Tensor) -> Projection:
+    """Leading coordinates first, then the relevant columns whitened, then the others, faintly."""
+    n_members, d = len(train_rows), x.shape[1]
+    rows = x[train_rows[0]]
+    mean = rows.mean(0)
+    parts = [] if leading is None else [leading.weight]
+    for mask, size in ((relevant, 1.0), (~relevant, _FAINT)):
+        if mask.any():
+            axes, variance = whitening(rows[:, mask] - mean[mask])
+            weight = x.new_zeros(d, min(_MOST_COORDINATES, len(variance)))
+            weight[mask] = (size * axes * (variance + RIDGES[0]).rsqrt()).flip(1)[:, :_MOST_COORDINATES]
+            parts.append(weight.expand(n_members, -1, -1))
+    return Projection(mean.repeat(n_members, 1) if leading is None else leading.mean, torch.cat(parts, 2))
+
+
+def _fit_differences(sample: Sample) -> tuple[Projection | None, Projection | None]:
+    """Canonical coordinates of all columns, scaled so that their differences have variance one.
+
+    Where x nearly determines y, or a function of it, the log ratio is a narrow ridge along which a pair of
+    canonical coordinates agrees; their scaled difference is the coordinate across that ridge. None where no
+    canonical correlation, less what chance explains, is above 0.3.
+    """
+    data = sample.x.values, sample.y.values, sample.folds.train, sample.row_weight
+    (solution,) = canonical_solutions(*data, RIDGES[:1], (1.0,))
+    r = solution.correlations
+    width = min(_MOST_DIFFERENCES, int((r.mean(0) > _LEAST_CORRELATION).sum()))
+    if width == 0:
+        return None, None
+    scale = (2 * (1 - r[:, None, :width])).clamp_min(1e-5).rsqrt()
+    first, second = (
+        Projection(projection.mean, projection.leading(width).weight * scale)
+        for projection in (solution.projection_x, solution.projection_y)
+    )
+    return first, second
+
+
+def _joined(first: Fit, others: Fit) -> Fit:
+    """Two banks as one."""
+    critic = copy.deepcopy(first.critic)
+    more = dict(others.critic.named_parameters()) | dict(others.critic.named_buffers())
+    for name, tensor in (dict(critic.named_parameters()) | dict(critic.named_buffers())).items():
+        tensor.data = torch.cat([tensor.data, more[name].data])
+    states = tuple(
+        {name: torch.cat([one[name], rest[name]]) for name in one}
+        for one, rest in zip(first.states, others.states, strict=True)
+    )
+    return Fit(critic, states, _joined_results(first.training, others.training))
+
+
+def _joined_results(first: TrainingResult | None, others: TrainingResult | None) -> TrainingResult | None:
+    """How two banks were trained, as if they had been one: values are means over all members."""
+    if first is None or others is None:
+        return None
+    counts = len(first.best_iterations[0]), len(others.best_iterations[0])
+    longer = max(first.history, others.history, key=len)
+    history = []
+    for i, entry in enumerate(longer):
+        one, rest = (result.history[min(i, len(result.history) - 1)] for result in (first, others))
+        values = {
+            key: (counts[0] * one[key] + counts[1] * rest[key]) / sum(counts)
+            for key in ("training", "held_out")
+        }
+        history.append({"iteration": entry["iteration"]} | values)
+    return TrainingResult(
+        [],
+        [torch.cat(parts) for parts in zip(first.best_iterations, others.best_iterations, strict=True)],
+        history,
+        first.converged and others.converged,
+        first.interrupted or others.interrupted,
+    )

@@ -1,0 +1,79 @@
+"""The table form: log ratios of two discrete blocks, cell by cell."""
+
+from operator import itemgetter
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from skmine._engine.critics import ClassNormalised
+from skmine._engine.forms.form import Fit, Form
+from skmine._engine.sample import Sample
+
+#: Pseudocounts a row of the table.
+PSEUDOCOUNTS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6)
+
+
+class Table(Form):
+    """Shares of the classes of y in each class of x; the log ratio is 0 where y has a single class.
+
+    ``p(y | x) = (n_xy + a p(y)) / (n_x + a)``; the pseudocount a is one choice for the whole bank, by the
+    mean held-out value.
+    """
+
+    is_flexible = False
+
+    def applies(self, sample: Sample) -> bool:
+        """To two discrete blocks, and where y has one class only."""
+        return sample.classes is not None and (sample.x.probability is not None or len(sample.classes) == 1)
+
+    def fit(self, sample: Sample, setting: None, first: Fit | None = None) -> Fit:
+        """Tables, one a member."""
+        x, y, weight = sample.x.core, sample.y.core, sample.row_weight
+        probability = cast(Tensor, sample.classes)
+        train, rows = sample.folds.train, sample.folds.held_out
+        if sample.x.probability is None:
+            x = x.new_ones(len(x), 1)  # all rows alike
+        counts = (x[train] * weight[train].unsqueeze(-1)).mT @ y[train]
+
+        def candidates():
+            for pseudocount in PSEUDOCOUNTS:
+                smoothed = counts + pseudocount * probability
+                table = TableReference((smoothed / smoothed.sum(-1, keepdim=True) / probability).log())
+                yield float((table(x[rows], y[rows]) * weight[rows]).sum()), table
+
+        table = max(candidates(), key=itemgetter(0))[1]
+        return Fit(ClassNormalised(table, probability, sample.n_members))
+
+
+class TableReference(nn.Module):
+    """Log ratio of two discrete variables, read from a table.
+
+    Parameters
+    ----------
+    log_ratio : Tensor of shape (n_members, n_classes_x, n_classes_y)
+        ``log p(y | x) / p(y)``.
+    """
+
+    log_ratio: Tensor
+
+    def __init__(self, log_ratio: Tensor):
+        super().__init__()
+        self.register_buffer("log_ratio", log_ratio)
+
+    def read_x(self, x: Tensor) -> Tensor:
+        """The classes of x."""
+        return x[..., : self.log_ratio.shape[1]]
+
+    def read_y(self, y: Tensor) -> Tensor:
+        """The classes as they are."""
+        return y
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Log ratio of one-hot rows, ``(n_members, ..., n_classes_x), ... -> (n_members, ...)``."""
+        return self.score(self.read_x(x), y)
+
+    def score(self, x: Tensor, y: Tensor) -> Tensor:
+        """Log ratio of what was read."""
+        flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), self.log_ratio)
+        return torch.einsum("...c,...c->...", flat.view(*x.shape[:-1], -1), y)

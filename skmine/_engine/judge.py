@@ -1,0 +1,240 @@
+"""The judge: what a critic is worth on rows that it has not seen, and what is reported of it."""
+
+import copy
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from skmine._engine.forms.form import Fit
+from skmine._engine.sample import Sample, effective_rows
+from skmine._engine.scoring import Scored
+from skmine.nn.bounds import Normalised
+from skmine.nn.pairs import VALUED_PAIRS
+from skmine.nn.training import TrainingResult
+
+#: Rows that a member must hold out for a network to be judged by them.
+JUDGING_ROWS = 12
+#: Rows of equal weight that each half of them must amount to.
+_FEWEST_EFFECTIVE = 4.0
+#: Rows that a member must hold out to tell alone what is worth fitting for the bank.
+_TELLING_ROWS = 400
+#: How far a value I must stay below the log of the number N of marginal pairs for these to test it: the
+#: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, and for Gaussians of one strong
+#: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
+_MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
+#: Log of the mean of exp(T) over marginal pairs from which T is no log density ratio.
+_REFUTING_NATS = 3.0
+#: Largest relative standard error of that mean for this to count.
+_RELIABLE_ERROR = 0.5
+_NORMAL_QUANTILE = 1.96  # of 97.5 %
+_GAP_PENALTY = 0.1  # a nat between the training and the held-out value, where critics are compared
+#: Bias of a critic of no fixed form, as a share of half the distance between training and held-out value.
+#: Where smoothing is chosen by the held-out value, its derivatives cancel: for a function of d variables with
+#: s derivatives the bias is d / (2 s) of what overfitting costs (Stone 1982): of two variables and two
+#: derivatives, a half.
+_BIAS_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the values of a bank on held-out and on training rows tell together.
+
+    Attributes
+    ----------
+    scored : Scored
+        Critics, the bound and its scores.
+    held_out, training : float
+        Bound on held-out and on training rows in nats, mean over the members.
+    estimate : float
+        Their mean, where what overfitting adds cancels to first order, and `bias`; the plug-in value where x
+        and y are both discrete.
+    bias : float
+        Nats that a critic of no fixed form is taken to miss beside what overfitting costs.
+    standard_error : float
+        Standard error of the mean log ratio over the held-out rows, in nats.
+    testable : float
+        Nats up to which the marginal pairs can test a value; infinity where y is discrete.
+    n_effective : float
+        Rows of equal weight that all rows amount to.
+    is_judged : bool, default=True
+        Whether there are rows enough to judge a network; else the value is the closed form's.
+    least_upper : float, default=0.0
+        Upper end of the interval at least, in nats: that of a network to which another critic was preferred.
+    """
+
+    scored: Scored
+    held_out: float
+    training: float
+    estimate: float
+    bias: float
+    standard_error: float
+    testable: float
+    n_effective: float
+    is_judged: bool = True
+    least_upper: float = 0.0
+
+    @property
+    def overfit(self) -> float:
+        """Half the distance between the two values: what overfitting adds to one and costs the other."""
+        return (self.training - self.held_out) / 2
+
+    @cached_property
+    def merit(self) -> float:
+        """What critics are compared by: the cautious held-out value, less a share of the gap in training."""
+        return self.scored.cautious_value - _GAP_PENALTY * max(self.training - self.held_out, 0.0)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Interval of 95 % in nats.
+
+        The mean of the two values errs by a part of what overfitting adds: downwards, from the plain mean, it
+        counts about as far as the held-out value, upwards two and a half times as far, since what was not
+        learnt grows with it.
+        The upper end is at least that of Fisher's z for a single correlation: of the estimate where no
+        network could be judged, else of none, since a critic that found nothing has no standard error.
+        """
+        below, above = (
+            _NORMAL_QUANTILE * math.hypot(self.standard_error, k * self.overfit) for k in (0.5, 1.25)
+        )
+        reach = _fisher_upper(0.0 if self.is_judged else max(self.estimate, 0.0), self.n_effective)
+        return self.estimate - self.bias - below, max(self.estimate + above, reach, self.least_upper)
+
+
+class Judge:
+    """Values critics on the rows of a sample.
+
+    Parameters
+    ----------
+    sample : Sample
+        The rows, on the device of the critics.
+    bound : object
+        See :data:`skmine.nn.BOUNDS`.
+    """
+
+    def __init__(self, sample: Sample, bound):
+        self.sample, self.bound = sample, bound
+        half = sample.folds.halves[0].shape[1]
+        self.testable = math.inf
+        if sample.classes is None:
+            n_pairs = min(VALUED_PAIRS, half**2)
+            self.testable = max(math.log(n_pairs) - _MARGIN_NATS, _TESTABLE_NATS)
+
+    @cached_property
+    def can_judge(self) -> bool:
+        """Whether the rows that each member holds out can judge a network."""
+        halves, weight = torch.stack(self.sample.folds.halves), self.sample.weight
+        poorest = halves.shape[2] if weight is None else float(effective_rows(weight[halves]).min())
+        return 2 * halves.shape[2] >= JUDGING_ROWS and poorest >= _FEWEST_EFFECTIVE
+
+    @property
+    def first_tells(self) -> bool:
+        """Whether the first of several members holds out rows enough to tell what to fit for all."""
+        folds = self.sample.folds
+        return self.sample.n_members > 1 and 2 * folds.halves[0].shape[1] >= _TELLING_ROWS
+
+    def score(self, fit: Fit, sample: Sample | None = None) -> Scored:
+        """Scores of a bank; of the first member alone, where the sample is that of the first."""
+        sample = self.sample.first if sample is not None and sample.n_members == 1 else self.sample
+        critic, device = fit.critic, sample.x.values.device
+        if any(buffer.device != device for buffer in critic.buffers()):
+            critic = copy.deepcopy(critic).to(device)  # others read the coordinates of the one here
+        return Scored(replace(fit, critic=critic), sample, self.bound)
+
+    def can_test(self, start: Scored) -> bool:
+        """Whether the marginal pairs can test a value as large as a closed form claims, or refute it.
+
+        Of a log density ratio the mean of exp(T) over marginal pairs is one, so that it exceeds 20 in less
+        than one sample of 20 (Markov). It must not rest on a few pairs.
+        """
+        joint = torch.cat([scores.joint for scores in start.held_out], 1)
+        normalisers = torch.stack(
+            [self.bound.log_normaliser(scores.marginal, scores.marginal_weight) for scores in start.held_out]
+        )
+        log_mean = float(normalisers.logsumexp((0, 1))) - math.log(normalisers.numel())
+        error = float(torch.stack([scores.error() for scores in start.held_out]).mean())
+        is_refuted = log_mean > _REFUTING_NATS and error < _RELIABLE_ERROR
+        return is_refuted or float(joint.mean()) <= self.testable
+
+    def untested(self, start: Scored) -> "Verdict":
+        """On a closed form whose value no pairs can test: its mean log ratio.
+
+        The interval is open where columns have atoms: these are not Gaussian after any map.
+        """
+        scored = Scored(start.fit, self.sample, Normalised())
+        has_atoms = self.can_judge and (self.sample.x.has_atoms or self.sample.y.has_atoms)
+        upper = math.inf if has_atoms else 0.0
+        return replace(self.verdict(scored, 0.0, None), is_judged=self.can_judge, least_upper=upper)
+
+    def verdict(self, scored: Scored, flexible: float, start: Verdict | None) -> Verdict:
+        """Put together what the values on held-out and on training rows tell.
+
+        Parameters
+        ----------
+        scored : Scored
+            The bank.
+        flexible : float
+            Share of the members that have no fixed form: these miss more than overfitting costs, but for what
+            the closed form that they started from overfits.
+        start : Verdict or None
+            On that closed form.
+
+        Returns
+        -------
+        Verdict
+        """
+        sample = self.sample
+        held_out, training = scored.held_out_value, scored.training_value
+        estimate, bias = (held_out + training) / 2, 0.0
+        if sample.x.probability is not None and sample.classes is not None:
+            estimate = _table_information(sample.x.values, sample.y.values, sample.weight)
+        elif flexible:  # at most what held-out rows confirm
+            overfit = estimate - held_out - (max(start.overfit, 0.0) if start else 0.0)
+            bias = min(flexible * _BIAS_SHARE * max(overfit, 0.0), max(held_out, 0.0))
+        return Verdict(
+            scored=scored,
+            held_out=held_out,
+            training=training,
+            estimate=estimate + bias,
+            bias=bias,
+            standard_error=scored.standard_error(scored.log_ratios),
+            testable=self.testable,
+            n_effective=(
+                len(sample.x.values) if sample.weight is None else float(effective_rows(sample.weight))
+            ),
+        )
+
+
+def share_learnt(training: TrainingResult | None) -> float:
+    """Share of the members of a bank whose training brought a rise; 1 where nothing was trained.
+
+    Parameters
+    ----------
+    training : TrainingResult or None
+        How training went.
+
+    Returns
+    -------
+    float
+    """
+    if training is None:
+        return 1.0
+    return float(torch.stack(training.best_iterations).gt(0).double().mean())
+
+
+def _table_information(x: Tensor, y: Tensor, weight: Tensor | None) -> float:
+    """Plug-in mutual information of one-hot rows, in nats: that of their observed shares."""
+    x, y = x.double(), y.double()
+    joint = x.T @ (y if weight is None else weight.double().unsqueeze(1) * y)
+    joint = joint / joint.sum()
+    independent = joint.sum(1, keepdim=True) * joint.sum(0)
+    return float(torch.xlogy(joint, joint / independent.clamp_min(1e-300)).sum())
+
+
+def _fisher_upper(information: float, n_rows: float) -> float:
+    """Upper end of I = -log(1 - r^2) / 2 = log cosh z, for Fisher's z = arctanh(r)."""
+    z = information + math.log1p(math.sqrt(-math.expm1(-2 * information)))
+    z += _NORMAL_QUANTILE / math.sqrt(max(n_rows - 3, 1))
+    return z + math.log1p(math.exp(-2 * z)) - math.log(2)

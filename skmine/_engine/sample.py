@@ -1,0 +1,230 @@
+"""The rows, and what every form may want to know of them: found once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from skmine._engine.dependence import Dependence
+from skmine.nn.pairs import choose_pairs, choose_valuing_pairs
+
+#: Rows at most, about, that closed forms are fitted on.
+_MOST_ROWS = 4096
+#: Share of the rows of a column that may share their value with others, for the column to have a density.
+_MOST_TIED = 0.5
+
+
+@dataclass(frozen=True)
+class Block:
+    """Encoded columns of X or of y.
+
+    Attributes
+    ----------
+    values : Tensor of shape (n, d)
+        The columns; one-hot classes for a discrete block.
+    n_core : int
+        Leading columns that hold all there is to know; the others are views of the same data.
+    probability : Tensor of shape (n_classes,) or None
+        Class probabilities of a discrete block.
+    origin : LongTensor of shape (d,) or None
+        Core column that each column is a function of; -1 for several. None where all columns are core ones.
+    n_scaled : int, default=0
+        Columns, after the core ones, that hold columns of the data in their own units, scaled.
+    """
+
+    values: Tensor
+    n_core: int
+    probability: Tensor | None = None
+    origin: Tensor | None = None
+    n_scaled: int = 0
+
+    @property
+    def core(self) -> Tensor:
+        """The leading columns, shape (n, n_core)."""
+        return self.values[:, : self.n_core]
+
+    @property
+    def has_atoms(self) -> bool:
+        """Whether most values of some core column occur more than once: it has no density."""
+        ordered = self.core.sort(0).values
+        same = ordered[1:] == ordered[:-1]
+        edge = torch.zeros_like(same[:1])
+        tied = torch.cat([same, edge]) | torch.cat([edge, same])
+        return bool((tied.float().mean(0) > _MOST_TIED).any())
+
+    def to(self, device: torch.device) -> "Block":
+        """The same columns on a device."""
+        probability = None if self.probability is None else self.probability.to(device)
+        return Block(self.values.to(device), self.n_core, probability, self.origin, self.n_scaled)
+
+
+class Reading(NamedTuple):
+    """Columns of a block that hold its data in one unit: normal scores, or their own.
+
+    Attributes
+    ----------
+    start, stop : int
+        The first, and one after the last.
+    relevant : tuple of int
+        Numbers among them of those that depend on the other block by themselves.
+    """
+
+    start: int
+    stop: int
+    relevant: tuple[int, ...]
+
+    def of(self, x: Tensor) -> Tensor:
+        """The columns, (..., d) -> (..., stop - start)."""
+        return x[..., self.start : self.stop]
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Row numbers of each member of a bank of critics.
+
+    Attributes
+    ----------
+    train : LongTensor of shape (n_members, n_train)
+        Rows that a member learns from.
+    halves : tuple of two LongTensor of shape (n_members, n_half)
+        Rows that it holds out, in two halves.
+    """
+
+    train: Tensor
+    halves: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of_splits(cls, splits: Sequence[tuple[Tensor, Tensor]], generator: torch.Generator) -> "Folds":
+        """Shuffle the rows of each split, and leave some out where the splits differ in length.
+
+        Parameters
+        ----------
+        splits : sequence of (LongTensor, LongTensor)
+            Training and held-out rows of each member.
+        generator : torch.Generator
+            On the CPU.
+
+        Returns
+        -------
+        Folds
+        """
+        shuffled = [
+            [rows[torch.randperm(len(rows), generator=generator)] for rows in split] for split in splits
+        ]
+        n_train = min(len(train) for train, _ in shuffled)
+        half = min(len(held_out) for _, held_out in shuffled) // 2
+        held_out = torch.stack([rows[: 2 * half] for _, rows in shuffled])
+        train = torch.stack([rows[:n_train] for rows, _ in shuffled])
+        return cls(train, (held_out[:, :half], held_out[:, half:]))
+
+    def of_members(self, members: slice) -> "Folds":
+        """Those of some members."""
+        return Folds(self.train[members], (self.halves[0][members], self.halves[1][members]))
+
+    @property
+    def held_out(self) -> Tensor:
+        """Both halves, shape (n_members, 2 n_half)."""
+        return torch.cat(self.halves, 1)
+
+    def to(self, device: torch.device) -> "Folds":
+        """The same rows on a device."""
+        return Folds(self.train.to(device), (self.halves[0].to(device), self.halves[1].to(device)))
+
+
+class Sample:
+    """Encoded blocks, folds, weights and the law of the marginal pairs, with what follows from them.
+
+    Parameters
+    ----------
+    x, y : Block
+        All rows. Where one block is discrete, that is y.
+    folds : Folds
+        Rows of each member.
+    weight : Tensor of shape (n,) or None, default=None
+        Weights of the rows.
+    """
+
+    def __init__(self, x: Block, y: Block, folds: Folds, weight: Tensor | None = None):
+        self.x, self.y, self.folds, self.weight = x, y, folds, weight
+
+    @property
+    def n_members(self) -> int:
+        """Critics in a bank."""
+        return len(self.folds.train)
+
+    @property
+    def classes(self) -> Tensor | None:
+        """Probabilities of the classes that the marginal pairs enumerate; None where they are drawn."""
+        return self.y.probability
+
+    def pairs(self, bound, group_size: int):
+        """The marginal pairs of a minibatch: see :func:`skmine.nn.pairs.choose_pairs`."""
+        return choose_pairs(bound, self.classes, group_size)
+
+    def valuing_pairs(self, bound, n_rows: int):
+        """The marginal pairs of a value that is reported."""
+        return choose_valuing_pairs(bound, self.classes, n_rows)
+
+    def of_members(self, members: slice) -> "Sample":
+        """The same rows for some members of the bank."""
+        part = Sample(self.x, self.y, self.folds.of_members(members), self.weight)
+        part.__dict__["dependence"] = self.dependence
+        return part
+
+    @cached_property
+    def first(self) -> "Sample":
+        """That of the first member alone."""
+        return self.of_members(slice(1))
+
+    def to(self, device: torch.device) -> "Sample":
+        """The same on a device."""
+        if device == self.x.values.device:
+            return self
+        weight = None if self.weight is None else self.weight.to(device)
+        return Sample(self.x.to(device), self.y.to(device), self.folds.to(device), weight)
+
+    @cached_property
+    def row_weight(self) -> Tensor:
+        """Weights of the rows, ones where none are given."""
+        return self.x.values.new_ones(len(self.x.values)) if self.weight is None else self.weight
+
+    @property
+    def fitted(self) -> Tensor:
+        """Training rows of each member that closed forms of many parameters are fitted on."""
+        train = self.folds.train
+        return train[:, :: max(1, train.shape[1] // _MOST_ROWS)]
+
+    def read(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Columns of x and of y, and weights, of rows of each member, (n_members, n_rows, ...)."""
+        return self.x.values[rows], self.y.values[rows], self.row_weight[rows]
+
+    @cached_property
+    def dependence(self) -> Dependence:
+        """Which core columns depend on which: by the rows of the first member, the same for all."""
+        return Dependence(self.x.core, self.y.core, self.folds.train[0], self.weight)
+
+    @cached_property
+    def readings(self) -> list[tuple[Reading, Reading]]:
+        """The core columns of both blocks, and, where there are any, those in their own units."""
+        blocks = zip((self.x, self.y), self.dependence.relevant, strict=True)
+        core, scaled = zip(*(_readings_of(block, mask) for block, mask in blocks), strict=True)
+        return [core] if core == scaled else [core, scaled]
+
+
+def _readings_of(block: Block, relevant: Tensor) -> tuple[Reading, Reading]:
+    """The core columns of a block, and those in their own units, or the core ones again."""
+    core = Reading(0, block.n_core, tuple(relevant.nonzero().flatten().tolist()))
+    if not block.n_scaled or block.origin is None:
+        return core, core
+    start, stop = block.n_core, block.n_core + block.n_scaled
+    found = tuple(relevant[block.origin[start:stop]].nonzero().flatten().tolist())
+    return core, Reading(start, stop, found or tuple(range(block.n_scaled)))
+
+
+def effective_rows(weight: Tensor) -> Tensor:
+    """Rows of equal weight that weighted ones amount to, (..., n) -> (...) (Kish 1965, section 8.2)."""
+    weight = weight.cpu().double()
+    return weight.sum(-1) ** 2 / (weight**2).sum(-1).clamp_min(1e-300)

@@ -1,0 +1,190 @@
+"""Scores of a bank of critics on the rows that count, each scored once, and their values."""
+
+import math
+from functools import cached_property
+from itertools import cycle
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from skmine._engine.canonical import weighted_mean
+from skmine._engine.critics import PooledCritic
+from skmine._engine.forms.form import Fit
+from skmine._engine.sample import Sample
+
+_TRAINING_ROWS = 8192  # of each member that are valued
+#: Standard errors of the mean of exp(T) over the marginal pairs, taken off where critics are compared: a log
+#: ratio may run away where few pairs meet.
+_CAUTION = 2.0
+
+
+class Scores(NamedTuple):
+    """What the bounds take.
+
+    Attributes
+    ----------
+    joint : Tensor of shape (n_members, n)
+        Critic values of paired rows.
+    marginal : Tensor of shape (n_members, m, k)
+        Critic values of marginal pairs.
+    joint_weight, marginal_weight : Tensor or None
+        Weights, of shapes that broadcast to these.
+    """
+
+    joint: Tensor
+    marginal: Tensor
+    joint_weight: Tensor | None
+    marginal_weight: Tensor | None
+
+    def pooled(self, other: "Scores") -> "Scores":
+        """Of the mean of two critics, on the same pairs."""
+        joint = torch.lerp(self.joint, other.joint, 0.5)
+        return self._replace(joint=joint, marginal=torch.lerp(self.marginal, other.marginal, 0.5))
+
+    @property
+    def first(self) -> "Scores":
+        """Of the first member alone."""
+        pairs = zip(self[2:], self[:2], strict=True)
+        weights = (None if weight is None else weight.expand_as(scores)[:1] for weight, scores in pairs)
+        return Scores(self.joint[:1], self.marginal[:1], *weights)
+
+    def error(self) -> Tensor:
+        """Relative standard error of the mean of exp over the marginal pairs, shape (n_members,).
+
+        From that of its means over the pairs of each row of x; those over the pairs of each y err as much.
+        """
+        ratio = (self.marginal - self.marginal.amax((1, 2), keepdim=True)).exp()
+        if self.marginal_weight is None:
+            by_row, weight = ratio.mean(2), torch.ones_like(ratio[..., 0])
+        else:
+            pair_weight = self.marginal_weight.expand_as(ratio)
+            weight = pair_weight.sum(2)
+            by_row = (pair_weight * ratio).sum(2) / weight.clamp_min(1e-30)
+        share = weight / weight.sum(1, keepdim=True)
+        mean = (share * by_row).sum(1, keepdim=True)
+        return math.sqrt(2) * (share * (by_row - mean)).norm(dim=1) / mean.squeeze(1)
+
+
+class Scored:
+    """A bank in two states and its scores on the rows that count, each scored once.
+
+    Parameters
+    ----------
+    fit : Fit
+        The bank.
+    sample : Sample
+        The rows.
+    bound : object
+        See :data:`skmine.nn.BOUNDS`.
+    """
+
+    def __init__(self, fit: Fit, sample: Sample, bound):
+        self.fit, self.sample, self.bound = fit, sample, bound
+
+    @property
+    def unseen_rows(self) -> Tensor:
+        """The half of the held-out rows that did not choose each state, (2, n_members, n_half)."""
+        return torch.stack(tuple(reversed(self.sample.folds.halves)))
+
+    @property
+    def train_rows(self) -> Tensor:
+        """Training rows that are scored, (n_members, n_scored)."""
+        return self.sample.folds.train[:, :_TRAINING_ROWS]
+
+    @cached_property
+    def held_out(self) -> list[Scores]:
+        """Scores of both states, each on its unseen rows."""
+        return [self._scores(*part) for part in zip(self.fit.states, self.unseen_rows, strict=True)]
+
+    @cached_property
+    def training(self) -> list[Scores]:
+        """Scores of both states on training rows; of one, where the states are the same."""
+        states = self.fit.states if any(self.fit.states) else self.fit.states[:1]
+        return [self._scores(state, self.train_rows) for state in states]
+
+    @torch.no_grad()
+    def _scores(self, state: dict, rows: Tensor) -> Scores:
+        critic, sample = self.fit.critic, self.sample
+        critic.load_state_dict(state, strict=False)
+        critic.eval()
+        pairs = sample.valuing_pairs(self.bound, rows.shape[1])
+        weight = None if sample.weight is None else sample.weight[rows]
+        return Scores(*pairs(critic, sample.x.values[rows], sample.y.values[rows], weight))
+
+    @cached_property
+    def held_out_value(self) -> float:
+        """The bound on rows that neither trained nor chose a state, in nats."""
+        return self._mean(self.held_out, self.unseen_rows)
+
+    @cached_property
+    def training_value(self) -> float:
+        """The bound on training rows, in nats."""
+        return self._mean(self.training, self.train_rows)
+
+    def _mean(self, scores: list[Scores], rows: Tensor) -> float:
+        """Mean of the bound over sets of rows, each by its weight."""
+        values = torch.stack([self.bound.estimate(*part) for part in scores])
+        weight = self.sample.weight
+        return float(values.mean()) if weight is None else weighted_mean(values, weight[rows])
+
+    @cached_property
+    def cautious_value(self) -> float:
+        """The held-out value, less what the marginal pairs leave open; at most the log of their number."""
+        errors = torch.stack([part.error() for part in self.held_out])
+        highest = math.log(self.held_out[0].marginal[0].numel())
+        return min(self.held_out_value, highest) - _CAUTION * float(errors.mean()) / math.sqrt(errors.numel())
+
+    @cached_property
+    def log_ratios(self) -> Tensor:
+        """Normalised critic at the held-out rows, shape (n_members, 2 n_half)."""
+        parts = [
+            scores.joint - self.bound.row_normalisers(scores.marginal, scores.marginal_weight)
+            for scores in self.held_out
+        ]
+        return torch.cat(parts, 1)
+
+    def standard_error(self, log_ratios: Tensor) -> float:
+        """Of the weighted mean of values of the held-out rows; one that several hold out counts once."""
+        rows, weight = torch.cat(tuple(self.unseen_rows), 1), self.sample.weight
+        weight = torch.ones_like(log_ratios) if weight is None else weight[rows]
+        share = (weight / weight.sum()).flatten()
+        deviation = log_ratios.flatten() - (share * log_ratios.flatten()).sum()
+        repeats = rows.numel() / rows.unique().numel()
+        return float(((share * deviation) ** 2).sum() * repeats) ** 0.5
+
+    @cached_property
+    def first(self) -> "Scored":
+        """The first member alone, of which nothing but the held-out scores is known."""
+        first = Scored(self.fit, self.sample.first, self.bound)
+        first.held_out = [scores.first for scores in self.held_out]
+        return first
+
+    def pooled(self, other: "Scored") -> "Scored":
+        """The mean of this bank and another, which need not be scored again."""
+        return _Pooled(self, other)
+
+
+class _Pooled(Scored):
+    """A pool, which takes its scores from those of its two parts."""
+
+    def __init__(self, mine: Scored, other: Scored):
+        states = tuple(
+            {f"first.{name}": value for name, value in one.items()}
+            | {f"second.{name}": value for name, value in another.items()}
+            for one, another in zip(mine.fit.states, other.fit.states, strict=True)
+        )
+        training = mine.fit.training or other.fit.training
+        fit = Fit(PooledCritic(mine.fit.critic, other.fit.critic), states, training)
+        super().__init__(fit, mine.sample, mine.bound)
+        self.parts = mine, other
+
+    @cached_property
+    def held_out(self) -> list[Scores]:
+        mine, other = (part.held_out for part in self.parts)
+        return [one.pooled(another) for one, another in zip(mine, other, strict=True)]
+
+    @cached_property
+    def training(self) -> list[Scores]:
+        mine, other = sorted((part.training for part in self.parts), key=len, reverse=True)
+        return [one.pooled(another) for one, another in zip(mine, cycle(other), strict=False)]

@@ -1,0 +1,179 @@
+"""Gaussian mixtures by expectation maximisation: likelihood, priors, cuts and clusters."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from skmine._engine import em
+from skmine._engine.em import Mixture, fit_mixtures
+
+#: Numbers of components that start from clusters too.
+CLUSTERED = em._CLUSTERED
+
+
+def last_of(n_cuts, *data):
+    """The mixture after so many cuts."""
+    return next(islice(fit_mixtures(*data), n_cuts, None))
+
+
+def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight(monkeypatch):
+    # Without the prior on the covariances, which the likelihood alone does not know, it may not fall.
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(2, 300, 2, generator=generator).double()
+    z[:, :150] *= 0.2
+    weight = 0.5 + torch.rand(2, 300, generator=generator).double()
+    share = weight / weight.sum(1, keepdim=True)
+    monkeypatch.setattr(em, "_MOST_ITERATIONS", 1)
+    mixture, rows = last_of(1, z, weight), em._Rows(z, weight, None)
+
+    values = []
+    for _ in range(20):
+        log_density = mixture.component_log_densities(rows.moments).logsumexp(2)
+        values.append((share * log_density).sum(1))
+        mixture = rows.maximise(mixture)
+
+    rises = torch.stack(values).diff(dim=0)
+    assert float(rises.min()) > -1e-3
+    assert float(rises.sum(0).min()) > 0.1
+
+
+def test_fit_mixtures__no_cut__is_the_weighted_gaussian():
+    z = torch.randn(1, 400, 3, generator=torch.Generator().manual_seed(0)).double()
+    weight = torch.linspace(0.1, 2, 400).double()[None]
+
+    mixture = last_of(0, z, weight)
+
+    expected = np.cov(z[0].T, aweights=weight[0], ddof=0)
+    size = max(1.0, float(np.average(z[0] ** 2, 0, weight[0]).mean()))
+    np.testing.assert_allclose(mixture.covariance[0, 0], expected + 1e-4 * size * np.eye(3), rtol=1e-9)
+    np.testing.assert_allclose(mixture.mean[0, 0], np.average(z[0], 0, weight[0]), rtol=1e-9)
+
+
+def test_fit_mixtures__classes__starts_from_one_gaussian_a_class_of_common_shape_and_own_volume_by_few_rows():
+    z = torch.randn(1, 300, 2, generator=torch.Generator().manual_seed(0)).double()
+    labels = torch.arange(300) % 3
+    z[0] *= (1 + labels)[:, None]
+    weight = torch.linspace(0.1, 2, 300).double()[None]
+
+    mixture = last_of(0, z, weight, torch.eye(3).double()[labels][None])
+
+    share = weight[0] / weight.sum()
+    share = share / (share**2).sum()  # effective rows
+    rows = [float(share[labels == c].sum()) for c in range(3)]
+    own = [np.cov(z[0][labels == c].T, aweights=share[labels == c], ddof=0) for c in range(3)]
+    common = sum(n * part for n, part in zip(rows, own, strict=True)) / sum(rows)
+    size = max(1.0, float(np.average(z[0] ** 2, 0, share).mean()))
+    for c in range(3):
+        floor = 1e-4 * size * np.eye(2)
+        volume = np.linalg.det((rows[c] * own[c] + 1.5 * common) / (rows[c] + 1.5) + floor)
+        prior = common * np.sqrt(volume / np.linalg.det(common + floor))
+        expected = (rows[c] * own[c] + 1.5 * prior) / (rows[c] + 1.5) + floor
+        np.testing.assert_allclose(mixture.covariance[0, c], expected, rtol=1e-9)
+        prior = (np.array(rows) + 1) / (sum(rows) + 3)
+        shares = (rows[c] * np.eye(3)[c] + 0.5 * prior) / (rows[c] + 0.5)
+        np.testing.assert_allclose(mixture.log_class[0, c].exp(), shares, rtol=1e-9)
+
+
+def test_fit_mixtures__thin_and_thick_components__the_thin_one_stays_thin():
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(1, 400, 3, generator=generator).double()
+    z[:, ::10] = 0.05 * z[:, ::10] + torch.tensor([4.0, 0.0, 0.0])  # forty rows
+
+    mixture = last_of(1, z, torch.ones(1, 400).double())
+
+    thin = mixture.covariance[0, mixture.mean[0, :, 0].argmax()]
+    assert float(thin.diagonal().sqrt().max()) < 2 * 0.05  # with the common covariance as prior .23
+
+
+def test_maximise__cut_of_thin_and_thick_components__goes_on_where_the_first_step_falls():
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.tensor([0.02, 1.0, 0.2, 0.5]).double()[torch.arange(240) % 4]
+    z = (scale[:, None] * torch.randn(240, 6, generator=generator).double())[None]
+    rows = em._Rows(z, torch.ones(1, 240).double(), None)
+    start = rows.mixture(rows.one_hot)
+
+    for _ in range(3):
+        cut = start.cut()
+        reached = rows.maximise(cut)
+        after_one_step = rows.mixture(rows.expect(cut)[1])
+        assert float(rows.expect(reached)[0]) > max(float(rows.expect(m)[0]) for m in (cut, after_one_step))
+        start = reached
+
+
+def test_fit_mixtures__clusters__never_less_likely_than_cuts_alone_and_now_and_then_more(monkeypatch):
+    gains = []
+    for draw in range(8):
+        generator = torch.Generator().manual_seed(draw)
+        centre = 3 * torch.randn(4, 5, generator=generator).double()
+        z = (centre[torch.arange(400) % 4] + 0.5 * torch.randn(400, 5, generator=generator).double())[None]
+        rows = em._Rows(z, torch.ones(1, 400).double(), None)
+        values = []
+        for clustered in (CLUSTERED, ()):
+            monkeypatch.setattr(em, "_CLUSTERED", clustered)
+            four = last_of(2, z, torch.ones(1, 400).double())
+            values.append(float(rows.expect(four)[0]))
+        gains.append(values[0] - values[1])
+
+    assert min(gains) >= 0
+    assert max(gains) > 0.1
+
+
+def test_clusters__one_hot_rows__one_each_and_none_of_weight_zero():
+    z = torch.eye(5).double().repeat(10, 1)[None]
+    weight = torch.ones(1, 50).double()
+    weight[0, 4::5] = 0
+
+    clusters = em._Rows(z, weight, None).clusters(4)
+
+    assert sorted(clusters[0, weight[0] > 0].sum(0).tolist()) == [10, 10, 10, 10]
+
+
+def test_cut__two_halves__have_the_moments_of_the_whole():
+    covariance = torch.tensor([[[[2.0, 0.5], [0.5, 1.0]]]]).double()
+    whole = Mixture(
+        torch.zeros(1, 1).double(), torch.tensor([[[1.0, -1.0]]]).double(), covariance, torch.zeros(1, 1, 1)
+    )
+
+    halves = whole.cut()
+
+    assert halves.log_weight.exp().sum() == pytest.approx(1)
+    torch.testing.assert_close(halves.mean.mean(1), whole.mean[:, 0])
+    between = torch.einsum("bki,bkj->bij", halves.mean - whole.mean, halves.mean - whole.mean) / 2
+    trace = (halves.covariance.mean(1) + between).diagonal(dim1=1, dim2=2).sum()
+    # The halves overlap a little: a tenth of what lies between them is in both.
+    assert float(trace) == pytest.approx(3, rel=0.05)
+    assert torch.linalg.eigvalsh(halves.covariance).min() > 0
+
+
+@pytest.mark.parametrize("n_classes", [1, 3])
+def test_fit_mixtures__each_step__twice_as_many_components(n_classes):
+    z = torch.randn(1, 200, 2, generator=torch.Generator().manual_seed(0)).double()
+    one_hot = torch.eye(3).double()[torch.arange(200) % 3][None] if n_classes == 3 else None
+
+    found = list(islice(fit_mixtures(z, torch.ones(1, 200).double(), one_hot), 4))
+
+    assert [mixture.log_weight.shape[1] for mixture in found] == [n_classes * 2**k for k in range(4)]
+    for mixture in found:
+        assert mixture.log_class.shape[2] == n_classes
+        torch.testing.assert_close(mixture.log_weight.exp().sum(1), torch.ones(1).double())
+
+
+def test_mixture__of_members__is_one_bank():
+    z = torch.randn(1, 50, 2, generator=torch.Generator().manual_seed(0)).double()
+    one = last_of(1, z, torch.ones(1, 50).double())
+
+    bank = Mixture.of_members([one, one, one])
+
+    assert bank.covariance.shape == (3, 2, 2, 2)
+    torch.testing.assert_close(bank.mean[2], one.mean[0])
+
+
+def test_whitening_factor__covariance__is_that_of_its_inverse():
+    covariance = torch.tensor([[[2.0, 0.5], [0.5, 1.0]]])
+
+    factor = em.whitening_factor(covariance)
+
+    torch.testing.assert_close(factor @ factor.mT, torch.linalg.inv(covariance))
+    torch.testing.assert_close(em.log_determinant(factor), -0.5 * torch.logdet(covariance))

@@ -1,0 +1,449 @@
+"""The judge: scores, what critics are compared by, estimate, bias, interval, and what rows cannot tell."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from blocks import draw_pairs, make_folds, make_sample, one_split
+from sklearn.metrics import mutual_info_score
+from torch import nn
+
+from skmine._engine.canonical import Projection
+from skmine._engine.critics import PooledCritic
+from skmine._engine.forms import Fit, Network, Start
+from skmine._engine.forms.discriminant import Discriminant
+from skmine._engine.forms.gaussian import Gaussian
+from skmine._engine.forms.table import Table
+from skmine._engine.judge import Judge, Verdict, share_learnt
+from skmine._engine.sample import Folds
+from skmine._engine.scoring import Scored, Scores
+from skmine.nn import BOUNDS, DonskerVaradhan
+from skmine.nn.bounds import Normalised
+from skmine.nn.training import TrainingResult
+
+BOUND = DonskerVaradhan()
+
+
+class Product(nn.Module):
+    """A bank whose critics are the product of the first columns, times a factor of their own."""
+
+    def __init__(self, factors):
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factors))
+
+    def forward(self, x, y):
+        shape = (-1, *[1] * (max(x.dim(), y.dim()) - 2))
+        return self.factor.view(shape) * x[..., 0] * y[..., 0]
+
+
+def states(*factors):
+    return tuple({"factor": torch.tensor(part)} for part in factors)
+
+
+@pytest.fixture
+def sample():
+    return make_sample(*draw_pairs(300, [0.8]))
+
+
+@pytest.fixture
+def trained(sample):
+    """A bank whose two states are apart."""
+    fit = Fit(Product([0.0] * 4), states([0.3, 0.5, 0.7, 0.9], [0.2, 0.4, 0.6, 1.0]))
+    return Judge(sample, BOUND).score(fit)
+
+
+def with_values(sample, held_out, training, spread=1.0):
+    """Scores whose bound has these values: joint ones around them, marginal ones of zero."""
+    scored = Scored(Fit(nn.Identity()), sample, BOUND)
+    n_members, n_half = sample.folds.halves[0].shape
+    deviation = spread * torch.linspace(-1, 1, n_half).expand(n_members, -1)
+    zeros = torch.zeros(n_members, n_half, 3)
+    scored.held_out, scored.training = (
+        [Scores(value + deviation, zeros, None, None)] * 2 for value in (held_out, training)
+    )
+    return scored
+
+
+# --- Scores ---
+
+
+def test_error__no_weights__is_that_of_the_means_of_rows():
+    marginal = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(0))
+    ratio = marginal.exp().double()
+
+    error = Scores(torch.zeros(2, 50), marginal, None, None).error()
+
+    by_row = ratio.mean(2)
+    expected = math.sqrt(2) * by_row.std(1, correction=0) / math.sqrt(50) / by_row.mean(1)
+    torch.testing.assert_close(error.double(), expected)
+
+
+def test_error__any_constant__is_the_same():
+    marginal = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(0))
+
+    errors = [Scores(torch.zeros(2, 50), marginal + shift, None, None).error() for shift in (0, 500)]
+
+    torch.testing.assert_close(*errors, rtol=1e-3, atol=0)
+
+
+def test_error__weights_of_zero__are_rows_and_pairs_left_out():
+    marginal = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(0))
+    weight = torch.ones(2, 50, 4)
+    weight[:, 30:] = 0
+    weight[:, :, 3] = 0
+
+    weighted = Scores(torch.zeros(2, 50), marginal, None, weight).error()
+
+    torch.testing.assert_close(weighted, Scores(torch.zeros(2, 30), marginal[:, :30, :3], None, None).error())
+
+
+def test_scored__values__are_those_of_each_state_on_the_half_that_did_not_choose_it(sample, trained):
+    pairs = sample.valuing_pairs(BOUND, sample.folds.halves[0].shape[1])
+    first, second = sample.folds.halves
+    critic, values = Product([0.0] * 4), []
+
+    for state, rows in zip(trained.fit.states, (second, first), strict=True):
+        critic.load_state_dict(state)
+        x, y, _ = sample.read(rows)
+        with torch.no_grad():
+            values.append(BOUND.estimate(*pairs(critic, x, y)).mean())
+
+    assert trained.held_out_value == pytest.approx(float(sum(values)) / 2, abs=1e-6)
+    assert trained.unseen_rows.tolist() == torch.stack([second, first]).tolist()
+
+
+def test_scored__training_value__is_over_training_rows_and_once_where_nothing_was_trained(sample, trained):
+    untrained = Judge(sample, BOUND).score(Fit(Product([0.5] * 4)))
+
+    assert len(trained.training) == 2
+    assert len(untrained.training) == 1
+    assert untrained.training[0].joint.shape == sample.folds.train.shape
+    assert untrained.training_value != pytest.approx(untrained.held_out_value, abs=1e-4)
+
+
+def test_scored__weights__each_set_of_rows_counts_as_it_weighs(sample):
+    weight = torch.ones(300)
+    weight[sample.folds.held_out[0]] = 1e-6
+    fit = Fit(Product([9.0, 0.0, 0.0, 0.0]))  # the first member alone has a value, on rows without weight
+
+    scored = Judge(make_sample(sample.x.values, sample.y.values, sample.folds, weight), BOUND).score(fit)
+
+    assert scored.held_out_value == pytest.approx(0, abs=1e-3)
+    assert Judge(sample, BOUND).score(fit).held_out_value < -1
+
+
+def test_cautious_value__two_standard_errors_of_the_pairs_are_taken_off(trained):
+    errors = torch.stack([scores.error() for scores in trained.held_out])
+    error = float(errors.mean()) / math.sqrt(8)  # the mean of eight values
+
+    assert error > 0.003
+    assert trained.cautious_value == pytest.approx(trained.held_out_value - 2 * error)
+
+
+def test_standard_error__rows__deviation_of_their_log_ratios(sample, trained):
+    values = trained.log_ratios.double()
+
+    assert values.shape == (4, 2 * sample.folds.halves[0].shape[1])
+    expected = values.std(correction=0) / math.sqrt(values.numel())
+    assert trained.standard_error(trained.log_ratios) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_standard_error__rows_that_several_members_hold_out__count_once(sample):
+    train, first, second = (torch.cat([z, z]) for z in (sample.folds.train, *sample.folds.halves))
+    folds = Folds(train, (first, second))
+    twice = make_sample(sample.x.values, sample.y.values, folds)
+
+    once = Judge(sample, BOUND).score(Fit(Product([0.5] * 4)))
+    repeated = Judge(twice, BOUND).score(Fit(Product([0.5] * 8)))
+
+    expected = once.standard_error(once.log_ratios)
+    assert repeated.standard_error(repeated.log_ratios) == pytest.approx(expected, rel=1e-4)
+
+
+def test_standard_error__weights__that_of_the_rows_they_leave(sample):
+    weight = torch.zeros(300)
+    weight[sample.folds.held_out[0]] = 2.0
+    values = torch.randn(sample.folds.held_out.shape, generator=torch.Generator().manual_seed(0))
+    whole = make_sample(sample.x.values, sample.y.values, sample.folds, weight)
+
+    error = Scored(Fit(nn.Identity()), whole, BOUND).standard_error(values)
+
+    expected = values[0].std(correction=0) / math.sqrt(values.shape[1])
+    assert error == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_pooled__scores__are_those_of_the_mean_critic(sample, trained):
+    other = Judge(sample, BOUND).score(Gaussian().fit(sample, None))
+
+    for pool in (trained.pooled(other), other.pooled(trained)):
+        afresh = Scored(pool.fit, sample, BOUND)
+
+        assert isinstance(pool.fit.critic, PooledCritic)
+        assert pool.held_out_value == pytest.approx(afresh.held_out_value, abs=1e-5)
+        assert pool.training_value == pytest.approx(afresh.training_value, abs=1e-5)
+        torch.testing.assert_close(pool.log_ratios, afresh.log_ratios, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "kind", ["pairs", "classes", "weighted pairs", "weighted classes", "infonce", "mine-f"]
+)
+def test_first__scores__are_those_of_the_first_member(kind):
+    bound, classes = BOUNDS[kind]() if kind in BOUNDS else BOUND, "classes" in kind
+    x, y = draw_pairs(300, [0.8])
+    y = torch.eye(2)[(y[:, 0] > 0).long()] if classes else y
+    weight = torch.linspace(0, 1, 300) if "weighted" in kind else None
+    sample = make_sample(x, y, weight=weight, is_y_discrete=classes)
+    form = Discriminant() if classes else Gaussian()
+    scored = Judge(sample, bound).score(form.fit(sample, None))
+
+    first = scored.first
+
+    for one, of_all in zip(first.held_out, scored.held_out, strict=True):
+        torch.testing.assert_close(bound.estimate(*one), bound.estimate(*of_all)[:1])
+    assert first.held_out_value != pytest.approx(scored.held_out_value, abs=1e-6)
+    assert math.isfinite(first.cautious_value)
+
+
+def test_score__sample_of_the_first__is_of_the_first_alone(sample):
+    judge = Judge(sample, BOUND)
+    fit = Gaussian().fit(sample.first, None)
+
+    assert judge.score(fit, sample.first).sample is sample.first
+    assert judge.score(Gaussian().fit(sample, None), sample).sample is sample
+
+
+# --- What the rows can judge and test ---
+
+
+@pytest.mark.parametrize(("n_held_out", "expected"), [(10, False), (11, False), (12, True)])
+def test_can_judge__held_out_rows__twelve_or_more(n_held_out, expected):
+    x, y = draw_pairs(20 + n_held_out, [0.5])
+    rows = torch.arange(20 + n_held_out)
+    folds = Folds.of_splits([(rows[:20], rows[20:])], torch.Generator().manual_seed(0))
+
+    assert Judge(make_sample(x, y, folds), BOUND).can_judge is expected
+
+
+@pytest.mark.parametrize(("n_heavy", "expected"), [(3, False), (4, True)])
+def test_can_judge__weights__four_effective_rows_a_half(n_heavy, expected):
+    folds = one_split(100)
+    weight = torch.ones(100)
+    weight[folds.halves[1][0]] = 1e-9
+    weight[folds.halves[1][0, :n_heavy]] = 1.0
+
+    assert Judge(make_sample(*draw_pairs(100, [0.5]), folds, weight), BOUND).can_judge is expected
+
+
+@pytest.mark.parametrize(
+    ("n", "n_folds", "expected"), [(1596, 4, False), (1600, 4, True), (800, 2, True), (1600, 1, False)]
+)
+def test_first_tells__several_members_and_400_held_out_rows(n, n_folds, expected):
+    folds = one_split(n) if n_folds == 1 else make_folds(n, n_folds)
+
+    assert Judge(make_sample(*draw_pairs(n, [0.5]), folds), BOUND).first_tells is expected
+
+
+@pytest.mark.parametrize(
+    ("half", "expected"), [(20, 2.0), (60, 2 * math.log(60) - 6), (1000, 15 * math.log(2) - 6)]
+)
+def test_testable__number_of_pairs__log_of_them_less_six_nats_and_two_at_least(half, expected):
+    x, y = draw_pairs(4 * half, [0.5])
+
+    assert Judge(make_sample(x, y, one_split(4 * half)), BOUND).testable == pytest.approx(expected)
+
+
+def test_testable__classes__any_value():
+    x, one_hot = draw_pairs(40, [0.5])[0], torch.eye(2)[torch.arange(40) % 2]
+
+    assert Judge(make_sample(x, one_hot, is_y_discrete=True), BOUND).testable == math.inf
+
+
+@pytest.mark.parametrize(("joint", "expected"), [(2.0, True), (2.1, False)])
+def test_can_test__mean_log_ratio__up_to_what_is_testable(joint, expected):
+    sample = make_sample(*draw_pairs(80, [0.5]), one_split(80))
+
+    assert Judge(sample, BOUND).can_test(with_values(sample, joint, joint, spread=0.0)) is expected
+
+
+@pytest.mark.parametrize("n", [40, 16])
+def test_untested__mean_log_ratio_is_the_value_and_it_says_whether_the_rows_could_judge(n):
+    sample = make_sample(*draw_pairs(n, [0.99]), one_split(n))
+    judge, fit = Judge(sample, BOUND), Gaussian().fit(sample, None)
+    scored = judge.score(fit)
+
+    verdict = judge.untested(scored)
+
+    x, y, _ = sample.read(sample.folds.held_out)
+    assert isinstance(verdict.scored.bound, Normalised)
+    assert verdict.held_out == pytest.approx(float(fit.critic(x, y).mean()), abs=1e-5)
+    assert verdict.held_out != pytest.approx(scored.held_out_value, abs=1e-3)
+    assert verdict.bias == 0
+    assert verdict.is_judged is (n == 40)
+
+
+# --- The verdict ---
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "flexible", "bias"),
+    [
+        (1.0, 1.4, 1.0, 0.1),
+        (1.0, 1.4, 0.5, 0.05),
+        (1.0, 1.4, 0.0, 0.0),
+        (0.02, 0.42, 1.0, 0.02),
+        (-0.1, 0.3, 1.0, 0.0),
+        (1.0, 0.8, 1.0, 0.0),
+    ],
+    ids=["half of the cost", "half of the members", "closed form", "all that is held out", "nothing", "none"],
+)
+def test_verdict__flexible__adds_half_of_what_overfitting_costs(low, high, flexible, bias):
+    sample = make_sample(*draw_pairs(40, [0.5]))
+
+    verdict = Judge(sample, BOUND).verdict(with_values(sample, low, high), flexible, None)
+
+    assert verdict.bias == pytest.approx(bias, abs=1e-6)
+    assert verdict.estimate == pytest.approx((low + high) / 2 + bias, abs=1e-6)
+    assert (verdict.held_out, verdict.training) == pytest.approx((low, high), abs=1e-6)
+    assert verdict.overfit == pytest.approx((high - low) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("start_gap", "added"), [(0.0, 0.1), (0.2, 0.05), (0.4, 0.0), (0.9, 0.0), (-0.4, 0.1)]
+)
+def test_verdict__closed_form_that_overfits_too__its_share_counts_no_bias(start_gap, added):
+    sample = make_sample(*draw_pairs(40, [0.5]))
+    judge = Judge(sample, BOUND)
+    start = judge.verdict(with_values(sample, 0.5, 0.5 + start_gap), 0.0, None)
+
+    verdict = judge.verdict(with_values(sample, 1.0, 1.4), 1.0, start)
+
+    assert verdict.bias == pytest.approx(added, abs=1e-6)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_verdict__network_that_adds_nothing__counts_no_bias(classes):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 12, generator=generator)
+    y = x + 2 * torch.randn(300, 12, generator=generator)
+    y = torch.eye(2)[(y[:, 0] > 0).long()] if classes else y
+    sample = make_sample(x, y, is_y_discrete=classes)
+    fit = (Discriminant() if classes else Gaussian()).fit(sample, None)
+    judge = Judge(sample, BOUND)
+    start = judge.verdict(judge.score(fit), 0.0, None)
+    network = Network("concat", (8,), BOUND, generator, torch.device("cpu"), {"max_iter": 0})
+    ((inputs,),) = network.settings(sample, Start(fit.reference, fit.reference))
+
+    verdict = judge.verdict(judge.score(network.fit(sample, inputs)), 1.0, start)
+
+    assert verdict.training - verdict.held_out > 0.02
+    assert verdict.bias == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_verdict__two_discrete_blocks__the_plug_in_value(weighted):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, 400)
+    y = np.where(rng.random(400) < 0.4, x, rng.integers(0, 3, 400))
+    counts = rng.integers(1, 4, 400) if weighted else np.ones(400, dtype=int)
+    weight = torch.as_tensor(counts, dtype=torch.float32) if weighted else None
+    one_hot = [torch.eye(3)[torch.as_tensor(z)] for z in (x, y)]
+    sample = make_sample(*one_hot, weight=weight, is_x_discrete=True, is_y_discrete=True)
+    judge = Judge(sample, BOUND)
+
+    verdict = judge.verdict(judge.score(Table().fit(sample, None)), 0.0, None)
+
+    expected = mutual_info_score(np.repeat(x, counts), np.repeat(y, counts))
+    assert verdict.estimate == pytest.approx(expected, rel=1e-9)
+    assert verdict.held_out != pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(("weight", "n_effective"), [(None, 40), (torch.arange(40.0) % 2, 20)])
+def test_verdict__rows__as_many_as_they_amount_to(weight, n_effective):
+    sample = make_sample(*draw_pairs(40, [0.5]), weight=weight)
+
+    verdict = Judge(sample, BOUND).verdict(with_values(sample, 1.0, 1.4), 0.0, None)
+
+    assert verdict.n_effective == pytest.approx(n_effective)
+
+
+class Valued:
+    """What a verdict reads of scores."""
+
+    cautious_value = 0.7
+
+
+def make_verdict(**changes):
+    values = {
+        "scored": Valued(),
+        "held_out": 1.0,
+        "training": 1.0,
+        "estimate": 1.0,
+        "bias": 0.0,
+        "standard_error": 0.0,
+        "testable": 2.0,
+        "n_effective": 1e9,
+    }
+    return Verdict(**(values | changes))
+
+
+@pytest.mark.parametrize(("training", "merit"), [(1.0, 0.7), (1.5, 0.65), (0.5, 0.7)])
+def test_merit__gap__a_tenth_of_it_is_taken_off_the_cautious_value(training, merit):
+    assert make_verdict(training=training).merit == pytest.approx(merit)
+
+
+@pytest.mark.parametrize(
+    ("changes", "low", "high"),
+    [
+        ({"standard_error": 0.1}, 1 - 0.196, 1 + 0.196),
+        ({"training": 1.4}, 1 - 1.96 * 0.5 * 0.2, 1 + 1.96 * 1.25 * 0.2),
+        ({"training": 1.4, "bias": 0.1}, 0.9 - 1.96 * 0.5 * 0.2, 1 + 1.96 * 1.25 * 0.2),
+        ({"training": 1.4, "standard_error": 0.1}, 1 - 1.96 * 0.02**0.5, 1 + 1.96 * 0.0725**0.5),
+        ({"least_upper": 1.7}, 1.0, 1.7),
+        ({"least_upper": 0.7}, 1.0, 1.0),
+    ],
+    ids=["sampling error", "gap", "bias", "both", "another critic reaches further", "not so far"],
+)
+def test_interval__each_part__reaches_as_far(changes, low, high):
+    assert make_verdict(**changes).interval == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize(
+    ("estimate", "is_judged", "z"),
+    [(0.0, True, 0.0), (0.0, False, 0.0), (0.5, False, math.acosh(math.exp(0.5))), (-0.2, False, 0.0)],
+)
+def test_interval__few_rows__reaches_as_far_as_fishers_z(estimate, is_judged, z):
+    verdict = make_verdict(estimate=estimate, n_effective=12.0, is_judged=is_judged)
+
+    # I = log cosh z for z = arctanh(r), which deviates by 1 / (n - 3)^(1/2).
+    assert verdict.interval[1] == pytest.approx(math.log(math.cosh(z + 1.96 / 3)))
+
+
+def test_interval__judged_network__floor_is_that_of_no_correlation():
+    verdict = make_verdict(estimate=0.5, n_effective=12.0)
+
+    assert verdict.interval[1] == pytest.approx(0.5)  # log cosh(1.96 / 3) = 0.21 is below
+
+
+@pytest.mark.parametrize(
+    ("iterations", "share"),
+    [(None, 1.0), ([[0, 0], [0, 0]], 0.0), ([[50, 0], [0, 0]], 0.25), ([[50, 9], [1, 2]], 1.0)],
+)
+def test_share_learnt__members_whose_best_iteration_is_not_the_start(iterations, share):
+    training = None
+    if iterations is not None:
+        training = TrainingResult([], [torch.tensor(part) for part in iterations])
+
+    assert share_learnt(training) == share
+
+
+def test_score__critic_of_another_device__is_moved_there_as_a_copy():
+    sample = make_sample(*draw_pairs(40, [0.5]))
+    moved = sample.to(torch.device("meta"))
+    fit = Fit(Projection(torch.zeros(4, 1), torch.ones(4, 1, 1)))
+
+    scored = Judge(moved, BOUND).score(fit)
+
+    assert scored.fit.critic.mean.device.type == "meta"
+    assert fit.critic.mean.device.type == "cpu"
+    assert Judge(sample, BOUND).score(fit).fit.critic is fit.critic
