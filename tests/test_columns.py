@@ -591,7 +591,7 @@ def test_read_features__mixed_objects__names_column_and_types(values):
 
 
 def test_fit__last_column_cannot_be_read__nothing_is_trained(monkeypatch):
-    monkeypatch.setattr("skmine._estimator.hold_contest", None)
+    monkeypatch.setattr("skmine._estimator.choose_sample", None)
     X = pd.DataFrame({"a": np.arange(40.0), "when": pd.date_range("2020", periods=40)})
 
     with pytest.raises(TypeError, match="column 'when'"):

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmine import MINEGAN, nn
+from skmine.nn.adversarial import Perceptron
 
 # Short enough to test plumbing, long enough to change the weights.
 QUICK = {"max_iter": 60, "hidden_layer_sizes": (16, 16)}
@@ -48,7 +49,7 @@ def test_perceptron__first_layer__each_unit_bends_at_a_row():
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(50, 3, generator=generator)
 
-    network = nn.Perceptron(rows, (16, 8), 2, generator)
+    network = Perceptron(rows, (16, 8), 2, generator)
 
     assert network.layers[0](rows).abs().min(0).values.max() < 1e-5
     assert network(rows).shape == (50, 2)
@@ -87,7 +88,7 @@ def test_train_gan__penalty__flattens_the_discriminator_at_the_data(beta, X):
     slopes = []
     for penalty in (0.0, 10.0):
         generator = torch.Generator().manual_seed(0)
-        discriminator = nn.Perceptron(x, (16, 16), 1, generator)
+        discriminator = Perceptron(x, (16, 16), 1, generator)
         nn.train_gan(
             nn.Sampler(2, 2, 2, 0, (16, 16), generator),
             discriminator,

@@ -80,9 +80,9 @@ class Outcome:
 def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete: bool = True) -> Outcome:
     """Fit forms to a sample and keep the critic of the highest merit.
 
-    The first of several members tells which settings of a closed form to fit. Where it holds out rows enough
-    it tells so of all forms, and whether to fit them for all: only what is better there than the best so far,
-    alone or pooled with it. Where the closed forms find more
+    The first of several members tells which settings of a closed form to fit; where it holds out 200 rows, it
+    tells so of all forms, and where it holds out 400, whether to fit them for all: only what is better there
+    than the best so far, alone or pooled with it. Where the closed forms find more
     than the marginal pairs can test, or too few rows are held out to judge a flexible form, their mean log
     ratio is the value.
 
@@ -130,12 +130,14 @@ def choose_sample(
     ----------
     samples : sequence of Sample
         The rows as they are read, the usual way first.
-    forms, compete
-        As in :func:`hold_contest`.
+    forms : sequence of Form
+        In the order of their cost.
     bound : object
         See :data:`skmine.nn.BOUNDS`.
     device : torch.device
         Of the critics.
+    compete : bool
+        As in :func:`hold_contest`.
 
     Returns
     -------
@@ -177,22 +179,24 @@ class _Contest:
 
     def enter(self, form: Form) -> None:
         """Fit a form, and let it be the best if it is."""
-        tells = self.best is not None and self.sample.n_members > 1
+        paths = [list(path) for path in form.settings(self.sample, self.start)]
+        by_first = self.best is not None and self.sample.n_members > 1
         if form.is_flexible:
-            tells = tells and self.compete and self.judge.first_tells
-        for setting, scored in self._choose(form, self.sample.first if tells else self.sample):
+            chooses = self.judge.first_chooses and sum(len(path) for path in paths) > 1
+            by_first = by_first and self.compete and (self.judge.first_tells or chooses)
+        for setting, scored in self._choose(form, paths, self.sample.first if by_first else self.sample):
             self.training = scored.fit.training or self.training
-            if not tells:
+            if not by_first:
                 self._value(form, scored)
             elif not self.judge.first_tells or self._is_promising(form, scored):
                 fit = form.fit(self.sample, setting, scored.fit)
                 if fit is not None:
                     self._value(form, self.judge.score(fit))
 
-    def _choose(self, form: Form, sample: Sample) -> list[tuple[Any, Scored]]:
+    def _choose(self, form: Form, paths: list[list], sample: Sample) -> list[tuple[Any, Scored]]:
         """The best setting of each of the best paths, with the scores that tell, best first."""
         chosen = []
-        for path in form.settings(self.sample, self.start):
+        for path in paths:
             tried: list[tuple[Any, Scored]] = []
             best = 0
             for setting in path:

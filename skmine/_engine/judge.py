@@ -19,8 +19,9 @@ from skmine.nn.training import TrainingResult
 JUDGING_ROWS = 12
 #: Rows of equal weight that each half of them must amount to.
 _FEWEST_EFFECTIVE = 4.0
-#: Rows that a member must hold out to tell alone what is worth fitting for the bank.
-_TELLING_ROWS = 400
+#: Rows that a member must hold out to choose the settings of a form alone, and to tell whether it is worth
+#: fitting for the bank.
+_CHOOSING_ROWS, _TELLING_ROWS = 200, 400
 #: How far a value I must stay below the log of the number N of marginal pairs for these to test it: the
 #: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, and for Gaussians of one strong
 #: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
@@ -130,10 +131,15 @@ class Judge:
         return 2 * halves.shape[2] >= JUDGING_ROWS and poorest >= _FEWEST_EFFECTIVE
 
     @property
-    def first_tells(self) -> bool:
-        """Whether the first of several members holds out rows enough to tell what to fit for all."""
+    def first_chooses(self) -> bool:
+        """Whether the first of several members holds out rows enough to choose among settings for all."""
         folds = self.sample.folds
-        return self.sample.n_members > 1 and 2 * folds.halves[0].shape[1] >= _TELLING_ROWS
+        return self.sample.n_members > 1 and 2 * folds.halves[0].shape[1] >= _CHOOSING_ROWS
+
+    @property
+    def first_tells(self) -> bool:
+        """Whether it holds out rows enough to tell what is worth fitting for all."""
+        return self.first_chooses and 2 * self.sample.folds.halves[0].shape[1] >= _TELLING_ROWS
 
     def score(self, fit: Fit, sample: Sample | None = None) -> Scored:
         """Scores of a bank; of the first member alone, where the sample is that of the first."""

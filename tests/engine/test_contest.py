@@ -52,6 +52,7 @@ class StubJudge:
 
     n_members: int = 4
     first_tells: bool = True
+    first_chooses: bool = False
     can_judge: bool = True
     most_testable: float = 10.0
     standard_error: float = 0.0
@@ -255,6 +256,19 @@ def test_contest__closed_forms__the_first_member_chooses_and_with_rows_enough_re
 
     assert first.fitted == [(4, 0.3)]
     assert second.fitted == ([(1, 0.2)] if first_tells else [(1, 0.2), (4, 0.2)])
+
+
+@pytest.mark.parametrize(
+    ("settings", "fitted"), [([0.4, 0.6], [(1, 0.4), (1, 0.6), (4, 0.6)]), ([0.4], [(4, 0.4)])]
+)
+def test_contest__first_member_may_choose_but_not_reject__chooses_where_there_is_a_choice(
+    settings, fitted, sample
+):
+    form = StubForm("form", settings)
+
+    hold_contest(sample, [closed("start", [0.9]), form], StubJudge(first_tells=False, first_chooses=True))
+
+    assert form.fitted == fitted
 
 
 # --- Paths ---
