@@ -23,7 +23,7 @@ COSINES, FAST_COSINES, _SLOW_COSINES = np.arange(2, 10), np.arange(10, 41), np.a
 _LEVEL = 0.01
 #: Rows at most, about, of that test.
 _TESTED_ROWS = 10_000
-#: From the median, up to which a column in its own units is about linear; beyond it is logarithmic.
+#: From the median, up to which a column in its own units is about linear, not logarithmic.
 _SPREADS = 4.0
 #: Several discrete columns of more classes than the first, with fewer rows each than the second, are also
 #: read one by one.
@@ -55,10 +55,9 @@ def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
     for value in column.values:
         if value is not None:
             counts[value] = counts.get(value, 0) + 1
-    ordered = sorted(counts, key=lambda v: (type(v).__name__, str(v)))
-    levels = np.empty(len(ordered), dtype=object)
-    levels[:] = ordered
-    return levels, np.array([counts[v] for v in ordered], dtype=np.int64)
+    levels = np.empty(len(counts), dtype=object)
+    levels[:] = sorted(counts, key=lambda v: (type(v).__name__, str(v)))
+    return levels, np.array([counts[v] for v in levels], dtype=np.int64)
 
 
 def _most_levels(column: Column, n: int) -> int:
@@ -362,13 +361,12 @@ class BlockEncoder:
 
 
 def encodings(
-    columns: dict[str, list[Column]], weight: np.ndarray | None
+    columns: dict[str, list[Column]], weight: np.ndarray | None, predicts: bool = False
 ) -> Iterator[tuple[BlockEncoder, BlockEncoder]]:
     """Encoders of X and of y, of which the better is to be chosen where there are two ways.
 
-    A single numeric column shows as many of its cosines as the other block calls for. Classes go second.
-    Several discrete columns that make many classes are also read one by one, beside continuous ones: what is
-    common to classes is then learnt once.
+    A single numeric column shows as many of its cosines as the other block calls for. Classes go second; if
+    they are many classes of several columns beside continuous ones, these are also read one by one.
 
     Parameters
     ----------
@@ -376,24 +374,27 @@ def encodings(
         All rows.
     weight : ndarray of shape (n,) or None
         Their weights.
+    predicts : bool, default=False
+        Whether a model predicts y from X: these keep their order, and X is read column by column.
 
     Yields
     ------
     tuple of two BlockEncoder
     """
-    first, second = (BlockEncoder(columns[name], name, weight) for name in ("X", "y"))
+    first = BlockEncoder(columns["X"], "X", weight, as_classes=not predicts)
+    second = BlockEncoder(columns["y"], "y", weight)
     if first.probability is not None and second.probability is None:
         first, second = second, first
-    rows = np.arange(len(columns["X"][0].values))
-    tested = rows[:: max(1, len(rows) // _TESTED_ROWS)]
+    n = len(columns["X"][0].values)
+    tested = np.arange(0, n, max(1, n // _TESTED_ROWS))
     for shown, other in ((first, second), (second, first)):
         if len(shown.numeric) == 1:
             told, read = ([c.take(tested) for c in columns[block.name]] for block in (other, shown))
             tested_weight = None if weight is None else weight[tested]
             shown.show_oscillations(read, other.slow_functions(told), tested_weight)
     yield first, second
-    if first.probability is not None or second.probability is None:
+    if predicts or first.probability is not None or second.probability is None:
         return
     block = columns[second.name]
-    if len(block) > 1 and second.n_core > _FEW_CLASSES and second.n_core * _ROWS_A_CLASS > len(rows):
+    if len(block) > 1 and second.n_core > _FEW_CLASSES and second.n_core * _ROWS_A_CLASS > n:
         yield first, BlockEncoder(block, second.name, weight, as_classes=False)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine import nn
@@ -18,7 +18,7 @@ from skmine._documentation import DocumentationLinkMixin
 from skmine._encoding import encodings
 from skmine._engine.contest import Outcome, choose_sample
 from skmine._engine.critics import PooledCritic, stack_states
-from skmine._engine.forms import Network, entrants
+from skmine._engine.forms import Network, entrants, is_model
 from skmine._engine.sample import Folds
 from skmine._fitted import FittedCritic
 from skmine._input import Rows
@@ -53,11 +53,11 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     bound : {"mine", "dv", "mine-f", "infonce", "smile", "js"} or DonskerVaradhan, default="mine"
         The bound that is climbed and reported, see :data:`skmine.nn.BOUNDS`; or an instance of a
         subclass of :class:`skmine.nn.DonskerVaradhan`.
-    critic : {"auto", "concat", "separable"} or callable, default="auto"
-        ``"auto"`` holds a contest: closed forms first, then mixtures, grids and a network. A name in
-        :data:`skmine.nn.CRITICS`, or a factory ``(d_x, d_y) -> torch.nn.Module``, is a network on the best
-        closed form, valued alone: `mi_` then says how much that network finds. Where y is discrete a named
-        critic has one output a class.
+    critic : {"auto", "concat", "separable"}, callable or scikit-learn model, default="auto"
+        ``"auto"`` holds a contest: closed forms first, then mixtures, grids and a network. Any other critic
+        is valued alone, so that `mi_` says how much it finds: a network on the best closed form by its name
+        in :data:`skmine.nn.CRITICS` or a factory ``(d_x, d_y) -> torch.nn.Module`` (one output a class by
+        name, where y is discrete), or what a regressor or classifier predicts of y for rows not seen.
     hidden_layer_sizes : int or sequence of int, default=(64, 64, 64)
         Widths of the hidden layers of a named critic.
     learning_rate_init : float, default=4e-3
@@ -77,9 +77,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         Smallest rise that counts, in nats.
     cv : int, cross-validation splitter, iterable or None, default=5
         Folds: their number (from 36 rows on at most one for every 12 rows, below one for every 4; up to 100
-        rows drawn three times, up to 150 twice), a splitter of scikit-learn, or pairs of training and
-        held-out row numbers; all are cut to the length of the shortest. None trains one critic and holds out
-        ``validation_fraction`` of the rows: several times faster, larger error.
+        rows drawn three times, up to 150 twice), a splitter, or pairs of training and held-out row numbers,
+        cut to the length of the shortest. None holds out ``validation_fraction`` of the rows once.
     validation_fraction : float, default=0.2
         Share of the rows held out where ``cv`` is None; at least 12 of 36 or more.
     warm_start : bool, default=False
@@ -151,7 +150,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict] = {
         "bound": [StrOptions(set(nn.BOUNDS)), nn.DonskerVaradhan],
-        "critic": [StrOptions({"auto", *nn.CRITICS}), callable],
+        "critic": [StrOptions({"auto", *nn.CRITICS}), callable, HasMethods(["fit", "predict"])],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -280,10 +279,11 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
                 },
                 resume=partial(self._critic.load_into, n_folds=len(splits)) if resumes else None,
             )
-            readings = [self._critic.encoders] if go_on else list(encodings(rows.columns, rows.weight))
+            ways = encodings(rows.columns, rows.weight, is_model(self.critic))
+            readings = [self._critic.encoders] if go_on else list(ways)
             samples = [rows.sample(encoders, folds) for encoders in readings]
-            forms, bound = entrants(network, compete), self._make_bound()
-            number, outcome = choose_sample(samples, forms, bound, device, compete)
+            forms = entrants(network, compete)
+            number, outcome = choose_sample(samples, forms, self._make_bound(), device, compete)
         encoders, sample = readings[number], samples[number]
         best = outcome.verdict.scored
         bank = stack_states(best.fit.critic, best.fit.states)

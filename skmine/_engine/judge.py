@@ -192,7 +192,8 @@ class Judge:
         Verdict
         """
         sample = self.sample
-        held_out, training = scored.held_out_value, scored.training_value
+        held_out = scored.held_out_value
+        training = held_out if scored.fit.knows_rows else scored.training_value
         estimate, bias = (held_out + training) / 2, 0.0
         if sample.x.probability is not None and sample.classes is not None:
             estimate = _table_information(sample.x.values, sample.y.values, sample.weight)

@@ -6,6 +6,7 @@ from skmine._engine.forms.gaussian import Gaussian
 from skmine._engine.forms.grid import Grid
 from skmine._engine.forms.mixture import GaussianMixture
 from skmine._engine.forms.network import Network
+from skmine._engine.forms.predictive import Predictive, is_model
 from skmine._engine.forms.regression import KernelRegression
 from skmine._engine.forms.table import Table
 from skmine._engine.forms.variates import NonlinearVariates
@@ -14,7 +15,7 @@ from skmine._engine.forms.variates import NonlinearVariates
 STARTS = (Table, Discriminant, Gaussian, NonlinearVariates)
 FLEXIBLE = (GaussianMixture, KernelRegression, Grid)
 
-__all__ = ["FLEXIBLE", "STARTS", "Fit", "Form", "Network", "Start", "entrants"]
+__all__ = ["FLEXIBLE", "STARTS", "Fit", "Form", "Network", "Start", "entrants", "is_model"]
 
 
 def entrants(network: Network, compete: bool) -> list[Form]:
@@ -23,7 +24,8 @@ def entrants(network: Network, compete: bool) -> list[Form]:
     Parameters
     ----------
     network : Network
-        The last one; not trained for no iteration, where others compete.
+        The last one; not trained for no iteration, where others compete. Of a scikit-learn model, what it
+        predicts is the critic instead.
     compete : bool
         Whether the flexible forms compete; else the network goes on from the closed forms alone.
 
@@ -31,6 +33,8 @@ def entrants(network: Network, compete: bool) -> list[Form]:
     -------
     list of Form
     """
+    if is_model(network.critic):
+        return [Table(), Predictive(network.critic)]
     starts: list[Form] = [form() for form in STARTS]
     if not compete:
         return [*starts, network]

@@ -26,12 +26,15 @@ class Fit:
         How training went; None where there was none.
     reference : Reference or None, default=None
         The closed form of a critic that is nothing else, whose coordinates others may read.
+    knows_rows : bool, default=False
+        Whether it may know the training rows by heart, so that its value on them tells nothing.
     """
 
     critic: nn.Module
     states: tuple[dict, ...] = ({}, {})
     training: TrainingResult | None = None
     reference: Reference | None = None
+    knows_rows: bool = False
 
 
 class Start(NamedTuple):

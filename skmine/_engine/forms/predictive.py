@@ -1,0 +1,161 @@
+"""The predictive form: mixtures of the target and of what a scikit-learn model predicts of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import clone, is_classifier
+from sklearn.utils.validation import has_fit_parameter
+from torch import Tensor, nn
+
+from skmine._engine.canonical import Projection
+from skmine._engine.forms.form import Fit, Start
+from skmine._engine.forms.mixture import MixtureForm, MixtureSetting
+from skmine._engine.sample import Sample
+
+#: Parts of the training rows, each predicted from the others.
+_PARTS = 5
+
+
+def is_model(critic: Any) -> bool:
+    """Whether a critic is an instance of a scikit-learn model; a factory of networks has no ``fit``.
+
+    Parameters
+    ----------
+    critic : object
+        What a user passed.
+
+    Returns
+    -------
+    bool
+    """
+    return hasattr(critic, "fit") and not isinstance(critic, type)
+
+
+class Predictive(MixtureForm):
+    """Mixtures of y and of its predictions by a scikit-learn model from the encoded core columns of x.
+
+    The predictions that a mixture is fitted to come from models that have not seen their rows, in five parts,
+    and so do those that it is judged by. Probabilities of classes are recalibrated by the mixtures.
+
+    Parameters
+    ----------
+    model : object
+        A regressor or classifier of scikit-learn; it is cloned.
+    """
+
+    def __init__(self, model: Any):
+        super().__init__()
+        self.model = model
+
+    def applies(self, sample: Sample) -> bool:
+        """To a y that is not constant."""
+        return sample.classes is None or len(sample.classes) > 1
+
+    def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
+        """The model."""
+        yield self.model, 2 * (sample.y.n_core if sample.classes is None else len(sample.classes) - 1)
+
+    def fit(self, sample: Sample, setting: MixtureSetting, first: Fit | None = None) -> Fit:
+        """Mixtures of so many components, one a member."""
+        return replace(super().fit(sample, setting, first), knows_rows=True)
+
+    def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
+        """Predictions, and the columns of y."""
+        x, y = sample.x.core.double().numpy(), sample.y.core.double()
+        task = _Task.of(source, y.numpy(), sample.classes is not None)
+        weight = None if sample.weight is None else sample.weight.double().numpy()
+        members, predictions = [], []
+        for rows in sample.fitted.numpy():
+            parts = [
+                task.predict(task.fit(x, weight, np.delete(rows, part)), x[rows[part]])
+                for part in np.array_split(np.arange(len(rows)), _PARTS)
+            ]
+            predictions.append(torch.from_numpy(np.concatenate(parts)))
+            members.append(task.fit(x, weight, rows))
+        side, predicted = Predictions(task, members, sample.x.n_core), torch.stack(predictions)
+        if sample.classes is not None:
+            return [side], predicted
+        d = y.shape[1]
+        told = Projection(torch.zeros(sample.n_members, d), torch.eye(d).expand(sample.n_members, -1, -1))
+        return [side, told], torch.cat([predicted, y[sample.fitted]], 2)
+
+
+class _Task(NamedTuple):
+    """What a model is to predict: columns, one by one, or the probabilities of classes.
+
+    Attributes
+    ----------
+    model : object
+        To be cloned.
+    targets : list of ndarray of shape (n,)
+        Columns, or the numbers of the classes alone.
+    n_classes : int
+        0 for columns.
+    """
+
+    model: Any
+    targets: list[np.ndarray]
+    n_classes: int
+
+    @classmethod
+    def of(cls, model: Any, y: np.ndarray, is_discrete: bool) -> "_Task":
+        if not is_discrete:
+            if is_classifier(model):
+                raise ValueError(
+                    f"critic must be a regressor where y is continuous; got {model!r}. Pass a regressor."
+                )
+            return cls(model, list(y.T), 0)
+        if not is_classifier(model):
+            return cls(model, list(y[:, :-1].T), 0)
+        if not hasattr(model, "predict_proba"):
+            raise ValueError(
+                f"critic must have predict_proba where it is a classifier; got {model!r}. Wrap it in "
+                "sklearn.calibration.CalibratedClassifierCV."
+            )
+        return cls(model, [y.argmax(1)], y.shape[1])
+
+    @property
+    def width(self) -> int:
+        return max(self.n_classes - 1, 0) or len(self.targets)
+
+    def fit(self, x: np.ndarray, weight: np.ndarray | None, rows: np.ndarray) -> list[Any]:
+        """A clone for each target; weights are passed on where the model takes them."""
+        takes_weight = weight is not None and has_fit_parameter(self.model, "sample_weight")
+        options = {"sample_weight": weight[rows]} if weight is not None and takes_weight else {}
+        return [clone(self.model).fit(x[rows], target[rows], **options) for target in self.targets]
+
+    def predict(self, models: list[Any], x: np.ndarray) -> np.ndarray:
+        """Predictions, (n, width): of classes all but the last, 0 for one that the model has not seen."""
+        if not self.n_classes:
+            return np.column_stack([model.predict(x) for model in models])
+        probability = np.zeros((len(x), self.n_classes))
+        probability[:, models[0].classes_] = models[0].predict_proba(x)
+        return probability[:, :-1]
+
+
+class Predictions(nn.Module):
+    """Predictions of fitted models, one set a bank member, as a map of encoded columns.
+
+    Parameters
+    ----------
+    task : _Task
+        What they predict.
+    members : list of list
+        Fitted models of each member.
+    n_core : int
+        Leading columns that they read.
+    """
+
+    def __init__(self, task: _Task, members: list[list[Any]], n_core: int):
+        super().__init__()
+        self.task = task._replace(model=None, targets=task.targets[:0])
+        self.members, self.n_core, self.width = members, n_core, task.width
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (n_members, ..., d) -> (n_members, ..., width)."""
+        flat = x[..., : self.n_core].flatten(1, -2).double().cpu().numpy()
+        values = [self.task.predict(models, rows) for models, rows in zip(self.members, flat, strict=True)]
+        return torch.from_numpy(np.stack(values)).to(x).view(*x.shape[:-1], self.width)
