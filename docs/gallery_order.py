@@ -10,6 +10,7 @@ _ORDER = [
     "independence_test",
     "missing_values",
     "how_sure",
+    "model_information",
     "convergence",
     "known_answer",
     "conditional",

@@ -11,6 +11,8 @@ import skmine
 LEAVES = {"_columns", "_encoding", "_copula", "_validation", "distributions"}
 #: What these may import beside the standard library: parts of the package, and other libraries.
 MAY_IMPORT = {"nn": (set(), {"torch"}), "_engine": ({"nn"}, {"torch", "numpy", "scipy"})}
+#: The one module of `_engine` that may import scikit-learn too, whose models it fits.
+FITS_MODELS = "skmine/_engine/forms/predictive"
 READERS = {"_containers", "_dates", "_numbers"}  # leaves that only `_columns` imports, and one another
 ESTIMATORS = {"_estimator", "_selector", "_bottleneck", "_generative"}
 IMPORT_ESTIMATORS = {"__init__", "_selector", "_scores"}
@@ -81,6 +83,7 @@ def violations(root):
             top, target = [*name.split("."), ""][:2]
             if unit in MAY_IMPORT:
                 of_package, of_others = MAY_IMPORT[unit]
+                of_others = of_others | ({"sklearn"} if where == FITS_MODELS else set())
                 allowed = target in {unit, *of_package} if top == root.name else top in of_others
                 if not allowed and top not in sys.stdlib_module_names:
                     found.append(f"{where}: {unit} imports {name}")
@@ -159,6 +162,7 @@ def test_violations__one_rule_broken__named(tmp_path, module, text, message):
         ("nn/training.py", "import torch\nfrom .bounds import BOUNDS\nfrom skmine.nn import train"),
         ("_engine/forms/grid.py", "import math\nimport numpy, scipy.ndimage\nfrom skmine.nn.pairs import A"),
         ("_engine/forms/grid.py", "from skmine._engine.sample import Sample\nfrom .form import Form"),
+        ("_engine/forms/predictive.py", "from sklearn.base import clone"),
         ("_estimator.py", "from . import _encoding, nn\nfrom ._validation import check"),
         ("_scores.py", "from skmine._estimator import MutualInfoEstimator"),
         ("__init__.py", "from ._selector import MINEFeatureSelector"),
