@@ -95,9 +95,9 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     ----------
     mi_ : float
         Estimate of I(X; Y) in nats: the mean of the held-out and the training value, whose biases cancel to
-        first order, and up to a quarter of the gap between them where more than a closed form was needed; the
-        plug-in value where X and y are both discrete. At most `mi_max_`; slightly negative when X and y are
-        independent.
+        first order, and up to a quarter of the gap between them where more than a closed form was needed. Of
+        two discrete blocks the plug-in value; of wide Gaussian ones that of unbiased log determinants. At
+        most `mi_max_`; slightly negative when X and y are independent.
     mi_lower_ : float
         Held-out value in nats of the critic that won: a lower bound of I(X; Y) in expectation, raised a
         little by the choice.

@@ -1,5 +1,6 @@
 """The contest: forms are tried in the order of their cost, each alone and pooled with the best so far."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import torch
 
 from skmine._engine.forms.form import Form, Start
-from skmine._engine.judge import JUDGING_ROWS, Judge, Scored, Verdict, share_learnt
+from skmine._engine.judge import JUDGING_ROWS, RELIABLE_ERROR, Judge, Scored, Verdict, share_learnt
 from skmine._engine.sample import Sample
+from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
 
 #: Nats below which no value is doubted for its size.
@@ -61,7 +63,8 @@ class Outcome:
                 "of each column. Pass more rows, fewer folds, a larger validation_fraction or less uneven "
                 "weights."
             )
-        if mi > max(verdict.testable, _WARNING_NATS):
+        rests_on_few = not verdict.is_tested or verdict.scored.pair_error > RELIABLE_ERROR
+        if mi > max(verdict.testable, _WARNING_NATS) and rests_on_few and verdict.unbiased is None:
             doubts.append(
                 f"mi_ is {mi:.1f} nats, and the pairs of rows drawn here can test {verdict.testable:.1f}: "
                 "what is above rests on the form of the critic, right as a rule where the dependence is "
@@ -116,6 +119,8 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
                 break
     except KeyboardInterrupt:
         interrupted = True
+    if compete and not interrupted:
+        contest.correct()
     if contest.best is None:
         raise KeyboardInterrupt("MutualInfoEstimator was interrupted before it had a first critic.")
     return Outcome(contest.best, contest.training, interrupted)
@@ -241,6 +246,27 @@ class _Contest:
             reference = scored.fit.reference
             if reference is not None:
                 self.start = Start(self.start.simplest if self.start else reference, reference)
+
+    def correct(self) -> None:
+        """Report the unbiased value of wide Gaussian blocks, where held-out rows cannot judge their critic.
+
+        No critic may be better than the linear one by more than a standard error. Where that is the best, and
+        the rows are not Gaussian, the interval is open.
+        """
+        best, plain, sample = self.best, self.start_verdict, self.sample
+        if best is None or plain is None or self.start is None or sample.classes is not None:
+            return
+        x, y = sample.x.core, sample.y.core
+        chance = x.shape[1] * y.shape[1] / (2 * len(x))
+        is_linear = plain.scored.fit.reference is self.start.simplest
+        if not is_linear or chance < LEAST_CHANCE or best.held_out > plain.held_out + best.standard_error:
+            return
+        is_possible = sample.weight is None and not (sample.x.has_atoms or sample.y.has_atoms)
+        value = unbiased_information(x, y) if is_possible else None
+        if value is not None and value.is_gaussian:
+            self.best = replace(best, estimate=value.estimate, bias=0.0, unbiased=value)
+        elif chance > OPENING_CHANCE and best.scored is plain.scored:
+            self.best = replace(best, least_upper=math.inf)
 
     def _consider(self, verdict: Verdict) -> None:
         """Let a critic be the best, if it is; one about as good counts for how high the value may be."""

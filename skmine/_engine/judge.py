@@ -11,6 +11,7 @@ from torch import Tensor
 from skmine._engine.forms.form import Fit
 from skmine._engine.sample import Sample, effective_rows
 from skmine._engine.scoring import Scored
+from skmine._engine.unbiased import UnbiasedValue
 from skmine.nn.bounds import Normalised
 from skmine.nn.pairs import VALUED_PAIRS
 from skmine.nn.training import TrainingResult
@@ -29,7 +30,7 @@ _MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
 #: Log of the mean of exp(T) over marginal pairs from which T is no log density ratio.
 _REFUTING_NATS = 3.0
 #: Largest relative standard error of that mean for this to count.
-_RELIABLE_ERROR = 0.5
+RELIABLE_ERROR = 0.5
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
 _GAP_PENALTY = 0.1  # a nat between the training and the held-out value, where critics are compared
 #: Bias of a critic of no fixed form, as a share of half the distance between training and held-out value.
@@ -62,8 +63,12 @@ class Verdict:
         Rows of equal weight that all rows amount to.
     is_judged : bool, default=True
         Whether there are rows enough to judge a network; else the value is the closed form's.
+    is_tested : bool, default=True
+        Whether marginal pairs took part in the value.
     least_upper : float, default=0.0
         Upper end of the interval at least, in nats: that of a network to which another critic was preferred.
+    unbiased : UnbiasedValue or None, default=None
+        What is reported instead, where held-out rows cannot judge the critic.
     """
 
     scored: Scored
@@ -75,7 +80,9 @@ class Verdict:
     testable: float
     n_effective: float
     is_judged: bool = True
+    is_tested: bool = True
     least_upper: float = 0.0
+    unbiased: UnbiasedValue | None = None
 
     @property
     def overfit(self) -> float:
@@ -97,6 +104,9 @@ class Verdict:
         The upper end is at least that of Fisher's z for a single correlation: of the estimate where no
         network could be judged, else of none, since a critic that found nothing has no standard error.
         """
+        if self.unbiased is not None:
+            reach = _NORMAL_QUANTILE * self.unbiased.standard_error
+            return self.unbiased.estimate - reach, self.unbiased.estimate + reach
         below, above = (
             _NORMAL_QUANTILE * math.hypot(self.standard_error, k * self.overfit) for k in (0.5, 1.25)
         )
@@ -160,8 +170,7 @@ class Judge:
             [self.bound.log_normaliser(scores.marginal, scores.marginal_weight) for scores in start.held_out]
         )
         log_mean = float(normalisers.logsumexp((0, 1))) - math.log(normalisers.numel())
-        error = float(torch.stack([scores.error() for scores in start.held_out]).mean())
-        is_refuted = log_mean > _REFUTING_NATS and error < _RELIABLE_ERROR
+        is_refuted = log_mean > _REFUTING_NATS and start.pair_error < RELIABLE_ERROR
         return is_refuted or float(joint.mean()) <= self.testable
 
     def untested(self, start: Scored) -> "Verdict":
@@ -172,7 +181,8 @@ class Judge:
         scored = Scored(start.fit, self.sample, Normalised())
         has_atoms = self.can_judge and (self.sample.x.has_atoms or self.sample.y.has_atoms)
         upper = math.inf if has_atoms else 0.0
-        return replace(self.verdict(scored, 0.0, None), is_judged=self.can_judge, least_upper=upper)
+        verdict = self.verdict(scored, 0.0, None)
+        return replace(verdict, is_judged=self.can_judge, is_tested=False, least_upper=upper)
 
     def verdict(self, scored: Scored, flexible: float, start: Verdict | None) -> Verdict:
         """Put together what the values on held-out and on training rows tell.

@@ -129,11 +129,16 @@ class Scored:
         return float(values.mean()) if weight is None else weighted_mean(values, weight[rows])
 
     @cached_property
+    def pair_error(self) -> float:
+        """Relative standard error of the mean of exp(T) over the marginal pairs, a mean over all halves."""
+        return float(torch.stack([part.error() for part in self.held_out]).mean())
+
+    @cached_property
     def cautious_value(self) -> float:
         """The held-out value, less what the marginal pairs leave open; at most the log of their number."""
-        errors = torch.stack([part.error() for part in self.held_out])
-        highest = math.log(self.held_out[0].marginal[0].numel())
-        return min(self.held_out_value, highest) - _CAUTION * float(errors.mean()) / math.sqrt(errors.numel())
+        marginal = self.held_out[0].marginal
+        error = self.pair_error / math.sqrt(len(self.held_out) * len(marginal))
+        return min(self.held_out_value, math.log(marginal[0].numel())) - _CAUTION * error
 
     @cached_property
     def log_ratios(self) -> Tensor:
