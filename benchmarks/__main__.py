@@ -3,6 +3,7 @@
 import argparse
 
 from benchmarks import (
+    ablation,
     bottleneck,
     bottleneck_tables,
     columns,
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "high_information": high_information,
     "self_consistency": self_consistency,
     "discrete": discrete,
+    "ablation": ablation,
     "conditional": conditional,
     "drop_in": drop_in,
     "columns": columns,

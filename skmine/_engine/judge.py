@@ -181,10 +181,12 @@ class Judge:
         scored = Scored(start.fit, self.sample, Normalised())
         has_atoms = self.can_judge and (self.sample.x.has_atoms or self.sample.y.has_atoms)
         upper = math.inf if has_atoms else 0.0
-        verdict = self.verdict(scored, 0.0, None)
+        verdict = self.verdict(scored, 0.0, None, is_tested=False)
         return replace(verdict, is_judged=self.can_judge, is_tested=False, least_upper=upper)
 
-    def verdict(self, scored: Scored, flexible: float, start: Verdict | None) -> Verdict:
+    def verdict(
+        self, scored: Scored, flexible: float, start: Verdict | None, is_tested: bool = True
+    ) -> Verdict:
         """Put together what the values on held-out and on training rows tell.
 
         Parameters
@@ -196,6 +198,9 @@ class Judge:
             the closed form that they started from overfits.
         start : Verdict or None
             On that closed form.
+        is_tested : bool, default=True
+            Whether marginal pairs take part in the values. These are then at most the log of their number; of
+            a higher one the interval is open.
 
         Returns
         -------
@@ -204,6 +209,10 @@ class Judge:
         sample = self.sample
         held_out = scored.held_out_value
         training = held_out if scored.fit.knows_rows else scored.training_value
+        least_upper = 0.0
+        if is_tested and held_out > scored.highest_value:
+            held_out = training = scored.highest_value
+            least_upper = math.inf
         estimate, bias = (held_out + training) / 2, 0.0
         if sample.x.probability is not None and sample.classes is not None:
             estimate = _table_information(sample.x.values, sample.y.values, sample.weight)
@@ -218,6 +227,7 @@ class Judge:
             bias=bias,
             standard_error=scored.standard_error(scored.log_ratios),
             testable=self.testable,
+            least_upper=least_upper,
             n_effective=(
                 len(sample.x.values) if sample.weight is None else float(effective_rows(sample.weight))
             ),

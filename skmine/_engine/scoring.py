@@ -133,12 +133,16 @@ class Scored:
         """Relative standard error of the mean of exp(T) over the marginal pairs, a mean over all halves."""
         return float(torch.stack([part.error() for part in self.held_out]).mean())
 
+    @property
+    def highest_value(self) -> float:
+        """Log of the number of marginal pairs of a half: they tell no more."""
+        return math.log(self.held_out[0].marginal[0].numel())
+
     @cached_property
     def cautious_value(self) -> float:
         """The held-out value, less what the marginal pairs leave open; at most the log of their number."""
-        marginal = self.held_out[0].marginal
-        error = self.pair_error / math.sqrt(len(self.held_out) * len(marginal))
-        return min(self.held_out_value, math.log(marginal[0].numel())) - _CAUTION * error
+        error = self.pair_error / math.sqrt(len(self.held_out) * len(self.held_out[0].marginal))
+        return min(self.held_out_value, self.highest_value) - _CAUTION * error
 
     @cached_property
     def log_ratios(self) -> Tensor:

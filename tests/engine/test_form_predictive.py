@@ -7,6 +7,7 @@ import pytest
 import torch
 from blocks import draw, held_out_value, make_sample, one_split
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -184,7 +185,7 @@ def test_read__class_missing_in_training__value_is_finite():
 @pytest.mark.parametrize(
     ("model", "is_y_discrete", "message"),
     [
-        (LogisticRegression(), False, "must be a regressor where y is continuous.*Pass a regressor"),
+        (LogisticRegression(), False, "must be a regressor where y is continuous.*pass a regressor"),
         (LinearSVC(), True, "must have predict_proba.*CalibratedClassifierCV"),
         (make_pipeline(LinearSVC()), True, "must have predict_proba.*CalibratedClassifierCV"),
     ],
@@ -348,7 +349,7 @@ def test_estimator__discrete_x__y_is_predicted_from_x(seed):
     estimator = estimate(LinearRegression(), X, y)
 
     assert estimator.mi_ == pytest.approx(CLASSES_MI, abs=0.06)  # as above
-    with pytest.raises(ValueError, match="Pass a regressor"):
+    with pytest.raises(ValueError, match="pass a regressor"):
         estimate(LogisticRegression(), X, y)
 
 
@@ -464,3 +465,34 @@ def test_estimator__class_with_fit__is_a_factory_of_networks():
         estimator = estimate(CriticWithFit, X, y, max_iter=4)
 
     assert estimator.n_iter_ == 4
+
+
+@pytest.mark.parametrize("case", ["constant columns", "constant columns, classes", "a class of two rows"])
+def test_estimator__nothing_to_fit__a_constant_is_predicted(case):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2)) if case == "a class of two rows" else np.ones((300, 2))
+    y = rng.normal(size=300) if case == "constant columns" else rng.integers(0, 2, 300)
+    if case == "a class of two rows":
+        y = (np.arange(300) < 2).astype(int)
+    model = LinearRegression() if case == "constant columns" else LogisticRegression()
+
+    estimator = estimate(model, X, y)
+
+    # A mixture of one column has few parameters: a hundredth of a nat of 200 rows.
+    assert estimator.mi_ == pytest.approx(0.0, abs=0.02)
+
+
+def test_estimator__fewer_rows_than_parts__no_more_than_pairs_can_show():
+    X = np.random.default_rng(0).normal(size=(8, 2))
+
+    estimator = estimate(LinearRegression(), X, X[:, 0])
+
+    assert estimator.mi_ <= np.log(2) + 1e-6  # halves of two rows have two marginal pairs
+    assert estimator.mi_interval_[1] == np.inf
+
+
+def test_read__neither_regressor_nor_classifier__raises():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+
+    with pytest.raises(ValueError, match="must be a regressor or a classifier; got KMeans"):
+        estimate(KMeans(), X, X[:, 0])

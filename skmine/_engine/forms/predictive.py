@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor, nn
 
@@ -68,13 +69,13 @@ class Predictive(MixtureForm):
         task = _Task.of(source, y.numpy(), sample.classes is not None)
         weight = None if sample.weight is None else sample.weight.double().numpy()
         members, predictions = [], []
-        for rows in sample.fitted.numpy():
+        for rows, train in zip(sample.fitted.numpy(), sample.folds.train.numpy(), strict=True):
             parts = [
                 task.predict(task.fit(x, weight, np.delete(rows, part)), x[rows[part]])
-                for part in np.array_split(np.arange(len(rows)), _PARTS)
+                for part in np.array_split(np.arange(len(rows)), min(_PARTS, len(rows)))
             ]
             predictions.append(torch.from_numpy(np.concatenate(parts)))
-            members.append(task.fit(x, weight, rows))
+            members.append(task.fit(x, weight, train))
         side, predicted = Predictions(task, members, sample.x.n_core), torch.stack(predictions)
         if sample.classes is not None:
             return [side], predicted
@@ -102,10 +103,15 @@ class _Task(NamedTuple):
 
     @classmethod
     def of(cls, model: Any, y: np.ndarray, is_discrete: bool) -> "_Task":
+        if not (is_classifier(model) or is_regressor(model)):
+            raise ValueError(
+                f"critic must be a regressor or a classifier; got {model!r}. Pass a model that predicts y."
+            )
         if not is_discrete:
             if is_classifier(model):
                 raise ValueError(
-                    f"critic must be a regressor where y is continuous; got {model!r}. Pass a regressor."
+                    f"critic must be a regressor where y is continuous; got {model!r}. Make y strings or a "
+                    "categorical column, if its numbers are classes, or pass a regressor."
                 )
             return cls(model, list(y.T), 0)
         if not is_classifier(model):
@@ -122,10 +128,19 @@ class _Task(NamedTuple):
         return max(self.n_classes - 1, 0) or len(self.targets)
 
     def fit(self, x: np.ndarray, weight: np.ndarray | None, rows: np.ndarray) -> list[Any]:
-        """A clone for each target; weights are passed on where the model takes them."""
-        takes_weight = weight is not None and has_fit_parameter(self.model, "sample_weight")
-        options = {"sample_weight": weight[rows]} if weight is not None and takes_weight else {}
-        return [clone(self.model).fit(x[rows], target[rows], **options) for target in self.targets]
+        """A clone for each target; weights are passed on where the model takes them.
+
+        Without columns, or with one class only, there is nothing to fit: a constant is predicted.
+        """
+        dummy = DummyClassifier() if self.n_classes else DummyRegressor()
+        models = []
+        for target in self.targets:
+            is_constant = not x.shape[1] or (self.n_classes and len(np.unique(target[rows])) == 1)
+            model = dummy if is_constant else clone(self.model)
+            takes_weight = weight is not None and has_fit_parameter(model, "sample_weight")
+            options = {"sample_weight": weight[rows]} if weight is not None and takes_weight else {}
+            models.append(model.fit(x[rows], target[rows], **options))
+        return models
 
     def predict(self, models: list[Any], x: np.ndarray) -> np.ndarray:
         """Predictions, (n, width): of classes all but the last, 0 for one that the model has not seen."""
