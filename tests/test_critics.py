@@ -32,7 +32,8 @@ def test_critic__untrained__is_zero(name):
 @pytest.mark.parametrize("name", CRITICS)
 @pytest.mark.parametrize("n_products", [0, 2])
 def test_critic__all_pairs__equal_the_pairs_one_by_one(name, n_products):
-    critic = randomise(CRITICS[name](2, 3, (8, 8), n_products=n_products, generator=generator()))
+    pairs = {"n_products": n_products} if CRITICS[name].reads_pairs else {}
+    critic = randomise(CRITICS[name](2, 3, (8, 8), generator=generator(), **pairs))
     x, y = torch.randn(4, 2, generator=generator()), torch.randn(5, 3, generator=generator())
 
     together = critic(x[:, None], y[None, :])

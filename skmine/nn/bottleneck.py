@@ -148,7 +148,7 @@ class MINERate(VariationalRate):
     ----------
     n_components : int
         Columns of the code.
-    hidden_layer_sizes : sequence of int, default=(128, 128)
+    hidden_layer_sizes : sequence of int, default=(64, 64)
         Hidden layers of the critic.
     learning_rate : float, default=1e-3
         Of the critic's Adam.

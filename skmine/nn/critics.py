@@ -8,7 +8,7 @@ holds ``n_members`` critics on the first axis of every parameter, and reads that
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -107,6 +107,9 @@ class ConcatCritic(nn.Module):
         Source of the initial weights.
     """
 
+    #: Whether it takes ``n_products`` and ``n_differences``.
+    reads_pairs: ClassVar[bool] = True
+
     def __init__(
         self,
         d_x: int,
@@ -149,13 +152,16 @@ class SeparableCritic(nn.Module):
 
     Parameters
     ----------
-    d_x, d_y, hidden_layer_sizes, n_members, n_products, n_differences
-        As in :class:`ConcatCritic`; this critic reads all columns alike and makes no products.
+    d_x, d_y, hidden_layer_sizes, n_members
+        As in :class:`ConcatCritic`.
     embedding_size : int, default=32
         Columns of the embeddings.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     """
+
+    #: It reads the columns of x and of y apart.
+    reads_pairs: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -164,8 +170,6 @@ class SeparableCritic(nn.Module):
         hidden_layer_sizes: Sequence[int] = (64, 64, 64),
         *,
         n_members: int | None = None,
-        n_products: int = 0,
-        n_differences: int = 0,
         embedding_size: int = 32,
         generator: torch.Generator | None = None,
     ):
@@ -269,4 +273,7 @@ class CriticBank(nn.Module):
 
 
 #: Critics by name. A new critic is one class above and its line here.
-CRITICS = {"concat": ConcatCritic, "separable": SeparableCritic}
+CRITICS: dict[str, type[ConcatCritic] | type[SeparableCritic]] = {
+    "concat": ConcatCritic,
+    "separable": SeparableCritic,
+}

@@ -534,3 +534,16 @@ def test_estimator__named_critic__is_valued_alone_however_good_others_are(critic
     assert isinstance(named._critic.frozen.skeleton, ReferencedCritic)
     assert named.n_iter_ == contest.n_iter_ == 50
     assert contest.mi_lower_ > named.mi_lower_ + 0.1
+
+
+@pytest.mark.parametrize(
+    ("critic", "reads_pairs"), [("concat", True), ("separable", False), (torch.nn.Bilinear, False)]
+)
+def test_settings__differences__only_for_a_network_that_subtracts(critic, reads_pairs):
+    sample = make_sample(*draw_pairs(400, [0.9, 0.9]))
+    reference = Gaussian().fit(sample, None).reference
+    ((inputs,),) = make_network(critic=critic).settings(sample, Start(reference, reference))
+
+    # Two strong pairs: two scaled differences, and two products at least.
+    assert (inputs.n_differences == 2) is reads_pairs
+    assert (inputs.shown_x.differences is not None) is reads_pairs

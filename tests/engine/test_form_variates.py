@@ -31,6 +31,7 @@ WIDTHS = {
     "squares": lambda d: 2 * d,
     "products": lambda d: d + d * (d + 1) // 2,
     "waves 64": lambda d: d + 64,
+    "waves 256": lambda d: d + 256,
     "short waves 64": lambda d: d + 64,
 }
 #: A table of the columns themselves alone.

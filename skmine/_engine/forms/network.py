@@ -65,7 +65,12 @@ class Network(Form):
 
     def settings(self, sample: Sample, start: Start | None) -> list[list["Inputs"]]:
         """What there is to read, if there is a start."""
-        return [] if start is None else [[Inputs.of(sample, start)]]
+        return [] if start is None else [[Inputs.of(sample, start, self._reads_pairs)]]
+
+    @property
+    def _reads_pairs(self) -> bool:
+        """Whether the network multiplies and subtracts columns of x and of y; others read them apart."""
+        return not callable(self.critic) and CRITICS[self.critic].reads_pairs
 
     def fit(self, sample: Sample, setting: "Inputs", first: Fit | None = None) -> Fit:
         """Networks, one a member; the first is kept where it is trained already."""
@@ -112,9 +117,8 @@ class Network(Form):
                 inputs.d_y,
                 self.hidden_layer_sizes,
                 n_members=n_members,
-                n_products=inputs.n_products,
-                n_differences=inputs.n_differences,
                 generator=self.generator,
+                **inputs.pairs if self._reads_pairs else {},
             )
         bank = ReferencedCritic(inputs.reference, network, inputs.shown_x, inputs.shown_y)
         return normalised(bank, sample.classes, n_members)
@@ -141,8 +145,8 @@ class Inputs:
     n_differences: int = 0
 
     @classmethod
-    def of(cls, sample: Sample, start: Start) -> "Inputs":
-        """Columns that show dependence at full size, all others faintly."""
+    def of(cls, sample: Sample, start: Start, reads_pairs: bool = True) -> "Inputs":
+        """Columns that show dependence at full size, all others faintly; pairs for what reads pairs."""
         plain, relevant = start.simplest, sample.dependence.relevant
         few = plain.width_x * plain.width_y <= 2 * sample.folds.train.shape[1] * _FEW_NATS
         whole = few and all(bool(mask.all()) for mask in relevant)
@@ -154,7 +158,7 @@ class Inputs:
         if sample.classes is not None:
             shown = _shown(sample.x, masks[0], sample, first[0], plain.width_x)
             return cls(reference, shown, None)
-        differences = _fit_differences(sample)
+        differences = _fit_differences(sample) if reads_pairs else (None, None)
         widths = plain.width_x, plain.width_y
         shown_x, shown_y = (
             _shown(block, *part)
@@ -164,6 +168,11 @@ class Inputs:
         )
         n_products = min(leading.width_x, leading.width_y) + (0 if is_plain else reference.width_x)
         return cls(reference, shown_x, shown_y, n_products, differences[0].width if differences[0] else 0)
+
+    @property
+    def pairs(self) -> dict[str, int]:
+        """Numbers of the columns that a network multiplies and subtracts."""
+        return {"n_products": self.n_products, "n_differences": self.n_differences}
 
     @property
     def d_x(self) -> int:

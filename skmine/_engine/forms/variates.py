@@ -151,6 +151,7 @@ EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "squares": lambda x, _: _squares(x),
     "products": _products,
     "waves 64": lambda x, relevant: _waves(x, relevant, 64),
+    "waves 256": lambda x, _: _waves(x, range(x.shape[-1]), 256),
     "short waves 64": lambda x, _: _waves(x, range(x.shape[-1]), 64, speed=2.0),
 }
 
