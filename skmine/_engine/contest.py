@@ -189,11 +189,12 @@ class _Contest:
         if form.is_flexible:
             chooses = self.judge.first_chooses and sum(len(path) for path in paths) > 1
             by_first = by_first and self.compete and (self.judge.first_tells or chooses)
+        rival = self.best  # all settings of a form have the same one
         for setting, scored in self._choose(form, paths, self.sample.first if by_first else self.sample):
             self.training = scored.fit.training or self.training
             if not by_first:
                 self._value(form, scored)
-            elif not self.judge.first_tells or self._is_promising(form, scored):
+            elif not self.judge.first_tells or _is_promising(form, scored, rival):
                 fit = form.fit(self.sample, setting, scored.fit)
                 if fit is not None:
                     self._value(form, self.judge.score(fit))
@@ -215,16 +216,6 @@ class _Contest:
                     break
             chosen += tried[best : best + 1]
         return sorted(chosen, key=lambda one: -one[1].cautious_value)[:_MOST_PATHS]
-
-    def _is_promising(self, form: Form, scored: Scored) -> bool:
-        """Whether a critic of the first member is better than the best so far, alone or pooled with it."""
-        if self.best is None:
-            return True
-        rival = self.best.scored.first
-        values = [scored.cautious_value]
-        if form.is_flexible:
-            values.append(scored.pooled(rival).cautious_value)
-        return max(values) > rival.cautious_value
 
     def _value(self, form: Form, scored: Scored) -> None:
         """Value a bank of all members, alone and pooled with the best so far."""
@@ -279,3 +270,14 @@ class _Contest:
         if loser.merit > winner.merit - winner.standard_error:
             winner = replace(winner, least_upper=max(winner.least_upper, loser.interval[1]))
         self.best = winner
+
+
+def _is_promising(form: Form, scored: Scored, rival: Verdict | None) -> bool:
+    """Whether a critic of the first member is better than a rival's, alone or pooled with it."""
+    if rival is None:
+        return True
+    first = rival.scored.first
+    values = [scored.cautious_value]
+    if form.is_flexible:
+        values.append(scored.pooled(first).cautious_value)
+    return max(values) > first.cautious_value

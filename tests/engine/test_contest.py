@@ -271,6 +271,16 @@ def test_contest__first_member_may_choose_but_not_reject__chooses_where_there_is
     assert form.fitted == fitted
 
 
+def test_contest__settings_better_than_before_the_form__all_are_fitted_for_all(sample):
+    # For the first member, and for all: the one that is second for the first member wins.
+    form = closed("form", [(0.8, 0.6)], [(0.7, 0.9)], [(0.4, 2.0)])
+
+    outcome = hold_contest(sample, [closed("start", [0.5]), form], StubJudge())
+
+    assert [call for call in form.fitted if call[0] == 4] == [(4, (0.8, 0.6)), (4, (0.7, 0.9))]
+    assert outcome.verdict.held_out == 0.9
+
+
 # --- Paths ---
 
 
