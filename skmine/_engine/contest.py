@@ -247,6 +247,8 @@ class _Contest:
         best, plain, sample = self.best, self.start_verdict, self.sample
         if best is None or plain is None or self.start is None or sample.classes is not None:
             return
+        if not best.is_judged:
+            return
         x, y = sample.x.core, sample.y.core
         chance = x.shape[1] * y.shape[1] / (2 * len(x))
         is_linear = plain.scored.fit.reference is self.start.simplest
