@@ -121,6 +121,8 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
         interrupted = True
     if compete and not interrupted:
         contest.correct()
+    if contest.best is None and not interrupted:
+        raise ValueError("forms must hold one that applies to these rows; got none that does.")
     if contest.best is None:
         raise KeyboardInterrupt("MutualInfoEstimator was interrupted before it had a first critic.")
     return Outcome(contest.best, contest.training, interrupted)

@@ -281,6 +281,11 @@ def test_contest__settings_better_than_before_the_form__all_are_fitted_for_all(s
     assert outcome.verdict.held_out == 0.9
 
 
+def test_contest__no_form_applies__raises(sample):
+    with pytest.raises(ValueError, match="forms must hold one that applies"):
+        hold_contest(sample, [StubForm("form", applies=False)], StubJudge())
+
+
 # --- Paths ---
 
 
