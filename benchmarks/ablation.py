@@ -41,7 +41,7 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "bias of flexible forms": with_value(judge, _BIAS_SHARE=0.0),
     "refuted closed forms": with_value(judge, _REFUTING_NATS=math.inf),
     "first member chooses": with_value(judge, _CHOOSING_ROWS=10**9),
-    "first member rejects": with_value(judge, _TELLING_ROWS=10**9),
+    "first member rejects": with_value(judge, _REJECTING_ROWS=10**9),
     "unbiased value": with_value(contest, LEAST_CHANCE=math.inf),
 }
 

@@ -389,9 +389,9 @@ def encodings(
     tested = np.arange(0, n, max(1, n // _TESTED_ROWS))
     for shown, other in ((first, second), (second, first)):
         if len(shown.numeric) == 1 and other.n_core:
-            told, read = ([c.take(tested) for c in columns[block.name]] for block in (other, shown))
+            others, own = ([c.take(tested) for c in columns[block.name]] for block in (other, shown))
             tested_weight = None if weight is None else weight[tested]
-            shown.show_oscillations(read, other.slow_functions(told), tested_weight)
+            shown.show_oscillations(own, other.slow_functions(others), tested_weight)
     yield first, second
     if predicts or first.probability is not None or second.probability is None:
         return

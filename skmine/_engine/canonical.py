@@ -11,6 +11,7 @@ from torch import Tensor, nn
 #: correlations, among which the held-out value chooses.
 RIDGES = (1e-4, 0.03, 0.3)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
+#: Canonical coordinates that are kept, at most: a limit on time and memory.
 MAX_RANK = 256
 
 
@@ -32,6 +33,13 @@ class Projection(nn.Module):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("weight", weight)
+
+    @classmethod
+    def of_columns(cls, numbers: Sequence[int], width: int, n_members: int) -> "Projection":
+        """Columns as they are, by their numbers among the first `width` of a block."""
+        weight = torch.zeros(n_members, width, len(numbers))
+        weight[:, list(numbers), range(len(numbers))] = 1
+        return cls(weight.new_zeros(n_members, width), weight)
 
     @property
     def width(self) -> int:

@@ -190,13 +190,13 @@ class _Contest:
         by_first = self.best is not None and self.sample.n_members > 1
         if form.is_flexible:
             chooses = self.judge.first_chooses and sum(len(path) for path in paths) > 1
-            by_first = by_first and self.compete and (self.judge.first_tells or chooses)
+            by_first = by_first and self.compete and (self.judge.first_rejects or chooses)
         rival = self.best  # all settings of a form have the same one
         for setting, scored in self._choose(form, paths, self.sample.first if by_first else self.sample):
             self.training = scored.fit.training or self.training
             if not by_first:
                 self._value(form, scored)
-            elif not self.judge.first_tells or _is_promising(form, scored, rival):
+            elif not self.judge.first_rejects or _is_promising(form, scored, rival):
                 fit = form.fit(self.sample, setting, scored.fit)
                 if fit is not None:
                     self._value(form, self.judge.score(fit))
@@ -256,7 +256,7 @@ class _Contest:
         is_linear = plain.scored.fit.reference is self.start.simplest
         if not is_linear or chance < LEAST_CHANCE or best.held_out > plain.held_out + best.standard_error:
             return
-        is_possible = sample.weight is None and not (sample.x.has_atoms or sample.y.has_atoms)
+        is_possible = sample.weight is None and not sample.has_atoms
         value = unbiased_information(x, y) if is_possible else None
         if value is not None and value.is_gaussian:
             self.best = replace(best, estimate=value.estimate, bias=0.0, unbiased=value)
@@ -265,7 +265,7 @@ class _Contest:
 
     def _consider(self, verdict: Verdict) -> None:
         """Let a critic be the best, if it is; one about as good counts for how high the value may be."""
-        if self.best is None or (not self.compete and verdict is not self.best):
+        if self.best is None or not self.compete:
             self.best = verdict
             return
         winner, loser = self.best, verdict

@@ -10,9 +10,17 @@ from torch import Tensor
 _LEVEL = 0.01
 #: Level of the test of products, of which there are at most so many.
 _PRODUCT_LEVEL, _MOST_PRODUCTS = 0.001, 500
+#: Degree of the polynomials, and rows that rare levels of both columns must meet in (Cochran 1954).
 _DEGREE, _LEAST_EXPECTED = 4, 5
+#: Moments that are held at a time: 40 MB.
 _MOST_MOMENTS = 10**7
-_MOST_ROWS = 4096
+#: Rows that closed forms read, about: a limit on time and memory.
+MOST_ROWS = 4096
+
+
+def thinned(rows: Tensor) -> Tensor:
+    """Up to about 8,192 of many rows, evenly spaced, (..., n) -> (..., n_kept)."""
+    return rows[..., :: max(1, rows.shape[-1] // MOST_ROWS)]
 
 
 class Dependence:
@@ -32,7 +40,7 @@ class Dependence:
     """
 
     def __init__(self, x: Tensor, y: Tensor, rows: Tensor, weight: Tensor | None = None):
-        rows = rows[:: max(1, len(rows) // _MOST_ROWS)]
+        rows = thinned(rows)
         self.x, self.y = x[rows], y[rows]
         share = x.new_ones(len(rows)) if weight is None else weight[rows]
         self.share = (share / share.sum()).unsqueeze(1)

@@ -22,7 +22,7 @@ JUDGING_ROWS = 12
 _FEWEST_EFFECTIVE = 4.0
 #: Rows that a member must hold out to choose the settings of a form alone, and to tell whether it is worth
 #: fitting for the bank.
-_CHOOSING_ROWS, _TELLING_ROWS = 200, 400
+_CHOOSING_ROWS, _REJECTING_ROWS = 200, 400
 #: How far a value I must stay below the log of the number N of marginal pairs for these to test it: the
 #: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, and for Gaussians of one strong
 #: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
@@ -147,9 +147,9 @@ class Judge:
         return self.sample.n_members > 1 and 2 * folds.halves[0].shape[1] >= _CHOOSING_ROWS
 
     @property
-    def first_tells(self) -> bool:
+    def first_rejects(self) -> bool:
         """Whether it holds out rows enough to tell what is worth fitting for all."""
-        return self.first_chooses and 2 * self.sample.folds.halves[0].shape[1] >= _TELLING_ROWS
+        return self.first_chooses and 2 * self.sample.folds.halves[0].shape[1] >= _REJECTING_ROWS
 
     def score(self, fit: Fit, sample: Sample | None = None) -> Scored:
         """Scores of a bank; of the first member alone, where the sample is that of the first."""
@@ -179,10 +179,9 @@ class Judge:
         The interval is open where columns have atoms: these are not Gaussian after any map.
         """
         scored = Scored(start.fit, self.sample, Normalised())
-        has_atoms = self.can_judge and (self.sample.x.has_atoms or self.sample.y.has_atoms)
-        upper = math.inf if has_atoms else 0.0
+        upper = math.inf if self.can_judge and self.sample.has_atoms else 0.0
         verdict = self.verdict(scored, 0.0, None, is_tested=False)
-        return replace(verdict, is_judged=self.can_judge, is_tested=False, least_upper=upper)
+        return replace(verdict, is_judged=self.can_judge, least_upper=upper)
 
     def verdict(
         self, scored: Scored, flexible: float, start: Verdict | None, is_tested: bool = True
@@ -227,6 +226,7 @@ class Judge:
             bias=bias,
             standard_error=scored.standard_error(scored.log_ratios),
             testable=self.testable,
+            is_tested=is_tested,
             least_upper=least_upper,
             n_effective=(
                 len(sample.x.values) if sample.weight is None else float(effective_rows(sample.weight))

@@ -8,11 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skmine._engine.dependence import Dependence
+from skmine._engine.dependence import MOST_ROWS, Dependence, thinned
 from skmine.nn.pairs import choose_pairs, choose_valuing_pairs
 
-#: Rows at most, about, that closed forms are fitted on.
-_MOST_ROWS = 4096
 #: Share of the rows of a column that may share their value with others, for the column to have a density.
 _MOST_TIED = 0.5
 
@@ -194,8 +192,17 @@ class Sample:
     @property
     def fitted(self) -> Tensor:
         """Training rows of each member that closed forms of many parameters are fitted on."""
-        train = self.folds.train
-        return train[:, :: max(1, train.shape[1] // _MOST_ROWS)]
+        return thinned(self.folds.train)
+
+    @property
+    def choosing(self) -> Tensor:
+        """Held-out rows of each member that choose the ridge and the shrinkage of a closed form."""
+        return self.folds.held_out[:, :MOST_ROWS]
+
+    @property
+    def has_atoms(self) -> bool:
+        """Whether a core column of either block has no density."""
+        return self.x.has_atoms or self.y.has_atoms
 
     def read(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Columns of x and of y, and weights, of rows of each member, (n_members, n_rows, ...)."""

@@ -51,7 +51,7 @@ class StubJudge:
     """Verdicts of the values of the stubs."""
 
     n_members: int = 4
-    first_tells: bool = True
+    first_rejects: bool = True
     first_chooses: bool = False
     can_judge: bool = True
     most_testable: float = 10.0
@@ -138,7 +138,7 @@ def test_contest__forms__in_their_order_and_those_that_apply(sample):
 
     forms = [Noting("a", is_flexible=False), Noting("b", applies=False), Noting("c"), Noting("d")]
 
-    hold_contest(sample, forms, StubJudge(first_tells=False))
+    hold_contest(sample, forms, StubJudge(first_rejects=False))
 
     assert order == ["a", "c", "d"]
 
@@ -248,14 +248,14 @@ def test_contest__too_few_rows_to_tell_by_the_first__all_members_tell(is_one_mem
     assert outcome.verdict.held_out == 0.5
 
 
-@pytest.mark.parametrize("first_tells", [True, False])
-def test_contest__closed_forms__the_first_member_chooses_and_with_rows_enough_rejects(sample, first_tells):
+@pytest.mark.parametrize("first_rejects", [True, False])
+def test_contest__closed_forms__the_first_member_chooses_and_with_rows_enough_rejects(sample, first_rejects):
     first, second = closed("first", [0.3]), closed("second", [0.2])
 
-    hold_contest(sample, [first, second], StubJudge(first_tells=first_tells))
+    hold_contest(sample, [first, second], StubJudge(first_rejects=first_rejects))
 
     assert first.fitted == [(4, 0.3)]
-    assert second.fitted == ([(1, 0.2)] if first_tells else [(1, 0.2), (4, 0.2)])
+    assert second.fitted == ([(1, 0.2)] if first_rejects else [(1, 0.2), (4, 0.2)])
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_contest__first_member_may_choose_but_not_reject__chooses_where_there_is
 ):
     form = StubForm("form", settings)
 
-    hold_contest(sample, [closed("start", [0.9]), form], StubJudge(first_tells=False, first_chooses=True))
+    hold_contest(sample, [closed("start", [0.9]), form], StubJudge(first_rejects=False, first_chooses=True))
 
     assert form.fitted == fitted
 
@@ -510,7 +510,7 @@ def test_contest__critic_within_a_standard_error__counts_for_the_upper_end(
     values = [0.5, other] if flexible_first else [other, 0.5]
     forms = [StubForm(name, [value]) for name, value in zip("ab", values, strict=True)]
 
-    verdict = hold_contest(sample, forms, StubJudge(first_tells=False, standard_error=0.1)).verdict
+    verdict = hold_contest(sample, forms, StubJudge(first_rejects=False, standard_error=0.1)).verdict
 
     assert verdict.held_out == 0.5
     # Its own interval reaches 1.96 standard errors up.

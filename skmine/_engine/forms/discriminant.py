@@ -11,8 +11,6 @@ from skmine._engine.critics import ClassNormalised, OneHot, Reference, Reference
 from skmine._engine.forms.form import Fit, Form
 from skmine._engine.sample import Sample
 
-_MOST_ROWS = 4096  # held-out rows of each member that choose ridge and shrinkage
-
 
 class Discriminant(Form):
     """Classes with Gaussian columns of one covariance, for a continuous x and a discrete y.
@@ -30,7 +28,7 @@ class Discriminant(Form):
     def fit(self, sample: Sample, setting: None, first: Fit | None = None) -> Fit:
         """Discriminants, one a member."""
         x, one_hot, weight = sample.x.core, sample.y.core, sample.row_weight
-        rows, train = sample.folds.held_out[:, :_MOST_ROWS], sample.folds.train
+        rows, train = sample.choosing, sample.folds.train
         probability = cast(Tensor, sample.classes)
         log_probability = probability.log()
         members = one_hot[train] * weight[train].unsqueeze(-1)

@@ -10,9 +10,6 @@ from skmine._engine.critics import Reference, ReferencedCritic
 from skmine._engine.forms.form import Fit, Form
 from skmine._engine.sample import Sample
 
-#: Held-out rows of each member that choose ridge and shrinkage, at most.
-_MOST_ROWS = 4096
-
 
 class Gaussian(Form):
     """The Gaussian log ratio of the core columns of two continuous blocks.
@@ -30,7 +27,7 @@ class Gaussian(Form):
     def fit(self, sample: Sample, setting: None, first: Fit | None = None) -> Fit:
         """Gaussian references, one a member."""
         x, y, weight = sample.x.core, sample.y.core, sample.row_weight
-        rows = sample.folds.held_out[:, :_MOST_ROWS]
+        rows = sample.choosing
         share = weight[rows] / weight[rows].sum()
 
         def candidates():

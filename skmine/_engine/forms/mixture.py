@@ -18,11 +18,14 @@ from skmine._engine.em import Mixture, fit_mixtures, log_determinant, whitening_
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Reading, Sample
 
+#: Components at most: a limit on time.
 _MOST_COMPONENTS = 32
 #: Columns of a block that a mixture reads; of more, as many canonical coordinates.
 _MOST_COLUMNS = 10
 #: Rows a component must have on average for each column.
 _ROWS_A_COLUMN = 2
+#: Parts of the training rows, each predicted from the others, where a form reads predictions.
+PARTS = 5
 
 
 class MixtureSetting(NamedTuple):
@@ -109,7 +112,7 @@ class GaussianMixture(MixtureForm):
             return
         sides = [start.best.project_x, start.best.project_y][: 2 if sample.classes is None else 1]
         for number, pair in enumerate(sample.readings):
-            if number and all(len(told.relevant) > _MOST_COLUMNS for told in pair[: len(sides)]):
+            if number and all(len(reading.relevant) > _MOST_COLUMNS for reading in pair[: len(sides)]):
                 continue  # the same coordinates again
             read = tuple(_projection(*side) for side in zip(pair, sides, strict=False))
             yield read, sum(side.width for side in read)
@@ -147,10 +150,39 @@ def _projection(reading: Reading, coordinates) -> Any:
     if len(reading.relevant) > _MOST_COLUMNS:
         return coordinates.leading(min(_MOST_COLUMNS, coordinates.width))
     n_members = len(next(coordinates.buffers()))
-    numbers = torch.tensor(reading.relevant, dtype=torch.long) + reading.start
-    weight = torch.zeros(n_members, reading.stop, len(numbers))
-    weight[:, numbers, torch.arange(len(numbers))] = 1
-    return Projection(weight.new_zeros(n_members, reading.stop), weight)
+    numbers = [number + reading.start for number in reading.relevant]
+    return Projection.of_columns(numbers, reading.stop, n_members)
+
+
+def beside_target(
+    sample: Sample, side: nn.Module, predicted: Tensor, target: Tensor, given: int = 0
+) -> tuple[list[nn.Module], Tensor]:
+    """What a form reads that predicts one block from the other: see :meth:`MixtureForm.read`.
+
+    Parameters
+    ----------
+    sample : Sample
+        The rows.
+    side : nn.Module
+        Map of the block that predicts to its predictions.
+    predicted : Tensor of shape (n_members, n_fitted, n_predictions)
+        Predictions for the rows that mixtures are fitted to.
+    target : Tensor of shape (n, n_targets)
+        Columns that are predicted; not read where y is discrete.
+    given : int, default=0
+        Number of the block that predicts.
+
+    Returns
+    -------
+    list of nn.Module, Tensor
+    """
+    if sample.classes is not None:
+        return [side], predicted
+    d = target.shape[1]
+    own = Projection.of_columns(range(d), d, sample.n_members)
+    sides: list[tuple[nn.Module, Tensor]] = [(side, predicted), (own, target[sample.fitted])]
+    maps, columns = zip(*(sides if given == 0 else reversed(sides)), strict=True)
+    return list(maps), torch.cat(columns, 2)
 
 
 class MixtureReference(Reference):

@@ -11,13 +11,9 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor, nn
 
-from skmine._engine.canonical import Projection
 from skmine._engine.forms.form import Fit, Start
-from skmine._engine.forms.mixture import MixtureForm, MixtureSetting
+from skmine._engine.forms.mixture import PARTS, MixtureForm, MixtureSetting, beside_target
 from skmine._engine.sample import Sample
-
-#: Parts of the training rows, each predicted from the others.
-_PARTS = 5
 
 
 def is_model(critic: Any) -> bool:
@@ -72,16 +68,12 @@ class Predictive(MixtureForm):
         for rows, train in zip(sample.fitted.numpy(), sample.folds.train.numpy(), strict=True):
             parts = [
                 task.predict(task.fit(x, weight, np.delete(rows, part)), x[rows[part]])
-                for part in np.array_split(np.arange(len(rows)), min(_PARTS, len(rows)))
+                for part in np.array_split(np.arange(len(rows)), min(PARTS, len(rows)))
             ]
             predictions.append(torch.from_numpy(np.concatenate(parts)))
             members.append(task.fit(x, weight, train))
-        side, predicted = Predictions(task, members, sample.x.n_core), torch.stack(predictions)
-        if sample.classes is not None:
-            return [side], predicted
-        d = y.shape[1]
-        told = Projection(torch.zeros(sample.n_members, d), torch.eye(d).expand(sample.n_members, -1, -1))
-        return [side, told], torch.cat([predicted, y[sample.fitted]], 2)
+        side = Predictions(task, members, sample.x.n_core)
+        return beside_target(sample, side, torch.stack(predictions), y)
 
 
 class _Task(NamedTuple):
@@ -125,7 +117,7 @@ class _Task(NamedTuple):
 
     @property
     def width(self) -> int:
-        return max(self.n_classes - 1, 0) or len(self.targets)
+        return self.n_classes - 1 if self.n_classes else len(self.targets)
 
     def fit(self, x: np.ndarray, weight: np.ndarray | None, rows: np.ndarray) -> list[Any]:
         """A clone for each target; weights are passed on where the model takes them.

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from skmine._engine.canonical import Projection
 from skmine._engine.forms.form import Start
-from skmine._engine.forms.mixture import MixtureForm
+from skmine._engine.forms.mixture import PARTS, MixtureForm, beside_target
 from skmine._engine.sample import Sample
 
 #: Rows that span the functions: to choose among kernels, and of the one that is chosen.
@@ -24,8 +23,6 @@ _CHOOSING_ROWS = 2000
 _WIDTHS, _RIDGES = (0.15, 0.3, 0.6, 1.2, 2.4), torch.logspace(-6, 1, 15, dtype=torch.float64)
 #: Share of the largest eigenvalue of the kernel below which functions are left out.
 _SMALLEST = 1e-7
-#: Parts of the training rows, each predicted from the others.
-_PARTS = 5
 #: Columns of y at most, or classes less one.
 _MOST_TARGETS = 10
 
@@ -63,15 +60,8 @@ class KernelRegression(MixtureForm):
             coefficient, prediction = _regress(features, target[rows], weight, source.ridge)
             coefficients.append(source.axes @ coefficient)
             predictions.append(prediction)
-        predicted = torch.stack(predictions)
         regression = Regression(source, torch.stack(coefficients))
-        if sample.classes is not None:
-            return [regression], predicted
-        d = target.shape[1]
-        told = Projection(torch.zeros(sample.n_members, d), torch.eye(d).expand(sample.n_members, -1, -1))
-        sides: list[tuple[nn.Module, Tensor]] = [(regression, predicted), (told, target[sample.fitted])]
-        maps, columns = zip(*(sides if given == 0 else reversed(sides)), strict=True)
-        return list(maps), torch.cat(columns, 2)
+        return beside_target(sample, regression, torch.stack(predictions), target, given)
 
 
 class Kernel(NamedTuple):
@@ -215,7 +205,7 @@ def _best_ridge(features: Tensor, y: Tensor, weight: Tensor) -> tuple[float, flo
 def _regress(features: Tensor, y: Tensor, weight: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
     """Coefficients, (n_functions, n_targets), and predictions of each part of the rows from the others."""
     weight = (weight / weight.mean()).unsqueeze(1)
-    parts = torch.arange(len(y)).tensor_split(_PARTS)
+    parts = torch.arange(len(y)).tensor_split(PARTS)
     weighted = weight * features
     grams = [features[rows].T @ weighted[rows] for rows in parts]
     moments = [weighted[rows].T @ y[rows] for rows in parts]

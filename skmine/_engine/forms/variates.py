@@ -62,18 +62,18 @@ class NonlinearVariates(Form):
         """References of variates, one a member; None for functions that are constant."""
         name, pair = setting
         *blocks, weight = sample.read(sample.fitted)
-        expanded = [_expand(name, told, block) for told, block in zip(pair, blocks, strict=True)]
+        expanded = [_expand(name, reading, block) for reading, block in zip(pair, blocks, strict=True)]
         flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
         members = torch.arange(sample.fitted.numel()).view(sample.fitted.shape)
         (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,), (1.0,))
         if not solution.correlations.shape[1]:
             return None  # of a block that is constant, as the distance of one-hot columns
-        d = min(told.stop - told.start for told in pair)
+        d = min(reading.stop - reading.start for reading in pair)
         numbers = [*_NUMBERS, min(d, _MOST_VARIATES)] if d > _NUMBERS[-1] else list(_NUMBERS)
         projections = (side.leading(numbers[-1]) for side in (solution.projection_x, solution.projection_y))
         sides = [
-            _fit_variates(name, told, part, projection, weight)
-            for told, part, projection in zip(pair, expanded, projections, strict=True)
+            _fit_variates(name, reading, part, projection, weight)
+            for reading, part, projection in zip(pair, expanded, projections, strict=True)
         ]
         held_out = sample.read(sample.folds.held_out[:, :_HELD_OUT_ROWS])
         candidates = _candidates(sides, numbers, solution.noise, (*blocks, weight), held_out)
@@ -227,13 +227,13 @@ def _fit_variates(
 
 def _is_possible(name: str, pair: tuple[Reading, Reading], sample: Sample) -> bool:
     """Whether an expansion is not too wide for the rows or the memory."""
-    n_columns = sum(told.stop - told.start for told in pair)
+    n_columns = sum(reading.stop - reading.start for reading in pair)
     most = min(_MOST_COLUMNS, _COLUMN_SHARE * sample.fitted.shape[1])
     read, limit = (sample.fitted.numel() * n_columns, _MOST_NUMBERS) if name == _NARROW else (n_columns, most)
     if read > limit:
         return False  # before they are expanded at all
     blocks = sample.x.values[:1], sample.y.values[:1]
-    return sum(_expand(name, told, z).shape[1] for told, z in zip(pair, blocks, strict=True)) <= most
+    return sum(_expand(name, reading, z).shape[1] for reading, z in zip(pair, blocks, strict=True)) <= most
 
 
 def _candidates(sides, numbers: Sequence[int], noise: Tensor, training, held_out) -> Iterator[tuple]:
