@@ -143,10 +143,20 @@ class Sample:
         Rows of each member.
     weight : Tensor of shape (n,) or None, default=None
         Weights of the rows.
+    dependence : Dependence or None, default=None
+        Of the columns, if it is known already; all members share it.
     """
 
-    def __init__(self, x: Block, y: Block, folds: Folds, weight: Tensor | None = None):
+    def __init__(
+        self,
+        x: Block,
+        y: Block,
+        folds: Folds,
+        weight: Tensor | None = None,
+        dependence: Dependence | None = None,
+    ):
         self.x, self.y, self.folds, self.weight = x, y, folds, weight
+        self._dependence = dependence
 
     @property
     def n_members(self) -> int:
@@ -168,9 +178,7 @@ class Sample:
 
     def of_members(self, members: slice) -> "Sample":
         """The same rows for some members of the bank."""
-        part = Sample(self.x, self.y, self.folds.of_members(members), self.weight)
-        part.__dict__["dependence"] = self.dependence
-        return part
+        return Sample(self.x, self.y, self.folds.of_members(members), self.weight, self.dependence)
 
     @cached_property
     def first(self) -> "Sample":
@@ -211,6 +219,8 @@ class Sample:
     @cached_property
     def dependence(self) -> Dependence:
         """Which core columns depend on which: by the rows of the first member, the same for all."""
+        if self._dependence is not None:
+            return self._dependence
         return Dependence(self.x.core, self.y.core, self.folds.train[0], self.weight)
 
     @cached_property
