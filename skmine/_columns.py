@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skmine._containers import (
     RawColumn,
@@ -16,8 +17,12 @@ from skmine._containers import (
     shape_of,
 )
 from skmine._dates import kind_of_objects, temporal_error
+from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, parse_numbers, read_numbers, shift_integers
 
+#: Columns, and numbers in them, that are worked on at a time at most; numbers of an array that lies by rows
+#: on a disk, 128 MB.
+_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ = 32, 2_000_000, 2**24
 #: Text is numbers where at most one value in so many cannot be read as one.
 _PARSED_A_FAILURE = 20
 
@@ -176,7 +181,7 @@ def _numbers(values: np.ndarray, name: str, base: int = 0) -> Column:
     return Column(values, False, name, base)
 
 
-def read_columns(data, name: str, parse_text: bool = False) -> list[Column]:
+def read_columns(data, name: str, parse_text: bool = False, which=None) -> list[Column]:
     """Columns of an array, a sparse matrix, or a pandas, polars or Arrow table or column.
 
     Parameters
@@ -187,6 +192,8 @@ def read_columns(data, name: str, parse_text: bool = False) -> list[Column]:
         ``"X"`` or ``"y"``, for messages.
     parse_text : bool, default=False
         Whether text that holds numbers is read as numbers; a category never is.
+    which : sequence of int or None, default=None
+        The columns to read; None reads all.
 
     Returns
     -------
@@ -205,20 +212,22 @@ def read_columns(data, name: str, parse_text: bool = False) -> list[Column]:
     UserWarning
         Text was read as numbers.
     """
-    return [_read_column(raw, parse_text) for raw in raw_columns(data, name)]
+    return [_read_column(raw, parse_text) for raw in raw_columns(data, name, which)]
 
 
-def check_features(X):
+def check_features(X, lazy: bool = False):
     """A two-dimensional X with rows and columns.
 
     Parameters
     ----------
     X : array-like, sparse matrix or DataFrame of shape (n, d)
         The input, n and d at least 1.
+    lazy : bool, default=False
+        Whether X may be a LazyFrame or a Dataset.
 
     Returns
     -------
-    array, sparse matrix or DataFrame
+    array, sparse matrix, DataFrame or LazyTable
         X, an array for a list.
 
     Raises
@@ -226,7 +235,7 @@ def check_features(X):
     ValueError
         X has not two dimensions, or no column, or no row.
     """
-    X = as_container(X, "X")
+    X = as_container(X, "X", lazy)
     shape = shape_of(X)
     if len(shape) != 2:
         raise ValueError(
@@ -244,6 +253,68 @@ def check_features(X):
             "Found array with 0 sample(s) while a minimum of 1 is required: X is empty. Pass rows."
         )
     return X
+
+
+class Features:
+    """Columns of X, a few at a time; those of a LazyFrame or Dataset are read when they are asked for.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix, DataFrame, LazyFrame or Dataset of shape (n, d)
+        The input, n and d at least 1.
+
+    Attributes
+    ----------
+    shape : tuple of two int
+        Rows and columns.
+    sparse : bool
+        Whether X is a sparse matrix.
+    lazy : bool
+        Whether X is not in memory.
+    named : array, sparse matrix or DataFrame
+        In memory, with the names and the number of the columns; X if that is in memory.
+
+    Raises
+    ------
+    ValueError
+        X has not two dimensions, or no column, or no row.
+    """
+
+    def __init__(self, X):
+        data = check_features(X, lazy=True)
+        self.sparse = issparse(data)
+        self.lazy = is_lazy(X) or isinstance(data, np.memmap)
+        self.named = data.empty if is_lazy(X) else X
+        self._data = data.tocsc() if self.sparse else data
+        self.shape = shape_of(data)
+
+    def __sizeof__(self) -> int:
+        # Dask sends what is large to a worker once, and not with every task.
+        n_rows, n_columns = self.shape
+        return object.__sizeof__(self) + (0 if self.lazy else 8 * n_rows * n_columns)
+
+    def read(self, which=None) -> list[Column]:
+        """Some columns, or all; see :func:`read_columns`."""
+        return read_columns(self._data, "X", parse_text=True, which=which)
+
+    def read_rows(self, rows: np.ndarray | None) -> list[Column]:
+        """All columns at some rows, or at all; never more than a chunk of the columns at all rows."""
+        if rows is None:
+            return self.read()
+        return [column.take(rows) for chunk in self.chunks() for column in self.read(chunk)]
+
+    def select(self, which):
+        """X with some of its columns, not read either, where X is a LazyFrame or a Dataset."""
+        return self._data.select(which)
+
+    def chunks(self, numbers: int | None = None) -> list[np.ndarray]:
+        """Columns that are worked on together, at least one: with at most so many numbers in all."""
+        if numbers is None:
+            # A column of an array by rows takes as long to read from a disk as several.
+            by_rows = isinstance(self._data, np.memmap) and not self._data.flags.f_contiguous
+            numbers = _NUMBERS_A_READ if by_rows else _NUMBERS_A_CHUNK
+        size = int(np.clip(numbers // self.shape[0], 1, _COLUMNS_A_CHUNK))
+        return np.array_split(np.arange(self.shape[1]), -(-self.shape[1] // size))
 
 
 def read_features(X) -> list[Column]:
@@ -267,13 +338,15 @@ def read_features(X) -> list[Column]:
     return read_columns(X, "X", parse_text=True)
 
 
-def read_target(y) -> list[Column]:
+def read_target(y, lazy: bool = False) -> list[Column]:
     """Columns of a target of one or two dimensions, see :func:`read_columns`.
 
     Parameters
     ----------
     y : array-like of shape (n,) or (n, k)
         The target.
+    lazy : bool, default=False
+        Whether y may be a LazyFrame or a Dataset.
 
     Returns
     -------
@@ -289,10 +362,11 @@ def read_target(y) -> list[Column]:
             "This estimator requires y to be passed, but the target y is None. Pass one or more target "
             "columns."
         )
-    shape = shape_of(as_container(y, "y"))
+    container = as_container(y, "y", lazy)
+    shape = shape_of(container)
     if len(shape) not in (1, 2) or shape[1:] == (0,):
         raise ValueError(
             f"y must have shape (n_samples,) or (n_samples, n_targets); got {shape}. Pass one or "
             "more target columns."
         )
-    return read_columns(y, "y")
+    return read_columns(container if is_lazy(y) else y, "y")

@@ -3,7 +3,7 @@
 Containers are told apart by what they have, without an import of their libraries.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skmine._dates import arrow_line, numpy_line, pandas_line, polars_line, temporal_error
+from skmine._lazy import LazyTable, is_lazy
 
 _MISSING_TYPES = {"NoneType", "NAType", "NaTType", "MaskedConstant"}
 #: Beginnings of Arrow's names of types -> kinds of dates, and beginnings of nested types.
@@ -108,7 +109,7 @@ def nested_error(name: str, dtype) -> TypeError:
     )
 
 
-def as_container(data, name: str):
+def as_container(data, name: str, lazy: bool = False):
     """Data that can be read: a container as it is, a list as an array of objects where types may differ.
 
     Parameters
@@ -117,20 +118,26 @@ def as_container(data, name: str):
         The input.
     name : str
         ``"X"`` or ``"y"``, for messages.
+    lazy : bool, default=False
+        Whether the data may be a LazyFrame or a Dataset, whose columns are read when they are asked for.
 
     Returns
     -------
-    array, sparse matrix, DataFrame, Series, or Arrow table or array
+    array, sparse matrix, DataFrame, Series, Arrow table or array, or LazyTable
 
     Raises
     ------
     TypeError
         The data are not in memory.
     """
+    if isinstance(data, LazyTable) or (lazy and is_lazy(data)):
+        return data if isinstance(data, LazyTable) else LazyTable(data)
     library = type(data).__module__.split(".")[0]
-    call = (
-        "collect" if type(data).__name__ == "LazyFrame" else "compute" if library.startswith("dask") else ""
-    )
+    call = ""
+    if is_lazy(data):
+        call = "collect" if type(data).__name__ == "LazyFrame" else "to_table"
+    elif library.startswith("dask"):
+        call = "compute"
     if call:
         raise TypeError(
             f"{name} must be in memory; got a {library} {type(data).__name__}. Pass {name}.{call}()."
@@ -157,7 +164,7 @@ def shape_of(data) -> tuple[int, ...]:
     return tuple(data.shape) if hasattr(data, "shape") else (len(data),)
 
 
-def raw_columns(data, name: str) -> Iterator[RawColumn]:
+def raw_columns(data, name: str, which: Sequence[int] | None = None) -> Iterator[RawColumn]:
     """Columns of any container.
 
     Parameters
@@ -166,6 +173,8 @@ def raw_columns(data, name: str) -> Iterator[RawColumn]:
         The input.
     name : str
         ``"X"`` or ``"y"``, for messages.
+    which : sequence of int or None, default=None
+        The columns to read; None reads all.
 
     Yields
     ------
@@ -178,13 +187,15 @@ def raw_columns(data, name: str) -> Iterator[RawColumn]:
     """
     is_list = not hasattr(data, "dtype") and not hasattr(data, "shape")
     data = as_container(data, name)
-    if issparse(data):
-        data = data.toarray()
+    if isinstance(data, LazyTable):
+        data, which = data.read(range(data.shape[1]) if which is None else which), None
     if hasattr(data, "schema") and hasattr(data, "column_names"):
-        for j, label in enumerate(data.column_names):
+        labels = data.column_names
+        for j in range(len(labels)) if which is None else which:
+            label = labels[j]
             yield _arrow_column(data.column(j), f"{name} (column {label!r})", _arrow_liner(name, label, j))
     elif hasattr(data, "columns") and hasattr(data, "dtypes"):
-        yield from _frame_columns(data, name)
+        yield from _frame_columns(data, name, which)
     elif _is_arrow_array(data):
         yield _arrow_column(data, name, _arrow_liner(name, None, 0))
     elif _is_polars(data):
@@ -193,7 +204,7 @@ def raw_columns(data, name: str) -> Iterator[RawColumn]:
         before = "" if hasattr(data, "iloc") else f"{name} = pd.Series({name}); "
         yield _pandas_column(data, name, lambda kind: before + pandas_line(name, kind))
     else:
-        yield from _array_columns(data, name, is_list)
+        yield from _array_columns(data, name, is_list, which)
 
 
 def _is_arrow_array(data) -> bool:
@@ -204,10 +215,11 @@ def _is_polars(series) -> bool:
     return hasattr(getattr(series, "dtype", None), "is_temporal")
 
 
-def _frame_columns(frame, name: str) -> Iterator[RawColumn]:
+def _frame_columns(frame, name: str, which: Sequence[int] | None) -> Iterator[RawColumn]:
     """Columns of a pandas or polars DataFrame, by position: names may repeat."""
     labels = list(frame.columns)
-    for j, label in enumerate(labels):
+    for j in range(len(labels)) if which is None else map(int, which):
+        label = labels[j]
         of_column = f"{name} (column {label!r})"
         if hasattr(frame, "iloc"):
             position = j if labels.count(label) > 1 else None
@@ -223,14 +235,21 @@ def _frame_columns(frame, name: str) -> Iterator[RawColumn]:
             )
 
 
-def _array_columns(data, name: str, is_list: bool) -> Iterator[RawColumn]:
-    """Columns of an array, masked or not."""
+def _array_columns(data, name: str, is_list: bool, which: Sequence[int] | None) -> Iterator[RawColumn]:
+    """Columns of an array, masked or sparse or neither."""
+    several = len(data.shape) > 1 and data.shape[1] > 1
+    if which is None:
+        which = range(data.shape[1] if several else 1)
+    elif several:
+        data = data[:, list(which)]
+    if issparse(data):
+        data = data.toarray()
     array = data if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
     before = f"{name} = np.array({name}{', dtype=object' * (array.dtype == object)}); " if is_list else ""
     columns = array[:, None] if array.ndim == 1 else array
-    for j in range(columns.shape[1]):
-        of_column = f"{name} (column {j})" if columns.shape[1] > 1 else name
-        values, missing = columns[:, j], None
+    for i, j in enumerate(which):
+        of_column = f"{name} (column {j})" if several else name
+        values, missing = columns[:, i], None
         if isinstance(values, np.ma.MaskedArray):
             values, missing = values.data, np.ma.getmaskarray(values)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 
 from joblib import Parallel
+from joblib.parallel import get_active_backend
 
 _SECONDS_A_LINE = 1.0
 
@@ -72,7 +73,7 @@ def run_counted(tasks: Iterable, n_jobs, verbose, total: int | None, unit: str, 
     tasks : iterable
         Calls made by ``joblib.delayed``; drawn as they are needed.
     n_jobs : int or None
-        As many at once.
+        As many at once; one within a worker of joblib, so that nested calls do not start workers each.
     verbose : bool or int
         Whether to show progress.
     total : int or None
@@ -86,6 +87,8 @@ def run_counted(tasks: Iterable, n_jobs, verbose, total: int | None, unit: str, 
     -------
     list
     """
+    if get_active_backend()[0].nesting_level:
+        n_jobs = 1  # workers of joblib are as many as the caller wants already
     if not verbose:
         return Parallel(n_jobs, **options)(tasks)
     try:

@@ -1,6 +1,7 @@
 """MINEFeatureSelector: the features that depend on a target, alone or together."""
 
 import warnings
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skmine._columns import Column, read_features, read_target
+from skmine._columns import Column, Features, is_lazy, read_target
 from skmine._copula import Margin
 from skmine._documentation import DocumentationLinkMixin
 from skmine._estimator import MutualInfoEstimator
@@ -26,6 +27,35 @@ from skmine._validation import check_lengths, check_training_rows, draw_seed, ma
 _MAX_CLASSES = 20
 #: Joint critics of the path: small ones, for there is one a step.
 _PATH_CRITIC = {"cv": 3, "hidden_layer_sizes": (32,), "n_iter_no_change": 1, "tol": 1e-2}
+
+
+class _Columns(Sequence):
+    """Columns that are read each time that they are asked for."""
+
+    def __init__(self, table: Features):
+        self.table = table
+
+    def __len__(self) -> int:
+        return self.table.shape[1]
+
+    def __getitem__(self, number):
+        return self.table.read([number])[0]
+
+
+class _Features(Sequence):
+    """Margins of the columns of each feature, made each time that they are asked for."""
+
+    def __init__(self, columns: Sequence[Column], discrete: np.ndarray, owner: np.ndarray, numbers: range):
+        self.columns, self.discrete, self.owner, self.numbers = columns, discrete, owner, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, number):
+        if isinstance(number, slice):
+            return _Features(self.columns, self.discrete, self.owner, self.numbers[number])
+        members = np.flatnonzero(self.owner == self.numbers[number]).tolist()
+        return [Margin.of_column(self.columns[j], self.discrete[j]) for j in members]
 
 
 class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
@@ -158,8 +188,9 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Columns of any kind; a missing value counts as a value of its own.
+        X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+            Columns of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
+            Dataset and a memory-mapped array are read a few columns at a time.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target columns of any kind.
 
@@ -179,34 +210,38 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
             `discrete_features` does not fit the columns of X.
         """
         resolve_device(self.device)
-        columns, targets = read_features(X), read_target(y)
-        check_lengths(len(columns[0].values), len(targets[0].values))
+        table, targets = Features(X), read_target(y, lazy=True)
+        n_rows, n_columns = table.shape
+        check_lengths(n_rows, len(targets[0].values))
         with_path = self.mi_path and self.strategy != "marginal"
         if with_path:
-            check_training_rows(len(columns[0].values), [])
-        discrete = read_discrete_features(self.discrete_features, X)
-        owner, n_groups = self._read_groups(len(columns))
+            check_training_rows(n_rows, [])
+        discrete = read_discrete_features(self.discrete_features, table)
+        owner, n_groups = self._read_groups(n_columns)
         n_select = self._n_select(n_groups)
         strategy = STRATEGIES[self.strategy] if isinstance(self.strategy, str) else self.strategy
         seed = draw_seed(make_generator(self.random_state))
 
-        rows = np.arange(len(columns[0].values))
-        if self.strategy != "marginal" and len(rows) > MAX_ROWS:
-            rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))
-            columns, targets = ([c.take(rows) for c in block] for block in (columns, targets))
-        margins = [Margin.of_column(c, d) for c, d in zip(columns, discrete, strict=True)]
-        features = [[margins[j] for j in np.flatnonzero(owner == g)] for g in range(n_groups)]
+        columns: Sequence[Column] = _Columns(table)
+        if self.strategy != "marginal":
+            rows = None
+            if n_rows > MAX_ROWS:
+                rows = np.sort(np.random.default_rng(seed).choice(n_rows, MAX_ROWS, replace=False))
+                targets = [column.take(rows) for column in targets]
+            columns = table.read_rows(rows)
+        features = _Features(columns, discrete, owner, range(n_groups))
         with counter(self.verbose, n_select, "feature") as on_step:
             ranking = strategy(
                 Task(
-                    features,
+                    features if self.strategy == "marginal" else list(features),
                     [Margin.of_column(c, _is_class(c)) for c in targets],
                     n_select,
                     self.alpha,
                     on_step,
+                    self.n_jobs,
                 )
             )
-        validate_data(self, X, skip_check_array=True)
+        validate_data(self, table.named, skip_check_array=True)
         rank = np.empty(n_groups, dtype=int)
         rank[ranking.order] = np.arange(1, n_groups + 1)
         self.scores_, self.pvalues_ = ranking.scores[owner], ranking.pvalues[owner]
@@ -216,6 +251,26 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         if with_path:
             self.mi_path_ = self._path(columns, targets, ranking.n_selected, seed)
         return self
+
+    def transform(self, X):
+        """Reduce X to the selected columns.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+            Columns as in fit.
+
+        Returns
+        -------
+        array, sparse matrix, DataFrame, LazyFrame or Dataset of shape (n_samples, `n_features_`)
+            A LazyFrame for a LazyFrame and a Dataset for a Dataset: nothing is read.
+        """
+        if not is_lazy(X):
+            return super().transform(X)
+        check_is_fitted(self)
+        table = Features(X)
+        validate_data(self, table.named, reset=False, skip_check_array=True)
+        return table.select(np.flatnonzero(self.support_))
 
     def _read_groups(self, n_features: int) -> tuple[np.ndarray, int]:
         """Number of each column's group, in the order of their first columns, and how many there are."""
@@ -243,11 +298,13 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
             return int(asked)
         return max(1, round(asked * n_groups))
 
-    def _path(self, columns: list[Column], targets: list[Column], n_selected: int, seed: int) -> np.ndarray:
+    def _path(
+        self, columns: Sequence[Column], targets: list[Column], n_selected: int, seed: int
+    ) -> np.ndarray:
         y = np.column_stack([c.as_input() for c in targets])
         tasks = (
             delayed(_joint_information)(
-                [columns[j] for j in np.flatnonzero(self.ranking_ <= step)], y, seed, self.device
+                [columns[j] for j in np.flatnonzero(self.ranking_ <= step).tolist()], y, seed, self.device
             )
             for step in range(1, n_selected + 1)
         )

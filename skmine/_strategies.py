@@ -1,13 +1,15 @@
 """How features are ranked and chosen: functions of one task, in one table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from joblib import delayed
 from scipy.stats import false_discovery_control
 from threadpoolctl import threadpool_limits
 
 from skmine._copula import Margin, independence_pvalues, pair_information
+from skmine._progress import run_counted
 from skmine._screening import Candidates, Screen
 
 #: Rows at most on which features are chosen given others, and features of which all pairs are screened.
@@ -16,6 +18,8 @@ MAX_ROWS, MAX_PAIRED_FEATURES = 20_000, 5_000
 _JUDGED = 10
 #: Features of the highest scores whose redundancy is computed together.
 _LOOKED_AT = 32
+#: Numbers of the features whose relevance is computed together, at most.
+_NUMBERS_A_CHUNK = 2_000_000
 #: Adjusted p-value up to which a candidate is rather counted in than out, if a number of features is asked.
 _LIKELY = 0.5
 
@@ -26,7 +30,7 @@ class Task:
 
     Attributes
     ----------
-    features : list of list of Margin
+    features : sequence of list of Margin
         Margins of each feature; several for a group of columns.
     targets : list of Margin
         Target columns.
@@ -36,13 +40,16 @@ class Task:
         False discovery rate, or error rate of each step, at which a feature is significant.
     on_step : callable
         Called with each feature as it is chosen.
+    n_jobs : int or None
+        Features whose relevance is computed at once.
     """
 
-    features: list[list[Margin]]
+    features: Sequence[list[Margin]]
     targets: list[Margin]
     n_select: int | None
     alpha: float
     on_step: Callable[[int], None] = field(default=lambda feature: None)
+    n_jobs: int | None = None
 
     def relevance(self) -> tuple[np.ndarray, np.ndarray]:
         """Mutual information in nats and p-value of each feature alone.
@@ -50,15 +57,25 @@ class Task:
         Of several columns and targets the largest value counts, a lower bound of the joint one, with the
         smallest p-value times the number of pairs.
         """
-        owner = np.repeat(np.arange(len(self.features)), [len(block) for block in self.features])
-        margins = [margin for block in self.features for margin in block]
-        mi = np.max([pair_information(margins, target) for target in self.targets], axis=0)
-        pvalue = np.min([independence_pvalues(margins, target) for target in self.targets], axis=0)
-        n_pairs = np.bincount(owner) * len(self.targets)
-        largest, smallest = np.zeros(len(self.features)), np.ones(len(self.features))
-        np.maximum.at(largest, owner, mi)
-        np.minimum.at(smallest, owner, pvalue)
-        return largest, np.minimum(smallest * n_pairs, 1.0)
+        at_once = int(np.clip(_NUMBERS_A_CHUNK // len(self.targets[0]), 1, _LOOKED_AT))
+        starts = range(0, len(self.features), at_once)
+        tasks = (delayed(_relevance)(self.features[i : i + at_once], self.targets) for i in starts)
+        found = run_counted(tasks, self.n_jobs, False, len(starts), "block of features", prefer="threads")
+        largest, smallest = np.hstack(found)
+        return largest, smallest
+
+
+def _relevance(features: Sequence[list[Margin]], targets: list[Margin]) -> np.ndarray:
+    """Mutual information and p-value of some features, shape (2, n_features)."""
+    blocks = list(features)
+    owner = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+    margins = [margin for block in blocks for margin in block]
+    mi = np.max([pair_information(margins, target) for target in targets], axis=0)
+    pvalue = np.min([independence_pvalues(margins, target) for target in targets], axis=0)
+    largest, smallest = np.zeros(len(blocks)), np.ones(len(blocks))
+    np.maximum.at(largest, owner, mi)
+    np.minimum.at(smallest, owner, pvalue)
+    return np.stack([largest, np.minimum(smallest * np.bincount(owner) * len(targets), 1.0)])
 
 
 @dataclass(frozen=True)
@@ -198,7 +215,7 @@ class _Greedy:
 
     def __init__(self, task: Task, all_pairs: bool):
         self.task, self.all_pairs = task, all_pairs
-        self.screen = Screen(task.features, task.targets)
+        self.screen = Screen(list(task.features), task.targets)
         n_features = len(task.features)
         self.scores, self.pvalues = np.zeros(n_features), np.ones(n_features)
         self.alone, self.alone_pvalues = np.zeros(n_features), np.ones(n_features)

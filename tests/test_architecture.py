@@ -13,7 +13,12 @@ LEAVES = {"_columns", "_encoding", "_copula", "_validation", "distributions"}
 MAY_IMPORT = {"nn": (set(), {"torch"}), "_engine": ({"nn"}, {"torch", "numpy", "scipy"})}
 #: The one module of `_engine` that may import scikit-learn too, whose models it fits.
 FITS_MODELS = "skmine/_engine/forms/predictive"
-READERS = {"_containers", "_dates", "_numbers"}  # leaves that only `_columns` imports, and one another
+READERS = {
+    "_containers",
+    "_dates",
+    "_lazy",
+    "_numbers",
+}  # leaves that only `_columns` imports, and one another
 ESTIMATORS = {"_estimator", "_selector", "_bottleneck", "_generative"}
 IMPORT_ESTIMATORS = {"__init__", "_selector", "_scores"}
 FORBIDDEN_NAMES = {"base", "utils", "callbacks", "datasets", "preprocessing"}

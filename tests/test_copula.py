@@ -311,7 +311,10 @@ def test_permutation_variance__all_permutations__is_their_variance():
         5 * ((left.T @ right[list(order)] / 6) ** 2).sum() for order in itertools.permutations(range(6))
     ]
 
-    assert _permutation_variance(left, right) == pytest.approx(np.var(statistics), rel=1e-9)
+    products = [side.T @ side for side in (left, right)]
+    lengths = np.array([((side**2).sum(axis=1) ** 2).sum() for side in (left, right)])
+
+    assert _permutation_variance(products, lengths, 6) == pytest.approx(np.var(statistics), rel=1e-9)
 
 
 @pytest.mark.parametrize("n", [2, 3, 4])

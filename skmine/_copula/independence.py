@@ -38,7 +38,7 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
     for j, margin in enumerate(margins):
         others, other_order = margin.polynomials(_HIGHEST_DEGREE)
         cell = margin.codes.astype(np.intp) * n_cells + target.codes
-        counts = np.bincount(cell, minlength=len(margin.mass) * n_cells).reshape(-1, n_cells)
+        counts = np.bincount(cell, target.times, len(margin.mass) * n_cells).reshape(-1, n_cells)
         moments = others.T @ counts @ functions / n
         weights = 1 / np.outer(other_order, order)
         same = statistics.setdefault(tuple(other_order), (weights.ravel(), [], []))
@@ -103,6 +103,8 @@ def _saddle_point_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
 #: blocks.
 _MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 600, 0.12
 _DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
+#: Rows whose functions are held at a time.
+_ROWS = 2**13
 
 
 def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float, float]:
@@ -118,22 +120,73 @@ def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float
     statistic, pvalue : float
     """
     n = len(first[0])
-    left, right = _block_functions(first), _block_functions(second)
-    if not left.shape[1] or not right.shape[1]:
+    sides = BlockFunctions(first, n), BlockFunctions(second, n)
+    blocks = [
+        [[m.codes[start : start + _ROWS] for m in margins] for margins in (first, second)]
+        for start in range(0, n, _ROWS)
+    ]
+    for number, side in enumerate(sides):
+        side.mean = np.add.reduce([side.product_sums(codes[number]) for codes in blocks]) / n
+    several = len(first) > 1 or len(second) > 1
+    sums = moment_sums(*sides, *blocks[0])
+    for codes in blocks[1:]:
+        for total, part in zip(sums, moment_sums(*sides, *codes), strict=True):
+            total += part
+    return statistic_and_pvalue(sums, n, several)
+
+
+def moment_sums(left: "BlockFunctions", right: "BlockFunctions", codes, other_codes) -> list[np.ndarray]:
+    """Sums over some rows, of which :func:`statistic_and_pvalue` makes the test.
+
+    Parameters
+    ----------
+    left, right : BlockFunctions
+        Of the two blocks.
+    codes, other_codes : list of ndarray of shape (n_rows,)
+        Cells of the columns of the two blocks.
+
+    Returns
+    -------
+    list of ndarray
+        Products of the functions of both blocks, of each, and squares of their squared lengths.
+    """
+    one, other = left.values(codes), right.values(other_codes)
+    lengths = [((side**2).sum(axis=1) ** 2).sum() for side in (one, other)]
+    return [one.T @ other, one.T @ one, other.T @ other, np.array(lengths)]
+
+
+def statistic_and_pvalue(sums: list[np.ndarray], n: int, several: bool) -> tuple[float, float]:
+    """The test of two blocks of columns.
+
+    Parameters
+    ----------
+    sums : list of ndarray
+        See :func:`moment_sums`; over all rows.
+    n : int
+        Rows.
+    several : bool
+        Whether a block has more than one column.
+
+    Returns
+    -------
+    statistic, pvalue : float
+    """
+    products, left, right, lengths = sums
+    if not products.size:
         return 0.0, 1.0
-    statistic = (n - 1) * float(((left.T @ right / n) ** 2).sum())
-    scales = [np.linalg.eigvalsh(side.T @ side / n) for side in (left, right)]
+    statistic = (n - 1) * float(((products / n) ** 2).sum())
+    scales = [np.linalg.eigvalsh(side / n) for side in (left, right)]
     weights = np.outer(*(scale[scale > 1e-9 * scale.max()] for scale in scales)).ravel()
-    if n > 3 and (len(first) > 1 or len(second) > 1):
+    if n > 3 and several:
         # Permutations have the mean of the weighted chi-square, but a larger variance where products of
         # columns are large in the same rows: give the excess over the mean the deviation of the law.
-        mean, variance = weights.sum(), _permutation_variance(left, right)
+        mean, variance = weights.sum(), _permutation_variance([left, right], lengths, n)
         excess = (statistic - mean) * np.sqrt(2 * (weights**2).sum() / variance)
         return statistic, float(weighted_chi2_sf(mean + excess, weights))
     return statistic, float(weighted_chi2_sf(statistic, weights))
 
 
-def _permutation_variance(left: np.ndarray, right: np.ndarray) -> float:
+def _permutation_variance(products: list[np.ndarray], lengths: np.ndarray, n: int) -> float:
     """Variance of the statistic of two blocks of centred functions over all permutations of the rows.
 
     References
@@ -141,43 +194,69 @@ def _permutation_variance(left: np.ndarray, right: np.ndarray) -> float:
     Kazi-Aoual, Hitier, Sabatier and Lebreton (1995), Refined approximations to permutation tests for
     multivariate inference, Computational Statistics and Data Analysis.
     """
-    n = len(left)
-    trace, square, diagonal = np.transpose(
-        [
-            ((side**2).sum(), ((side.T @ side) ** 2).sum(), ((side**2).sum(axis=1) ** 2).sum())
-            for side in (left, right)
-        ]
-    )
+    trace = np.array([np.trace(side) for side in products])
+    square = np.array([(side**2).sum() for side in products])
     spread = np.prod((n - 1) * square - trace**2)
-    kurtosis = np.prod(n * (n + 1) * diagonal - (n - 1) * (trace**2 + 2 * square))
+    kurtosis = np.prod(n * (n + 1) * lengths - (n - 1) * (trace**2 + 2 * square))
     variance = 2 * spread / ((n - 1) ** 2 * (n + 1) * (n - 2))
     variance += kurtosis / ((n + 1) * n * (n - 1) * (n - 2) * (n - 3))
     return variance * (n - 1) ** 2 / n**4
 
 
-def _block_functions(margins: list[Margin]) -> np.ndarray:
-    """Functions of each row, scaled by the root of their weights; products of two columns too."""
-    most = min(_MOST_FUNCTIONS, _FUNCTIONS_A_ROW * len(margins[0]))
-    for degree in _DEGREES:
-        single = _scaled(margins, degree)
-        if sum(part.shape[1] for part in single) <= most:
-            break
-    parts = list(single)
-    n_pairs = len(margins) * (len(margins) - 1) // 2
-    for degree in _PRODUCT_DEGREES:
-        single = _scaled(margins, degree)
-        if n_pairs * max(part.shape[1] for part in single) ** 2 <= most:
-            for j, one in enumerate(single):
-                for other in single[:j]:
-                    products = (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
-                    parts.append(products - products.mean(axis=0))
-            break
-    return np.hstack(parts)
+class BlockFunctions:
+    """Functions of the rows of a block of columns, scaled by the root of their weights.
+
+    Those of each column, and centred products of those of two columns where these are few enough.
+
+    Parameters
+    ----------
+    margins : list of Margin
+        Columns.
+    n : int
+        Rows.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_products,)
+        Of the products; to be set from :meth:`product_sums` before the values are asked for.
+    """
+
+    def __init__(self, margins: list[Margin], n: int):
+        most = min(_MOST_FUNCTIONS, _FUNCTIONS_A_ROW * n)
+        for degree in _DEGREES:
+            self.single = _scaled(margins, degree)
+            if sum(part.shape[1] for part in self.single) <= most:
+                break
+        n_pairs = len(margins) * (len(margins) - 1) // 2
+        self.paired: list[np.ndarray] = []
+        for degree in _PRODUCT_DEGREES if n_pairs else ():
+            paired = _scaled(margins, degree)
+            if n_pairs * max(part.shape[1] for part in paired) ** 2 <= most:
+                self.paired = paired
+                break
+        self.mean = np.zeros(0)
+
+    def _products(self, codes: list[np.ndarray]) -> np.ndarray:
+        parts = [np.empty((len(codes[0]), 0))]
+        values = [functions[c] for functions, c in zip(self.paired, codes, strict=False)]
+        for j, one in enumerate(values):
+            for other in values[:j]:
+                parts.append((one[:, :, None] * other[:, None, :]).reshape(len(one), -1))
+        return np.hstack(parts)
+
+    def product_sums(self, codes: list[np.ndarray]) -> np.ndarray:
+        """Sums of the products over rows whose cells are given, shape (n_products,)."""
+        return self._products(codes).sum(axis=0)
+
+    def values(self, codes: list[np.ndarray]) -> np.ndarray:
+        """Values in rows whose cells are given, shape (n_rows, n_functions)."""
+        single = [functions[c] for functions, c in zip(self.single, codes, strict=True)]
+        return np.hstack([*single, self._products(codes) - self.mean])
 
 
 def _scaled(margins: list[Margin], degree: int) -> list[np.ndarray]:
     parts = []
     for margin in margins:
         functions, order = margin.polynomials(degree)
-        parts.append((functions / np.sqrt(order))[margin.codes])
+        parts.append(functions / np.sqrt(order))
     return parts

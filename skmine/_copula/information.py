@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skmine._copula.levels import class_tree, level_information, level_means, level_mixture
+from skmine._copula.levels import (
+    class_tree,
+    count_values,
+    level_information,
+    level_means,
+    level_mixture,
+)
 from skmine._copula.loglinear import score_pairs
 from skmine._copula.margins import Margin, entropy
 from skmine._copula.trees import pair_trees
@@ -74,7 +80,7 @@ def plug_in_information(first: Margin, second: Margin) -> float:
     assert first.levels is not None
     assert second.levels is not None
     n_second = int(second.levels.max()) + 1
-    counts = np.unique(first.levels * n_second + second.levels, return_counts=True)[1]
+    counts = count_values(first.levels * n_second + second.levels, first.times)[1]
     return max(first.entropy + second.entropy - entropy(counts), 0.0)
 
 
@@ -117,18 +123,18 @@ def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
         labels = other.few_labels()
         if ranked.coarse and labels is not None:
             depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
-            yield class_tree(ranked.fine_cells(depth), depth, labels)
+            yield class_tree(ranked.fine_cells(depth), depth, labels, ranked.times)
 
 
 def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
     """What the labels of one column say of the labels or ranks of the other, rows left out, in nats."""
     labels, others = first.labels(), second.labels()
     if labels is not None and others is not None:
-        yield level_information(labels, others)
+        yield level_information(labels, others, first.times)
     for own, opposite, ranked in ((labels, others, second), (others, labels, first)):
         if own is None or not ranked.coarse or ranked.levels is not None:
             continue
         cell, score, resolution, rounding = ranked.fine(_AS_CLASSES).of_rows()
-        yield level_means(own, score, resolution + rounding)
+        yield level_means(own, score, resolution + rounding, first.times)
         if opposite is None:
-            yield level_mixture(own, cell)
+            yield level_mixture(own, cell, first.times)

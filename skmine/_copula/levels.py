@@ -15,7 +15,7 @@ _HALVED = np.array([1 / 4, 1 / 8, 1 / 8, 1 / 2])
 _WHOLE = np.array([1 / 2, 1 / 4, 1 / 4])
 
 
-def level_mixture(levels: np.ndarray, classes: np.ndarray) -> float:
+def level_mixture(levels: np.ndarray, classes: np.ndarray, times: np.ndarray | None = None) -> float:
     """Mean log ratio of each row's class given its level, the row left out, in nats.
 
     Each level has the shares of all rows, or shares of its own, drawn around those of all rows from a
@@ -26,6 +26,8 @@ def level_mixture(levels: np.ndarray, classes: np.ndarray) -> float:
     ----------
     levels, classes : ndarray of shape (n,)
         Numbers from 0.
+    times : ndarray of shape (n,) or None, default=None
+        Rows that each entry stands for; None for one each.
 
     Returns
     -------
@@ -37,11 +39,11 @@ def level_mixture(levels: np.ndarray, classes: np.ndarray) -> float:
     Minka (2000), Estimating a Dirichlet distribution; Good (1965), The estimation of probabilities, for
     mixtures of Dirichlet priors.
     """
-    n, n_classes = len(classes), int(classes.max()) + 1
-    cell, count = np.unique(levels.astype(np.int64) * n_classes + classes, return_counts=True)
+    n_classes = int(classes.max()) + 1
+    cell, count = count_values(levels.astype(np.int64) * n_classes + classes, times)
     level, kind = np.divmod(cell, n_classes)
-    rows = np.bincount(levels)
-    share_of_all = np.bincount(classes, minlength=n_classes)[kind] / n
+    rows, n = np.bincount(levels, times), count.sum()
+    share_of_all = np.bincount(classes, times, n_classes)[kind] / n
     strength = CONCENTRATIONS[:, None]
     prior = strength * share_of_all
     evidence = gammaln(prior + count) - gammaln(prior) - count * np.log(share_of_all)
@@ -57,6 +59,26 @@ def level_mixture(levels: np.ndarray, classes: np.ndarray) -> float:
     return float(count @ np.log((ratio * predicted).sum(axis=0) / ratio.sum(axis=0)) / n)
 
 
+def count_values(values: np.ndarray, times: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct values, and how many rows have each.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Any numbers.
+    times : ndarray of shape (n,) or None
+        Rows that each stands for; None for one each.
+
+    Returns
+    -------
+    distinct, counts : ndarray
+    """
+    if times is None:
+        return np.unique(values, return_counts=True)
+    distinct, number = np.unique(values, return_inverse=True)
+    return distinct, np.bincount(number, times)
+
+
 def _estimate_shares(evidence: np.ndarray) -> np.ndarray:
     """Log shares of the kinds of levels (n_kinds,), by the EM algorithm."""
     n_kinds, n_levels = evidence.shape
@@ -68,12 +90,14 @@ def _estimate_shares(evidence: np.ndarray) -> np.ndarray:
     return np.log(share)
 
 
-def level_information(first: np.ndarray, second: np.ndarray) -> float:
+def level_information(first: np.ndarray, second: np.ndarray, times: np.ndarray | None = None) -> float:
     """Mutual information of two columns of levels in nats: the larger of both directions, lower bounds."""
-    return max(level_mixture(first, second), level_mixture(second, first))
+    return max(level_mixture(first, second, times), level_mixture(second, first, times))
 
 
-def level_means(levels: np.ndarray, score: np.ndarray, rounding: np.ndarray) -> float:
+def level_means(
+    levels: np.ndarray, score: np.ndarray, rounding: np.ndarray, times: np.ndarray | None = None
+) -> float:
     """Mean log ratio of each row's normal score given its level, the row left out, in nats.
 
     The scores of a level are normal around a mean of its own; the means are normal around that of all rows.
@@ -87,6 +111,8 @@ def level_means(levels: np.ndarray, score: np.ndarray, rounding: np.ndarray) -> 
         Normal scores of the ranks of the other column.
     rounding : ndarray of shape (n,)
         Variance of a score that is uniform over the ranks of its value.
+    times : ndarray of shape (n,) or None, default=None
+        Rows that each entry stands for; None for one each.
 
     Returns
     -------
@@ -97,18 +123,23 @@ def level_means(levels: np.ndarray, score: np.ndarray, rounding: np.ndarray) -> 
     ----------
     Searle, Casella and McCulloch (1992), Variance components, section 3.6 (one random factor).
     """
-    centred = score - score.mean()
-    scale = (centred**2 + rounding).mean()  # below 1 where many rows share a value
+
+    def mean_of(values: np.ndarray) -> float:
+        return float(np.average(values, weights=times))
+
+    centred = score - mean_of(score)
+    scale = mean_of(centred**2 + rounding)  # below 1 where many rows share a value
     score, rounding = centred / np.sqrt(scale), rounding / scale
-    rows = np.bincount(levels)
-    mean = np.bincount(levels, score) / np.maximum(rows, 1)
-    n, n_levels = len(score), np.count_nonzero(rows)
+    rows = np.bincount(levels, times)
+    total = np.bincount(levels, score if times is None else score * times)
+    mean = total / np.maximum(rows, 1)
+    n, n_levels = int(rows.sum()), np.count_nonzero(rows)
     if n_levels == n:
         return 0.0
-    within = ((score - mean[levels]) ** 2).sum() / (n - n_levels)
-    if within < rounding.mean():
+    within = mean_of((score - mean[levels]) ** 2) * n / (n - n_levels)
+    if within < mean_of(rounding):
         return 0.0
-    within += rounding.mean()
+    within += mean_of(rounding)
     typical = (n - (rows**2).sum() / n) / max(n_levels - 1, 1)
     between = (rows * mean**2).sum() / max(n_levels - 1, 1)
     ratio = max((between - within) / typical, 0.0) / within
@@ -119,10 +150,10 @@ def level_means(levels: np.ndarray, score: np.ndarray, rounding: np.ndarray) -> 
     expected = shrink * of_others
     variance = within * (1 + ratio / (1 + ratio * others))
     square = ((score - expected) ** 2 + rounding) / variance
-    return float((score**2 + rounding - square - np.log(variance)).mean() / 2)
+    return mean_of(score**2 + rounding - square - np.log(variance)) / 2
 
 
-def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:
+def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray, times: np.ndarray | None = None) -> float:
     """Mean log ratio of each row's class given the interval of ranks that holds it, in nats.
 
     An interval has the shares of all rows, or shares of its own, or is halved; each choice is weighted by its
@@ -136,6 +167,8 @@ def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:
         Halvings.
     classes : ndarray of shape (n,)
         Numbers from 0; few of them.
+    times : ndarray of shape (n,) or None, default=None
+        Rows that each entry stands for; None for one each.
 
     Returns
     -------
@@ -147,9 +180,10 @@ def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:
     Willems, Shtarkov and Tjalkens (1995), The context-tree weighting method.
     """
     n_classes = int(classes.max()) + 1
-    table = np.bincount(cells * n_classes + classes, minlength=n_classes * 2**depth).reshape(-1, n_classes)
+    table = np.bincount(cells * n_classes + classes, times, n_classes * 2**depth).reshape(-1, n_classes)
     table = table.astype(np.float64)
-    shares = table.sum(axis=0) / len(classes)
+    n = table.sum()
+    shares = table.sum(axis=0) / n
     evidence = value = np.zeros(len(table))
     for level in range(depth, -1, -1):
         none = np.zeros(len(table))
@@ -166,7 +200,7 @@ def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray) -> float:
         value = (weight * values).sum(axis=0) / total
         if level:
             table = table.reshape(-1, 2, n_classes).sum(axis=1)
-    return float(value[0]) / len(classes)
+    return float(value[0] / n)
 
 
 def _own_shares(table: np.ndarray, shares: np.ndarray):

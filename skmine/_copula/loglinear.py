@@ -127,7 +127,7 @@ class _Pairs:
 
 def _table(margin: Margin, target: Margin, shape: tuple[int, int]) -> np.ndarray:
     cell = margin.codes.astype(np.intp) * shape[1] + target.codes
-    return np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape) / len(target)
+    return np.bincount(cell, target.times, shape[0] * shape[1]).reshape(shape) / len(target)
 
 
 def _functions(margin: Margin, n_cells: int) -> np.ndarray:

@@ -76,6 +76,8 @@ class Margin:
         The numbers that were ranked.
     repeats : bool
         Whether cells hold several of the values, and many of these occur more than once.
+    times : ndarray of shape (n,) or None
+        Rows that each entry of `codes`, `levels` and `values` stands for; None for one each.
     """
 
     codes: np.ndarray
@@ -87,9 +89,12 @@ class Margin:
     rank: np.ndarray | None = None
     values: np.ndarray | None = None
     repeats: bool = False
+    times: np.ndarray | None = None
 
     @classmethod
-    def of_column(cls, column: Column, discrete: bool) -> "Margin":
+    def of_column(
+        cls, column: Column, discrete: bool, times: np.ndarray | None = None, rounded: bool = False
+    ) -> "Margin":
         """Read a column through its ranks, or through its levels where it is discrete or has no order.
 
         Parameters
@@ -98,24 +103,33 @@ class Margin:
             Values; a missing value has a cell of its own.
         discrete : bool
             Whether numbers are labels.
+        times : ndarray of shape (n,) or None, default=None
+            Rows that each value stands for; None for one each.
+        rounded : bool, default=False
+            Whether values repeat only because different ones were read as one.
 
         Returns
         -------
         Margin
         """
         if discrete or column.categorical:
-            return _of_levels(column)
-        return _of_ranks(column)
+            return _of_levels(column, times)
+        return _of_ranks(column, times, rounded)
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self.codes) if self.times is None else int(self.times.sum())
+
+    def __sizeof__(self) -> int:
+        # Dask sends what is large to a worker once, and not with every task.
+        arrays = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
+        return object.__sizeof__(self) + sum(array.nbytes for array in arrays)
 
     @property
     def entropy(self) -> float:
         """Entropy of the levels, or of numbers that repeat, in nats; of the cells of a continuous column."""
         if self.repeats:
             return entropy(self._full_ranks[1])
-        return entropy(np.bincount(self.codes if self.levels is None else self.levels))
+        return entropy(np.bincount(self.codes if self.levels is None else self.levels, self.times))
 
     @property
     def largest_information(self) -> float:
@@ -130,9 +144,11 @@ class Margin:
         order = np.argsort(shown)
         ordered = shown[order]
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-        counts = np.diff(np.append(starts, len(ordered)))
+        counts = distances = np.diff(np.append(starts, len(ordered)))
+        if self.times is not None:
+            counts = np.add.reduceat(self.times[order], starts)
         number = np.empty(len(ordered), dtype=np.int32)
-        number[order] = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        number[order] = np.repeat(np.arange(len(counts), dtype=np.int32), distances)
         return number, counts
 
     def labels(self) -> np.ndarray | None:
@@ -153,8 +169,8 @@ class Margin:
     @property
     def _middle_ranks(self) -> np.ndarray:
         """Middle rank of each distinct value, in (0, 1)."""
-        number, counts = self._full_ranks
-        return (np.cumsum(counts) - counts / 2) / len(number)
+        counts = self._full_ranks[1]
+        return (np.cumsum(counts) - counts / 2) / len(self)
 
     def fine(self, depth: int) -> FineRanks:
         """Ranks to their full resolution; a missing value ranks below all others.
@@ -169,10 +185,10 @@ class Margin:
         FineRanks
         """
         number, counts = self._full_ranks
-        share, middle = counts / len(number), self._middle_ranks
+        share, middle = counts / len(self), self._middle_ranks
         score = ndtri(middle)
         density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
-        resolution = (1 / len(number) / density) ** 2 / 12
+        resolution = (1 / len(self) / density) ** 2 / 12
         by_value = _intervals(middle, depth), score, resolution, (share / density) ** 2 / 12 - resolution
         return FineRanks(number, *by_value)
 
@@ -226,17 +242,17 @@ def entropy(counts: np.ndarray) -> float:
     return max(float(-(share @ np.log(share))), 0.0)
 
 
-def _of_levels(column: Column) -> Margin:
+def _of_levels(column: Column, times: np.ndarray | None) -> Margin:
     levels, n_levels = _number(column)
-    counts = np.bincount(levels, minlength=n_levels + 1)
+    counts = np.bincount(levels, times, n_levels + 1)
     cell = np.arange(len(counts))
     if (counts > 0).sum() > MAX_LEVELS:
         rarest = np.argsort(-counts, kind="stable")[MAX_LEVELS - 1 :]
         cell[rarest] = rarest.min()
     codes = (np.cumsum(np.bincount(cell[levels]) > 0) - 1)[cell[levels]]
-    mass = np.bincount(codes) / len(codes)
+    mass = np.bincount(codes, times) / counts.sum()
     functions = _orthonormal(np.eye(len(mass))[:, :-1], mass)
-    return Margin(codes, mass, functions, np.ones(functions.shape[1], dtype=int), levels)
+    return Margin(codes, mass, functions, np.ones(functions.shape[1], dtype=int), levels, times=times)
 
 
 def _number(column: Column) -> tuple[np.ndarray, int]:
@@ -257,36 +273,47 @@ def _number(column: Column) -> tuple[np.ndarray, int]:
     return np.array([number[value] for value in values]), len(ordered)
 
 
-def _of_ranks(column: Column) -> Margin:
+def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool) -> Margin:
     missing = column.missing
     values = column.values
-    ordered = np.sort(values[~missing])
+    if times is None:
+        ordered, last = np.sort(values[~missing]), None
+    else:
+        order = np.argsort(values)[: np.count_nonzero(~missing)]
+        ordered, last = values[order], np.cumsum(times[order])
     new = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
     n_levels = np.count_nonzero(new)
     levels = ordered[new] if n_levels <= N_CELLS else None
-    starts = _cell_starts(ordered) if levels is None else levels
+    starts = _cell_starts(ordered, last) if levels is None else levels
     codes = np.maximum(np.searchsorted(starts, values, side="right") - 1, 0)
     codes[missing] = len(starts)
-    counts = np.bincount(codes, minlength=len(starts) + 1)
+    counts = np.bincount(codes, times, len(starts) + 1)
+    n_present = counts[:-1].sum()
+    mass = counts / counts.sum()
     if not missing.any():
-        counts = counts[:-1]
-    mass = counts / len(values)
-    rank = (np.cumsum(counts) - counts / 2) / max(len(ordered), 1)
+        counts, mass = counts[:-1], mass[:-1]
+    rank = (np.cumsum(counts) - counts / 2) / max(n_present, 1)
     if missing.any():
         rank[-1] = np.nan
-    functions, order = _functions_of_rank(rank.tobytes(), mass.tobytes())
+    functions, function_order = _functions_of_rank(rank.tobytes(), mass.tobytes())
     codes = codes.astype(np.uint8)
     coarse = levels is None
-    repeats = coarse and bool(n_levels <= MOST_DISTINCT * len(ordered))
-    return Margin(codes, mass, functions, order, None, coarse, rank, values, repeats)
+    repeats = coarse and not rounded and bool(n_levels <= MOST_DISTINCT * n_present)
+    return Margin(codes, mass, functions, function_order, None, coarse, rank, values, repeats, times)
 
 
-def _cell_starts(ordered: np.ndarray) -> np.ndarray:
-    """Smallest value of each cell; a value that more than a cell's share of the rows have is a cell."""
-    n = len(ordered)
-    starts, times = np.unique(ordered[(_cell_edges(n) * n).astype(np.int64)], return_counts=True)
+def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:
+    """Smallest value of each cell; a value that more than a cell's share of the rows have is a cell.
+
+    `last` are the rows up to each value, where a value stands for several.
+    """
+    n = len(ordered) if last is None else int(last[-1])
+    at = (_cell_edges(n) * n).astype(np.int64)
+    if last is not None:
+        at = np.searchsorted(last, at, side="right")
+    starts, times = np.unique(ordered[at], return_counts=True)
     after = np.searchsorted(ordered, starts[times > 1], side="right")
-    return np.unique(np.concatenate([ordered[:1], starts, ordered[after[after < n]]]))
+    return np.unique(np.concatenate([ordered[:1], starts, ordered[after[after < len(ordered)]]]))
 
 
 @lru_cache(maxsize=16)

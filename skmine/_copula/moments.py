@@ -7,8 +7,8 @@ from skmine._copula.information import is_smooth, pair_information, weigh_agains
 from skmine._copula.loglinear import CHANCE, STAGES, penalty
 from skmine._copula.margins import Margin
 
-#: Functions of a block of columns: products of two blocks are held at a time.
-_BLOCK = 1024
+#: Functions of a block of columns: products of two blocks are held at a time; and rows whose values are.
+_BLOCK, _ROWS = 1024, 2**13
 
 
 def block_information(first: list[Margin], second: list[Margin]) -> np.ndarray:
@@ -30,7 +30,7 @@ def block_information(first: list[Margin], second: list[Margin]) -> np.ndarray:
     """
     left = _Functions(first)
     right = left if second is first else _Functions(second)
-    mi, open_pairs = left.screen(right)
+    mi, open_pairs = left.screen(right, left.products(right))
     if second is first:
         mi, open_pairs = np.tril(mi, -1), np.tril(open_pairs, -1)
     for j, margin in enumerate(first):
@@ -68,19 +68,31 @@ class _Functions:
 
     def __init__(self, margins: list[Margin]):
         self.n = len(margins[0])
+        self.margins = margins
         self.smooth = np.array([is_smooth(margin) for margin in margins])
-        self.values = np.hstack([m.functions[m.codes].astype(np.float32) for m in margins])
         self.order = np.concatenate([margin.order for margin in margins])
         self.starts = np.cumsum([0, *(len(margin.order) for margin in margins)])
+
+    def _of_rows(self, rows: slice) -> np.ndarray:
+        """Values of the functions, shape (n_rows, n_functions)."""
+        return np.hstack([m.functions[m.codes[rows]].astype(np.float32) for m in self.margins])
+
+    def products(self, other: "_Functions") -> np.ndarray:
+        """Mean products of the functions of two blocks; the values of all rows are never held together."""
+        total = np.zeros((self.starts[-1], other.starts[-1]))
+        for start in range(0, self.n, _ROWS):
+            left = self._of_rows(rows := slice(start, start + _ROWS))
+            total += left.T @ (left if other is self else other._of_rows(rows))
+        return total / self.n
 
     def _of_columns(self, by_function: np.ndarray) -> np.ndarray:
         """Sums over the functions of each column; the first axis."""
         total = np.cumsum(np.vstack([np.zeros(by_function.shape[1]), by_function]), axis=0, dtype=np.float64)
         return np.diff(total[self.starts], axis=0)
 
-    def screen(self, other: "_Functions") -> tuple[np.ndarray, np.ndarray]:
+    def screen(self, other: "_Functions", products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Second-order estimates of all pairs with another block, and a mask of those worth a closer look."""
-        squares = (self.values.T @ other.values / self.n) ** 2
+        squares = products**2
         shape = len(self.starts) - 1, len(other.starts) - 1
         best, lower = np.zeros((2, *shape))
         open_pairs = ~np.logical_and.outer(self.smooth, other.smooth)

@@ -76,7 +76,8 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
     at_once = max(1, _ROWS_AT_ONCE // n)
     found = []
     for start in range(0, len(margins), at_once):
-        plane = _Plane([m.fine(deepest) for m in margins[start : start + at_once]], second, n_cuts, deepest)
+        firsts = [m.fine(deepest) for m in margins[start : start + at_once]]
+        plane = _Plane(firsts, second, n_cuts, deepest, target.times)
         score = np.zeros((2, plane.n_pairs))
         for level in range(n_cuts, -1, -1):
             score = _weigh(plane, level, score)
@@ -101,12 +102,14 @@ class _Plane:
         Share of the rows in each interval of either axis, as in :func:`_masses`.
     """
 
-    def __init__(self, firsts: list[FineRanks], second: FineRanks, n_cuts: int, deepest: int):
+    def __init__(self, firsts: list[FineRanks], second: FineRanks, n_cuts: int, deepest: int, times):
         self.n_pairs, self.n_cuts, self.deepest = len(firsts), n_cuts, deepest
-        mass = _masses(second, deepest)
-        self.mass = [np.stack([_masses(first, deepest) for first in firsts]), np.tile(mass, (len(firsts), 1))]
+        mass = _masses(second, deepest, times)
+        self.mass = [
+            np.stack([_masses(first, deepest, times) for first in firsts]),
+            np.tile(mass, (len(firsts), 1)),
+        ]
         n = len(second.number)
-        self.log_count = np.log(np.maximum(np.arange(n + 1), 1))
         self.sums = np.zeros((1 + len(_POWERS) + 4, self.n_pairs, len(self.shapes(n_cuts)), 2**n_cuts))
         for start in range(0, n, _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
@@ -114,20 +117,23 @@ class _Plane:
             self._add(
                 [np.concatenate(values) for values in of_pairs],
                 [np.tile(values, self.n_pairs) for values in second.of_rows(rows)],
+                None if times is None else np.tile(times[rows], self.n_pairs),
             )
         self.finer_count = np.empty(0)
 
-    def _add(self, first: list[np.ndarray], second: list[np.ndarray]) -> None:
+    def _add(self, first: list[np.ndarray], second: list[np.ndarray], times: np.ndarray | None) -> None:
         """Add rows of all pairs, one after the other, to the sums."""
         (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
         powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (x, y)]
         columns = [powers[0][k] * powers[1][m] for k, m in _POWERS] + ties_x + ties_y
+        if times is not None:
+            columns = [times * column for column in columns]
         pair = np.repeat(np.arange(self.n_pairs) << self.n_cuts, len(x) // self.n_pairs)
         n_cells = self.n_pairs << self.n_cuts
         for row, i in enumerate(self.shapes(self.n_cuts)):
             j = self.n_cuts - i
             cell = pair + ((cell_x >> (self.deepest - i) << j) | (cell_y >> (self.deepest - j)))
-            self.sums[0, :, row] += np.bincount(cell, minlength=n_cells).reshape(self.n_pairs, -1)
+            self.sums[0, :, row] += np.bincount(cell, times, n_cells).reshape(self.n_pairs, -1)
             for k, column in enumerate(columns, start=1):
                 self.sums[k, :, row] += np.bincount(cell, column, n_cells).reshape(self.n_pairs, -1)
 
@@ -150,10 +156,11 @@ class _Plane:
         self.sums = merged
 
 
-def _masses(ranks: FineRanks, deepest: int) -> np.ndarray:
+def _masses(ranks: FineRanks, deepest: int, times: np.ndarray | None) -> np.ndarray:
     """Share of the rows in each interval of each depth, in the order of a heap: the root is number 1."""
     mass = np.zeros(2 ** (deepest + 1))
-    mass[2**deepest :] = np.bincount(ranks.of_rows()[0], minlength=2**deepest) / len(ranks.number)
+    counts = np.bincount(ranks.of_rows()[0], times, 2**deepest)
+    mass[2**deepest :] = counts / counts.sum()
     for depth in range(deepest - 1, -1, -1):
         finer = mass[2 ** (depth + 1) : 2 ** (depth + 2)]
         mass[2**depth : 2 ** (depth + 1)] = finer[0::2] + finer[1::2]
@@ -204,7 +211,7 @@ def _cut(plane, axis, pair, heap, counts, half, width, finer, evidence, value) -
     share = one[possible] / (one[possible] + other[possible])
     n_one, n_both = plane.finer_count[first], counts[possible]
     n_other = n_both - n_one
-    log_one, log_other, log_both = (plane.log_count[n.astype(np.intp)] for n in (n_one, n_other, n_both))
+    log_one, log_other, log_both = (np.log(np.maximum(n, 1)) for n in (n_one, n_other, n_both))
     # A share has one parameter: on its own rows it explains half a nat by chance.
     gain = n_one * (log_one - np.log(share)) + n_other * (log_other - np.log1p(-share)) - 0.5
     gain -= n_both * log_both

@@ -1,18 +1,23 @@
 """Dependence beyond one feature and one target: all pairs, given others, and tested."""
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from joblib import delayed
 from sklearn.utils._param_validation import validate_params
 
-from skmine._columns import read_features, read_target
+from skmine._columns import Features, read_features, read_target
 from skmine._copula import Margin, block_independence, block_information, column_blocks
 from skmine._estimator import MutualInfoEstimator
 from skmine._progress import run_counted
-from skmine._scores.reading import PARAMETERS, read_discrete_features, warn_about_columns
+from skmine._scores.reading import PARAMETERS, read_discrete_features, read_margins
 from skmine._validation import check_lengths, draw_seed, make_generator
+
+#: Numbers of the columns of a block whose pairs with those of another are worked on together, where they are
+#: not in memory: two blocks take at most 0.7 GB.
+_NUMBERS_A_BLOCK = 2**24
 
 
 class MutualInfoTestResult(NamedTuple):
@@ -36,8 +41,8 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
 
     Parameters
     ----------
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        Columns of any kind.
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+        Columns of any kind; those of a LazyFrame or Dataset are read a few at a time.
     discrete_features, n_jobs, verbose
         As in :func:`mutual_info_regression`.
 
@@ -74,21 +79,24 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
     >>> print(mutual_info_matrix(load_iris().data).round(1)[0])
     [3.3 0.2 0.7 0.5]
     """
-    discrete = read_discrete_features(discrete_features, X)
-    columns = read_features(X)
-    margins = [Margin.of_column(c, d) for c, d in zip(columns, discrete, strict=True)]
-    warn_about_columns(columns, margins)
-    blocks = column_blocks(margins)
-    lists = [[margins[j] for j in block] for block in blocks]
+    features = Features(X)
+    discrete = read_discrete_features(discrete_features, features)
+    n_features = features.shape[1]
+    if features.lazy:
+        blocks = [block.tolist() for block in features.chunks(_NUMBERS_A_BLOCK)]
+        lists: list = [(features, block, discrete) for block in blocks]
+    else:
+        margins = read_margins(features, np.arange(n_features), discrete)
+        blocks = column_blocks(margins)
+        lists = [[margins[j] for j in block] for block in blocks]
     pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
-    tasks = (delayed(block_information)(lists[k], lists[other]) for k, other in pairs)
+    tasks = (delayed(_score_blocks)(lists[k], lists[other], k == other) for k, other in pairs)
     scored = run_counted(tasks, n_jobs, verbose, len(pairs), "block of pairs", prefer="threads")
-    matrix = np.zeros((len(margins), len(margins)))
+    matrix = np.zeros((n_features, n_features))
     for (k, other), values in zip(pairs, scored, strict=True):
-        matrix[np.ix_(blocks[k], blocks[other])] = values
-    matrix += matrix.T
-    np.fill_diagonal(matrix, [margin.largest_information for margin in margins])
-    if hasattr(X, "columns") and hasattr(X, "iloc"):
+        matrix[np.ix_(blocks[k], blocks[other])] += values
+        matrix[np.ix_(blocks[other], blocks[k])] += np.tril(values, -1).T if k == other else values.T
+    if hasattr(X, "iloc") and hasattr(X, "columns"):
         return type(X)(matrix, index=X.columns, columns=X.columns)
     return matrix
 
@@ -171,8 +179,8 @@ def mutual_info_test(X, y, *, discrete_features="auto"):
 
     Parameters
     ----------
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        Columns of any kind.
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+        Columns of any kind; those of a LazyFrame or Dataset are read a few at a time.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Target columns of any kind.
     discrete_features : "auto", bool or array-like, default="auto"
@@ -207,14 +215,30 @@ def mutual_info_test(X, y, *, discrete_features="auto"):
     >>> result.pvalue < 1e-6
     True
     """
-    discrete = read_discrete_features(discrete_features, X)
-    columns, targets = read_features(X), read_target(y)
-    check_lengths(len(columns[0].values), len(targets[0].values))
-    blocks = (
-        [Margin.of_column(c, d) for c, d in zip(columns, discrete, strict=True)],
-        [Margin.of_column(c, c.categorical) for c in targets],
+    features, targets = Features(X), read_target(y, lazy=True)
+    check_lengths(features.shape[0], len(targets[0].values))
+    discrete = read_discrete_features(discrete_features, features)
+    first = [
+        replace(Margin.of_column(column, discrete[j]), values=None)  # the cells do: a byte for each value
+        for chunk in features.chunks()
+        for j, column in zip(chunk, features.read(chunk), strict=True)
+    ]
+    return MutualInfoTestResult(
+        *block_independence(first, [Margin.of_column(c, c.categorical) for c in targets])
     )
-    return MutualInfoTestResult(*block_independence(*blocks))
+
+
+def _score_blocks(first, second, same: bool) -> np.ndarray:
+    """Values of the pairs of two blocks of margins, or of columns still to be read.
+
+    Of a block with itself, those below the diagonal, and what a column has at most on it.
+    """
+    left = first if isinstance(first, list) else read_margins(*first)
+    if same:
+        values = block_information(left, left)
+        np.fill_diagonal(values, [margin.largest_information for margin in left])
+        return values
+    return block_information(left, second if isinstance(second, list) else read_margins(*second))
 
 
 def _dense_columns(data) -> list[np.ndarray]:

@@ -7,21 +7,20 @@ from joblib import delayed
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.multiclass import check_classification_targets
 
-from skmine._columns import Column, check_features
+from skmine._columns import Column, Features
 from skmine._copula import Margin, pair_information, plug_in_information
 from skmine._progress import run_counted
 from skmine._scores.reading import (
     PARAMETERS,
-    column_chunks,
     read_discrete_features,
+    read_margins,
     read_one_target,
     warn_about_classes,
-    warn_about_columns,
 )
 from skmine._validation import check_lengths
 
 _DROP_IN_PARAMETERS = PARAMETERS | {
-    "y": ["array-like"],
+    "y": "no_validation",
     "n_neighbors": [Interval(Integral, 1, None, closed="left")],
     "copy": ["boolean"],
     "random_state": ["random_state"],
@@ -50,8 +49,9 @@ def mutual_info_regression(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        Features of any kind; a missing value counts as a value of its own.
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+        Features of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
+        Dataset and a memory-mapped array are read a few columns at a time.
     y : array-like of shape (n_samples,)
         Numeric target.
     discrete_features : "auto", bool or array-like, default="auto"
@@ -144,8 +144,9 @@ def mutual_info_classif(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        Features of any kind; a missing value counts as a value of its own.
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+        Features of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
+        Dataset and a memory-mapped array are read a few columns at a time.
     y : array-like of shape (n_samples,)
         Classes: numbers, strings or booleans.
     discrete_features, n_neighbors, copy, random_state, n_jobs, bias_correction, verbose
@@ -178,7 +179,7 @@ def mutual_info_classif(
         raise ValueError(
             f"y must have a class in every row; got {int(target.missing.sum())} missing. Drop these rows."
         )
-    check_classification_targets(y)
+    check_classification_targets(y if hasattr(y, "shape") or isinstance(y, list) else target.values)
     warn_about_classes(target)
     return _score_features(X, target, True, discrete_features, n_jobs, bias_correction, verbose)
 
@@ -186,20 +187,23 @@ def mutual_info_classif(
 def _score_features(
     X, target: Column, discrete_target, discrete_features, n_jobs, bias_correction, verbose
 ) -> np.ndarray:
-    discrete = read_discrete_features(discrete_features, X)
+    features = Features(X)
+    check_lengths(features.shape[0], len(target.values))
+    discrete = read_discrete_features(discrete_features, features)
     margin = Margin.of_column(target, discrete_target)
+    chunks = features.chunks()
+    # Threads: sorting and Newton's method leave the interpreter free, and no column is copied. Where a
+    # backend of processes is set, the arguments that all tasks share are sent once.
+    tasks = (delayed(_score_chunk)(features, margin, discrete, chunk, bias_correction) for chunk in chunks)
+    return np.concatenate(
+        run_counted(tasks, n_jobs, verbose, len(chunks), "block of columns", prefer="threads")
+    )
 
-    def score(columns: list[Column], chunk: np.ndarray) -> np.ndarray:
-        check_lengths(len(columns[0].values), len(target.values))
-        margins = [Margin.of_column(c, d) for c, d in zip(columns, discrete[chunk], strict=True)]
-        warn_about_columns(columns, margins)
-        values = pair_information(margins, margin)
-        for j, one in enumerate(margins):
-            if not bias_correction and one.levels is not None and margin.levels is not None:
-                values[j] = plug_in_information(one, margin)
-        return values
 
-    # Threads: sorting and Newton's method leave the interpreter free, and no column is copied.
-    tasks = (delayed(score)(*chunk) for chunk in column_chunks(check_features(X)))
-    scored = run_counted(tasks, n_jobs, verbose, None, "block of columns", prefer="threads")
-    return np.concatenate(scored)
+def _score_chunk(features: Features, target: Margin, discrete, chunk, bias_correction: bool) -> np.ndarray:
+    margins = read_margins(features, chunk, discrete)
+    values = pair_information(margins, target)
+    for j, margin in enumerate(margins):
+        if not bias_correction and margin.levels is not None and target.levels is not None:
+            values[j] = plug_in_information(margin, target)
+    return values

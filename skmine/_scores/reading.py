@@ -1,19 +1,16 @@
 """Input of the scores: parameters, targets, which columns are labels, and columns a few at a time."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from numbers import Integral
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 
-from skmine._columns import Column, check_features, read_features, read_target
+from skmine._columns import Column, Features, read_target
 from skmine._copula import Margin
 
-#: Columns, and numbers in them, that are worked on at a time at most.
-_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK = 32, 2_000_000
 #: Share of different values, and rows at least, from which a column of labels is an id or free text.
 _ID_SHARE, _ID_ROWS = 0.9, 20
 #: Different numbers, and rows for each at most, from which a numeric class is likely to be a quantity.
@@ -21,7 +18,7 @@ _MANY_CLASSES, _ROWS_A_CLASS = 20, 100
 
 #: Parameters that all scores share.
 PARAMETERS = {
-    "X": ["array-like", "sparse matrix"],
+    "X": "no_validation",  # tables that are not in memory have no length
     "discrete_features": [StrOptions({"auto"}), "boolean", "array-like"],
     "n_jobs": [Integral, None],
     "verbose": ["verbose"],
@@ -32,7 +29,7 @@ def read_one_target(y) -> Column:
     """The one column of a target, see :func:`skmine._columns.read_target`."""
     if hasattr(y, "shape") and not hasattr(y, "columns") and len(y.shape) != 1:
         y = column_or_1d(y, warn=True)
-    columns = read_target(y)
+    columns = read_target(y, lazy=True)
     if len(columns) != 1:
         raise ValueError(f"y should be a 1d array, or a table of one column; got {len(columns)}. Pass one.")
     if not len(columns[0].values):
@@ -42,15 +39,15 @@ def read_one_target(y) -> Column:
     return columns[0]
 
 
-def read_discrete_features(discrete_features, X) -> np.ndarray:
+def read_discrete_features(discrete_features, features: Features) -> np.ndarray:
     """Mask of the columns of X that are labels, in scikit-learn's terms.
 
     Parameters
     ----------
     discrete_features : "auto", bool or array-like
         See :func:`mutual_info_regression`.
-    X : array-like, sparse matrix or DataFrame
-        The input.
+    features : Features
+        The columns of X.
 
     Returns
     -------
@@ -61,9 +58,9 @@ def read_discrete_features(discrete_features, X) -> np.ndarray:
     IndexError
         The mask or an index does not fit.
     """
-    n_features = check_features(X).shape[1]
+    n_features = features.shape[1]
     if isinstance(discrete_features, str):
-        discrete_features = issparse(X)
+        discrete_features = features.sparse
     chosen = np.asarray(discrete_features)
     mask = np.zeros(n_features, dtype=bool)
     if chosen.ndim == 0:
@@ -85,21 +82,26 @@ def read_discrete_features(discrete_features, X) -> np.ndarray:
     return mask
 
 
-def column_chunks(X) -> Iterator[tuple[list[Column], np.ndarray]]:
-    """Columns of X a few at a time, so that a sparse matrix is never dense as a whole."""
-    size = int(np.clip(_NUMBERS_A_CHUNK // X.shape[0], 1, _COLUMNS_A_CHUNK))
-    if issparse(X):
-        X = X.tocsc()
-        for chunk in _chunks(X.shape[1], size):
-            yield read_features(X[:, chunk]), chunk
-        return
-    columns = read_features(X)
-    for chunk in _chunks(len(columns), size):
-        yield [columns[j] for j in chunk], chunk
+def read_margins(features: Features, which, discrete: np.ndarray) -> list[Margin]:
+    """Some columns on the copula, with warnings about those that cannot score.
 
+    Parameters
+    ----------
+    features : Features
+        The columns of X.
+    which : sequence of int
+        Those to read.
+    discrete : ndarray of shape (n_features,)
+        Mask of the columns that are labels.
 
-def _chunks(n_features: int, size: int) -> list[np.ndarray]:
-    return np.array_split(np.arange(n_features), -(-n_features // size))
+    Returns
+    -------
+    list of Margin
+    """
+    columns = features.read(which)
+    margins = [Margin.of_column(c, d) for c, d in zip(columns, discrete[which], strict=True)]
+    warn_about_columns(columns, margins)
+    return margins
 
 
 def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> None:

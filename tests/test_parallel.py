@@ -1,0 +1,172 @@
+"""Joblib's backends: the same values, data sent once, and no workers within workers."""
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed, parallel_config
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+
+from skmine import MINEFeatureSelector, mutual_info_classif, mutual_info_matrix, mutual_info_regression
+from skmine._progress import run_counted
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Workers that have imported the package."""
+    Parallel(2, "loky")(delayed(mutual_info_regression)(*draw_table(30, 41)) for _ in range(2))
+
+
+@pytest.fixture(scope="module")
+def ray():
+    """A local Ray, where it is installed: it is too large for every run of the tests."""
+    ray = pytest.importorskip("ray")
+    from ray.util.joblib import register_ray
+
+    register_ray()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(params=["loky", "threading", "dask", "ray"])
+def backend(request):
+    if request.param != "threading":
+        request.getfixturevalue({"dask": "client", "loky": "processes", "ray": "ray"}[request.param])
+    return request.param
+
+
+def draw_table(n=300, d=70):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, d))
+    return X, X[:, 0] + X[:, 40] + rng.normal(size=n)
+
+
+def select(strategy, **parameters):
+    def scores(X, y, n_jobs=None):
+        return MINEFeatureSelector(strategy=strategy, n_jobs=n_jobs, **parameters).fit(X, y).scores_
+
+    return scores
+
+
+FUNCTIONS = {
+    "regression": mutual_info_regression,
+    "classif": lambda X, y, n_jobs=None: mutual_info_classif(X, y > 0, n_jobs=n_jobs),
+    "matrix": lambda X, y, n_jobs=None: mutual_info_matrix(X[:, :40], n_jobs=n_jobs),
+    "marginal": select("marginal"),
+    "mrmr": select("mrmr", n_features_to_select=3),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions__any_backend_and_number_of_jobs__same_bits(backend, name):
+    X, y = draw_table()
+    expected = FUNCTIONS[name](X, y)
+
+    with parallel_config(backend):
+        for n_jobs in (1, 2):
+            np.testing.assert_array_equal(FUNCTIONS[name](X, y, n_jobs=n_jobs), expected)
+
+
+def test_scores__loky__all_tasks_read_one_file(monkeypatch):
+    X, y = draw_table(n=3_000)
+
+    def file_of_data(features, target, discrete, chunk, bias_correction):
+        return np.array([getattr(features._data, "filename", "sent with the task")])
+
+    monkeypatch.setattr("skmine._scores.drop_in._score_chunk", file_of_data)
+
+    with parallel_config("loky", n_jobs=2):
+        (file,) = set(mutual_info_regression(X, y).tolist())
+
+    assert file != "sent with the task"
+
+
+def test_scores__dask__data_are_scattered_once(client, monkeypatch):
+    X, y = draw_table(n=3_000)
+    scattered = []
+    scatter = distributed.Client.scatter
+    monkeypatch.setattr(
+        distributed.Client,
+        "scatter",
+        lambda self, data, *args, **kwargs: scattered.append(data) or scatter(self, data, *args, **kwargs),
+    )
+
+    with parallel_config("dask"):
+        mutual_info_regression(X, y, n_jobs=2)
+
+    assert sorted(type(data).__name__ for data in scattered) == ["Features", "Margin"]
+
+
+class Together:
+    """Count calls, and how many of them are at work together at most."""
+
+    def __init__(self):
+        self.lock, self.now, self.most, self.calls = threading.Lock(), 0, 0, 0
+
+    def __call__(self, function):
+        def counted(*args):
+            with self.lock:
+                self.now, self.calls = self.now + 1, self.calls + 1
+                self.most = max(self.most, self.now)
+            threading.Event().wait(0.01)
+            try:
+                return function(*args)
+            finally:
+                with self.lock:
+                    self.now -= 1
+
+        return counted
+
+
+def test_selector__jobs_within_jobs__no_more_at_work_than_the_outer_ones(monkeypatch):
+    X, y = draw_table(n=120)
+    together = Together()
+    monkeypatch.setattr("skmine._strategies._relevance", together(lambda features, targets: np.ones((2, 1))))
+    monkeypatch.setattr("skmine._strategies._LOOKED_AT", 1)  # many tasks
+    selector = MINEFeatureSelector(1, strategy="marginal", n_jobs=4)
+    search = GridSearchCV(
+        make_pipeline(selector, KNeighborsClassifier()),
+        {"minefeatureselector__alpha": [0.05, 0.1]},
+        cv=2,
+        n_jobs=2,
+        refit=False,
+    )
+
+    with parallel_config("threading"):
+        search.fit(X[:, :20], y > 0)
+
+    assert together.calls == 2 * 2 * 20
+    assert together.most == 2
+
+
+@pytest.mark.parametrize(
+    "backend", ["loky", "threading"], indirect=True
+)  # Dask's scheduler bounds its workers
+def test_run_counted__within_a_worker__in_its_own_thread(backend):
+    def other_threads(_):
+        here = threading.get_ident()
+        tasks = (delayed(threading.get_ident)() for _ in range(8))
+        return {*run_counted(tasks, 4, False, 8, "number", prefer="threads")} - {here}
+
+    assert other_threads(0)
+    with parallel_config(backend):
+        assert Parallel(2)(delayed(other_threads)(i) for i in range(2)) == [set(), set()]
