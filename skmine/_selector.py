@@ -90,7 +90,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
     device : str or torch.device, default="auto"
         Where the critics are trained.
     random_state : int, RandomState or None, default=None
-        Seed of the critics, and of the rows where there are more than 20,000 and a strategy looks at
+        Seed of the critics, and of the rows where there are more than 10,000 and a strategy looks at
         features jointly.
     n_jobs : int or None, default=None
         Critics trained at once.

@@ -13,9 +13,11 @@ from skmine._progress import run_counted
 from skmine._screening import Candidates, Screen
 
 #: Rows at most on which features are chosen given others, and features of which all pairs are screened.
-MAX_ROWS, MAX_PAIRED_FEATURES = 20_000, 5_000
+MAX_ROWS, MAX_PAIRED_FEATURES = 10_000, 5_000
 #: Candidates of the largest moments that are judged by left-out rows at each step.
-_JUDGED = 10
+_JUDGED = 6
+#: Pairs that are tested at a time.
+_TESTED_AT_ONCE = 16
 #: Features of the highest scores whose redundancy is computed together.
 _LOOKED_AT = 32
 #: Numbers of the features whose relevance is computed together, at most.
@@ -232,10 +234,10 @@ class _Greedy:
         singles = self.screen.singles()
         self.alone[singles.members[:, 0]] = -singles.gain
         self.alone_pvalues[singles.members[:, 0]] = singles.pvalue
-        pairs, fresh = self._pairs(), True
+        self._find_pairs()
+        fresh = True
         while len(self.chosen) < n_most:
-            singles = self.screen.singles()
-            tested = self.screen.test_pairs(self._open(pairs), self._n_pairs)
+            singles, tested = self.screen.singles(), self._test_pairs()
             self._note(singles, tested)
             best = self._best(singles, tested)
             if best is None and fresh and self.task.n_select is not None:
@@ -247,7 +249,8 @@ class _Greedy:
                 break
             if best is None or not self.all_pairs:
                 # All pairs are screened again only where all that is known of adds nothing.
-                pairs, fresh = self._pairs(), True
+                self._find_pairs()
+                fresh = True
         left = np.setdiff1d(np.arange(n_features), self.chosen)
         # Where nothing is known to add anything, by the moments of a feature alone.
         known = np.where(self.pvalues < _LIKELY, self.pvalues, 1.0)
@@ -261,12 +264,37 @@ class _Greedy:
         n_features, n_chosen = len(self.scores), len(self.chosen)
         return n_features * (n_features - 1) // 2 if self.all_pairs else n_features * max(n_chosen, 1)
 
-    def _pairs(self) -> np.ndarray:
-        return self.screen.promising_pairs(list(range(len(self.scores))) if self.all_pairs else self.chosen)
+    def _find_pairs(self) -> None:
+        among = list(range(len(self.scores))) if self.all_pairs else self.chosen
+        self.pairs = self.screen.promising_pairs(among, self._n_pairs)
 
-    def _open(self, pairs: np.ndarray) -> np.ndarray:
-        """Pairs of which a feature is not chosen yet."""
-        return pairs[~np.isin(pairs, self.chosen).all(axis=1)]
+    def _test_pairs(self) -> Candidates:
+        """Test the pairs that may add most, given what is known of them from before the last choice.
+
+        What a pair adds seldom grows as features are chosen, so that pairs are tested until what is known of
+        the next one is less than what enough tested ones add (lazy evaluation).
+
+        References
+        ----------
+        Minoux (1978), Accelerated greedy algorithms for maximizing submodular set functions.
+        """
+        is_open = np.flatnonzero(~np.isin(self.pairs.members, self.chosen).all(axis=1))
+        pairs = self.pairs = self.pairs.take(is_open)
+        likely = np.flatnonzero(pairs.pvalue < 1)
+        value = pairs.gain / self._n_new(pairs)
+        order = likely[np.argsort(-value[likely], kind="stable")]
+        n_tested = 0
+        while n_tested < len(order):
+            now = order[n_tested : n_tested + _TESTED_AT_ONCE]
+            tested = self.screen.test_pairs(pairs.members[now], self._n_pairs)
+            pairs.gain[now], pairs.pvalue[now] = tested.gain, tested.pvalue
+            gain = tested.gain / self._n_new(tested)
+            value[now] = np.where(tested.pvalue <= self.task.alpha, gain, -np.inf)
+            n_tested += len(now)
+            known = np.sort(value[order[:n_tested]])[::-1]
+            if n_tested < len(order) and known[:_JUDGED][-1] >= value[order[n_tested]]:
+                break
+        return pairs.take(order[:n_tested])
 
     def _note(self, *candidates: Candidates) -> None:
         """Keep what each feature that is not chosen adds, alone or in its best pair."""
@@ -307,7 +335,7 @@ class _Greedy:
         for (_, kind, i), gain in zip(found, gains, strict=True):
             per_feature = gain / self._n_new(kind)[i]
             more = per_feature - most
-            if more.mean() > more.std() / self.screen.n**0.5 or (significant and best is None):
+            if more.mean() > more.std() / len(more) ** 0.5 or (significant and best is None):
                 best, most = (kind, i), per_feature
         return best
 
