@@ -6,14 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from scipy.stats import entropy
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _fit_context,
 )
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -21,18 +20,23 @@ from skmine import nn
 from skmine._documentation import DocumentationLinkMixin
 from skmine._frozen import FrozenModule
 from skmine._progress import progress
+from skmine._refit import new_fit
+from skmine._sklearn import Interval, StrOptions, fit_context
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
+    check_weight,
     choose_passes,
     make_generator,
     resolve_device,
 )
 from skmine.nn.bottleneck import value_bottleneck
+from skmine.nn.isolation import isolated
+from skmine.nn.steps import draw_rows
 
 _RATES: dict[str, Callable[..., nn.VariationalRate]] = {
     "mine": nn.MINERate,
-    "vib": lambda n_components, generator: nn.VariationalRate(),
+    "vib": lambda n_components, **_: nn.VariationalRate(),
 }
 _N_DRAWS = 32
 _SEED = 0  # of the draws of the noise in prediction: a row has the same value in any batch and call
@@ -166,8 +170,8 @@ class InformationBottleneckClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
         """Train the encoder and the classifier of its code.
 
         Parameters
@@ -176,6 +180,8 @@ class InformationBottleneckClassifier(
             Finite numbers, of a common scale.
         y : array-like of shape (n_samples,)
             Classes.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Non-negative weights: how often each row is drawn. Rows of weight 0 are left out.
 
         Returns
         -------
@@ -185,14 +191,25 @@ class InformationBottleneckClassifier(
         Raises
         ------
         ValueError
-            X or y is empty, missing, infinite or of another length; y is not classes; training diverged;
-            or a parameter is out of its range.
+            X or y is empty, missing, infinite or of another length; y is not classes; weights are negative
+            or all zero; training diverged; or a parameter is out of its range.
         """
+        with isolated(), new_fit(self) as fitted:
+            is_interrupted = fitted._fit(X, y, sample_weight)
+        if is_interrupted:
+            raise KeyboardInterrupt(
+                "InformationBottleneckClassifier was interrupted; it keeps the weights so far."
+            )
+        return self
+
+    def _fit(self, X, y, sample_weight) -> bool:
+        """Fit in place; whether it was interrupted."""
         device = resolve_device(self.device)
         widths = check_hidden_layer_sizes(self.hidden_layer_sizes)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
+        X, labels, weight = _weighted_rows(X, labels, sample_weight)
         batch_size = check_batch_size(self.batch_size, len(X), auto=128)
         max_iter = choose_passes(self.max_iter, len(X), batch_size)
 
@@ -203,13 +220,13 @@ class InformationBottleneckClassifier(
             widths,
             noise=self.noise,
             noise_scale=self.noise_scale,
-            scale=float(np.sqrt(np.mean(X**2))) or 1.0,
+            scale=_root_mean_square(X, weight) or 1.0,
             generator=generator,
+            dtype=torch.float32,
         )
-        x, target = torch.tensor(X, dtype=torch.float32).to(device), torch.as_tensor(labels).to(device)
-        model = nn.Bottleneck(encoder, len(classes), generator).to(x)
-        rate = _RATES[self.method](self.n_components, generator=generator).to(x)
-        entropy = _entropy(labels)
+        x, target = torch.tensor(X, dtype=torch.float32).to(device), torch.tensor(labels).to(device)
+        model = nn.Bottleneck(encoder, len(classes), generator, torch.float32).to(x)
+        rate = _RATES[self.method](self.n_components, generator=generator, dtype=torch.float32).to(x)
         with progress(self.verbose, max_iter) as on_check:
             result = nn.train_bottleneck(
                 model,
@@ -221,25 +238,23 @@ class InformationBottleneckClassifier(
                 batch_size=batch_size,
                 max_iter=max_iter,
                 generator=generator,
+                weight=weight,
                 on_check=on_check,
             )
-        rows = torch.randperm(len(x), generator=generator)[:_VALUED_ROWS].to(device)
+        rows = draw_rows(len(x), generator, weight)[:_VALUED_ROWS].to(device)
         loss, information = value_bottleneck(result.model, rate, x[rows], target[rows], generator)
         if not np.isfinite(loss + information):
             raise ValueError(
                 "X must have columns of a common scale for training to converge; it diverged. Put a "
                 "StandardScaler in front, or lower learning_rate_init."
             )
+        most = _entropy(labels, weight)
         self.classes_ = classes
         self._frozen = FrozenModule(result.model)
-        self.mi_xz_, self.mi_zy_ = information, entropy - loss
-        self.history_ = [{**e, "mi_zy": entropy - e["cross_entropy"]} for e in result.history]
+        self.mi_xz_, self.mi_zy_ = information, most - loss
+        self.history_ = [{**e, "mi_zy": most - e["cross_entropy"]} for e in result.history]
         self.n_iter_, self.device_ = result.n_iter, str(device)
-        if result.interrupted:
-            raise KeyboardInterrupt(
-                "InformationBottleneckClassifier was interrupted; it keeps the weights so far."
-            )
-        return self
+        return result.interrupted
 
     def predict_proba(self, X):
         """Probabilities of the classes, means over 32 draws of the noise.
@@ -307,6 +322,7 @@ class InformationBottleneckClassifier(
         """
         return self._predict(X)[1]
 
+    @isolated()
     def _predict(self, X) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
@@ -319,7 +335,20 @@ class InformationBottleneckClassifier(
         return self.n_components
 
 
-def _entropy(labels: np.ndarray) -> float:
+def _weighted_rows(X: np.ndarray, labels: np.ndarray, sample_weight):
+    """Rows of positive weight, their labels and weights; None for equal weights."""
+    if sample_weight is None:
+        return X, labels, None
+    weight = check_weight(sample_weight, len(X))
+    kept = weight > 0
+    X, labels, weight = X[kept], labels[kept], weight[kept]
+    return X, labels, None if np.ptp(weight) == 0 else torch.tensor(weight)
+
+
+def _root_mean_square(X: np.ndarray, weight: torch.Tensor | None) -> float:
+    return float(np.sqrt(np.average((X**2).mean(axis=1), weights=weight)))
+
+
+def _entropy(labels: np.ndarray, weight: torch.Tensor | None) -> float:
     """Entropy of the labels in nats."""
-    probability = np.bincount(labels) / len(labels)
-    return float(-(probability * np.log(probability)).sum())
+    return float(entropy(np.bincount(labels, weight)))

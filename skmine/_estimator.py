@@ -2,14 +2,13 @@
 
 import copy
 import warnings
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
 
 import torch
-from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine import nn
@@ -23,6 +22,9 @@ from skmine._engine.sample import Folds
 from skmine._fitted import FittedCritic
 from skmine._input import Rows
 from skmine._progress import progress
+from skmine._refit import new_fit
+from skmine._sklearn import HasMethods, Interval, StrOptions, fit_context
+from skmine._tags import AnyColumns
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
@@ -30,11 +32,11 @@ from skmine._validation import (
     draw_seed,
     make_generator,
     resolve_device,
-    seeded_torch,
 )
+from skmine.nn.isolation import isolated
 
 
-class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
+class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     """Mutual information I(X; Y) in nats, by the best of several kinds of critics, cross-fitted.
 
     A critic estimates the log density ratio of a row of X and a row of y. Closed forms, mixtures of
@@ -167,6 +169,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
     }
 
     _critic: FittedCritic
+    _doubts: list[str]
     _can_go_on: bool
     _fold_seed: int
     _fingerprint: str
@@ -206,8 +209,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, groups=None):
         """Train the critics and estimate I(X; Y).
 
         Parameters
@@ -218,6 +221,9 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
             Target columns of any kind.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Non-negative weights of the rows; rows of weight 0 are left out.
+        groups : array-like of shape (n_samples,) or None, default=None
+            Group of each row. Rows of a group are trained on or held out together: a number of folds is
+            drawn by group, and a splitter such as ``GroupKFold`` gets them.
 
         Returns
         -------
@@ -240,45 +246,37 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
             Training had not ended after ``max_iter`` minibatches, `mi_` is above what these rows can test, or
             they can judge no network.
         """
+        self._fit_quietly(X, y, sample_weight, groups)
+        for doubt in self._doubts:
+            warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
+        return self
+
+    def _fit_quietly(self, X, y, sample_weight=None, groups=None):
+        """As ``fit``, for our own use: parameters are right, and results are not warned of."""
+        with isolated(), new_fit(self) as fitted:
+            is_interrupted = fitted._fit(X, y, sample_weight, groups)
+        if is_interrupted:
+            raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
+        return self
+
+    def _fit(self, X, y, sample_weight, groups) -> bool:
+        """Fit in place; whether it was interrupted."""
         device = resolve_device(self.device)
-        hidden_layer_sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
         rows = Rows.read(X, y, sample_weight)
         rows.check_can_train()
         generator = make_generator(self.random_state)
         go_on = self.warm_start and hasattr(self, "_critic")
-        resumes = go_on and self._can_go_on
         fold_seed = self._fold_seed if go_on else draw_seed(generator)
-        splits = rows.splits(self.cv, self.validation_fraction, fold_seed, y)
+        splits = rows.splits(self.cv, self.validation_fraction, fold_seed, y, groups)
         folds = Folds.of_splits(splits, make_generator(fold_seed))
-        batch_size = check_batch_size(self.batch_size, folds.train.shape[1])
-        max_iter = choose_max_iter(self.max_iter, folds.train.shape[1])
-        validate_data(BaseEstimator(), X, skip_check_array=True)  # bad feature names, before the work
-        fingerprint = rows.fingerprint(splits)
-        if go_on and fingerprint != self._fingerprint:
-            raise ValueError(
-                "warm_start=True goes on with the rows and folds of the last fit; got others. Pass the same "
-                "X, y, sample_weight and cv (with a seed), or set warm_start=False."
-            )
-
+        validate_data(self, X, skip_check_array=True)
+        fingerprint = rows.fingerprint(splits, self._fingerprint if go_on else None)
         compete = self.critic == "auto" and not self.warm_start
-        with progress(self.verbose, max_iter) as on_check, seeded_torch(generator):
-            network = Network(
-                critic="concat" if self.critic == "auto" else self.critic,
-                hidden_layer_sizes=hidden_layer_sizes,
-                bound=self._make_bound(),
-                generator=generator,
-                device=device,
-                training={
-                    "learning_rate": self.learning_rate_init,
-                    "weight_decay": self.weight_decay,
-                    "batch_size": batch_size,
-                    "max_iter": max_iter,
-                    "n_iter_no_change": self.n_iter_no_change,
-                    "tol": self.tol,
-                    "on_check": on_check,
-                },
-                resume=partial(self._critic.load_into, n_folds=len(splits)) if resumes else None,
-            )
+        max_iter = choose_max_iter(self.max_iter, folds.train.shape[1])
+        with progress(self.verbose, max_iter) as on_check:
+            network = self._make_network(generator, device, folds.train.shape[1], max_iter, on_check)
+            if go_on and self._can_go_on:
+                network = replace(network, resume=partial(self._critic.load_into, n_folds=len(splits)))
             ways = encodings(rows.columns, rows.weight, is_model(self.critic))
             readings = [self._critic.encoders] if go_on else list(ways)
             samples = [rows.sample(encoders, folds) for encoders in readings]
@@ -289,19 +287,35 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         bank = stack_states(best.fit.critic, best.fit.states)
         self._critic = FittedCritic(encoders, bank, best.bound, (sample.x, sample.y), sample.weight)
         self._can_go_on = best.fit.training is not None and not isinstance(best.fit.critic, PooledCritic)
-        self.mi_max_ = min(encoder.entropy for encoder in encoders)
-        self._fold_seed, self._fingerprint, self.device_ = fold_seed, fingerprint, str(device)
-        validate_data(self, X, skip_check_array=True)
+        self.mi_max_, self.device_ = min(encoder.entropy for encoder in encoders), str(device)
+        self._fold_seed, self._fingerprint = fold_seed, fingerprint
         self._set_results(outcome, max_iter)
-        return self
+        return outcome.interrupted
+
+    def _make_network(self, generator, device, n_train: int, max_iter: int, on_check) -> Network:
+        return Network(
+            critic="concat" if self.critic == "auto" else self.critic,
+            hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes),
+            bound=self._make_bound(),
+            generator=generator,
+            device=device,
+            training={
+                "learning_rate": self.learning_rate_init,
+                "weight_decay": self.weight_decay,
+                "batch_size": check_batch_size(self.batch_size, n_train),
+                "max_iter": max_iter,
+                "n_iter_no_change": self.n_iter_no_change,
+                "tol": self.tol,
+                "on_check": on_check,
+            },
+        )
 
     def _make_bound(self):
-        if isinstance(self.bound, str):
-            return nn.BOUNDS[self.bound]()
-        return copy.deepcopy(self.bound)  # what is fitted does not follow later changes of the parameter
+        bound = nn.BOUNDS[self.bound]() if isinstance(self.bound, str) else self.bound
+        return copy.deepcopy(bound)  # what is fitted does not follow later changes of the parameter
 
     def _set_results(self, outcome: Outcome, max_iter: int) -> None:
-        """Fitted values; then the warning or the interruption that training ended with."""
+        """Fitted values, and why they may be off."""
         verdict, training = outcome.verdict, outcome.training
         self.mi_lower_ = verdict.held_out
         self.mi_ = min(verdict.estimate, self.mi_max_)
@@ -311,10 +325,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         untrained = {"iteration": 0, "training": verdict.training, "held_out": verdict.held_out}
         self.history_ = [untrained] if training is None else training.history
         self.n_iter_ = self.history_[-1]["iteration"]
-        if outcome.interrupted:
-            raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
-        for doubt in outcome.doubts(self.mi_, max_iter):
-            warnings.warn(doubt, ConvergenceWarning, stacklevel=4)
+        self._doubts = outcome.doubts(self.mi_, max_iter)
 
     def score(self, X, y, sample_weight=None):
         """The bound on the rows given, in nats; on unseen rows a lower bound in expectation.
@@ -341,7 +352,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
             X or y is not as in ``fit``, or there is one row only and y is not discrete.
         """
         rows = self._read_fitted(X, y, sample_weight)
-        return self._critic.value(rows.columns, rows.weight)
+        with isolated():
+            return self._critic.value(rows.columns, rows.weight)
 
     def score_samples(self, X, y=None):
         """Pointwise mutual information of each row, in nats.
@@ -369,32 +381,18 @@ class MutualInfoEstimator(DocumentationLinkMixin, BaseEstimator):
         if y is None:
             check_is_fitted(self)
             validate_data(self, X, reset=False, skip_check_array=True)
-            return self._critic.given_x(read_features(X))
+            with isolated():
+                return self._critic.given_x(read_features(X))
         rows = self._read_fitted(X, y)
-        return self._critic.log_ratio(rows.columns)
+        with isolated():
+            return self._critic.log_ratio(rows.columns)
 
     def _read_fitted(self, X, y, sample_weight=None) -> Rows:
         check_is_fitted(self)
         validate_data(self, X, reset=False, skip_check_array=True)
         rows = Rows.read(X, y, sample_weight)
-        if len(rows.columns["y"]) != self._critic.n_targets:
-            raise ValueError(
-                f"y must have as many columns as in fit ({self._critic.n_targets}); got "
-                f"{len(rows.columns['y'])}. Pass the same target columns."
-            )
+        self._critic.check_targets(rows.columns["y"])
         return rows
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "mi_")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.one_d_labels = False
-        tags.target_tags.two_d_labels = True
-        tags.target_tags.multi_output = True
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
-        return tags

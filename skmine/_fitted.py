@@ -52,6 +52,14 @@ class FittedCritic:
         """Columns of y."""
         return next(len(e.kinds) for e in self.encoders if e.name == "y")
 
+    def check_targets(self, targets: list[Column]) -> None:
+        """Raise ValueError unless y has as many columns as in fit."""
+        if len(targets) != self.n_targets:
+            raise ValueError(
+                f"y must have as many columns as in fit ({self.n_targets}); got {len(targets)}. Pass the "
+                "same target columns."
+            )
+
     def _expand(self, values: Tensor) -> Tensor:
         n_members = next(iter(self.frozen.arrays.values())).shape[0]
         return values.expand(n_members, *values.shape)
@@ -167,5 +175,5 @@ def _support(encoder: BlockEncoder, values: Tensor, weight: Tensor | None):
     if encoder.probability is not None:
         return np.eye(len(encoder.probability)), encoder.probability
     values = values[:_SUPPORT_ROWS]
-    weight = torch.ones(len(values)).double() if weight is None else weight[:_SUPPORT_ROWS]
+    weight = torch.ones(len(values), dtype=torch.float64) if weight is None else weight[:_SUPPORT_ROWS]
     return values.numpy(), (weight / weight.sum()).numpy()

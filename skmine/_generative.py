@@ -9,9 +9,7 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _fit_context,
 )
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -19,6 +17,8 @@ from skmine import nn
 from skmine._documentation import DocumentationLinkMixin
 from skmine._frozen import FrozenModule
 from skmine._progress import progress
+from skmine._refit import new_fit
+from skmine._sklearn import Interval, StrOptions, fit_context
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
@@ -27,6 +27,7 @@ from skmine._validation import (
     resolve_device,
 )
 from skmine.nn.adversarial import Perceptron
+from skmine.nn.isolation import isolated
 
 _N_PASSES = 500
 _MAX_AUTO_NOISE = 32
@@ -163,7 +164,7 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Train the sampler against the discriminator.
 
@@ -184,6 +185,14 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
         ValueError
             X is empty, missing or infinite, training diverged, or a parameter is out of its range.
         """
+        with isolated(), new_fit(self) as fitted:
+            is_interrupted = fitted._fit(X)
+        if is_interrupted:
+            raise KeyboardInterrupt("MINEGAN was interrupted; it keeps the weights so far.")
+        return self
+
+    def _fit(self, X) -> bool:
+        """Fit in place; whether it was interrupted."""
         device = resolve_device(self.device)
         widths = check_hidden_layer_sizes(self.hidden_layer_sizes)
         if self.n_components + self.n_codes < 1:
@@ -199,10 +208,17 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
         generator = make_generator(self.random_state)
         x = torch.tensor((X - centre) / scale, dtype=torch.float32).to(device)
         d_noise = min(X.shape[1], _MAX_AUTO_NOISE) if self.n_noise == "auto" else self.n_noise
-        sampler = nn.Sampler(X.shape[1], d_noise, self.n_components, self.n_codes, widths, generator).to(x)
-        discriminator = Perceptron(x, widths, 1, generator).to(x)
+        sampler = nn.Sampler(
+            X.shape[1], d_noise, self.n_components, self.n_codes, widths, generator, torch.float32
+        ).to(x)
+        discriminator = Perceptron(x, widths, 1, generator, torch.float32).to(x)
         information = nn.MutualInformation(
-            X.shape[1], sampler.d_code, hidden_layer_sizes=_CRITIC_WIDTHS, n_steps=1, generator=generator
+            X.shape[1],
+            sampler.d_code,
+            hidden_layer_sizes=_CRITIC_WIDTHS,
+            n_steps=1,
+            generator=generator,
+            dtype=torch.float32,
         ).to(x)
         with progress(self.verbose, max_iter) as on_check:
             result = nn.train_gan(
@@ -227,10 +243,9 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
         self._sampler, self._reader = FrozenModule(result.sampler), FrozenModule(result.reader)
         self.mi_, self.history_ = result.mi, result.history
         self.n_iter_, self.device_ = result.n_iter, str(device)
-        if result.interrupted:
-            raise KeyboardInterrupt("MINEGAN was interrupted; it keeps the weights so far.")
-        return self
+        return result.interrupted
 
+    @isolated()
     def sample(self, n_samples=1, *, code=None, random_state=None):
         """Draw rows from the sampler.
 
@@ -318,6 +333,7 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
         """
         return self._read(X)[:, self.n_components :].argmax(1)
 
+    @isolated()
     def _read(self, X) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)

@@ -1,19 +1,19 @@
 """Rows in: X, y, weights and folds as a user passes them, checked and ready to encode."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
 import joblib
 import numpy as np
 import torch
-from sklearn.model_selection import RepeatedKFold, ShuffleSplit, check_cv
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, RepeatedKFold, ShuffleSplit, check_cv
 
 from skmine._columns import Column, read_features, read_target
 from skmine._encoding import BlockEncoder
 from skmine._engine.judge import JUDGING_ROWS
 from skmine._engine.sample import Block, Folds, Sample
-from skmine._validation import check_lengths, check_training_rows, check_weight
+from skmine._validation import check_lengths, check_training_rows, check_weight, read_groups
 
 _MIN_FOLD_ROWS = 4
 #: Folds of rows enough to judge a network are made where there are at least so many of them.
@@ -79,13 +79,19 @@ class Rows:
         missing = [c.name for block in self.columns.values() for c in block if c.missing.all()]
         check_training_rows(len(self), missing, self.weight)
 
-    def fingerprint(self, splits: list) -> str:
-        """Hash of the rows and of their splits, to tell whether another fit has the same."""
+    def fingerprint(self, splits: list, last: str | None) -> str:
+        """Hash of the rows and of their splits; ValueError where that of the last fit is another."""
         values = {name: [column.values for column in block] for name, block in self.columns.items()}
         parts = [part.numpy() for split in splits for part in split]
-        return joblib.hash((values, self.weight, parts))
+        fingerprint = joblib.hash((values, self.weight, parts))
+        if last not in (None, fingerprint):
+            raise ValueError(
+                "warm_start=True goes on with the rows and folds of the last fit; got others. Pass the same "
+                "X, y, sample_weight and cv (with a seed), or set warm_start=False."
+            )
+        return fingerprint
 
-    def splits(self, cv, validation_fraction: float, seed: int, y) -> list:
+    def splits(self, cv, validation_fraction: float, seed: int, y, groups=None) -> list:
         """Training and held-out rows of each fold, as tensors of numbers among the kept rows.
 
         Parameters
@@ -98,6 +104,8 @@ class Rows:
             Of the folds that are drawn here.
         y : array-like
             The target as passed, for a splitter that reads it.
+        groups : array-like of shape (n_input,) or None, default=None
+            Group of each row of the input; those of a group stay together.
 
         Returns
         -------
@@ -106,25 +114,14 @@ class Rows:
         Raises
         ------
         ValueError
-            A fold has fewer than 4 rows to train on or to hold out.
+            A fold has fewer than 4 rows to train on or to hold out; `cv` splits other rows than these;
+            `groups` has another length, or fewer than two groups.
         """
-        drawn: Iterable
-        n_held_out = JUDGING_ROWS if len(self) >= _LEAST_FOLDS * JUDGING_ROWS else _MIN_FOLD_ROWS
-        if cv is None:
-            size = min(max(n_held_out, round(validation_fraction * len(self))), len(self) - 1)
-            drawn = ShuffleSplit(1, test_size=size, random_state=seed).split(self.kept)
-        elif isinstance(cv, Integral):
-            n_folds = min(int(cv), len(self) // n_held_out)
-            n_repeats = min(max(_REPEATED_ROWS // len(self), 1), _MOST_REPEATS)
-            folds = RepeatedKFold(n_splits=n_folds, n_repeats=n_repeats, random_state=seed)
-            drawn = folds.split(self.kept)
+        groups = None if groups is None else read_groups(groups, self.n_input)
+        if cv is None or isinstance(cv, Integral):
+            drawn = self._draw_folds(cv, validation_fraction, seed, groups)
         else:
-            number = np.full(self.n_input, -1)
-            number[self.kept] = np.arange(len(self))
-            drawn = (
-                [part[part >= 0] for part in (number[train], number[held_out])]
-                for train, held_out in check_cv(cv).split(number, y)
-            )
+            drawn = self._given_folds(cv, y, groups)
         splits = [tuple(torch.as_tensor(part) for part in split) for split in drawn]
         if not splits:
             raise ValueError(
@@ -143,3 +140,37 @@ class Rows:
                 f"got a fold with {fewest}. Pass fewer folds or more rows."
             )
         return splits
+
+    def _draw_folds(self, cv: Integral | None, validation_fraction: float, seed: int, groups) -> Iterable:
+        """Folds of our own, each with rows enough to judge a network; of whole groups where there are any."""
+        n_held_out = JUDGING_ROWS if len(self) >= _LEAST_FOLDS * JUDGING_ROWS else _MIN_FOLD_ROWS
+        groups = None if groups is None else groups[self.kept]
+        n_groups = len(self) if groups is None else len(np.unique(groups))
+        if n_groups < 2:
+            raise ValueError("groups must hold at least 2 different groups; got 1. Pass groups=None.")
+        if cv is None:
+            size = min(max(n_held_out, round(validation_fraction * len(self))), len(self) - 1)
+            if groups is None:
+                return ShuffleSplit(1, test_size=size, random_state=seed).split(self.kept)
+            return GroupShuffleSplit(1, test_size=size / len(self), random_state=seed).split(
+                self.kept, groups=groups
+            )
+        n_folds = min(int(cv), len(self) // n_held_out, n_groups)
+        if groups is not None:
+            return GroupKFold(n_folds).split(self.kept, groups=groups)
+        n_repeats = min(max(_REPEATED_ROWS // len(self), 1), _MOST_REPEATS)
+        return RepeatedKFold(n_splits=n_folds, n_repeats=n_repeats, random_state=seed).split(self.kept)
+
+    def _given_folds(self, cv, y, groups) -> Iterator[list[np.ndarray]]:
+        """Folds of a splitter or an iterable, as numbers among the kept rows."""
+        number = np.full(self.n_input, -1)
+        number[self.kept] = np.arange(len(self))
+        for split in check_cv(cv).split(number, y, groups):
+            try:
+                yield [part[part >= 0] for part in (number[np.asarray(rows)] for rows in split)]
+            except IndexError as error:
+                raise ValueError(
+                    f"cv must split the {self.n_input} rows that fit is given; got the splits of other rows "
+                    f"({error}). Where cross_val_score or a search passes a part of the rows to fit, pass a "
+                    "splitter such as GroupKFold(3), and groups through metadata routing, not its splits."
+                ) from error

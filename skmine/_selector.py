@@ -1,6 +1,5 @@
 """MINEFeatureSelector: the features that depend on a target, alone or together."""
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import ClassVar
@@ -8,10 +7,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 from joblib import delayed
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine._columns import Column, Features, is_lazy, read_target
@@ -19,9 +16,12 @@ from skmine._copula import Margin
 from skmine._documentation import DocumentationLinkMixin
 from skmine._estimator import MutualInfoEstimator
 from skmine._progress import counter, run_counted
+from skmine._refit import new_fit
 from skmine._scores import read_discrete_features
+from skmine._sklearn import Interval, StrOptions, fit_context
 from skmine._strategies import MAX_ROWS, STRATEGIES, Task
 from skmine._validation import check_lengths, check_training_rows, draw_seed, make_generator, resolve_device
+from skmine.nn.isolation import isolated
 
 #: Numeric targets of integers with at most so many levels, and 20 rows a level, are classes.
 _MAX_CLASSES = 20
@@ -182,7 +182,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
         """Choose the features.
 
@@ -209,6 +209,12 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         IndexError
             `discrete_features` does not fit the columns of X.
         """
+        with isolated(), new_fit(self) as fitted:
+            fitted._fit(X, y)
+        return self
+
+    def _fit(self, X, y) -> None:
+        """Fit in place."""
         resolve_device(self.device)
         table, targets = Features(X), read_target(y, lazy=True)
         n_rows, n_columns = table.shape
@@ -250,7 +256,6 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         self.n_features_ = int(self.support_.sum())
         if with_path:
             self.mi_path_ = self._path(columns, targets, ranking.n_selected, seed)
-        return self
 
     def transform(self, X):
         """Reduce X to the selected columns.
@@ -339,12 +344,5 @@ def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device) 
     present = [column.as_input() for column in columns if not column.missing.all()]
     if not present:
         return 0.0
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # workers and the caller give the same bits
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            fit = MutualInfoEstimator(random_state=seed, device=device, **_PATH_CRITIC)
-            return fit.fit(np.column_stack(present), y).mi_
-    finally:
-        torch.set_num_threads(n_threads)
+    estimator = MutualInfoEstimator(random_state=seed, device=device, **_PATH_CRITIC)
+    return estimator._fit_quietly(np.column_stack(present), y).mi_

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from joblib import delayed
 from scipy.stats import false_discovery_control
-from threadpoolctl import threadpool_limits
 
 from skmine._copula import Margin, independence_pvalues, pair_information
 from skmine._progress import run_counted
@@ -224,11 +223,6 @@ class _Greedy:
         self.chosen: list[int] = []
 
     def run(self) -> Ranking:
-        # Many small decompositions: threads would wait for each other, and long on a busy machine.
-        with threadpool_limits(1, user_api="blas"):
-            return self._run()
-
-    def _run(self) -> Ranking:
         n_features = len(self.scores)
         n_most = n_features if self.task.n_select is None else self.task.n_select
         singles = self.screen.singles()

@@ -1,13 +1,13 @@
 """The only door for devices, seeds and sizes: parameters in, checked values out."""
 
-import contextlib
 import warnings
 from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight
+
+from skmine._sklearn import check_sample_weight
 
 MIN_SAMPLES = 8
 MIN_EFFECTIVE_SAMPLES = 4  # by their weights
@@ -116,19 +116,21 @@ def check_batch_size(batch_size, n_train: int, auto: int = 64) -> int:
     -------
     int
 
-    Raises
-    ------
-    ValueError
-        It is larger than the number of training rows.
+    Warns
+    -----
+    UserWarning
+        It is larger than the number of training rows, which is used instead.
     """
     if batch_size == "auto":
         return min(auto, n_train)
     if batch_size > n_train:
-        raise ValueError(
-            f"batch_size must be at most the number of training rows ({n_train}); got {batch_size}. Lower "
-            "batch_size or pass more rows."
+        warnings.warn(
+            f"batch_size should be at most the number of training rows; got {batch_size}, clipped to "
+            f"{n_train}. Lower batch_size or pass more rows.",
+            UserWarning,
+            stacklevel=2,
         )
-    return int(batch_size)
+    return min(int(batch_size), n_train)
 
 
 def choose_max_iter(max_iter, n_train: int) -> int:
@@ -197,7 +199,7 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
         raise ValueError(
             "sample_weight must hold a weight above 0; got zeros only. Pass None to weigh all rows alike."
         )
-    weight = _check_sample_weight(sample_weight, np.empty((n_rows, 1)), dtype=np.float64)
+    weight = check_sample_weight(sample_weight, np.empty((n_rows, 1)), dtype=np.float64)
     if (weight < 0).any():
         raise ValueError(
             f"Negative values in data passed to `sample_weight`: weights must be at least 0; got "
@@ -205,6 +207,42 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
         )
     weight = weight / weight.max()  # first, so that the mean cannot overflow
     return weight / weight[weight > 0].mean()
+
+
+def read_groups(groups, n_rows: int) -> np.ndarray:
+    """Groups of the rows as numbers.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,)
+        Labels of any type.
+    n_rows : int
+        Rows of X.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+
+    Raises
+    ------
+    ValueError
+        It has another shape, or a label is missing.
+    """
+    labels = np.asarray(groups)
+    if labels.shape != (n_rows,):
+        raise ValueError(
+            f"groups must have one label a row of X ({n_rows}); got shape {labels.shape}. Pass as many "
+            "labels as rows."
+        )
+    missing = labels != labels if labels.dtype.kind in "fO" else np.zeros(n_rows, dtype=bool)
+    missing |= np.array([label is None for label in labels]) if labels.dtype.kind == "O" else False
+    if missing.any():
+        raise ValueError(
+            f"groups must have a label in every row; got {int(missing.sum())} missing. Label these rows."
+        )
+    if labels.dtype.kind == "O":
+        labels = np.array([f"{type(label).__name__} {label}" for label in labels])
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def check_lengths(n_x: int, n_y: int) -> None:
@@ -266,17 +304,3 @@ def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray 
             UserWarning,
             stacklevel=2,
         )
-
-
-@contextlib.contextmanager
-def seeded_torch(generator: torch.Generator):
-    """Seed torch's global generator, which a critic of the user's may read, and put it back.
-
-    Parameters
-    ----------
-    generator : torch.Generator
-        Source of the seed.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(draw_seed(generator))
-        yield

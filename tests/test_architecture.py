@@ -8,7 +8,7 @@ import pytest
 
 import skmine
 
-LEAVES = {"_columns", "_encoding", "_copula", "_validation", "distributions"}
+LEAVES = {"_columns", "_encoding", "_copula", "_validation", "distributions", "_sklearn"}
 #: What these may import beside the standard library: parts of the package, and other libraries.
 MAY_IMPORT = {"nn": (set(), {"torch"}), "_engine": ({"nn"}, {"torch", "numpy", "scipy"})}
 #: The one module of `_engine` that may import scikit-learn too, whose models it fits.
@@ -23,6 +23,20 @@ ESTIMATORS = {"_estimator", "_selector", "_bottleneck", "_generative"}
 IMPORT_ESTIMATORS = {"__init__", "_selector", "_scores"}
 FORBIDDEN_NAMES = {"base", "utils", "callbacks", "datasets", "preprocessing"}
 PUBLIC_MODULES = {"nn", "distributions", "plotting"}
+#: What sets a state of the whole process.
+PROCESS_WIDE = {
+    "catch_warnings",
+    "default_generator",
+    "filterwarnings",
+    "fork_rng",
+    "set_default_device",
+    "set_default_dtype",
+    "set_num_threads",
+    "simplefilter",
+    "threadpool_limits",
+    "use_deterministic_algorithms",
+}
+MAKERS = {"empty", "eye", "full", "linspace", "ones", "rand", "randn", "zeros"}
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FUNCTION_LINES, MAX_MODULE_LINES = 60, 400  # the aims are 40 and 350
 MAX_FLOORS, MAX_NN_NAMES = 6, 25
@@ -97,7 +111,7 @@ def violations(root):
                 continue
             if unit in READERS | {"_columns"} and target in READERS:
                 continue
-            if unit in LEAVES | READERS and (target != "_columns" or unit in READERS):
+            if unit in LEAVES | READERS and (target not in {"_columns", "_sklearn"} or unit in READERS):
                 found.append(f"{where}: a leaf imports {name}")
             elif target in READERS:
                 found.append(f"{where}: only _columns imports {name}")
@@ -106,6 +120,73 @@ def violations(root):
             elif not target.startswith("_") and target not in PUBLIC_MODULES:
                 found.append(f"{where}: imports {name} through the package, not from its module")
     return found
+
+
+def private_of_scikit_learn(root):
+    """Return one line for each private name of scikit-learn that a module at `root` imports, but _sklearn."""
+    return [
+        f"{path.relative_to(root)}: {name}"
+        for path in sorted(root.rglob("*.py"))
+        if path.stem != "_sklearn"
+        for name in imported_names(ast.parse(path.read_text(encoding="utf-8")), ())
+        if name.startswith("sklearn.") and "._" in name
+    ]
+
+
+def settings_of_the_process(root):
+    """Return one line for each call at `root` that changes, even for a moment, what all threads share."""
+    return [
+        f"{path.relative_to(root)}: {name}"
+        for path in sorted(root.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.Attribute, ast.Name, ast.alias))
+        and (name := getattr(node, "attr", None) or getattr(node, "id", None) or getattr(node, "name", ""))
+        in PROCESS_WIDE
+    ]
+
+
+def makers_without_dtype(root):
+    """Return one line for each tensor that a module at `root` makes in torch's default dtype."""
+    return [
+        f"{path.relative_to(root)}:{node.lineno}: torch.{node.func.attr}"
+        for path in sorted(root.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and (node.func.value.id, node.func.attr in MAKERS) == ("torch", True)
+        and "dtype" not in {keyword.arg for keyword in node.keywords}
+    ]
+
+
+def test_package__private_names_of_scikit_learn__stand_in_one_module():
+    assert private_of_scikit_learn(Path(skmine.__file__).parent) == []
+
+
+def test_package__what_all_threads_share__is_not_set():
+    assert settings_of_the_process(Path(skmine.__file__).parent) == []
+
+
+def test_package__tensors__have_a_dtype_that_is_named():
+    assert makers_without_dtype(Path(skmine.__file__).parent) == []
+
+
+@pytest.mark.parametrize(
+    ("find", "text"),
+    [
+        (private_of_scikit_learn, "from sklearn.utils._tags import get_tags"),
+        (private_of_scikit_learn, "def f():\n    from sklearn.base import _fit_context"),
+        (settings_of_the_process, "with warnings.catch_warnings(): pass"),
+        (settings_of_the_process, "from torch import set_num_threads"),
+        (settings_of_the_process, "from threadpoolctl import threadpool_limits"),
+        (makers_without_dtype, "torch.zeros(3)"),
+        (makers_without_dtype, "x = [torch.randn(3, generator=g) for _ in y]"),
+    ],
+)
+def test_rule_of_one_kind__broken__found(tmp_path, find, text):
+    (tmp_path / "_module.py").write_text(text, encoding="utf-8")
+
+    assert len(find(tmp_path)) == 1
 
 
 def test_package__every_rule__holds():

@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_blobs, make_classification
+from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -150,7 +151,10 @@ def test_bottleneck_predict__is_the_mean_over_draws_of_the_forward_pass(noise):
             noise="propagated",
             n_components=4,
         ),
-    ]
+    ],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": "rows are drawn by weight, as for MLPClassifier"
+    },
 )
 def test_classifier__scikit_learn_checks__pass(estimator, check):
     check(estimator)
@@ -330,7 +334,6 @@ def test_grid_search__beta_and_method__scores_every_one():
         ({"noise": "none"}, "'noise' parameter"),
         ({"n_components": 0}, "'n_components' parameter"),
         ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes must be positive integers.*Pass for example"),
-        ({"batch_size": 500}, r"batch_size must be at most the number of training rows \(120\); got 500"),
         ({"device": "tpu"}, "device must be"),
     ],
 )
@@ -341,6 +344,69 @@ def test_fit__bad_parameter__raises_and_leaves_nothing_fitted(parameters, messag
         classifier.fit(*rows)
 
     assert not hasattr(classifier, "classes_")
+
+
+def test_fit__batch_above_the_rows__is_clipped_with_a_warning(rows):
+    with pytest.warns(UserWarning, match=r"batch_size should be at most.*got 500, clipped to 120"):
+        classifier = quick(batch_size=500).fit(*rows)
+
+    assert classifier.mi_xz_ == quick(batch_size=120).fit(*rows).mi_xz_
+
+
+@pytest.mark.parametrize("method", ["mine", "vib"])
+def test_fit__weights_of_the_rows__are_how_often_they_count(method, rows):
+    X, _ = rows
+    y = (X[:, 0] > 0).astype(int)
+    flipped = np.concatenate([y, 1 - y])  # every row with both classes
+    twice = np.vstack([X, X])
+    weight = np.repeat([1.0, 0.01], len(X))
+    options = {"method": method, "max_iter": 300}
+
+    right = quick(**options).fit(twice, flipped, weight)
+    wrong = quick(**options).fit(twice, flipped, sample_weight=weight[::-1])
+
+    assert right.score(X, y) > 0.9
+    assert wrong.score(X, y) < 0.1
+
+
+def test_fit__equal_weights_and_weights_of_zero__as_without_and_as_rows_left_out(rows):
+    X, y = rows
+    half = np.arange(len(X)) % 2
+
+    assert quick().fit(X, y, np.full(len(X), 3.0)).mi_xz_ == quick().fit(X, y).mi_xz_
+    assert quick().fit(X, y, half).mi_xz_ == quick().fit(X[half == 1], y[half == 1]).mi_xz_
+
+
+def test_fit__class_without_weight__is_still_a_class(rows):
+    X, y = rows
+    weight = (y == y[0]).astype(float)
+
+    classifier = quick(max_iter=500).fit(X, y, weight)
+
+    assert (classifier.classes_ == np.unique(y)).all()
+    assert (classifier.predict(X) == y[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [(-1.0, "Negative values in data passed to `sample_weight`"), (0.0, "zeros only"), (np.nan, "NaN")],
+)
+def test_fit__bad_weights__raises_and_keeps_the_old_model(weight, message, rows):
+    X, y = rows
+    classifier = quick().fit(X, y)
+    before = classifier.predict_proba(X)
+
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(X[:, :1], y, np.full(len(y), weight))
+
+    assert (classifier.predict_proba(X) == before).all()
+
+
+def test_fit__in_adaboost__gets_its_weights(rows):
+    boosted = AdaBoostClassifier(quick(max_iter=20, random_state=0), n_estimators=2).fit(*rows)
+
+    assert len(boosted.estimators_) >= 1
+    assert boosted.predict_proba(rows[0]).shape[1] == len(np.unique(rows[1]))
 
 
 def test_fit__continuous_target__raises(rows):

@@ -12,10 +12,11 @@ import pytest
 import scipy.sparse as sp
 import torch
 from scipy.stats import binom, entropy
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import mutual_info_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, GroupShuffleSplit, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -280,7 +281,6 @@ def test_fit__bad_weights__error_names_sample_weight(weight, message):
         ({"critic": "deep"}, r"'critic' parameter.*'concat'.*Got 'deep'"),
         ({"device": "cuda:99"}, "device must be one that torch can use here; got 'cuda:99'. Pass"),
         ({"device": "abacus"}, "device must be 'auto'.*got 'abacus'"),
-        ({"batch_size": 512}, r"at most the number of training rows \(26\); got 512. Lower"),
         ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must be positive integers"),
         ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes must be.*got \(8, 0\)"),
         ({"learning_rate_init": 0.0}, "'learning_rate_init' parameter"),
@@ -301,6 +301,17 @@ def test_fit__bad_parameter__error_names_it_and_leaves_nothing_fitted(parameters
 
     with pytest.raises(NotFittedError):
         estimator.score(NUMBERS, TARGET)
+
+
+@pytest.mark.parametrize("batch_size", [27, 512])
+def test_fit__batch_above_the_training_rows__is_clipped_with_a_warning(batch_size):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = X[:, 0] ** 2
+
+    with pytest.warns(UserWarning, match=rf"batch_size should be.*got {batch_size}, clipped to 26. L"):
+        estimator = quick(batch_size=batch_size, critic="concat").fit(X, y)
+
+    assert estimator.mi_ == quick(batch_size=26, critic="concat").fit(X, y).mi_
 
 
 def test_fit__fails_the_second_time__keeps_the_first(rows):
@@ -1152,3 +1163,94 @@ def test_interval__training_above_held_out__reaches_further_up_than_down():
     low, high = estimator.mi_interval_
     assert estimator.mi_ > estimator.mi_lower_
     assert high - estimator.mi_ > 1.2 * (estimator.mi_ - low)
+
+
+# --- Groups ---
+
+GROUPS = np.repeat(np.arange(10), 20)
+
+
+def grouped_rows():
+    """Rows whose 20 copies, up to noise, stand in a group: split apart, they tell each other's y."""
+    rng = np.random.default_rng(0)
+    centres, targets = rng.normal(size=(10, 2)), rng.normal(size=10)
+    return centres[GROUPS] + 1e-2 * rng.normal(size=(200, 2)), targets[GROUPS] + 0.1 * rng.normal(size=200)
+
+
+@pytest.mark.parametrize("cv", [3, None, GroupKFold(3), GroupShuffleSplit(2, random_state=0)])
+@pytest.mark.parametrize(
+    "labels", [GROUPS, GROUPS.astype(str), GROUPS.astype(object), (GROUPS - 4.5).tolist()]
+)
+def test_splits__groups__stay_together(cv, labels):
+    rows = Rows.read(np.zeros((200, 1)), np.arange(200))
+
+    splits = rows.splits(cv, 0.3, 0, None, labels)
+
+    for train, held_out in splits:
+        assert not {*GROUPS[train]} & {*GROUPS[held_out]}
+    if cv == 3:
+        assert sorted(torch.cat([held_out for _, held_out in splits]).tolist()) == list(range(200))
+
+
+def test_splits__rows_of_no_weight_and_groups__whole_groups_of_the_kept_rows():
+    weight = (np.arange(200) % 3 > 0).astype(float)
+    rows = Rows.read(np.zeros((200, 1)), np.arange(200), weight)
+
+    for train, held_out in rows.splits(3, 0.2, 0, None, GROUPS):
+        assert not {*GROUPS[rows.kept[train]]} & {*GROUPS[rows.kept[held_out]]}
+
+
+def test_fit__copies_in_groups__are_no_information_about_other_groups():
+    X, y = grouped_rows()
+
+    apart = quick(critic="concat").fit(X, y).mi_lower_
+    together = quick(critic="concat").fit(X, y, groups=GROUPS).mi_lower_
+
+    assert apart > 0.5
+    assert together < 0.1
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (GROUPS[:50], r"groups must have one label a row of X \(200\); got shape \(50,\)"),
+        (np.zeros(200), "groups must hold at least 2 different groups; got 1"),
+        (np.where(GROUPS > 5, np.nan, 1.0), "groups must have a label in every row; got 80 missing"),
+        ([None, *GROUPS[1:]], "groups must have a label in every row; got 1 missing"),
+    ],
+)
+def test_fit__bad_groups__error_names_them(groups, message):
+    with pytest.raises(ValueError, match=message):
+        quick().fit(*grouped_rows(), groups=groups)
+
+
+@pytest.mark.parametrize("splits", ["list", "masks of other length", "predefined"])
+def test_cross_validation__splits_of_other_rows__is_told(splits):
+    X, y = grouped_rows()
+    cv = {
+        "list": list(GroupKFold(3).split(X, y, GROUPS)),
+        "masks of other length": [(GROUPS < 5, GROUPS >= 5)],
+        "predefined": [(np.arange(100), np.arange(100, 200))],
+    }[splits]
+
+    with pytest.raises(ValueError, match=r"cv must split the \d+ rows that fit is given.*pass a splitter"):
+        cross_val_score(quick(cv=cv), X, y, cv=3, error_score="raise")
+
+
+def test_cross_validation__groups_routed__reach_both_splitters_and_the_inner_weights_too():
+    X, y = grouped_rows()
+    seen = []
+
+    class Spy(GroupKFold):
+        def split(self, X, y=None, groups=None):
+            seen.append(np.asarray(groups))
+            return super().split(X, y, groups)
+
+    with config_context(enable_metadata_routing=True):
+        estimator = quick(cv=Spy(2)).set_fit_request(groups=True, sample_weight=True)
+        params = {"groups": GROUPS, "sample_weight": np.ones(200)}
+        estimator.set_score_request(sample_weight=False)
+        cross_val_score(estimator, X, y, cv=GroupKFold(3), params=params, error_score="raise")
+
+    assert len(seen) == 3
+    assert all(len(groups) < 200 and len({*groups.tolist()}) < 10 for groups in seen)

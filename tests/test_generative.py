@@ -311,7 +311,6 @@ def test_transform__pipeline__gives_named_columns_of_the_code(X):
         ({"n_components": 0}, "The code must have a column"),
         ({"n_noise": -1}, "'n_noise' parameter"),
         ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must be positive integers"),
-        ({"batch_size": 500}, r"batch_size must be at most the number of training rows \(200\); got 500"),
         ({"device": "tpu"}, "device must be"),
         ({"learning_rate_init": 1e20}, r"common scale.*lower learning_rate_init"),
     ],

@@ -37,7 +37,7 @@ class Projection(nn.Module):
     @classmethod
     def of_columns(cls, numbers: Sequence[int], width: int, n_members: int) -> "Projection":
         """Columns as they are, by their numbers among the first `width` of a block."""
-        weight = torch.zeros(n_members, width, len(numbers))
+        weight = torch.zeros(n_members, width, len(numbers), dtype=torch.float32)
         weight[:, list(numbers), range(len(numbers))] = 1
         return cls(weight.new_zeros(n_members, width), weight)
 

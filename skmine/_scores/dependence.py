@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import delayed
-from sklearn.utils._param_validation import validate_params
 
 from skmine._columns import Features, read_features, read_target
 from skmine._copula import Margin, block_independence, block_information, column_blocks
 from skmine._estimator import MutualInfoEstimator
 from skmine._progress import run_counted
 from skmine._scores.reading import PARAMETERS, read_discrete_features, read_margins
+from skmine._sklearn import validate_params
 from skmine._validation import check_lengths, draw_seed, make_generator
 
 #: Numbers of the columns of a block whose pairs with those of another are worked on together, where they are

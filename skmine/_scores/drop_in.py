@@ -4,7 +4,6 @@ from numbers import Integral
 
 import numpy as np
 from joblib import delayed
-from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.multiclass import check_classification_targets
 
 from skmine._columns import Column, Features
@@ -17,6 +16,7 @@ from skmine._scores.reading import (
     read_one_target,
     warn_about_classes,
 )
+from skmine._sklearn import Interval, validate_params
 from skmine._validation import check_lengths
 
 _DROP_IN_PARAMETERS = PARAMETERS | {

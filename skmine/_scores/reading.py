@@ -6,10 +6,10 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
 
 from skmine._columns import Column, Features, read_target
 from skmine._copula import Margin
+from skmine._sklearn import StrOptions
 
 #: Share of different values, and rows at least, from which a column of labels is an id or free text.
 _ID_SHARE, _ID_ROWS = 0.9, 20

@@ -26,11 +26,13 @@ torch.Size([1])
 """
 
 from .adversarial import CodeReader, Sampler, train_gan
-from .bottleneck import Bottleneck, GaussianEncoder, MINERate, VariationalRate, train_bottleneck
+from .bank import CriticBank
+from .bottleneck import Bottleneck, GaussianEncoder, train_bottleneck
 from .bounds import BOUNDS, MINE, MINEF, SMILE, DonskerVaradhan, InfoNCE, JensenShannon
-from .critics import CRITICS, ClassCritic, ConcatCritic, CriticBank, SeparableCritic
+from .critics import CRITICS, ClassCritic, ConcatCritic, SeparableCritic
 from .objective import MutualInformation, clipped_backward
 from .pairs import EnumeratedPairs, SampledPairs
+from .rates import MINERate, VariationalRate
 from .training import train
 
 __all__ = [

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, one_hot, softplus
 
 from .critics import BankLinear, soft_clip
+from .isolation import differentiable, isolated
 from .objective import MutualInformation, clipped_backward
-from .steps import average_weights, draw_batches, draw_normal
+from .steps import Adam, average_weights, draw_batches, draw_normal
 
 _CHECK_EVERY = 50
 _AVERAGING = 2e-3  # weight of the newest step in the average of the sampler's weights
@@ -38,6 +39,8 @@ class Perceptron(nn.Module):
         Columns of the output.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
+    dtype : torch.dtype or None, default=None
+        Of the weights; None is torch's default.
     """
 
     def __init__(
@@ -46,12 +49,14 @@ class Perceptron(nn.Module):
         hidden_layer_sizes: Sequence[int],
         d_out: int,
         generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
     ):
         super().__init__()
         widths = [rows.shape[1], *hidden_layer_sizes]
         gain = 2**0.5  # He et al. (2015): rectifiers halve the square
-        hidden = [BankLinear(*pair, generator=generator, gain=gain) for pair in pairwise(widths)]
-        self.layers = nn.ModuleList([*hidden, BankLinear(widths[-1], d_out, generator=generator)])
+        hidden = [BankLinear(*pair, generator=generator, gain=gain, dtype=dtype) for pair in pairwise(widths)]
+        last = BankLinear(widths[-1], d_out, generator=generator, dtype=dtype)
+        self.layers = nn.ModuleList([*hidden, last])
         chosen = torch.randint(len(rows), (widths[1],), generator=generator)
         with torch.no_grad():
             for layer in hidden:
@@ -80,6 +85,8 @@ class Sampler(nn.Module):
         Hidden layers.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
+    dtype : torch.dtype or None, default=None
+        Of the weights; None is torch's default.
     """
 
     def __init__(
@@ -90,12 +97,13 @@ class Sampler(nn.Module):
         n_codes: int,
         hidden_layer_sizes: Sequence[int],
         generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
     ):
         super().__init__()
         self.d_noise, self.n_components, self.n_codes = d_noise, n_components, n_codes
-        code = self.draw_codes(hidden_layer_sizes[0], generator, torch.zeros(()))
+        code = self.draw_codes(hidden_layer_sizes[0], generator, torch.zeros((), dtype=dtype))
         rows = torch.cat([draw_normal((len(code), d_noise), generator, code), code], 1)
-        self.network = Perceptron(rows, hidden_layer_sizes, d_x, generator)
+        self.network = Perceptron(rows, hidden_layer_sizes, d_x, generator, dtype)
 
     @property
     def d_code(self) -> int:
@@ -199,16 +207,13 @@ class _Adversaries:
     def __init__(self, sampler, discriminator, information, *, penalty, learning_rate, generator):
         self.sampler, self.discriminator, self.information = sampler, discriminator, information
         self.penalty, self.learning_rate, self.generator = penalty, learning_rate, generator
-        self.optimisers = [
-            torch.optim.Adam(network.parameters(), lr=learning_rate, betas=_BETAS, fused=True)
-            for network in (sampler, discriminator)
-        ]
+        self.optimisers = [Adam(network, learning_rate, *_BETAS) for network in (sampler, discriminator)]
 
     def step(self, real: Tensor, beta: float, share: float) -> Tensor:
         """One step of each; losses of discriminator and sampler, and the information in nats."""
         for optimiser in self.optimisers:
-            optimiser.param_groups[0]["lr"] = self.learning_rate * share
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.learning_rate = self.learning_rate * share
+            optimiser.zero_grad()
         code = self.sampler.draw_codes(len(real), self.generator, real)
         fake = self.sampler(code, self.generator)
         told = self._step_discriminator(real, fake.detach())
@@ -234,6 +239,7 @@ class _Adversaries:
         return loss
 
 
+@isolated()
 def train_gan(
     sampler: Sampler,
     discriminator: nn.Module,
@@ -246,7 +252,7 @@ def train_gan(
     batch_size: int,
     max_iter: int,
     generator: torch.Generator,
-    on_check: Callable[[dict], None] | None = None,
+    on_check: Callable[[dict], object] | None = None,
 ) -> GANResult:
     """Train a sampler against a discriminator, while its samples tell of their codes.
 
@@ -275,7 +281,7 @@ def train_gan(
     generator : torch.Generator
         Source of rows, codes and noise, on the CPU.
     on_check : callable or None, default=None
-        Called with each entry of the history.
+        Called with each entry of the history; training ends where it returns True.
 
     Returns
     -------
@@ -286,10 +292,16 @@ def train_gan(
     Goodfellow et al. (2014), the non-saturating loss. Mescheder et al. (2018), Which training methods for
     GANs do actually converge?, for the penalty. Belghazi et al. (2018), section 5.1, eq. 15.
     """
+    x = differentiable(x)
     players = _Adversaries(
         sampler, discriminator, information, penalty=penalty, learning_rate=learning_rate, generator=generator
     )
-    averaged, sums, iteration, interrupted = copy.deepcopy(sampler), torch.zeros(3), 0, False
+    averaged, sums, iteration, interrupted = (
+        copy.deepcopy(sampler),
+        torch.zeros(3, dtype=torch.float64),
+        0,
+        False,
+    )
     history: list[dict] = []
     batches = draw_batches(len(x), batch_size, generator)
     try:
@@ -302,9 +314,9 @@ def train_gan(
                 n_since = iteration - (history[-1]["iteration"] if history else 0)
                 told, loss, mi = (sums / n_since).tolist()
                 history.append({"iteration": iteration, "discriminator": told, "sampler": loss, "mi": mi})
-                sums = torch.zeros(3)
-                if on_check is not None:
-                    on_check(history[-1])
+                sums = torch.zeros(3, dtype=torch.float64)
+                if on_check is not None and on_check(history[-1]):
+                    break
         _catch_up(information, averaged, batch_size, min(max_iter, _CATCH_UP_STEPS), generator)
     except KeyboardInterrupt:
         interrupted = True

@@ -9,15 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from .critics import BankLinear, _mlp, _run, soft_clip
-from .steps import average_weights, draw_batches, draw_normal
+from .critics import BankLinear, _mlp, _run
+from .isolation import differentiable, isolated
+from .rates import VariationalRate
+from .steps import Adam, average_weights, draw_batches, draw_normal
 
 _CHECK_EVERY = 50
 _AVERAGING = 5e-3  # weight of the newest step in the average of the weights
 _MIN_LOG_SCALE = -8.0
 _START_LOG_SCALE = -2.0  # little noise at first, or the classifier learns nothing for a while
 _FIRST_GAIN = 0.6  # of weights that read x: smooth functions at first, which generalise better
-_REFERENCE_ROWS = 256
 
 
 class GaussianEncoder(nn.Module):
@@ -37,6 +38,8 @@ class GaussianEncoder(nn.Module):
         Size of x, as its root mean square; x is divided by it.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
+    dtype : torch.dtype or None, default=None
+        Of the weights; None is torch's default.
 
     References
     ----------
@@ -58,6 +61,7 @@ class GaussianEncoder(nn.Module):
         noise_scale: float = 0.3,
         scale: float = 1.0,
         generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
     ):
         super().__init__()
         self.n_components, self.noise, self.noise_scale = n_components, noise, noise_scale
@@ -65,8 +69,8 @@ class GaussianEncoder(nn.Module):
         widths = [d_x + d_noise, *hidden_layer_sizes, 2 * n_components]
         #: Columns of the noise that the network sees.
         self.d_noise = d_x if noise == "additive" else d_noise
-        self.register_buffer("scale", torch.tensor(scale))
-        self.layers = _mlp(widths, None, generator)
+        self.register_buffer("scale", torch.tensor(scale, dtype=dtype))
+        self.layers = _mlp(widths, None, generator, dtype=dtype)
         with torch.no_grad():
             # x counts in full, however many columns of noise stand beside it.
             self.layers[0].weight *= _FIRST_GAIN * math.sqrt(widths[0] / d_x)  # type: ignore[assignment, operator]
@@ -108,116 +112,6 @@ class GaussianEncoder(nn.Module):
         return torch.cat([x, noise], -1) if self.noise == "propagated" else x
 
 
-class VariationalRate(nn.Module):
-    """``E KL(p(z | x) || r)``, r standard normal: an upper bound of I(X; Z), in nats.
-
-    Above I(X; Z) by KL(p(z) || r), which it makes a model remove too.
-
-    References
-    ----------
-    Alemi et al. (2017), Deep variational information bottleneck, eq. 14.
-    """
-
-    def update(self, z: Tensor) -> None:
-        """Nothing to train."""
-
-    def forward(self, z: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-        """Value in nats, with gradients to the encoder.
-
-        Parameters
-        ----------
-        z, mean, log_scale : Tensor of shape (n, n_components)
-            Codes, and the parameters of the densities that they were drawn from.
-
-        Returns
-        -------
-        Tensor of shape ()
-        """
-        divergence = (mean**2 + (2 * log_scale).exp() - 1) / 2 - log_scale
-        return divergence.sum(-1).mean()
-
-
-class MINERate(VariationalRate):
-    """``E KL(p(z | x) || r) - KL(p(z) || r)``, which is I(X; Z) itself, in nats.
-
-    The second term is climbed by a critic on the Donsker-Varadhan bound, which is below it: whatever the
-    critic, the value is an upper bound of I(X; Z), no looser than :class:`VariationalRate`, which is its
-    value at an untrained critic. Minimising it cannot run away.
-
-    Parameters
-    ----------
-    n_components : int
-        Columns of the code.
-    hidden_layer_sizes : sequence of int, default=(64, 64)
-        Hidden layers of the critic.
-    learning_rate : float, default=1e-3
-        Of the critic's Adam.
-    n_steps : int, default=1
-        Steps of the critic a call of :meth:`update`.
-    clip : float, default=4.0
-        Largest absolute score, in nats: what the critic can make of rare codes far out.
-    generator : torch.Generator or None, default=None
-        Source of the initial weights and of the draws of r, on the CPU.
-
-    References
-    ----------
-    Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, eq. 4 and section 5.3.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skmine.nn import MINERate
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> x = torch.randn(256, 3, generator=generator)
-    >>> encoder = torch.nn.Linear(3, 2)
-    >>> rate = MINERate(2, generator=generator)
-    >>> mean, log_scale = encoder(x), torch.zeros(256, 2)
-    >>> z = mean + torch.randn(256, 2, generator=generator)
-    >>> rate.update(z)  # the critic keeps up
-    >>> rate(z, mean, log_scale).shape  # add it, times a weight, to the loss
-    torch.Size([])
-    """
-
-    def __init__(
-        self,
-        n_components: int,
-        hidden_layer_sizes: Sequence[int] = (64, 64),
-        *,
-        learning_rate: float = 1e-3,
-        n_steps: int = 1,
-        clip: float = 4.0,
-        generator: torch.Generator | None = None,
-    ):
-        super().__init__()
-        self.n_steps, self.clip, self.generator = n_steps, clip, generator
-        self.layers = _mlp([n_components, *hidden_layer_sizes, 1], None, generator, last_gain=0.0)
-        self._optimiser = torch.optim.Adam(self.layers.parameters(), lr=learning_rate, fused=True)
-
-    def update(self, z: Tensor) -> None:
-        """Take the critic's steps towards the bound of KL(p(z) || r); the gradient to z stops here."""
-        z = z.detach()
-        for _ in range(self.n_steps):
-            self._optimiser.zero_grad(set_to_none=True)
-            (self._log_mean(z) - self._scores(z).mean()).backward()
-            self._optimiser.step()
-
-    def forward(self, z: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-        """Value in nats, with gradients to the encoder and not to the critic."""
-        self.layers.requires_grad_(False)
-        try:
-            return super().forward(z, mean, log_scale) - self._scores(z).mean() + self._log_mean(z)
-        finally:
-            self.layers.requires_grad_(True)
-
-    def _log_mean(self, z: Tensor) -> Tensor:
-        """Second term of the Donsker-Varadhan bound of KL(p(z) || r), on draws of r."""
-        reference = draw_normal((_REFERENCE_ROWS, z.shape[-1]), self.generator, z)
-        return self._scores(reference).logsumexp(0) - math.log(_REFERENCE_ROWS)
-
-    def _scores(self, z: Tensor) -> Tensor:
-        return soft_clip(_run(self.layers, z).squeeze(-1), self.clip)
-
-
 class Bottleneck(nn.Module):
     """An encoder and the linear classifier that reads its code.
 
@@ -229,12 +123,20 @@ class Bottleneck(nn.Module):
         Classes of y.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
+    dtype : torch.dtype or None, default=None
+        Of the weights; None is torch's default.
     """
 
-    def __init__(self, encoder: GaussianEncoder, n_classes: int, generator: torch.Generator | None = None):
+    def __init__(
+        self,
+        encoder: GaussianEncoder,
+        n_classes: int,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ):
         super().__init__()
         self.encoder = encoder
-        self.decoder = BankLinear(encoder.n_components, n_classes, None, generator)
+        self.decoder = BankLinear(encoder.n_components, n_classes, None, generator, dtype=dtype)
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None):
         """One draw of the code of each row.
@@ -309,6 +211,7 @@ class BottleneckResult:
     interrupted: bool
 
 
+@isolated()
 def train_bottleneck(
     model: Bottleneck,
     rate: VariationalRate,
@@ -320,7 +223,8 @@ def train_bottleneck(
     batch_size: int,
     max_iter: int,
     generator: torch.Generator,
-    on_check: Callable[[dict], None] | None = None,
+    weight: Tensor | None = None,
+    on_check: Callable[[dict], object] | None = None,
 ) -> BottleneckResult:
     """Minimise cross-entropy plus beta times the rate by Adam, whose rate falls to 0 in the second half.
 
@@ -342,37 +246,44 @@ def train_bottleneck(
         Rows of a minibatch, and number of minibatches.
     generator : torch.Generator
         Source of the order of the rows and of the noise, on the CPU.
+    weight : Tensor of shape (n,) or None, default=None
+        Weights of the rows, on the CPU in double precision: how often each is drawn.
     on_check : callable or None, default=None
-        Called with each entry of the history.
+        Called with each entry of the history; training ends where it returns True.
 
     Returns
     -------
     BottleneckResult
     """
-    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: min(1.0, 2 * (1 - i / max_iter)))
-    averaged, sums, iteration, interrupted = copy.deepcopy(model), torch.zeros(2), 0, False
+    x = differentiable(x)
+    optimiser = Adam(model, learning_rate)
+    averaged, sums, iteration, interrupted = (
+        copy.deepcopy(model),
+        torch.zeros(2, dtype=torch.float64),
+        0,
+        False,
+    )
     history: list[dict] = []
-    batches = draw_batches(len(x), batch_size, generator)
+    batches = draw_batches(len(x), batch_size, generator, weight)
     try:
         for iteration in range(1, max_iter + 1):
+            optimiser.learning_rate = learning_rate * min(1.0, 2 * (1 - (iteration - 1) / max_iter))
             rows = next(batches).to(x.device)
             logits, z, mean, log_scale = model(x[rows], generator)
             rate.update(z)
             loss, information = cross_entropy(logits, y[rows]), rate(z, mean, log_scale)
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.zero_grad()
             (loss + beta * information).backward()
             optimiser.step()
-            schedule.step()
             average_weights(averaged, model, max(_AVERAGING, 1 / iteration))
             sums += torch.stack([loss, information]).detach().cpu()
             if iteration % _CHECK_EVERY == 0 or iteration == max_iter:
                 n_since = iteration - (history[-1]["iteration"] if history else 0)
                 values = (sums / n_since).tolist()
                 history.append({"iteration": iteration, "cross_entropy": values[0], "mi_xz": values[1]})
-                sums = torch.zeros(2)
-                if on_check is not None:
-                    on_check(history[-1])
+                sums = torch.zeros(2, dtype=torch.float64)
+                if on_check is not None and on_check(history[-1]):
+                    break
     except KeyboardInterrupt:
         interrupted = True
     return BottleneckResult(averaged, iteration, history, interrupted)

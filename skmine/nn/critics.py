@@ -6,13 +6,12 @@ holds ``n_members`` critics on the first axis of every parameter, and reads that
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import silu
 
 
@@ -43,16 +42,18 @@ class BankLinear(nn.Module):
         Source of the initial weights.
     gain : float, default=1.0
         Size of a column written, at the start, where those read are of size 1; 0 starts from zero weights.
+    dtype : torch.dtype or None, default=None
+        Of the weights; None is torch's default.
     """
 
-    def __init__(self, n_in, n_out, n_members=None, generator=None, *, gain=1.0):
+    def __init__(self, n_in, n_out, n_members=None, generator=None, *, gain=1.0, dtype=None):
         super().__init__()
         bank = () if n_members is None else (n_members,)
-        weight = torch.zeros(*bank, n_in, n_out)
+        weight = torch.zeros(*bank, n_in, n_out, dtype=dtype)
         if gain:
             weight.normal_(0.0, gain * math.sqrt(1.0 / max(n_in, 1)), generator=generator)
         self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(torch.zeros(*bank, 1, n_out))
+        self.bias = nn.Parameter(torch.zeros(*bank, 1, n_out, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (..., n_in) -> (..., n_out); with a bank, (n_members, ..., n_in)."""
@@ -62,10 +63,10 @@ class BankLinear(nn.Module):
         return torch.baddbmm(self.bias, flat, self.weight).view(*x.shape[:-1], -1)
 
 
-def _mlp(widths, n_members, generator, *, last_gain=1.0) -> nn.ModuleList:
+def _mlp(widths, n_members, generator, *, last_gain=1.0, dtype=None) -> nn.ModuleList:
     last = len(widths) - 2
     return nn.ModuleList(
-        BankLinear(n_in, n_out, n_members, generator, gain=last_gain if i == last else 1.0)
+        BankLinear(n_in, n_out, n_members, generator, gain=last_gain if i == last else 1.0, dtype=dtype)
         for i, (n_in, n_out) in enumerate(pairwise(widths))
     )
 
@@ -105,6 +106,8 @@ class ConcatCritic(nn.Module):
         The last ``n_differences`` columns of x and of y are shown as ``sign(x - y) log(1 + |x - y|)`` only.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
+    dtype : torch.dtype or None, default=None
+        Of the weights; None is torch's default.
     """
 
     #: Whether it takes ``n_products`` and ``n_differences``.
@@ -120,17 +123,19 @@ class ConcatCritic(nn.Module):
         n_products: int = 0,
         n_differences: int = 0,
         generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
     ):
         super().__init__()
         first, *rest = hidden_layer_sizes
         self.n_products, self.n_differences = n_products, n_differences
-        self.from_x = BankLinear(d_x - n_differences, first, n_members, generator)
-        self.from_y = BankLinear(d_y - n_differences, first, n_members, generator)
-        self.from_products = BankLinear(n_products, first, n_members, generator) if n_products else None
-        self.from_differences = (
-            BankLinear(n_differences, first, n_members, generator) if n_differences else None
-        )
-        self.layers = _mlp([first, *rest, 1], n_members, generator, last_gain=0.0)
+
+        def reader(width: int) -> BankLinear:
+            return BankLinear(width, first, n_members, generator, dtype=dtype)
+
+        self.from_x, self.from_y = reader(d_x - n_differences), reader(d_y - n_differences)
+        self.from_products = reader(n_products) if n_products else None
+        self.from_differences = reader(n_differences) if n_differences else None
+        self.layers = _mlp([first, *rest, 1], n_members, generator, last_gain=0.0, dtype=dtype)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(..., d_x), (..., d_y) -> (...)``."""
@@ -158,6 +163,8 @@ class SeparableCritic(nn.Module):
         Columns of the embeddings.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
+    dtype : torch.dtype or None, default=None
+        Of the weights; None is torch's default.
     """
 
     #: It reads the columns of x and of y apart.
@@ -172,11 +179,12 @@ class SeparableCritic(nn.Module):
         n_members: int | None = None,
         embedding_size: int = 32,
         generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
     ):
         super().__init__()
         widths = [*hidden_layer_sizes, embedding_size]
-        self.embed_x = _mlp([d_x, *widths], n_members, generator, last_gain=0.0)
-        self.embed_y = _mlp([d_y, *widths], n_members, generator)
+        self.embed_x = _mlp([d_x, *widths], n_members, generator, last_gain=0.0, dtype=dtype)
+        self.embed_y = _mlp([d_y, *widths], n_members, generator, dtype=dtype)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(..., d_x), (..., d_y) -> (...)``."""
@@ -192,7 +200,7 @@ class ClassCritic(nn.Module):
         Columns of x.
     d_y : int
         Number of classes; y is one-hot.
-    hidden_layer_sizes, n_members, generator
+    hidden_layer_sizes, n_members, generator, dtype
         As in :class:`ConcatCritic`.
     """
 
@@ -204,72 +212,14 @@ class ClassCritic(nn.Module):
         *,
         n_members: int | None = None,
         generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
     ):
         super().__init__()
-        self.layers = _mlp([d_x, *hidden_layer_sizes, d_y], n_members, generator, last_gain=0.0)
+        self.layers = _mlp([d_x, *hidden_layer_sizes, d_y], n_members, generator, last_gain=0.0, dtype=dtype)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(..., d_x), (..., n_classes) -> (...)``."""
         return torch.einsum("...c,...c->...", _run(self.layers, x), y)
-
-
-class CriticBank(nn.Module):
-    """A bank made of critics that know no bank axis, through ``torch.func``.
-
-    Parameters
-    ----------
-    factory : callable
-        ``factory(d_x, d_y) -> nn.Module``, called once a member.
-    d_x, d_y : int
-        Columns of x and of y.
-    n_members : int
-        Size of the bank.
-    generator : torch.Generator or None, default=None
-        Seeds the global generator while the factory runs; its state is put back.
-    """
-
-    def __init__(
-        self,
-        factory: Callable[[int, int], nn.Module],
-        d_x: int,
-        d_y: int,
-        n_members: int,
-        generator: torch.Generator | None = None,
-    ):
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            if generator is not None:
-                seed = int(torch.randint(2**31, (), generator=generator))
-                torch.default_generator.manual_seed(seed)  # of the CPU alone
-            members = [factory(d_x, d_y) for _ in range(n_members)]
-        parameters, buffers = stack_module_state(members)
-        self._skeleton = [members[0].to("meta")]  # in a list: its own weights are not part of the bank
-        self._names = list(parameters), list(buffers)
-        self.weights = nn.ParameterList(
-            nn.Parameter(p, requires_grad=p.requires_grad) for p in parameters.values()
-        )
-        for i, value in enumerate(buffers.values()):
-            self.register_buffer(f"buffer_{i}", value)
-
-    def train(self, mode: bool = True) -> "CriticBank":
-        """Set the mode of the critics (dropout and the like)."""
-        self._skeleton[0].train(mode)
-        return super().train(mode)
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Critic values; the first axis of x and of y is the bank.
-
-        A critic sees x and y with the same leading axes, so that it may concatenate them.
-        """
-        leading = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
-        x, y = x.expand(*leading, -1), y.expand(*leading, -1)
-        parameters = dict(zip(self._names[0], self.weights, strict=True))
-        buffers = {n: getattr(self, f"buffer_{i}") for i, n in enumerate(self._names[1])}
-
-        def member(parameters, buffers, x, y):
-            return functional_call(self._skeleton[0], (parameters, buffers), (x, y))
-
-        return vmap(member, randomness="different")(parameters, buffers, x, y)
 
 
 #: Critics by name. A new critic is one class above and its line here.

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from .bounds import BOUNDS, DonskerVaradhan
 from .critics import CRITICS, soft_clip
+from .isolation import differentiable, isolated
 from .pairs import SampledPairs
+from .steps import Adam
 
 
 class MutualInformation(nn.Module):
@@ -42,6 +44,8 @@ class MutualInformation(nn.Module):
         Largest absolute score, in nats.
     generator : torch.Generator or None, default=None
         Source of the initial weights and of the order of the rows, on the CPU.
+    dtype : torch.dtype or None, default=None
+        Of the weights of a named critic; None is torch's default.
 
     References
     ----------
@@ -82,15 +86,16 @@ class MutualInformation(nn.Module):
         group_size: int = 8,
         clip: float = 12.0,
         generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
     ):
         super().__init__()
         if isinstance(critic, str):
-            critic = CRITICS[critic](d_x, d_z, hidden_layer_sizes, generator=generator)
+            critic = CRITICS[critic](d_x, d_z, hidden_layer_sizes, generator=generator, dtype=dtype)
         self.critic = critic
         self.bound: DonskerVaradhan = BOUNDS[bound]() if isinstance(bound, str) else copy.deepcopy(bound)
         self.n_steps, self.clip, self.generator = n_steps, clip, generator
         self._pairs = SampledPairs(group_size, self.bound.includes_joint, self.bound.offset)
-        self._optimiser = torch.optim.Adam(self.critic.parameters(), lr=learning_rate)
+        self._optimiser = Adam(self.critic, learning_rate)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Value of the bound in nats, a scalar with gradients to x and z but not to the critic.
@@ -113,6 +118,7 @@ class MutualInformation(nn.Module):
             for parameter in trainable:
                 parameter.requires_grad_(True)
 
+    @isolated()
     def update(self, x: Tensor, z: Tensor) -> float:
         """Take the critic's steps towards the bound on these rows; their gradient stops here.
 
@@ -126,12 +132,12 @@ class MutualInformation(nn.Module):
         float
             Value of the bound in nats, at the last step.
         """
-        x, z = x.detach(), z.detach()
+        x, z = differentiable(x), differentiable(z)
         value = x.new_zeros(())
         for _ in range(self.n_steps):
             order = torch.randperm(len(x), generator=self.generator).to(x.device)
             scores = self._scores(x[order], z[order])
-            self._optimiser.zero_grad(set_to_none=True)
+            self._optimiser.zero_grad()
             (-self.bound.surrogate(*scores)).sum().backward()
             self._optimiser.step()
             value = self.bound.estimate(*(s if s is None else s.detach() for s in scores))[0]

@@ -6,16 +6,45 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+_EPSILON = 1e-8  # of Adam, which keeps a division by 0 away
+
 
 def draw_normal(shape, generator: torch.Generator | None, like: Tensor) -> Tensor:
     """Normal draws made on the CPU, so that a seed gives the same on every device."""
     return torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device)
 
 
-def draw_batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Row numbers of minibatches without end; every pass over the rows has its own order."""
+def draw_rows(n: int, generator: torch.Generator, weight: Tensor | None = None) -> Tensor:
+    """N row numbers in random order: each row once, or as often as its share of the weight, up to rounding.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    generator : torch.Generator
+        On the CPU.
+    weight : Tensor of shape (n,) or None, default=None
+        Weights of the rows, on the CPU in double precision.
+
+    Returns
+    -------
+    LongTensor of shape (n,)
+    """
+    order = torch.randperm(n, generator=generator)
+    if weight is None:
+        return order
+    # Systematic sampling: points at equal distances on the line that the weights cut.
+    first = torch.rand((), generator=generator, dtype=torch.float64)
+    share = weight.cumsum(0) / weight.sum()
+    return torch.searchsorted(share, (torch.arange(n) + first) / n, right=True).clamp_max(n - 1)[order]
+
+
+def draw_batches(
+    n: int, batch_size: int, generator: torch.Generator, weight: Tensor | None = None
+) -> Iterator[Tensor]:
+    """Row numbers of minibatches without end, as :func:`draw_rows`; every pass over the rows has its own."""
     while True:
-        yield from torch.randperm(n, generator=generator).split(batch_size)
+        yield from draw_rows(n, generator, weight).split(batch_size)
 
 
 @torch.no_grad()
@@ -63,7 +92,7 @@ class BankWeights:
                 "Convert them, as by critic.float()."
             )
         parts = [p.detach().flatten() for p in self._named.values()]
-        self.values = torch.cat(parts) if parts else torch.zeros(0)
+        self.values = torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float32)
         for parameter, view in zip(self._named.values(), self.state(self.values).values(), strict=True):
             parameter.data = view
 
@@ -83,11 +112,60 @@ class BankWeights:
         return torch.cat([part.flatten() for part in parts])
 
 
+class Adam:
+    """As ``torch.optim.Adam`` without its options: the parameters move down along their gradients.
+
+    The first optimiser of torch in a process imports its compiler: that takes seconds, and leaves a filter of
+    warnings behind.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Its trainable parameters are changed in place; it may be moved before the first step.
+    learning_rate : float
+        May be changed between steps.
+    momentum, squares : float
+        Decay of the means of the gradients and of their squares.
+
+    References
+    ----------
+    Kingma and Ba (2015), Adam: a method for stochastic optimization, algorithm 1.
+    """
+
+    def __init__(
+        self, module: nn.Module, learning_rate: float, momentum: float = 0.9, squares: float = 0.999
+    ):
+        self.parameters: list[Tensor] = [p for p in module.parameters() if p.requires_grad]
+        self.learning_rate, self.momentum, self.squares = learning_rate, momentum, squares
+        self.means: list[Tensor] = []
+        self.mean_squares: list[Tensor] = []
+        self.n_steps = 0
+
+    def zero_grad(self) -> None:
+        """Drop the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the parameters; one without gradient counts as one of gradient 0."""
+        if not self.n_steps:
+            self.means = [torch.zeros_like(p) for p in self.parameters]
+            self.mean_squares = [torch.zeros_like(p) for p in self.parameters]
+        self.n_steps += 1
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        torch._foreach_lerp_(self.means, gradients, 1 - self.momentum)
+        torch._foreach_mul_(self.mean_squares, self.squares)
+        torch._foreach_addcmul_(self.mean_squares, gradients, gradients, 1 - self.squares)
+        scales = torch._foreach_sqrt(self.mean_squares)
+        torch._foreach_div_(scales, math.sqrt(1 - self.squares**self.n_steps))
+        torch._foreach_add_(scales, _EPSILON)
+        size = self.learning_rate / (1 - self.momentum**self.n_steps)
+        torch._foreach_addcdiv_(self.parameters, self.means, scales, -size)
+
+
 class AdamW:
     """Adam with decoupled weight decay, as `torch.optim.AdamW` without its options, that climbs.
-
-    The first optimiser of torch in a process imports its compiler, which takes longer than a fit of some
-    hundred rows.
 
     Parameters
     ----------
@@ -101,7 +179,7 @@ class AdamW:
     Loshchilov and Hutter (2019), Decoupled weight decay regularization, algorithm 2.
     """
 
-    _MOMENTUM, _SQUARES, _EPSILON = 0.9, 0.999, 1e-8
+    _MOMENTUM, _SQUARES = 0.9, 0.999
 
     def __init__(self, weights: Tensor, learning_rate: float, weight_decay: float):
         self.weights, self.learning_rate, self.weight_decay = weights, learning_rate, weight_decay
@@ -115,6 +193,6 @@ class AdamW:
         self.weights.mul_(1 - self.learning_rate * self.weight_decay)
         self.mean.lerp_(gradient, 1 - self._MOMENTUM)
         self.square.mul_(self._SQUARES).addcmul_(gradient, gradient, value=1 - self._SQUARES)
-        scale = self.square.sqrt().div_(math.sqrt(1 - self._SQUARES**self.n_steps)).add_(self._EPSILON)
+        scale = self.square.sqrt().div_(math.sqrt(1 - self._SQUARES**self.n_steps)).add_(_EPSILON)
         size = self.learning_rate / (1 - self._MOMENTUM**self.n_steps)
         self.weights.addcdiv_(self.mean, scale, value=size)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .critics import ReadsFirst
+from .isolation import differentiable, isolated
 from .pairs import Critic, EnumeratedPairs, SampledPairs
 from .steps import AdamW, BankWeights
 
@@ -101,7 +102,7 @@ def _batches(train_rows: Tensor, batch_size: int, generator: torch.Generator) ->
     n_members, n_train = train_rows.shape
     n_batches = max(1, n_train // batch_size)
     while True:
-        order = torch.rand(n_members, n_train, generator=generator).argsort(1)
+        order = torch.rand(n_members, n_train, generator=generator, dtype=torch.float32).argsort(1)
         shuffled = train_rows.gather(1, order.to(train_rows.device))
         yield from shuffled[:, : n_batches * batch_size].chunk(n_batches, dim=1)
 
@@ -213,6 +214,7 @@ class _Schedule:
         return False
 
 
+@isolated()
 def train(
     critic: nn.Module,
     x: Tensor,
@@ -233,7 +235,7 @@ def train(
     check_every: int = 50,
     average_decay: float = 0.99,
     generator: torch.Generator,
-    on_check: Callable[[dict], None] | None = None,
+    on_check: Callable[[dict], object] | None = None,
 ) -> TrainingResult:
     """Train a bank of critics by AdamW with averaged weights, judged on rows held out.
 
@@ -281,13 +283,14 @@ def train(
     generator : torch.Generator
         On the CPU; the only source of randomness.
     on_check : callable or None
-        Called with each new entry of the history.
+        Called with each new entry of the history; training ends where it returns True.
 
     Returns
     -------
     TrainingResult
     """
-    trainer = _Trainer(critic, (x, y, weight), stopping_rows, bound, pairs, stopping_pairs)
+    data = [None if part is None else differentiable(part) for part in (x, y, weight)]
+    trainer = _Trainer(critic, data, stopping_rows, bound, pairs, stopping_pairs)
     result = TrainingResult([], [], [trainer.check(0)], converged=True)
     if max_iter > 0 and trainer.bank.values.numel() > 0:
         result.converged = False
@@ -302,9 +305,8 @@ def train(
                 if iteration % check_every and iteration != max_iter:
                     continue
                 result.history.append(schedule.check(iteration))
-                if on_check is not None:
-                    on_check(result.history[-1])
-                if schedule.has_ended(result.history[-1]):
+                is_stopped = on_check is not None and on_check(result.history[-1])
+                if is_stopped or schedule.has_ended(result.history[-1]):
                     result.converged = True
                     break
         except KeyboardInterrupt:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
 from skmine._columns import Column, read_features, read_target
+from skmine._sklearn import safe_indexing
 from skmine.plotting._drawing import check_fitted_as, feature_names_of, make_axes, nats_a_unit
 
 #: Numbers with so few distinct values are levels; of more levels the most frequent are shown.
@@ -146,7 +146,7 @@ class PointwiseDisplay:
         display = cls(
             pair[0].values[rows],
             pair[1].values[rows],
-            estimator.score_samples(_safe_indexing(X, rows), _safe_indexing(y, rows)),
+            estimator.score_samples(safe_indexing(X, rows), safe_indexing(y, rows)),
             grid=grid,
             names=tuple(names[block][number] for block, number in columns),
         )
@@ -274,7 +274,7 @@ def _score_grid(estimator, data, values, complete: np.ndarray, n_grid: int) -> P
     """Log ratios of all pairs of values that are picked out of the rows: their types are those of fit."""
     picked = [complete[_Axis.of_values(v[complete]).pick(v[complete], n_grid)] for v in values]
     rows_x, rows_y = (rows.ravel() for rows in np.meshgrid(*picked))
-    log_ratio = estimator.score_samples(_safe_indexing(data[0], rows_x), _safe_indexing(data[1], rows_y))
+    log_ratio = estimator.score_samples(safe_indexing(data[0], rows_x), safe_indexing(data[1], rows_y))
     shape = len(picked[1]), len(picked[0])
     return PointwiseGrid(values[0][picked[0]], values[1][picked[1]], log_ratio.reshape(shape))
 

@@ -65,13 +65,13 @@ def normal_classes(n, seed):
 
 def read(model, sample):
     """Predictions as a map of x, and the columns that mixtures are fitted to."""
-    sides, columns = Predictive(model).read(sample, model)
+    sides, columns = Predictive(model, torch.Generator()).read(sample, model)
     return sides[0], columns
 
 
 def fit(model, sample, n_cuts=0):
     """The form's mixture, its components doubled so many times."""
-    form = Predictive(model)
+    form = Predictive(model, torch.Generator())
     (path,) = form.settings(sample, None)
     return form.fit(sample, path[n_cuts])
 
@@ -229,17 +229,19 @@ def test_read__weights_that_a_model_does_not_take__are_left_out():
 def test_applies__y_that_is_not_constant(n_classes, expected):
     one_hot = torch.eye(n_classes)[torch.arange(60) % n_classes]
     x = torch.randn(60, 1)
+    form = Predictive(LinearRegression(), torch.Generator())
 
-    assert Predictive(LinearRegression()).applies(make_sample(x, one_hot, is_y_discrete=True)) is expected
-    assert Predictive(LinearRegression()).applies(make_sample(x, x))
+    assert form.applies(make_sample(x, one_hot, is_y_discrete=True)) is expected
+    assert form.applies(make_sample(x, x))
 
 
 def test_settings__two_columns_for_each_target__of_classes_one_less_than_there_are():
     x, y = torch.randn(2, 400, 3, generator=torch.Generator().manual_seed(0))
     four = torch.eye(4)[torch.arange(400) % 4]
+    form = Predictive(LinearRegression(), torch.Generator())
 
-    (path,) = Predictive(LinearRegression()).settings(make_sample(x, y), None)
-    (classes,) = Predictive(LinearRegression()).settings(make_sample(x, four, is_y_discrete=True), None)
+    (path,) = form.settings(make_sample(x, y), None)
+    (classes,) = form.settings(make_sample(x, four, is_y_discrete=True), None)
 
     # At most 300 / (2 * 6) = 25 components, doubled from one; 300 / (2 * 2 * 3), doubled from four.
     assert [setting.n_cuts for setting in path] == [0, 1, 2, 3, 4]

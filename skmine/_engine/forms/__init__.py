@@ -34,7 +34,7 @@ def entrants(network: Network, compete: bool) -> list[Form]:
     list of Form
     """
     if is_model(network.critic):
-        return [Table(), Predictive(network.critic)]
+        return [Table(), Predictive(network.critic, network.generator)]
     starts: list[Form] = [form() for form in STARTS]
     if not compete:
         return [*starts, network]

@@ -114,7 +114,11 @@ class GaussianReference(Reference):
 
     def leading(self, rank: int) -> "GaussianReference":
         """The same log ratio of the first so many pairs of coordinates, where the others are independent."""
-        eye = torch.eye(rank).to(self.correlations).expand(len(self.correlations), -1, -1)
+        eye = (
+            torch.eye(rank, dtype=self.correlations.dtype)
+            .to(self.correlations.device)
+            .expand(len(self.correlations), -1, -1)
+        )
         reference = GaussianReference(
             self.project_x.leading(rank),
             self.project_y.leading(rank),

@@ -12,7 +12,8 @@ from skmine._engine.canonical import RIDGES, Projection, canonical_solutions, wh
 from skmine._engine.critics import Reference, ReferencedCritic, normalised, of_members
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Block, Sample
-from skmine.nn.critics import CRITICS, ClassCritic, CriticBank
+from skmine.nn.bank import CriticBank
+from skmine.nn.critics import CRITICS, ClassCritic
 from skmine.nn.training import TrainingResult, train
 
 _STOPPING_ROWS = 2048
@@ -110,6 +111,7 @@ class Network(Form):
                 self.hidden_layer_sizes,
                 n_members=n_members,
                 generator=self.generator,
+                dtype=sample.x.values.dtype,
             )
         else:
             network = CRITICS[self.critic](
@@ -118,6 +120,7 @@ class Network(Form):
                 self.hidden_layer_sizes,
                 n_members=n_members,
                 generator=self.generator,
+                dtype=sample.x.values.dtype,
                 **inputs.pairs if self._reads_pairs else {},
             )
         bank = ReferencedCritic(inputs.reference, network, inputs.shown_x, inputs.shown_y)
@@ -256,11 +259,11 @@ def _shown(
     if relevant is not None:
         coordinates = _whitened(block.core, leading, relevant, sample.folds.train)
     first = block.n_core if width >= block.n_core else 0
-    size = block.values.new_ones(block.values.shape[1] - first)
+    size = block.values.new_ones(block.values.shape[1])
     if relevant is not None:
         origin = torch.arange(block.n_core) if block.origin is None else block.origin
-        size = torch.where(relevant[origin] | (origin < 0), 1.0, _FAINT)[first:]
-    return Columns(coordinates, first, size.repeat(sample.n_members, 1), differences)
+        size[~relevant[origin] & (origin >= 0)] = _FAINT
+    return Columns(coordinates, first, size[first:].repeat(sample.n_members, 1), differences)
 
 
 def _whitened(x: Tensor, leading: Projection | None, relevant: Tensor, train_rows: Tensor) -> Projection:

@@ -41,11 +41,13 @@ class Predictive(MixtureForm):
     ----------
     model : object
         A regressor or classifier of scikit-learn; it is cloned.
+    generator : torch.Generator
+        Source of the random states that the model leaves open: NumPy's global generator is not read.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Any, generator: torch.Generator):
         super().__init__()
-        self.model = model
+        self.model = _seeded(model, generator)
 
     def applies(self, sample: Sample) -> bool:
         """To a y that is not constant."""
@@ -74,6 +76,20 @@ class Predictive(MixtureForm):
             members.append(task.fit(x, weight, train))
         side = Predictions(task, members, sample.x.n_core)
         return beside_target(sample, side, torch.stack(predictions), y)
+
+
+def _seeded(model: Any, generator: torch.Generator) -> Any:
+    """A clone whose random states are integers where they were None."""
+    model = clone(model)
+    if not hasattr(model, "get_params"):
+        return model
+    seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    is_open = {
+        name: seed
+        for name, value in model.get_params().items()
+        if value is None and name.split("__")[-1] == "random_state"
+    }
+    return model.set_params(**is_open)
 
 
 class _Task(NamedTuple):

@@ -125,7 +125,10 @@ def _products(x: Tensor, relevant: Sequence[int]) -> Tensor:
 
 @cache
 def _frequencies(d: int, n_waves: int) -> tuple[Tensor, Tensor]:
-    points = SobolEngine(d + 1, scramble=True, seed=0).draw(n_waves).clamp(1e-4, 1 - 1e-4)
+    engine = SobolEngine(d + 1, scramble=True, seed=0)
+    # The engine's own first point has torch's default dtype.
+    first = engine.quasi.to(torch.float32).unsqueeze(0) / 2**engine.MAXBIT
+    points = torch.cat([first, engine.draw(n_waves, dtype=torch.float32)[1:].to(first)]).clamp(1e-4, 1 - 1e-4)
     return math.sqrt(2 / d) * special.ndtri(points[:, :d]).T, 2 * math.pi * points[:, d]
 
 

@@ -1,0 +1,30 @@
+"""The private parts of scikit-learn that we use, each with its reason. No other module imports any.
+
+They are what scikit-learn's own estimators use, and there is no public form of them: messages, routing and
+tags are as users know them. A test runs each on the oldest and the newest version that is supported.
+"""
+
+# Runs validation of parameters before fit, and skips it where a meta-estimator has done so.
+from sklearn.base import _fit_context
+
+# Rows of any container by number, as train_test_split takes them; sklearn.utils.resample is no substitute.
+from sklearn.utils import _safe_indexing
+
+# Constraints of parameters with scikit-learn's messages, and the decorator of functions that checks them.
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+
+# Weights of any container, scalars too, with scikit-learn's messages, which its estimator checks match.
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+fit_context = _fit_context
+safe_indexing = _safe_indexing
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "check_sample_weight",
+    "fit_context",
+    "safe_indexing",
+    "validate_params",
+]

@@ -1,0 +1,17 @@
+"""What estimators of columns of any kind say of themselves to scikit-learn."""
+
+from sklearn.base import BaseEstimator
+
+
+class AnyColumns(BaseEstimator):
+    """Base of an estimator that reads columns of any kind, of X and of one or more targets."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags

@@ -1,0 +1,318 @@
+"""What a fit neither reads nor leaves behind: modes, generators, filters and thread counts."""
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.tree import DecisionTreeRegressor
+
+from skmine import (
+    MINEGAN,
+    InformationBottleneckClassifier,
+    MINEFeatureSelector,
+    MutualInfoEstimator,
+    mutual_info_classif,
+    mutual_info_matrix,
+    mutual_info_test,
+)
+from skmine.nn import CriticBank, MINERate, MutualInformation
+from skmine.nn.isolation import OwnDraws, isolated
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 3))
+Y = X[:, 0] + 0.5 * RNG.normal(size=120)
+QUICK = {"cv": 2, "max_iter": 50, "random_state": 0}
+
+
+class Dropping(torch.nn.Module):
+    """A critic that draws in training by a method of each kind."""
+
+    def __init__(self, d_x, d_y):
+        super().__init__()
+        self.read = torch.nn.Linear(d_x + d_y, 8)
+        self.score = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
+
+    def forward(self, x, y):
+        hidden = self.read(torch.cat([x, y], -1))
+        if self.training:
+            hidden = hidden + 0.1 * torch.randn_like(hidden) + 0.1 * torch.rand(8).to(hidden)
+        return self.score(hidden.relu()).squeeze(-1)
+
+
+def fit_network():
+    estimator = MutualInfoEstimator(critic=Dropping, **QUICK).fit(X, Y)
+    return estimator.mi_, estimator.score(X, Y), estimator.score_samples(X).sum()
+
+
+def fit_contest():
+    estimator = MutualInfoEstimator(**QUICK).fit(X, Y)
+    return estimator.mi_, estimator.score(X, Y), estimator.score_samples(X, Y).sum()
+
+
+def fit_classes():
+    estimator = MutualInfoEstimator(critic="concat", **QUICK).fit(X, Y > 0, np.arange(120) + 1.0)
+    return estimator.mi_, estimator.score(X, Y > 0)
+
+
+def fit_model():
+    estimator = MutualInfoEstimator(critic=DecisionTreeRegressor(max_depth=3, max_features=1), **QUICK).fit(
+        X, Y
+    )
+    return estimator.mi_, estimator.score(X, Y)
+
+
+def fit_bottleneck():
+    model = InformationBottleneckClassifier(max_iter=20, random_state=0).fit(X, Y > 0)
+    return model.mi_xz_, model.predict_proba(X)[:, 0].sum(), model.transform(X).sum()
+
+
+def fit_gan():
+    model = MINEGAN(n_codes=2, max_iter=10, random_state=0).fit(X)
+    return model.mi_, model.transform(X).sum(), model.sample(3, random_state=0).sum()
+
+
+def fit_selector():
+    selector = MINEFeatureSelector(1, mi_path=True, random_state=0).fit(X, Y)
+    return *selector.scores_, *selector.mi_path_
+
+
+def score_columns():
+    return *mutual_info_classif(X, Y > 0), *mutual_info_matrix(X)[0], mutual_info_test(X, Y).pvalue
+
+
+CALLS = [
+    fit_network,
+    fit_contest,
+    fit_classes,
+    fit_model,
+    fit_bottleneck,
+    fit_gan,
+    fit_selector,
+    score_columns,
+]
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few iterations
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return {call: call() for call in CALLS}
+
+
+@contextlib.contextmanager
+def default_dtype(dtype):
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@contextlib.contextmanager
+def deterministic():
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+MODES = {
+    "no_grad": torch.no_grad,
+    "inference": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "deterministic": deterministic,
+    "default device": lambda: torch.device("meta"),
+    "float64": lambda: default_dtype(torch.float64),
+    "bfloat16": lambda: default_dtype(torch.bfloat16),
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "mode"),
+    # A module of the user's has weights of torch's default dtype.
+    [(call, mode) for call in CALLS for mode in MODES if call is not fit_network or "float" not in mode],
+)
+def test_call__mode_of_the_callers__same_bits(call, mode, expected):
+    with MODES[mode]():
+        values = call()
+
+    assert values == expected[call]
+
+
+def test_fit__critic_of_the_users_in_another_dtype__trains():
+    with default_dtype(torch.float64):
+        values = fit_network()
+
+    assert np.isfinite(values).all()
+
+
+def global_state():
+    return (
+        pickle.dumps(np.random.get_state()),  # noqa: NPY002
+        torch.get_rng_state().tolist(),
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        list(warnings.filters),
+        np.geterr(),
+        dict(os.environ),
+    )
+
+
+class Watch(threading.Thread):
+    """Collects the states of the process that it sees while others work."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.is_over = [], threading.Event()
+
+    def run(self):
+        while not self.is_over.is_set():
+            self.seen.append(global_state())
+            self.is_over.wait(0.003)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.join()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_call__meanwhile_and_afterwards__state_of_the_process_is_as_found(call, expected):
+    before = global_state()
+
+    with Watch() as watch:
+        call()
+
+    assert watch.seen
+    assert all(state == before for state in [*watch.seen, global_state()])
+
+
+@pytest.mark.parametrize("call", [fit_network, fit_contest, fit_model, fit_selector])
+def test_call__three_threads__same_bits_as_alone(call, expected):
+    with ThreadPoolExecutor(3) as pool:
+        values = list(pool.map(lambda _: (torch.randn(3), call())[1], range(3)))
+
+    assert values == [expected[call]] * 3
+
+
+def test_selector__joblib_threads__new_threads_have_the_thread_count_of_before():
+    counts = []
+    before = torch.get_num_threads(), list(warnings.filters)
+
+    with joblib.parallel_config("threading", n_jobs=2):
+        MINEFeatureSelector(1, mi_path=True, random_state=0).fit(X, Y)
+    thread = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+
+    assert (counts[0], list(warnings.filters)) == before
+
+
+DRAWS = {
+    "creation": lambda x: torch.rand(3) + torch.randn(3) + torch.randint(5, (3,)) + torch.randperm(3),
+    "like": lambda x: torch.rand_like(x) + torch.randn_like(x) + torch.randint_like(x, 2, 7),
+    "in place": lambda x: x.clone().normal_() + x.clone().uniform_() + x.clone().exponential_(),
+    "dropout": lambda x: (
+        torch.nn.functional.dropout(x, 0.3) + torch.nn.functional.alpha_dropout(x, 0.2, True)
+    ),
+    "distribution": lambda x: torch.distributions.Gamma(2.0, 1.0).sample((3,)) + torch.normal(x, 1.0),
+    "choice": lambda x: torch.multinomial(x.softmax(0), 2).sum() + torch.bernoulli(x.sigmoid()),
+    "module": lambda x: torch.nn.Linear(3, 2)(x).detach(),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+def test_own_draws__operation_without_generator__draws_from_the_seed_alone(draw):
+    x, state = torch.arange(3.0), torch.get_rng_state()
+
+    def drawn(seed):
+        with OwnDraws(seed):
+            return DRAWS[draw](x)
+
+    first = drawn(0)
+    assert torch.equal(first, drawn(0))
+    assert not torch.equal(first, drawn(1))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_own_draws__dropout__keeps_the_mean_and_its_share():
+    with OwnDraws(0):
+        dropped = torch.nn.functional.dropout(torch.ones(20_000), 0.25)
+
+    assert dropped.mean().item() == pytest.approx(1.0, abs=0.02)  # standard error .004
+    assert (dropped == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)
+    assert dropped.max().item() == pytest.approx(1 / 0.75)
+
+
+def test_own_draws__own_generator_given__is_used():
+    with OwnDraws(0):
+        given = torch.rand(3, generator=torch.Generator().manual_seed(7))
+
+    assert torch.equal(given, torch.rand(3, generator=torch.Generator().manual_seed(7)))
+
+
+def test_critic_bank__without_a_generator__leaves_torchs_own_and_differs():
+    state = torch.get_rng_state()
+    banks = [CriticBank(Dropping, 2, 1, 2) for _ in range(2)]
+
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(*(next(bank.parameters()) for bank in banks))
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_update__tensors_of_a_hook__critic_learns(mode):
+    generator = torch.Generator().manual_seed(0)
+    information = MutualInformation(2, 2, n_steps=20, generator=generator)
+    rate = MINERate(2, n_steps=5, generator=generator)
+    before = [p.clone() for p in rate.parameters()]
+
+    with mode():
+        x = torch.randn(256, 2, generator=generator)
+        values = [information.update(x, x) for _ in range(5)]
+        rate.update(x + 2)
+
+    assert values[-1] > values[0] + 0.1
+    assert any(not torch.equal(*pair) for pair in zip(before, rate.parameters(), strict=True))
+
+
+def test_isolated__modes_of_the_caller__are_back_afterwards():
+    with torch.inference_mode(), torch.autocast("cpu"):
+        with isolated():
+            assert torch.is_grad_enabled()
+            assert not torch.is_autocast_enabled("cpu")
+        assert torch.is_inference_mode_enabled()
+        assert torch.is_autocast_enabled("cpu")
+
+
+def test_import_and_first_fit__in_a_fresh_process__leave_filters_and_threads():
+    code = """
+    import sys, warnings, torch, numpy, sklearn.feature_selection, scipy.stats
+    before = list(warnings.filters), torch.get_num_threads(), torch.get_rng_state().tolist()
+    import skmine
+    rng = numpy.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    skmine.MINEGAN(max_iter=2).fit(X)
+    critic = lambda d_x, d_y: skmine.nn.SeparableCritic(d_x, d_y, (4,))
+    skmine.MutualInfoEstimator(critic=critic, cv=2, max_iter=1, tol=9).fit(X, X[:, 0])
+    skmine.InformationBottleneckClassifier(max_iter=2).fit(X, X[:, 0] > 0)
+    after = list(warnings.filters), torch.get_num_threads(), torch.get_rng_state().tolist()
+    added = [entry for entry in after[0] if entry not in before[0]]
+    assert not added, added
+    assert after[1:] == before[1:]
+    assert 'torch._dynamo' not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
