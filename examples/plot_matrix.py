@@ -19,24 +19,31 @@ from skmine.plotting import MutualInfoMatrixDisplay
 
 wine = load_wine(as_frame=True)
 table = wine.data.assign(cultivar=wine.target_names[wine.target])
-information = mutual_info_matrix(table)
+any_form = mutual_info_matrix(table, scale="correlation")
 correlation = table.drop(columns="cultivar").corr()
-print(information["cultivar"].drop("cultivar").sort_values(ascending=False).round(2).to_string())
+print(any_form["cultivar"].drop("cultivar").sort_values(ascending=False).round(2).to_string())
 
 # %%
-# Where the mutual information is far above that of a straight line, ``-log(1 - r^2) / 2``:
+# ``scale="correlation"`` makes both tables comparable: 0 for independent columns, 1 where a column is a
+# function of the other, and the absolute correlation for normal columns. Where it is far above the
+# correlation, the columns are related in another form than a straight line:
 
-line = -np.log1p(-np.minimum(correlation**2, 0.999)) / 2
-excess = (information.loc[line.index, line.columns] - line).where(np.tri(len(line), k=-1, dtype=bool))
+excess = any_form.loc[correlation.index, correlation.columns] - correlation.abs()
+excess = excess.where(np.tri(len(excess), k=-1, dtype=bool))
 print(excess.stack().sort_values(ascending=False).head(5).round(2).to_string())
+
+# %%
+# Without it, the values are mutual information in nats (or ``unit="bits"``), which has no upper end:
+
+print(mutual_info_matrix(table)["cultivar"].drop("cultivar").nlargest(3).round(2).to_string())
 
 # %%
 # Pictures
 # --------
 # Columns that go together stand side by side. The correlation is in the same order, without the category.
 
-display = MutualInfoMatrixDisplay.from_matrix(information)
-display.ax_.set_title("Mutual information (nats)", fontsize="medium")
+display = MutualInfoMatrixDisplay.from_data(table)
+display.ax_.set_title("Correlation of any form", fontsize="medium")
 
 names = [name for name in display.labels[display.order_] if name != "cultivar"]
 figure, axis = plt.subplots(figsize=(6.4, 5.6), layout="constrained")

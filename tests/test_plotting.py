@@ -1,5 +1,6 @@
 """Displays: what is drawn is what the object holds, in the unit asked for."""
 
+import itertools
 import math
 import sys
 
@@ -331,7 +332,7 @@ def test_matrix__data__off_diagonal_in_the_unit(unit, scale):
     X["d"] = X["a"] + 0.1 * X["b"]
     matrix = mutual_info_matrix(X).to_numpy()
 
-    display = MutualInfoMatrixDisplay.from_data(X, unit=unit)
+    display = MutualInfoMatrixDisplay.from_data(X, scale="information", unit=unit)
 
     order = display.order_
     shown, off = display.im_.get_array(), ~np.eye(4, dtype=bool)
@@ -347,11 +348,36 @@ def test_matrix__data__off_diagonal_in_the_unit(unit, scale):
 def test_matrix__from_data_and_from_matrix__agree_on_polars():
     X = pl.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), schema=["a", "b", "c"])
 
-    of_data = MutualInfoMatrixDisplay.from_data(X, cluster=False)
+    of_data = MutualInfoMatrixDisplay.from_data(X, cluster=False, scale="information")
     of_matrix = MutualInfoMatrixDisplay.from_matrix(mutual_info_matrix(X), list("abc"), cluster=False)
 
     assert_array_equal(of_data.im_.get_array(), of_matrix.im_.get_array())
     assert of_data.labels.tolist() == of_matrix.labels.tolist() == ["a", "b", "c"]
+
+
+def test_matrix__data__correlations_from_0_to_1_by_default():
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    X[:, 2] = np.abs(X[:, 0])
+
+    display = MutualInfoMatrixDisplay.from_data(X, cluster=False)
+
+    assert_array_equal(display.matrix, mutual_info_matrix(X, scale="correlation"))
+    assert display.im_.get_clim() == (0, 1)
+    assert display.figure_.axes[1].get_ylabel() == "correlation of any form"
+    with pytest.raises(ValueError, match="unit must not be set with scale='correlation'"):
+        display.plot(unit="bits")
+
+
+def test_matrix__fifty_columns__names_do_not_touch():
+    labels = [f"a rather long name of column {j}" for j in range(50)]
+
+    display = MutualInfoMatrixDisplay.from_matrix(np.zeros((50, 50)), labels)
+
+    display.figure_.canvas.draw()
+    below = [label.get_window_extent() for label in display.ax_.get_xticklabels()]
+    aside = [label.get_window_extent() for label in display.ax_.get_yticklabels()]
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(below))
+    assert all(one.y0 > other.y1 for one, other in itertools.pairwise(aside))
 
 
 def test_matrix__missing_pair__hatched_and_masked():

@@ -663,3 +663,85 @@ def test_regression__polars_column_as_target__is_a_column():
     framed = mutual_info_regression(X, polars.DataFrame({"y": X[:, 0]}))
 
     np.testing.assert_array_equal(framed, mutual_info_regression(X, X[:, 0]))
+
+
+# --- Units and scales ---
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("correlation", [0.1, -0.3, 0.9])
+def test_matrix__normal_columns_as_correlations__are_those_of_the_sample(correlation, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(5000, 2))
+    X[:, 1] = correlation * X[:, 0] + (1 - correlation**2) ** 0.5 * X[:, 1]
+
+    found = mutual_info_matrix(X, scale="correlation")
+
+    # At .1 both are moments of the same rows, of the ranks and of the values: they differ by .003 or so.
+    assert found[0, 1] == pytest.approx(abs(np.corrcoef(X.T)[0, 1]), abs=0.02)
+    assert found[0, 0] == 1
+
+
+@pytest.mark.parametrize("kind", ["continuous", "binary", "counts", "text", "rounded"])
+def test_matrix__column_and_map_of_it_as_correlations__are_1(kind):
+    rng = np.random.default_rng(0)
+    column = {
+        "continuous": rng.normal(size=1000),
+        "binary": rng.integers(0, 2, 1000),
+        "counts": rng.poisson(3.0, 1000),
+        "text": np.array([*"abcde"])[rng.integers(0, 5, 1000)],
+        "rounded": np.round(rng.normal(size=1000), 1),
+    }[kind]
+    mapped = np.char.upper(column) if kind == "text" else np.exp(column)
+
+    matrix = mutual_info_matrix(pd.DataFrame({"a": column, "b": mapped}), scale="correlation")
+
+    np.testing.assert_allclose(matrix, 1, atol=0.002)
+
+
+def test_matrix__constant_as_correlation__is_0():
+    matrix = mutual_info_matrix(np.column_stack([np.ones(50), np.arange(50.0)]), scale="correlation")
+
+    np.testing.assert_array_equal(matrix, [[0, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("score", [mutual_info_regression, mutual_info_classif])
+def test_scores__unit_and_scale__change_the_values_alone(score):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 2)), np.arange(300) % 2
+    X[:, 0] += y
+    nats = score(X, y)
+
+    np.testing.assert_allclose(score(X, y, unit="bits"), nats / np.log(2))
+    np.testing.assert_allclose(
+        score(X, y, scale="correlation"), np.sqrt(np.expm1(-2 * nats) / np.expm1(-2 * np.log(2)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"unit": "bans"}, "unit must be 'nats' or 'bits'; got 'bans'"),
+        ({"scale": "linear"}, "scale must be 'information' or 'correlation'; got 'linear'"),
+        ({"unit": "bits", "scale": "correlation"}, "unit must not be set with scale='correlation'"),
+    ],
+)
+def test_scores__unknown_unit_or_scale__is_told(parameters, message):
+    X = np.arange(20.0)[:, None]
+
+    with pytest.raises(ValueError, match=message):
+        mutual_info_regression(X, X[:, 0], **parameters)
+    with pytest.raises(ValueError, match=message):
+        mutual_info_matrix(X, **parameters)
+
+
+def test_conditional__bits__are_those_nats_over_log_2():
+    rng = np.random.default_rng(0)
+    X, Z = rng.normal(size=(2, 60, 1))
+    y = X[:, 0] + Z[:, 0]
+
+    value, interval = conditional_mutual_info(X, y, Z, return_interval=True, random_state=0, max_iter=0)
+    bits = conditional_mutual_info(X, y, Z, return_interval=True, random_state=0, max_iter=0, unit="bits")
+
+    np.testing.assert_allclose(np.array(bits[0]) * np.log(2), value)
+    np.testing.assert_allclose(np.array(bits[1]) * np.log(2), interval)

@@ -13,6 +13,7 @@ from skmine._estimator import MutualInfoEstimator
 from skmine._progress import run_counted
 from skmine._scores.reading import PARAMETERS, read_discrete_features, read_margins
 from skmine._sklearn import validate_params
+from skmine._units import as_correlation, check_scale, nats_a_unit
 from skmine._validation import check_lengths, draw_seed, make_generator
 
 #: Numbers of the columns of a block whose pairs with those of another are worked on together, where they are
@@ -36,26 +37,35 @@ class MutualInfoTestResult(NamedTuple):
 
 
 @validate_params(PARAMETERS, prefer_skip_nested_validation=True)
-def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=False):
-    """Mutual information of all pairs of columns, in nats: ``df.corr()`` for dependence of any form.
+def mutual_info_matrix(
+    X, *, discrete_features="auto", unit="nats", scale="information", n_jobs=None, verbose=False
+):
+    """Mutual information of all pairs of columns: ``df.corr()`` for dependence of any form.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
         Columns of any kind; those of a LazyFrame or Dataset are read a few at a time.
-    discrete_features, n_jobs, verbose
+    discrete_features : "auto", bool or array-like, default="auto"
+        As in :func:`mutual_info_regression`.
+    unit : {"nats", "bits"}, default="nats"
+        Unit of the information.
+    scale : {"information", "correlation"}, default="information"
+        ``"correlation"`` gives values from 0 to 1 that read like ``df.corr().abs()``; see Notes.
+    n_jobs, verbose
         As in :func:`mutual_info_regression`.
 
     Returns
     -------
     ndarray or DataFrame of shape (n_features, n_features)
-        Nats. Symmetric; a pandas DataFrame for one. On the diagonal stands the entropy of a column of labels
-        or of numbers that repeat (at most nine in ten are different), and infinity for others.
+        Symmetric; a pandas DataFrame for one. On the diagonal stands the entropy of a column of labels
+        or of numbers that repeat (at most nine in ten are different), and infinity for others; 1 on the
+        scale of correlations, but 0 for a constant.
 
     Raises
     ------
     ValueError
-        X is empty, infinite or complex.
+        X is empty, infinite or complex, or `unit` or `scale` is unknown.
     IndexError
         `discrete_features` does not fit the columns of X.
     TypeError
@@ -72,13 +82,24 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
     more than chance have the value of :func:`mutual_info_regression`; the others have an estimate of second
     order, about 0. Rapid oscillations, and numbers that are codes, can escape the screen.
 
+    The scale of correlations is ``sqrt((1 - exp(-2 I)) / (1 - exp(-2 H)))`` with the smaller entropy H of the
+    two columns, infinite for continuous ones. It is the absolute correlation of normal columns, 0 for
+    independent ones, and 1 where one column is a function of the other.
+
+    References
+    ----------
+    Linfoot (1957), An informational measure of correlation, Information and Control, for continuous columns.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> from skmine import mutual_info_matrix
     >>> print(mutual_info_matrix(load_iris().data).round(1)[0])
     [3.3 0.2 0.7 0.5]
+    >>> print(mutual_info_matrix(load_iris().data, scale="correlation").round(1)[0])
+    [1.  0.6 0.9 0.8]
     """
+    nats = check_scale(scale, unit)
     features = Features(X)
     discrete = read_discrete_features(discrete_features, features)
     n_features = features.shape[1]
@@ -96,15 +117,18 @@ def mutual_info_matrix(X, *, discrete_features="auto", n_jobs=None, verbose=Fals
     for (k, other), values in zip(pairs, scored, strict=True):
         matrix[np.ix_(blocks[k], blocks[other])] += values
         matrix[np.ix_(blocks[other], blocks[k])] += np.tril(values, -1).T if k == other else values.T
+    if scale == "correlation":
+        matrix = as_correlation(matrix, np.minimum.outer(matrix.diagonal(), matrix.diagonal()))
+    matrix /= nats
     if hasattr(X, "iloc") and hasattr(X, "columns"):
         return type(X)(matrix, index=X.columns, columns=X.columns)
     return matrix
 
 
 def conditional_mutual_info(
-    X, y, Z, *, return_interval=False, random_state=None, device="auto", **parameters
+    X, y, Z, *, return_interval=False, unit="nats", random_state=None, device="auto", **parameters
 ):
-    """Conditional mutual information I(X; y | Z) in nats: what X adds to Z about y.
+    """Conditional mutual information I(X; y | Z): what X adds to Z about y.
 
     The difference I(X, Z; y) - I(Z; y) of two estimates by `MutualInfoEstimator` on the same folds.
 
@@ -119,6 +143,8 @@ def conditional_mutual_info(
     return_interval : bool, default=False
         Whether to return an interval of 95 % too: the intervals of the two estimates, as if they were
         independent.
+    unit : {"nats", "bits"}, default="nats"
+        Unit of the values.
     random_state : int, RandomState or None, default=None
         Seed of both estimates.
     device : str or torch.device, default="auto"
@@ -129,14 +155,14 @@ def conditional_mutual_info(
     Returns
     -------
     mi : float
-        Nats; not clipped, so slightly negative where X adds nothing.
+        Not clipped, so slightly negative where X adds nothing.
     interval : tuple of two float
-        Nats; only where `return_interval` is True.
+        Only where `return_interval` is True.
 
     Raises
     ------
     ValueError, TypeError
-        As `MutualInfoEstimator`, for X, y or Z.
+        As `MutualInfoEstimator`, for X, y or Z; or `unit` is unknown.
 
     References
     ----------
@@ -153,6 +179,7 @@ def conditional_mutual_info(
     >>> print(f"{abs(conditional_mutual_info(X, y, Z, random_state=0)):.1f} nats")
     0.0 nats
     """
+    nats = nats_a_unit(unit)
     blocks = [_dense_columns(data) for data in (X, Z)]
     check_lengths(*(len(block[0]) for block in blocks))
     both = _as_objects(blocks[0] + blocks[1])
@@ -164,10 +191,10 @@ def conditional_mutual_info(
     given, given_ends = estimator.mi_, estimator.mi_interval_
     value = joint - given
     if not return_interval:
-        return value
+        return value / nats
     below = math.hypot(joint - joint_ends[0], given_ends[1] - given)
     above = math.hypot(joint_ends[1] - joint, given - given_ends[0])
-    return value, (value - below, value + above)
+    return value / nats, ((value - below) / nats, (value + above) / nats)
 
 
 def mutual_info_test(X, y, *, discrete_features="auto"):

@@ -17,6 +17,7 @@ from skmine._scores.reading import (
     warn_about_classes,
 )
 from skmine._sklearn import Interval, validate_params
+from skmine._units import as_correlation, check_scale
 from skmine._validation import check_lengths
 
 _DROP_IN_PARAMETERS = PARAMETERS | {
@@ -39,9 +40,11 @@ def mutual_info_regression(
     random_state=None,
     n_jobs=None,
     bias_correction=True,
+    unit="nats",
+    scale="information",
     verbose=False,
 ):
-    """Mutual information of each feature with a numeric target, in nats.
+    """Mutual information of each feature with a numeric target.
 
     A drop-in for :func:`sklearn.feature_selection.mutual_info_regression`: only the import changes. The
     scores are deterministic, do not change under increasing maps of a column, and are about 0 for a column
@@ -69,13 +72,18 @@ def mutual_info_regression(
     bias_correction : bool, default=True
         Whether two discrete columns score what left-out rows confirm. False gives scikit-learn's value, the
         plug-in estimate, which grows with the number of levels even where the columns are independent.
+    unit : {"nats", "bits"}, default="nats"
+        Unit of the scores.
+    scale : {"information", "correlation"}, default="information"
+        ``"correlation"`` gives values from 0 to 1, as in :func:`mutual_info_matrix`.
     verbose : bool, default=False
         Whether to show progress: a bar with tqdm, else plain lines on stderr.
 
     Returns
     -------
     ndarray of shape (n_features,)
-        Nats, at least 0; exactly 0 for a constant column, never above the entropy of a discrete one.
+        In `unit`, or correlations. At least 0; exactly 0 for a constant column, never above the entropy of a
+        discrete one.
 
     Raises
     ------
@@ -121,7 +129,8 @@ def mutual_info_regression(
         raise ValueError(
             "y must be numeric; got strings, booleans or categories. Use mutual_info_classif for classes."
         )
-    return _score_features(X, target, False, discrete_features, n_jobs, bias_correction, verbose)
+    shown = unit, scale
+    return _score_features(X, target, False, discrete_features, n_jobs, bias_correction, shown, verbose)
 
 
 @validate_params(_DROP_IN_PARAMETERS, prefer_skip_nested_validation=True)
@@ -135,9 +144,11 @@ def mutual_info_classif(
     random_state=None,
     n_jobs=None,
     bias_correction=True,
+    unit="nats",
+    scale="information",
     verbose=False,
 ):
-    """Mutual information of each feature with a class, in nats.
+    """Mutual information of each feature with a class.
 
     A drop-in for :func:`sklearn.feature_selection.mutual_info_classif`: only the import changes. See
     :func:`mutual_info_regression`.
@@ -149,13 +160,13 @@ def mutual_info_classif(
         Dataset and a memory-mapped array are read a few columns at a time.
     y : array-like of shape (n_samples,)
         Classes: numbers, strings or booleans.
-    discrete_features, n_neighbors, copy, random_state, n_jobs, bias_correction, verbose
+    discrete_features, n_neighbors, copy, random_state, n_jobs, bias_correction, unit, scale, verbose
         As in :func:`mutual_info_regression`.
 
     Returns
     -------
     ndarray of shape (n_features,)
-        Nats, at least 0; exactly 0 for a constant column, never above the entropy of y.
+        In `unit`, or correlations. At least 0; exactly 0 for a constant column, never above the entropy of y.
 
     Raises
     ------
@@ -181,12 +192,15 @@ def mutual_info_classif(
         )
     check_classification_targets(y if hasattr(y, "shape") or isinstance(y, list) else target.values)
     warn_about_classes(target)
-    return _score_features(X, target, True, discrete_features, n_jobs, bias_correction, verbose)
+    shown = unit, scale
+    return _score_features(X, target, True, discrete_features, n_jobs, bias_correction, shown, verbose)
 
 
 def _score_features(
-    X, target: Column, discrete_target, discrete_features, n_jobs, bias_correction, verbose
+    X, target: Column, discrete_target, discrete_features, n_jobs, bias_correction, shown, verbose
 ) -> np.ndarray:
+    unit, scale = shown
+    nats = check_scale(scale, unit)
     features = Features(X)
     check_lengths(features.shape[0], len(target.values))
     discrete = read_discrete_features(discrete_features, features)
@@ -195,15 +209,16 @@ def _score_features(
     # Threads: sorting and Newton's method leave the interpreter free, and no column is copied. Where a
     # backend of processes is set, the arguments that all tasks share are sent once.
     tasks = (delayed(_score_chunk)(features, margin, discrete, chunk, bias_correction) for chunk in chunks)
-    return np.concatenate(
-        run_counted(tasks, n_jobs, verbose, len(chunks), "block of columns", prefer="threads")
-    )
+    scored = run_counted(tasks, n_jobs, verbose, len(chunks), "block of columns", prefer="threads")
+    values, entropy = np.hstack(scored)
+    return as_correlation(values, entropy) if scale == "correlation" else values / nats
 
 
 def _score_chunk(features: Features, target: Margin, discrete, chunk, bias_correction: bool) -> np.ndarray:
+    """Scores in nats, and smaller entropies of the two columns."""
     margins = read_margins(features, chunk, discrete)
     values = pair_information(margins, target)
     for j, margin in enumerate(margins):
         if not bias_correction and margin.levels is not None and target.levels is not None:
             values[j] = plug_in_information(margin, target)
-    return values
+    return np.stack([values, [min(m.largest_information, target.largest_information) for m in margins]])

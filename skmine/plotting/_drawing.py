@@ -1,6 +1,4 @@
-"""What all displays share: matplotlib when it is needed, colours, units, and what an estimator must be."""
-
-import math
+"""What all displays share: matplotlib when it is needed, colours, and what an estimator must be."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -10,8 +8,6 @@ BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#999999"
 CYCLE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h")
-
-_NATS_A_UNIT = {"nats": 1.0, "bits": math.log(2)}
 
 
 def import_pyplot():
@@ -33,28 +29,6 @@ def import_pyplot():
             "skmine.plotting needs matplotlib. Install it with: pip install 'skmine[plot]'"
         ) from error
     return plt
-
-
-def nats_a_unit(unit: str) -> float:
-    """What a value in nats is divided by.
-
-    Parameters
-    ----------
-    unit : {"nats", "bits"}
-        The unit asked for.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        The unit is another one.
-    """
-    if unit not in _NATS_A_UNIT:
-        raise ValueError(f"unit must be 'nats' or 'bits'; got {unit!r}. Pass one of them.")
-    return _NATS_A_UNIT[unit]
 
 
 def make_axes(ax, figsize: tuple[float, float]):

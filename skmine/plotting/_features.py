@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmine._units import nats_a_unit
 from skmine.plotting._drawing import (
     BLUE,
     GREY,
@@ -9,7 +10,6 @@ from skmine.plotting._drawing import (
     check_fitted_as,
     feature_names_of,
     make_axes,
-    nats_a_unit,
     read_names,
 )
 

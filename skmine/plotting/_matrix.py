@@ -5,9 +5,12 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from skmine._scores import mutual_info_matrix
-from skmine.plotting._drawing import make_axes, nats_a_unit, read_names
+from skmine._units import as_correlation, check_scale
+from skmine.plotting._drawing import make_axes, read_names
 
 _MAX_WRITTEN, _MAX_NAMED, _MAX_OPTIMAL = 12, 60, 200
+#: Largest size of a name in points, and share of its row that it takes.
+_POINTS, _SHARE = 10.0, 0.75
 
 
 class MutualInfoMatrixDisplay:
@@ -19,9 +22,11 @@ class MutualInfoMatrixDisplay:
     Parameters
     ----------
     matrix : array-like of shape (n_features, n_features)
-        Mutual information in nats; NaN where it is not known.
+        Mutual information in nats, or correlations; NaN where it is not known.
     labels : array-like of shape (n_features,) or None, default=None
         Names of the columns; None takes those of a DataFrame, else x0, x1 and so on.
+    scale : {"information", "correlation"}, default="information"
+        What the matrix holds.
 
     Attributes
     ----------
@@ -52,7 +57,8 @@ class MutualInfoMatrixDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(self, matrix, labels=None):
+    def __init__(self, matrix, labels=None, *, scale="information"):
+        check_scale(scale, "nats")
         if labels is None:
             labels = getattr(matrix, "columns", None)
         self.matrix = np.asarray(matrix, dtype=float)
@@ -62,6 +68,7 @@ class MutualInfoMatrixDisplay:
                 "feature."
             )
         self.labels = read_names(labels, len(self.matrix), "labels")
+        self.scale = scale
 
     @classmethod
     def from_data(
@@ -72,6 +79,7 @@ class MutualInfoMatrixDisplay:
         cluster=True,
         values="auto",
         cmap="cividis",
+        scale="correlation",
         unit="nats",
         ax=None,
         **parameters,
@@ -90,8 +98,10 @@ class MutualInfoMatrixDisplay:
             Whether values are written in the cells; ``"auto"`` writes them for up to 12 columns.
         cmap : str or matplotlib Colormap, default="cividis"
             Colours.
+        scale : {"correlation", "information"}, default="correlation"
+            Correlations from 0 to 1, or mutual information; see :func:`skmine.mutual_info_matrix`.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of mutual information.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a figure.
         **parameters
@@ -104,7 +114,7 @@ class MutualInfoMatrixDisplay:
         Raises
         ------
         ValueError
-            `labels` has another length, `unit` is neither of the two, or X is empty, infinite or complex.
+            `labels` has another length, `unit` or `scale` is unknown, or X is empty, infinite or complex.
         IndexError
             `discrete_features` does not fit the columns of X.
         TypeError
@@ -114,19 +124,29 @@ class MutualInfoMatrixDisplay:
         """
         if labels is None:
             labels = getattr(X, "columns", None)
-        display = cls(mutual_info_matrix(X, **parameters), labels)
+        check_scale(scale, unit)
+        display = cls(mutual_info_matrix(X, scale=scale, **parameters), labels, scale=scale)
         return display.plot(ax, cluster=cluster, values=values, cmap=cmap, unit=unit)
 
     @classmethod
     def from_matrix(
-        cls, matrix, labels=None, *, cluster=True, values="auto", cmap="cividis", unit="nats", ax=None
+        cls,
+        matrix,
+        labels=None,
+        *,
+        cluster=True,
+        values="auto",
+        cmap="cividis",
+        scale="information",
+        unit="nats",
+        ax=None,
     ):
         """Draw a matrix, such as one of :func:`skmine.mutual_info_matrix`.
 
         Parameters
         ----------
         matrix : array-like of shape (n_features, n_features)
-            Mutual information in nats; NaN where it is not known.
+            Mutual information in nats, or correlations; NaN where it is not known.
         labels : array-like of shape (n_features,) or None, default=None
             Names of the columns; None takes those of a DataFrame, else x0, x1 and so on.
         cluster : bool, default=True
@@ -135,8 +155,10 @@ class MutualInfoMatrixDisplay:
             Whether values are written in the cells; ``"auto"`` writes them for up to 12 columns.
         cmap : str or matplotlib Colormap, default="cividis"
             Colours.
+        scale : {"information", "correlation"}, default="information"
+            What the matrix holds.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of mutual information.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a figure.
 
@@ -147,11 +169,11 @@ class MutualInfoMatrixDisplay:
         Raises
         ------
         ValueError
-            `matrix` is not square, `labels` has another length, or `unit` is neither of the two.
+            `matrix` is not square, `labels` has another length, or `unit` or `scale` is unknown.
         ImportError
             matplotlib is not installed.
         """
-        return cls(matrix, labels).plot(ax, cluster=cluster, values=values, cmap=cmap, unit=unit)
+        return cls(matrix, labels, scale=scale).plot(ax, cluster=cluster, values=values, cmap=cmap, unit=unit)
 
     def plot(self, ax=None, *, cluster=True, values="auto", cmap="cividis", unit="nats"):
         """Draw.
@@ -167,7 +189,7 @@ class MutualInfoMatrixDisplay:
         cmap : str or matplotlib Colormap, default="cividis"
             Colours.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of mutual information.
 
         Returns
         -------
@@ -177,31 +199,48 @@ class MutualInfoMatrixDisplay:
         Raises
         ------
         ValueError
-            `unit` is neither of the two.
+            `unit` is neither of the two, or is set for correlations.
         ImportError
             matplotlib is not installed.
         """
-        scale = nats_a_unit(unit)
+        nats = check_scale(self.scale, unit)
         n_features = len(self.matrix)
-        self.order_ = _cluster(self.matrix) if cluster else np.arange(n_features)
-        drawn = self.matrix[np.ix_(self.order_, self.order_)] / scale
+        self.order_ = self._cluster() if cluster else np.arange(n_features)
+        drawn = self.matrix[np.ix_(self.order_, self.order_)] / nats
         side = min(3.0 + 0.5 * min(n_features, _MAX_WRITTEN) + 0.1 * n_features, 14.0)
         self.figure_, self.ax_ = make_axes(ax, (side + 0.8, side))
         diagonal = np.eye(n_features, dtype=bool)
         pairs = np.ma.array(drawn, mask=diagonal | ~np.isfinite(drawn))
         high = float(pairs.max()) if pairs.count() else 1.0
+        high = 1.0 if self.scale == "correlation" or high <= 0 else high
         self.ax_.set_facecolor("0.85")
-        self.im_ = self.ax_.imshow(pairs, cmap=cmap, vmin=0.0, vmax=high if high > 0 else 1.0)
+        self.im_ = self.ax_.imshow(pairs, cmap=cmap, vmin=0.0, vmax=high)
         self._hatch(np.isnan(drawn))
         written = n_features <= _MAX_WRITTEN if values == "auto" else values
         self.text_ = self._write(drawn) if written else None
-        names = self.labels[self.order_] if n_features <= _MAX_NAMED else []
-        places = np.arange(len(names))
-        self.ax_.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
-        self.ax_.set_yticks(places, names)
         bar = self.figure_.colorbar(self.im_, ax=self.ax_, shrink=0.8)
-        bar.set_label(f"mutual information ({unit})")
+        is_information = self.scale == "information"
+        bar.set_label(f"mutual information ({unit})" if is_information else "correlation of any form")
+        self._name()
         return self
+
+    def _name(self) -> None:
+        """Names of the columns at the sides, small enough not to touch each other."""
+        n_features = len(self.matrix)
+        names = self.labels[self.order_] if n_features <= _MAX_NAMED else []
+        turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+        places = np.arange(len(names))
+        self.ax_.set_yticks(places, names)
+        self.ax_.set_xticks(places, names, **(turned if n_features <= _MAX_WRITTEN else {"rotation": 90}))
+        for _ in range(2):  # smaller names leave more room for the cells
+            self.figure_.draw_without_rendering()
+            row = self.ax_.get_window_extent().height / self.figure_.dpi * 72 / max(n_features, 1)
+            self.ax_.tick_params(labelsize=min(_POINTS, _SHARE * row))
+
+    def _cluster(self) -> np.ndarray:
+        """Order of the columns that puts dependent ones side by side."""
+        correlation = self.scale == "correlation"
+        return _cluster(self.matrix if correlation else as_correlation(self.matrix, np.inf))
 
     def _hatch(self, missing: np.ndarray) -> None:
         from matplotlib.patches import Rectangle
@@ -230,16 +269,14 @@ class MutualInfoMatrixDisplay:
         return text
 
 
-def _cluster(matrix: np.ndarray) -> np.ndarray:
+def _cluster(correlation: np.ndarray) -> np.ndarray:
     """Order of the columns that puts dependent ones side by side; those without a known pair last."""
-    pairs = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
+    pairs = np.where(np.eye(len(correlation), dtype=bool), np.nan, correlation)
     pairs = np.where(np.isnan(pairs), pairs.T, pairs)
     known = np.flatnonzero(~np.isnan(pairs).all(axis=1))
     if len(known) < 3:
-        return np.concatenate([known, np.setdiff1d(np.arange(len(matrix)), known)])
-    information = np.maximum(pairs[np.ix_(known, known)], 0.0)
-    # One less Linfoot's correlation: 0 for copies, 1 for independent columns.
-    distance = 1 - np.sqrt(-np.expm1(-2 * information))
+        return np.concatenate([known, np.setdiff1d(np.arange(len(pairs)), known)])
+    distance = 1 - pairs[np.ix_(known, known)]
     distance = (distance + distance.T) / 2
     off_diagonal = ~np.eye(len(known), dtype=bool)
     # A missing pair is as far apart as pairs are on average: it speaks neither for nor against.
@@ -247,4 +284,4 @@ def _cluster(matrix: np.ndarray) -> np.ndarray:
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=len(known) <= _MAX_OPTIMAL)
     ordered = known[leaves_list(tree)]
-    return np.concatenate([ordered, np.setdiff1d(np.arange(len(matrix)), known)])
+    return np.concatenate([ordered, np.setdiff1d(np.arange(len(pairs)), known)])

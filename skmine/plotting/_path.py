@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from skmine._units import nats_a_unit
 from skmine.plotting._drawing import (
     BLUE,
     check_fitted_as,
     feature_names_of,
     make_axes,
-    nats_a_unit,
     read_names,
 )
 

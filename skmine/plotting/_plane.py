@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skmine.plotting._drawing import BLUE, GREY, check_fitted_as, make_axes, nats_a_unit, read_names
+from skmine._units import nats_a_unit
+from skmine.plotting._drawing import BLUE, GREY, check_fitted_as, make_axes, read_names
 
 
 class InformationPlaneDisplay:

@@ -7,7 +7,8 @@ import numpy as np
 
 from skmine._columns import Column, read_features, read_target
 from skmine._sklearn import safe_indexing
-from skmine.plotting._drawing import check_fitted_as, feature_names_of, make_axes, nats_a_unit
+from skmine._units import nats_a_unit
+from skmine.plotting._drawing import check_fitted_as, feature_names_of, make_axes
 
 #: Numbers with so few distinct values are levels; of more levels the most frequent are shown.
 _MAX_DISTINCT, _MAX_LEVELS = 12, 30

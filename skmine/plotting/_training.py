@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from skmine._units import nats_a_unit
 from skmine.plotting._drawing import (
     BLUE,
     GREEN,
@@ -11,7 +12,6 @@ from skmine.plotting._drawing import (
     VERMILION,
     check_fitted_as,
     make_axes,
-    nats_a_unit,
 )
 
 _FAR = 3.0  # an entropy so many times above all else is told in the legend alone
