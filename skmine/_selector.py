@@ -11,51 +11,20 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skmine._columns import Column, Features, is_lazy, read_target
-from skmine._copula import Margin
+from skmine._clusters import is_clustered
+from skmine._columns import Column, Features, is_lazy
 from skmine._documentation import DocumentationLinkMixin
 from skmine._estimator import MutualInfoEstimator
 from skmine._progress import counter, run_counted
 from skmine._refit import new_fit
-from skmine._scores import read_discrete_features
+from skmine._selector_input import SelectorInput, named_columns
 from skmine._sklearn import Interval, StrOptions, fit_context
-from skmine._strategies import MAX_ROWS, STRATEGIES, Task
-from skmine._validation import check_lengths, check_training_rows, draw_seed, make_generator, resolve_device
+from skmine._strategies import STRATEGIES
+from skmine._validation import check_training_rows, draw_seed, make_generator, resolve_device
 from skmine.nn.isolation import isolated
 
-#: Numeric targets of integers with at most so many levels, and 20 rows a level, are classes.
-_MAX_CLASSES = 20
 #: Joint critics of the path: small ones, for there is one a step.
 _PATH_CRITIC = {"cv": 3, "hidden_layer_sizes": (32,), "n_iter_no_change": 1, "tol": 1e-2}
-
-
-class _Columns(Sequence):
-    """Columns that are read each time that they are asked for."""
-
-    def __init__(self, table: Features):
-        self.table = table
-
-    def __len__(self) -> int:
-        return self.table.shape[1]
-
-    def __getitem__(self, number):
-        return self.table.read([number])[0]
-
-
-class _Features(Sequence):
-    """Margins of the columns of each feature, made each time that they are asked for."""
-
-    def __init__(self, columns: Sequence[Column], discrete: np.ndarray, owner: np.ndarray, numbers: range):
-        self.columns, self.discrete, self.owner, self.numbers = columns, discrete, owner, numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, number):
-        if isinstance(number, slice):
-            return _Features(self.columns, self.discrete, self.owner, self.numbers[number])
-        members = np.flatnonzero(self.owner == self.numbers[number]).tolist()
-        return [Margin.of_column(self.columns[j], self.discrete[j]) for j in members]
 
 
 class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
@@ -188,9 +157,10 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
             Columns of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
-            Dataset and a memory-mapped array are read a few columns at a time.
+            Dataset and a memory-mapped array are read a few columns at a time. Of a Dask array or DataFrame,
+            ``"marginal"`` takes counts, and the other strategies take 20,000 rows.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target columns of any kind.
 
@@ -216,66 +186,50 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
     def _fit(self, X, y) -> None:
         """Fit in place."""
         resolve_device(self.device)
-        table, targets = Features(X), read_target(y, lazy=True)
-        n_rows, n_columns = table.shape
-        check_lengths(n_rows, len(targets[0].values))
-        with_path = self.mi_path and self.strategy != "marginal"
+        jointly = self.strategy != "marginal"
+        seed = draw_seed(make_generator(self.random_state))
+        rows = SelectorInput.read(X, y, self.discrete_features, jointly, seed, self.verbose)
+        with_path = self.mi_path and jointly
         if with_path:
-            check_training_rows(n_rows, [])
-        discrete = read_discrete_features(self.discrete_features, table)
-        owner, n_groups = self._read_groups(n_columns)
+            check_training_rows(len(rows.targets[0].values), [])
+        owner, n_groups = self._read_groups(rows.n_columns)
         n_select = self._n_select(n_groups)
         strategy = STRATEGIES[self.strategy] if isinstance(self.strategy, str) else self.strategy
-        seed = draw_seed(make_generator(self.random_state))
-
-        columns: Sequence[Column] = _Columns(table)
-        if self.strategy != "marginal":
-            rows = None
-            if n_rows > MAX_ROWS:
-                rows = np.sort(np.random.default_rng(seed).choice(n_rows, MAX_ROWS, replace=False))
-                targets = [column.take(rows) for column in targets]
-            columns = table.read_rows(rows)
-        features = _Features(columns, discrete, owner, range(n_groups))
         with counter(self.verbose, n_select, "feature") as on_step:
-            ranking = strategy(
-                Task(
-                    features if self.strategy == "marginal" else list(features),
-                    [Margin.of_column(c, _is_class(c)) for c in targets],
-                    n_select,
-                    self.alpha,
-                    on_step,
-                    self.n_jobs,
-                )
-            )
-        validate_data(self, table.named, skip_check_array=True)
+            ranking = strategy(rows.task(owner, n_select, self.alpha, on_step, self.n_jobs))
+        validate_data(self, rows.named, skip_check_array=True)
         rank = np.empty(n_groups, dtype=int)
         rank[ranking.order] = np.arange(1, n_groups + 1)
         self.scores_, self.pvalues_ = ranking.scores[owner], ranking.pvalues[owner]
         self.ranking_ = rank[owner]
         self.support_ = self.ranking_ <= ranking.n_selected
         self.n_features_ = int(self.support_.sum())
-        if with_path:
-            self.mi_path_ = self._path(columns, targets, ranking.n_selected, seed)
+        if with_path and rows.columns is not None:
+            self.mi_path_ = self._path(rows.columns, rows.targets, ranking.n_selected, seed)
 
     def transform(self, X):
         """Reduce X to the selected columns.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
             Columns as in fit.
 
         Returns
         -------
-        array, sparse matrix, DataFrame, LazyFrame or Dataset of shape (n_samples, `n_features_`)
-            A LazyFrame for a LazyFrame and a Dataset for a Dataset: nothing is read.
+        table of shape (n_samples, `n_features_`)
+            Of the kind of X: of a LazyFrame, a Dataset and a Dask collection nothing is read.
         """
-        if not is_lazy(X):
+        if not is_lazy(X) and not is_clustered(X):
             return super().transform(X)
         check_is_fitted(self)
+        chosen = np.flatnonzero(self.support_)
+        if is_clustered(X):
+            validate_data(self, named_columns(X), reset=False, skip_check_array=True)
+            return X.iloc[:, chosen] if hasattr(X, "iloc") else X[:, chosen]
         table = Features(X)
         validate_data(self, table.named, reset=False, skip_check_array=True)
-        return table.select(np.flatnonzero(self.support_))
+        return table.select(chosen)
 
     def _read_groups(self, n_features: int) -> tuple[np.ndarray, int]:
         """Number of each column's group, in the order of their first columns, and how many there are."""
@@ -329,15 +283,6 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
-
-
-def _is_class(column: Column) -> bool:
-    """Whether a target is a class: no number, or one of few integers."""
-    if column.categorical:
-        return True
-    levels = np.unique(column.values[~column.missing])
-    few = len(levels) <= max(2, min(_MAX_CLASSES, len(column.values) // 20))
-    return few and bool((levels == np.round(levels)).all())
 
 
 def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device) -> float:

@@ -1,26 +1,42 @@
 """Mutual information of scalar pairs on the copula: exact sums over cells, Newton's method, no network.
 
 `margins` puts one column on its ranks or levels; `loglinear` fits the log ratio of many pairs at once;
-`trees` and `levels` estimate what it leaves over, and `information` chooses among them;
-`moments` screens all pairs of many columns. `independence` tests one pair, or a table of residual moments,
-without fitting anything.
+`trees` and `levels` estimate what it leaves over, and `information` chooses among them; `moments` screens all
+pairs of many columns. `counts` reads columns whose rows are never together. `independence` tests one pair, or
+a table of residual moments, without fitting anything.
 """
 
-from skmine._copula.independence import block_independence, independence_pvalues, weighted_chi2_sf
+from skmine._copula.counts import Grid, Summary, merge
+from skmine._copula.independence import (
+    BlockFunctions,
+    block_independence,
+    independence_pvalues,
+    moment_sums,
+    statistic_and_pvalue,
+    weighted_chi2_sf,
+)
 from skmine._copula.information import pair_information, plug_in_information
 from skmine._copula.loglinear import PairScores, score_pairs
 from skmine._copula.margins import Margin
-from skmine._copula.moments import block_information, column_blocks
+from skmine._copula.moments import block_information, column_blocks, product_sums, screen_pairs
 
 __all__ = [
+    "BlockFunctions",
+    "Grid",
     "Margin",
     "PairScores",
+    "Summary",
     "block_independence",
     "block_information",
     "column_blocks",
     "independence_pvalues",
+    "merge",
+    "moment_sums",
     "pair_information",
     "plug_in_information",
+    "product_sums",
     "score_pairs",
+    "screen_pairs",
+    "statistic_and_pvalue",
     "weighted_chi2_sf",
 ]

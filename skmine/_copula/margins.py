@@ -308,7 +308,7 @@ def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:
     `last` are the rows up to each value, where a value stands for several.
     """
     n = len(ordered) if last is None else int(last[-1])
-    at = (_cell_edges(n) * n).astype(np.int64)
+    at = (cell_edges(n) * n).astype(np.int64)
     if last is not None:
         at = np.searchsorted(last, at, side="right")
     starts, times = np.unique(ordered[at], return_counts=True)
@@ -317,7 +317,7 @@ def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def _cell_edges(n: int) -> np.ndarray:
+def cell_edges(n: int) -> np.ndarray:
     """Inner edges of the cells as ranks: even steps halfway between the rank and the normal score."""
     largest = -ndtri(0.5 / max(n, 2))
     score = np.linspace(-largest, largest, 4_001)

@@ -28,15 +28,57 @@ def block_information(first: list[Margin], second: list[Margin]) -> np.ndarray:
     ndarray of shape (n_first, n_second)
         Nats, at least 0.
     """
-    left = _Functions(first)
-    right = left if second is first else _Functions(second)
-    mi, open_pairs = left.screen(right, left.products(right))
+    mi, open_pairs = screen_pairs(first, second, product_sums(first, second))
     if second is first:
         mi, open_pairs = np.tril(mi, -1), np.tril(open_pairs, -1)
     for j, margin in enumerate(first):
         closer = np.flatnonzero(open_pairs[j])
         mi[j, closer] = pair_information([second[i] for i in closer], margin)
     return mi
+
+
+def product_sums(first: list[Margin], second: list[Margin]) -> np.ndarray:
+    """Sums over the rows of the products of the functions of two lists of columns.
+
+    Parameters
+    ----------
+    first, second : list of Margin
+        Columns of the same rows.
+
+    Returns
+    -------
+    ndarray of shape (n_first_functions, n_second_functions)
+    """
+    total: np.ndarray | float = 0.0
+    for start in range(0, len(first[0].codes), _ROWS):
+        left = _functions_of_rows(first, rows := slice(start, start + _ROWS))
+        total = total + left.T @ (left if second is first else _functions_of_rows(second, rows))
+    return np.asarray(total, dtype=np.float64)
+
+
+def _functions_of_rows(margins: list[Margin], rows: slice) -> np.ndarray:
+    return np.hstack([m.functions[m.codes[rows]].astype(np.float32) for m in margins])
+
+
+def screen_pairs(
+    first: list[Margin], second: list[Margin], sums: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Second-order estimates of all pairs of two lists of columns, and a mask of those worth a closer look.
+
+    Parameters
+    ----------
+    first, second : list of Margin
+        Columns of the same rows.
+    sums : ndarray of shape (n_first_functions, n_second_functions)
+        See :func:`product_sums`.
+
+    Returns
+    -------
+    mi : ndarray of shape (n_first, n_second)
+        Nats.
+    open_pairs : ndarray of shape (n_first, n_second)
+    """
+    return _Functions(first).screen(_Functions(second), sums)
 
 
 def column_blocks(margins: list[Margin]) -> list[list[int]]:
@@ -64,35 +106,22 @@ def column_blocks(margins: list[Margin]) -> list[list[int]]:
 
 
 class _Functions:
-    """Functions of a block of columns in each row."""
+    """Which functions the columns of a block have."""
 
     def __init__(self, margins: list[Margin]):
         self.n = len(margins[0])
-        self.margins = margins
         self.smooth = np.array([is_smooth(margin) for margin in margins])
         self.order = np.concatenate([margin.order for margin in margins])
         self.starts = np.cumsum([0, *(len(margin.order) for margin in margins)])
-
-    def _of_rows(self, rows: slice) -> np.ndarray:
-        """Values of the functions, shape (n_rows, n_functions)."""
-        return np.hstack([m.functions[m.codes[rows]].astype(np.float32) for m in self.margins])
-
-    def products(self, other: "_Functions") -> np.ndarray:
-        """Mean products of the functions of two blocks; the values of all rows are never held together."""
-        total = np.zeros((self.starts[-1], other.starts[-1]))
-        for start in range(0, self.n, _ROWS):
-            left = self._of_rows(rows := slice(start, start + _ROWS))
-            total += left.T @ (left if other is self else other._of_rows(rows))
-        return total / self.n
 
     def _of_columns(self, by_function: np.ndarray) -> np.ndarray:
         """Sums over the functions of each column; the first axis."""
         total = np.cumsum(np.vstack([np.zeros(by_function.shape[1]), by_function]), axis=0, dtype=np.float64)
         return np.diff(total[self.starts], axis=0)
 
-    def screen(self, other: "_Functions", products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Second-order estimates of all pairs with another block, and a mask of those worth a closer look."""
-        squares = products**2
+    def screen(self, other: "_Functions", sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See :func:`screen_pairs`."""
+        squares = (sums / self.n) ** 2
         shape = len(self.starts) - 1, len(other.starts) - 1
         best, lower = np.zeros((2, *shape))
         open_pairs = ~np.logical_and.outer(self.smooth, other.smooth)

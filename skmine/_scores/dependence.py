@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from joblib import delayed
 
+from skmine._clusters import ClusterTable, is_clustered
 from skmine._columns import Features, read_features, read_target
 from skmine._copula import Margin, block_independence, block_information, column_blocks
 from skmine._estimator import MutualInfoEstimator
@@ -44,8 +45,9 @@ def mutual_info_matrix(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
-        Columns of any kind; those of a LazyFrame or Dataset are read a few at a time.
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
+        Columns of any kind; those of a LazyFrame or Dataset are read a few at a time, and the workers of a
+        Dask array or DataFrame count its rows.
     discrete_features : "auto", bool or array-like, default="auto"
         As in :func:`mutual_info_regression`.
     unit : {"nats", "bits"}, default="nats"
@@ -100,9 +102,12 @@ def mutual_info_matrix(
     [1.  0.6 0.9 0.8]
     """
     nats = check_scale(scale, unit)
+    if is_clustered(X):
+        table = ClusterTable(X, None, read_discrete_features(discrete_features, X.shape[1]), verbose=verbose)
+        return _as_shown(table.information_matrix(), X._meta if hasattr(X, "iloc") else X, scale, nats)
     features = Features(X)
-    discrete = read_discrete_features(discrete_features, features)
     n_features = features.shape[1]
+    discrete = read_discrete_features(discrete_features, n_features, features.sparse)
     if features.lazy:
         blocks = [block.tolist() for block in features.chunks(_NUMBERS_A_BLOCK)]
         lists: list = [(features, block, discrete) for block in blocks]
@@ -117,12 +122,7 @@ def mutual_info_matrix(
     for (k, other), values in zip(pairs, scored, strict=True):
         matrix[np.ix_(blocks[k], blocks[other])] += values
         matrix[np.ix_(blocks[other], blocks[k])] += np.tril(values, -1).T if k == other else values.T
-    if scale == "correlation":
-        matrix = as_correlation(matrix, np.minimum.outer(matrix.diagonal(), matrix.diagonal()))
-    matrix /= nats
-    if hasattr(X, "iloc") and hasattr(X, "columns"):
-        return type(X)(matrix, index=X.columns, columns=X.columns)
-    return matrix
+    return _as_shown(matrix, X, scale, nats)
 
 
 def conditional_mutual_info(
@@ -206,8 +206,9 @@ def mutual_info_test(X, y, *, discrete_features="auto"):
 
     Parameters
     ----------
-    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
-        Columns of any kind; those of a LazyFrame or Dataset are read a few at a time.
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
+        Columns of any kind; those of a LazyFrame or Dataset are read a few at a time, and the workers of a
+        Dask array or DataFrame count its rows.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Target columns of any kind.
     discrete_features : "auto", bool or array-like, default="auto"
@@ -242,9 +243,12 @@ def mutual_info_test(X, y, *, discrete_features="auto"):
     >>> result.pvalue < 1e-6
     True
     """
+    if is_clustered(X):
+        table = ClusterTable(X, y, read_discrete_features(discrete_features, X.shape[1]))
+        return MutualInfoTestResult(*table.independence())
     features, targets = Features(X), read_target(y, lazy=True)
     check_lengths(features.shape[0], len(targets[0].values))
-    discrete = read_discrete_features(discrete_features, features)
+    discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
     first = [
         replace(Margin.of_column(column, discrete[j]), values=None)  # the cells do: a byte for each value
         for chunk in features.chunks()
@@ -253,6 +257,16 @@ def mutual_info_test(X, y, *, discrete_features="auto"):
     return MutualInfoTestResult(
         *block_independence(first, [Margin.of_column(c, c.categorical) for c in targets])
     )
+
+
+def _as_shown(matrix: np.ndarray, X, scale: str, nats: float):
+    """The matrix on the scale asked for, with the names of the columns of a pandas DataFrame."""
+    if scale == "correlation":
+        matrix = as_correlation(matrix, np.minimum.outer(matrix.diagonal(), matrix.diagonal()))
+    matrix /= nats
+    if hasattr(X, "iloc") and hasattr(X, "columns"):
+        return type(X)(matrix, index=X.columns, columns=X.columns)
+    return matrix
 
 
 def _score_blocks(first, second, same: bool) -> np.ndarray:

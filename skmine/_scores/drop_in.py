@@ -6,11 +6,13 @@ import numpy as np
 from joblib import delayed
 from sklearn.utils.multiclass import check_classification_targets
 
+from skmine._clusters import ClusterTable, is_clustered
 from skmine._columns import Column, Features
 from skmine._copula import Margin, pair_information, plug_in_information
 from skmine._progress import run_counted
 from skmine._scores.reading import (
     PARAMETERS,
+    check_target,
     read_discrete_features,
     read_margins,
     read_one_target,
@@ -52,9 +54,10 @@ def mutual_info_regression(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
         Features of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
-        Dataset and a memory-mapped array are read a few columns at a time.
+        Dataset and a memory-mapped array are read a few columns at a time. The workers of a Dask array or
+        DataFrame count its rows (see Notes).
     y : array-like of shape (n_samples,)
         Numeric target.
     discrete_features : "auto", bool or array-like, default="auto"
@@ -109,6 +112,11 @@ def mutual_info_regression(
       dependence or a line with noise;
     - for columns of labels, the prediction of each row by the other rows of its level.
 
+    A Dask X has the scores of its columns rounded to about 1,100 shares of the rows; frequent values, and the
+    4,095 most frequent labels, are not rounded. These are the scores in memory to 0.005 nats up to 2.3 nats,
+    lower by 0.02 at 3.5 nats (by 0.07 for fast waves), and at most about 4.8 nats; beyond 3 nats a warning
+    says so. Strings are labels, also where they hold numbers.
+
     References
     ----------
     Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, eq. 9, for the bound. Willems,
@@ -124,12 +132,12 @@ def mutual_info_regression(
     >>> print(mutual_info_regression(X, y).round(1))
     [0.2 0.1 0. ]
     """
-    target = read_one_target(y)
-    if target.categorical:
-        raise ValueError(
-            "y must be numeric; got strings, booleans or categories. Use mutual_info_classif for classes."
-        )
     shown = unit, scale
+    check_scale(scale, unit)
+    if is_clustered(X):
+        return _score_clustered(X, y, False, discrete_features, bias_correction, shown, verbose)
+    target = read_one_target(y)
+    check_target(target.categorical, 0, False)
     return _score_features(X, target, False, discrete_features, n_jobs, bias_correction, shown, verbose)
 
 
@@ -155,9 +163,10 @@ def mutual_info_classif(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
         Features of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
-        Dataset and a memory-mapped array are read a few columns at a time.
+        Dataset and a memory-mapped array are read a few columns at a time. The workers of a Dask array or
+        DataFrame count its rows (see Notes).
     y : array-like of shape (n_samples,)
         Classes: numbers, strings or booleans.
     discrete_features, n_neighbors, copy, random_state, n_jobs, bias_correction, unit, scale, verbose
@@ -185,25 +194,23 @@ def mutual_info_classif(
     >>> print(mutual_info_classif(*load_iris(return_X_y=True)).round(1))
     [0.5 0.2 0.9 0.9]
     """
+    shown = unit, scale
+    check_scale(scale, unit)
+    if is_clustered(X):
+        return _score_clustered(X, y, True, discrete_features, bias_correction, shown, verbose)
     target = read_one_target(y)
-    if target.missing.any():
-        raise ValueError(
-            f"y must have a class in every row; got {int(target.missing.sum())} missing. Drop these rows."
-        )
+    check_target(target.categorical, int(target.missing.sum()), True)
     check_classification_targets(y if hasattr(y, "shape") or isinstance(y, list) else target.values)
     warn_about_classes(target)
-    shown = unit, scale
     return _score_features(X, target, True, discrete_features, n_jobs, bias_correction, shown, verbose)
 
 
 def _score_features(
     X, target: Column, discrete_target, discrete_features, n_jobs, bias_correction, shown, verbose
 ) -> np.ndarray:
-    unit, scale = shown
-    nats = check_scale(scale, unit)
     features = Features(X)
     check_lengths(features.shape[0], len(target.values))
-    discrete = read_discrete_features(discrete_features, features)
+    discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
     margin = Margin.of_column(target, discrete_target)
     chunks = features.chunks()
     # Threads: sorting and Newton's method leave the interpreter free, and no column is copied. Where a
@@ -211,7 +218,26 @@ def _score_features(
     tasks = (delayed(_score_chunk)(features, margin, discrete, chunk, bias_correction) for chunk in chunks)
     scored = run_counted(tasks, n_jobs, verbose, len(chunks), "block of columns", prefer="threads")
     values, entropy = np.hstack(scored)
+    return _as_shown(values, entropy, shown)
+
+
+def _as_shown(values: np.ndarray, entropy: np.ndarray, shown: tuple[str, str]) -> np.ndarray:
+    """Scores in the unit and on the scale asked for."""
+    unit, scale = shown
+    nats = check_scale(scale, unit)
     return as_correlation(values, entropy) if scale == "correlation" else values / nats
+
+
+def _score_clustered(X, y, discrete_target, discrete_features, bias_correction, shown, verbose) -> np.ndarray:
+    """Scores of the columns of a Dask X: its workers do all that `n_jobs` would."""
+    discrete = read_discrete_features(discrete_features, X.shape[1])
+    table = ClusterTable(X, y, discrete, discrete_target, verbose)
+    if len(table.grids) != table.n_features + 1:
+        raise ValueError(f"y must be one column; got {len(table.grids) - table.n_features}. Pass one.")
+    check_target(table.grids[-1].categorical, table.grids[-1].n_missing, discrete_target)
+    pairs = [(j, table.n_features) for j in range(table.n_features)]
+    values, _, entropy = table.pair_scores(pairs, bias_correction).T
+    return _as_shown(values, entropy, shown)
 
 
 def _score_chunk(features: Features, target: Margin, discrete, chunk, bias_correction: bool) -> np.ndarray:

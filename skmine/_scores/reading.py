@@ -39,15 +39,42 @@ def read_one_target(y) -> Column:
     return columns[0]
 
 
-def read_discrete_features(discrete_features, features: Features) -> np.ndarray:
+def check_target(categorical: bool, n_missing: int, discrete: bool) -> None:
+    """Raise an error where a target is not what a score asks for.
+
+    Parameters
+    ----------
+    categorical : bool
+        Whether it holds no numbers.
+    n_missing : int
+        Rows without a value.
+    discrete : bool
+        Whether classes are asked for.
+
+    Raises
+    ------
+    ValueError
+        Numbers are asked for and it holds others, or classes are and some rows have none.
+    """
+    if categorical and not discrete:
+        raise ValueError(
+            "y must be numeric; got strings, booleans or categories. Use mutual_info_classif for classes."
+        )
+    if discrete and n_missing:
+        raise ValueError(f"y must have a class in every row; got {n_missing} missing. Drop these rows.")
+
+
+def read_discrete_features(discrete_features, n_features: int, sparse: bool = False) -> np.ndarray:
     """Mask of the columns of X that are labels, in scikit-learn's terms.
 
     Parameters
     ----------
     discrete_features : "auto", bool or array-like
         See :func:`mutual_info_regression`.
-    features : Features
-        The columns of X.
+    n_features : int
+        Columns of X.
+    sparse : bool, default=False
+        Whether X is a sparse matrix.
 
     Returns
     -------
@@ -58,9 +85,8 @@ def read_discrete_features(discrete_features, features: Features) -> np.ndarray:
     IndexError
         The mask or an index does not fit.
     """
-    n_features = features.shape[1]
     if isinstance(discrete_features, str):
-        discrete_features = features.sparse
+        discrete_features = sparse
     chosen = np.asarray(discrete_features)
     mask = np.zeros(n_features, dtype=bool)
     if chosen.ndim == 0:

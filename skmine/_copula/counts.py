@@ -1,0 +1,249 @@
+"""Columns whose rows are never together: summaries that can be merged, and grids on which rows are counted.
+
+Each part of the rows is summarised by points of its distribution, or by its labels. The merged summary gives
+a grid, on which every part counts its rows exactly. A table of counts has the mutual information of the
+columns rounded to the grid.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtri
+
+from skmine._columns import Column
+from skmine._copula.margins import Margin, cell_edges
+
+#: Points of a summary: four for each cell of a grid in the middle of a distribution.
+_POINTS = 8192
+#: Cells of a grid of even shares of the rows, the finest that a tree over the ranks cuts but two; and of even
+#: steps halfway between rank and normal score, for the tails.
+_EVEN_CELLS, _TAIL_CELLS = 1024, 128
+#: Normal score at which the tails end: beyond it lies one row in 10^9.
+_LAST_SCORE = 6.0
+#: Labels with a number of their own; the rarest beyond them share one. And labels that a summary holds.
+_MOST_LABELS, _MOST_HELD = 4096, 2**16
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Values of some rows of a column, or points of their distribution, with the rows that each stands for.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_points,)
+        Increasing numbers, or labels.
+    counts : ndarray of shape (n_points,)
+        Rows.
+    n_missing : int
+        Rows without a value.
+    labels : bool
+        Whether the values are labels.
+    exact : bool
+        Whether every value is there.
+    name : str
+        What messages call the column.
+    """
+
+    values: np.ndarray
+    counts: np.ndarray
+    n_missing: int
+    labels: bool
+    exact: bool = True
+    name: str = ""
+
+    @classmethod
+    def of_column(cls, column: Column, labels: bool) -> "Summary":
+        """Summarise some rows.
+
+        Parameters
+        ----------
+        column : Column
+            The rows.
+        labels : bool
+            Whether numbers are labels; categories always are.
+
+        Returns
+        -------
+        Summary
+        """
+        present = column.values[~column.missing]
+        n_missing = len(column.values) - len(present)
+        if column.categorical:
+            found = Counter(present.tolist())
+            counts = np.array(list(found.values()), dtype=float)
+            return cls(_objects(found), counts, n_missing, True, name=column.name).short()
+        if column.base:
+            present = present + column.base
+        ordered = np.sort(present)
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: len(ordered)]
+        counts = np.diff(np.append(starts, len(ordered))).astype(float)
+        return cls(ordered[starts], counts, n_missing, labels, name=column.name).short()
+
+    def short(self) -> "Summary":
+        """The same with few points."""
+        if self.labels:
+            if len(self.values) <= _MOST_HELD:
+                return self
+            kept = np.sort(np.argsort(-self.counts, kind="stable")[:_MOST_HELD])
+            return replace(self, values=self.values[kept], counts=self.counts[kept], exact=False)
+        if len(self.values) <= _POINTS:
+            return self
+        group = (_position(self._middle_ranks()) * _POINTS).astype(np.int64)
+        starts = np.flatnonzero(np.append(True, np.diff(group) > 0))
+        # The value that most rows of a group have stands for it: frequent ones stay as they are.
+        first = np.lexsort((-self.counts, group))[starts]
+        counts = np.add.reduceat(self.counts, starts)
+        return replace(self, values=self.values[first], counts=counts, exact=False)
+
+    def _middle_ranks(self) -> np.ndarray:
+        return (np.cumsum(self.counts) - self.counts / 2) / self.counts.sum()
+
+
+def merge(summaries: Sequence[Summary]) -> Summary:
+    """Summary of the rows of several.
+
+    Parameters
+    ----------
+    summaries : sequence of Summary
+        Of the same column.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    TypeError
+        Some rows hold numbers and others labels.
+    """
+    n_missing = sum(one.n_missing for one in summaries)
+    filled = [one for one in summaries if len(one.values)] or list(summaries[:1])
+    if len({one.values.dtype == object for one in filled}) > 1:
+        raise TypeError(
+            f"{filled[0].name} has numbers in some partitions and strings or booleans in others. Convert the "
+            "column to one of them."
+        )
+    exact, labels = all(one.exact for one in filled), filled[0].labels
+    if filled[0].values.dtype == object:
+        found: dict = {}
+        for one in filled:
+            for label, count in zip(one.values.tolist(), one.counts.tolist(), strict=True):
+                found[label] = found.get(label, 0) + count
+        values, counts = _objects(found), np.array(list(found.values()), dtype=float)
+        return Summary(values, counts, n_missing, True, exact, filled[0].name).short()
+    values, number = np.unique(np.concatenate([one.values for one in filled]), return_inverse=True)
+    counts = np.bincount(number, np.concatenate([one.counts for one in filled]), len(values))
+    return Summary(values, counts, n_missing, labels, exact, filled[0].name).short()
+
+
+class Grid:
+    """Cells of a column that are counted: values, labels, or intervals.
+
+    Parameters
+    ----------
+    summary : Summary
+        Of all rows.
+
+    Attributes
+    ----------
+    n_cells : int
+        The last one is that of missing values.
+    labels : bool
+        Whether the cells have no order.
+    categorical : bool
+        Whether the column holds no numbers.
+    n_rows, n_missing : int
+        Rows, and those without a value.
+    """
+
+    def __init__(self, summary: Summary):
+        self.labels, self.n_missing = summary.labels, summary.n_missing
+        self.n_rows = int(summary.counts.sum()) + summary.n_missing
+        self.categorical = summary.values.dtype == object
+        self.number: dict | None = None
+        self.values: np.ndarray | None = None
+        values = summary.values
+        if summary.labels:
+            common = np.argsort(-summary.counts, kind="stable")[: _MOST_LABELS - 1]
+            kept = values[common].tolist()
+            ordered = sorted(kept, key=_by_name)
+            self.number = {label: number for number, label in enumerate(ordered)}
+            n_cells = len(ordered) + (len(values) > len(ordered) or not summary.exact)
+        elif summary.exact and len(values) <= _EVEN_CELLS:
+            self.values, n_cells = values, len(values)
+        else:
+            self.edges = _edges(summary)
+            n_cells = len(self.edges) + 1
+        self.n_cells = n_cells + 1
+
+    @property
+    def rounded(self) -> bool:
+        """Whether a cell holds several values."""
+        return self.number is None and self.values is None
+
+    def cells(self, column: Column) -> np.ndarray:
+        """Cell of each row, shape (n,)."""
+        missing = column.missing
+        if self.number is not None:
+            other = self.n_cells - 2
+            labels = column.values if column.categorical else column.values + column.base
+            found = [self.number.get(label, other) for label in labels.tolist()]
+            cells = np.array(found, dtype=np.int32)
+        else:
+            values = column.values + column.base if column.base else column.values
+            if self.values is None:
+                cells = np.searchsorted(self.edges, values, "right").astype(np.int32)
+            else:
+                cells = np.searchsorted(self.values, values).astype(np.int32)
+        cells[missing] = self.n_cells - 1
+        return cells
+
+    def margin(self, cells: np.ndarray, times: np.ndarray) -> Margin:
+        """The column on the copula, from counts.
+
+        Parameters
+        ----------
+        cells : ndarray of shape (n_entries,)
+            Cells with rows.
+        times : ndarray of shape (n_entries,)
+            Rows.
+
+        Returns
+        -------
+        Margin
+        """
+        values = cells.astype(np.float64)
+        values[cells == self.n_cells - 1] = np.nan
+        margin = Margin.of_column(Column(values, False), self.labels, times, self.rounded)
+        return replace(margin, values=values)
+
+
+def _objects(labels) -> np.ndarray:
+    values = np.empty(len(labels), dtype=object)
+    values[:] = list(labels)
+    return values
+
+
+def _by_name(label) -> tuple:
+    return type(label).__name__, label if isinstance(label, (str, float)) else str(label)
+
+
+def _position(rank: np.ndarray) -> np.ndarray:
+    """Halfway between a rank and its normal score, in (0, 1)."""
+    score = np.clip(ndtri(rank) / (2 * _LAST_SCORE) + 0.5, 0, 1 - 1e-9)
+    return (rank + score) / 2
+
+
+def _edges(summary: Summary) -> np.ndarray:
+    """Inner edges of the intervals; a value that a cell's share of the rows has is a cell."""
+    n = int(summary.counts.sum())
+    last = np.cumsum(summary.counts)
+    middle = (last - summary.counts / 2) / n
+    tails = np.searchsorted(_position(middle), np.arange(1, _TAIL_CELLS) / _TAIL_CELLS)
+    shares = np.concatenate([np.arange(1, _EVEN_CELLS) / _EVEN_CELLS, cell_edges(n)])
+    at = np.concatenate([np.searchsorted(last, shares * n, side="right"), tails])
+    edges = summary.values[np.minimum(at, len(last) - 1)]
+    frequent = summary.values[summary.counts >= n / _EVEN_CELLS]
+    return np.unique(np.concatenate([edges, frequent, np.nextafter(frequent, np.inf)]))

@@ -1,0 +1,347 @@
+"""Dask arrays and DataFrames: counts of partitions against the same rows in memory."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skmine import (
+    MINEFeatureSelector,
+    MutualInfoEstimator,
+    mutual_info_classif,
+    mutual_info_matrix,
+    mutual_info_regression,
+    mutual_info_test,
+)
+from skmine._columns import Column, read_columns
+from skmine._copula import Grid, Margin, Summary, independence_pvalues, merge, pair_information
+
+dask = pytest.importorskip("dask")
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+
+#: Nats by which the values of a grid may differ from those of all ranks: its 1,024 shares merge ranks that
+#: are 1/1,024 apart, which costs s^2 / (24 * 1,024^2) nats where the log ratio has the slope s in the ranks,
+#: and cells of a tree end up to half a share further, which moves its weights.
+RESOLUTION = 0.005
+
+N = 8_000
+
+
+def draw_frame(n=N):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=n)
+    frame = pd.DataFrame(
+        {
+            "strong": x + 0.1 * rng.normal(size=n),
+            "weak": 0.3 * x + rng.normal(size=n),
+            "wave": np.arcsin(np.sin(3 * x)) + 0.3 * rng.normal(size=n),
+            "gaps": np.where(rng.random(n) < 0.2, np.nan, x + rng.normal(size=n)),
+            "zeros": np.where(rng.random(n) < 0.5, 0, np.abs(x)),
+            "count": rng.poisson(np.exp(0.5 * x)),
+            "letter": rng.choice(list("abcd"), size=n),
+            "noise": rng.normal(size=n),
+        }
+    )
+    frame["letter"] = frame["letter"].where(x > 0, "a")
+    return frame, pd.Series(x + 0.2 * rng.normal(size=n), name="y")
+
+
+def as_dask(frame, y, n_partitions=5):
+    whole = dd.from_pandas(frame.assign(y=y), npartitions=n_partitions)
+    return whole[list(frame.columns)], whole["y"]
+
+
+def test_regression__partitions__values_in_memory_within_the_resolution():
+    frame, y = draw_frame()
+
+    counted = mutual_info_regression(*as_dask(frame, y))
+
+    expected = mutual_info_regression(frame, y)
+    assert expected.max() > 1.4  # also strong dependence
+    np.testing.assert_allclose(counted, expected, atol=RESOLUTION)
+
+
+def test_regression__other_partitions__same_values():
+    frame, y = draw_frame()
+
+    one, many = (mutual_info_regression(*as_dask(frame, y, n)) for n in (1, 23))
+
+    np.testing.assert_allclose(one, many, atol=RESOLUTION / 5)
+
+
+def test_classif__partitions__values_in_memory_within_the_resolution():
+    frame, y = draw_frame()
+    classes = pd.Series(np.where(y > 1, "high", np.where(y > 0, "some", "low")))
+
+    counted = mutual_info_classif(*as_dask(frame, classes))
+
+    np.testing.assert_allclose(counted, mutual_info_classif(frame, classes), atol=RESOLUTION)
+
+
+def test_classif__plug_in__that_of_memory():
+    frame, y = draw_frame()
+    X, classes = frame[["letter", "count"]], y > 0
+
+    counted = mutual_info_classif(*as_dask(X, classes), discrete_features=True, bias_correction=False)
+
+    expected = mutual_info_classif(X, classes, discrete_features=True, bias_correction=False)
+    np.testing.assert_allclose(counted, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shown", [{"unit": "bits"}, {"scale": "correlation"}])
+def test_scores__unit_and_scale__as_in_memory(shown):
+    frame, y = draw_frame(2_000)
+    X, classes = frame[["weak", "letter"]], y > 0
+
+    counted = [
+        mutual_info_classif(*as_dask(X, classes), **shown),
+        mutual_info_matrix(as_dask(X, y)[0], **shown),
+    ]
+
+    for value, expected in zip(
+        counted, [mutual_info_classif(X, classes, **shown), mutual_info_matrix(X, **shown)], strict=True
+    ):
+        np.testing.assert_allclose(value, expected, atol=RESOLUTION)
+
+
+def test_matrix__partitions__values_in_memory_within_the_resolution():
+    frame, _ = draw_frame()
+
+    counted = mutual_info_matrix(as_dask(frame, frame["noise"])[0])
+
+    expected = mutual_info_matrix(frame)
+    assert counted.columns.tolist() == frame.columns.tolist()
+    # Whether numbers repeat is known of columns that the grid holds value by value.
+    expected = np.array(expected)
+    np.fill_diagonal(expected, np.where(frame.nunique() > 100, np.inf, np.diag(expected)))
+    np.testing.assert_allclose(counted, expected, atol=RESOLUTION)
+
+
+@pytest.mark.parametrize("columns", [["weak"], ["gaps", "letter", "count"]])
+def test_test__partitions__that_of_memory(columns):
+    frame, _ = draw_frame()
+    y = frame["noise"] + 0.03 * frame["weak"]
+
+    counted = mutual_info_test(*as_dask(frame[columns], y))
+
+    expected = mutual_info_test(frame[columns], y)
+    assert 1e-12 < expected.pvalue < 1
+    np.testing.assert_allclose(counted, expected, rtol=0.02)
+
+
+def test_array__chunks_of_rows_and_columns__values_in_memory_within_the_resolution():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2_000, 7))
+    y = X[:, 6] + rng.normal(size=2_000)
+
+    counted = mutual_info_regression(da.from_array(X, (300, 2)), da.from_array(y, 500))
+
+    np.testing.assert_allclose(counted, mutual_info_regression(X, y), atol=RESOLUTION)
+
+
+def test_regression__target_in_memory__as_that_in_partitions():
+    frame, y = draw_frame(1_000)
+    X, lazy_y = as_dask(frame, y)
+
+    np.testing.assert_array_equal(mutual_info_regression(X, y.to_numpy()), mutual_info_regression(X, lazy_y))
+
+
+def test_counts__values_that_a_grid_holds__exactly_those_of_the_rows():
+    rng = np.random.default_rng(0)
+    x, z = rng.integers(0, 200, size=(2, 3_000)).astype(float)
+    x = np.where(rng.random(3_000) < 0.3, z, x)
+    margins = [Margin.of_column(Column(values, False), False) for values in (x, z)]
+
+    cells, times = np.unique(np.stack([x, z]), axis=1, return_counts=True)
+    counted = [Margin.of_column(Column(values, False), False, times.astype(float)) for values in cells]
+
+    assert pair_information(counted[:1], counted[1]) == pytest.approx(
+        pair_information(margins[:1], margins[1])
+    )
+    assert independence_pvalues(counted[:1], counted[1]) == pytest.approx(
+        independence_pvalues(margins[:1], margins[1])
+    )
+
+
+@pytest.mark.parametrize("discrete", [False, True])
+def test_counts__labels_and_numbers__exactly_those_of_the_rows(discrete):
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 30, size=4_000).astype(float)
+    score = np.round(label / 10 + rng.normal(size=4_000), 2)
+    columns = [Column(label, False), Column(score, False)]
+    margins = [Margin.of_column(column, flag) for column, flag in zip(columns, (True, discrete), strict=True)]
+
+    cells, times = np.unique(np.stack([label, score]), axis=1, return_counts=True)
+    counted = [
+        Margin.of_column(Column(values, False), flag, times.astype(float))
+        for values, flag in zip(cells, (True, discrete), strict=True)
+    ]
+
+    assert pair_information(counted[:1], counted[1]) == pytest.approx(
+        pair_information(margins[:1], margins[1])
+    )
+
+
+def read(values):
+    return read_columns(np.asarray(values), "x")[0]
+
+
+def test_merge__many_parts__cells_hold_even_shares():
+    rng = np.random.default_rng(0)
+    parts = [np.sort(rng.normal(size=20_000)) + k / 10 for k in range(12)]
+    summaries = [Summary.of_column(read(part), False) for part in parts]
+
+    grid = Grid(merge([merge(summaries[:6]), merge(summaries[6:])]))
+
+    counts = np.bincount(grid.cells(read(np.concatenate(parts))), minlength=grid.n_cells)
+    assert counts[-1] == 0  # none is missing
+    # A share, and what the points of three summaries move its edges by: two of 4,096 points each.
+    assert counts.max() < 240_000 * (1 / 1024 + 3 * 2 / 4096)
+    assert len(counts) < 1_300
+
+
+def test_grid__frequent_value_among_others__cell_of_its_own():
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random(50_000) < 0.1, 0.5, rng.random(50_000))
+    parts = [Summary.of_column(read(part), False) for part in np.split(values, 10)]
+    grid = Grid(merge(parts))
+
+    own = grid.cells(read(values)) == grid.cells(read([0.5]))[0]
+
+    assert (own == (values == 0.5)).all()
+
+
+def test_grid__labels_beyond_the_most__rarest_share_a_cell():
+    labels = np.array([f"{k}" for k in range(5_000)] * 2 + ["0", "1"] * 5, dtype=object)
+    grid = Grid(Summary.of_column(Column(labels, True), True))
+
+    cells = grid.cells(Column(np.array(["0", "1", "4999", "4998", None], dtype=object), True))
+
+    assert grid.n_cells == 4_096 + 1
+    assert len(set(cells.tolist())) == 4
+
+
+@pytest.mark.parametrize("kind", ["array", "frame"])
+@pytest.mark.parametrize("strategy", ["marginal", "mrmr", "forward"])
+def test_selector__partitions__selects_as_in_memory_and_transform_is_lazy(kind, strategy):
+    frame, y = draw_frame(2_000)
+    frame = frame.drop(columns="letter")
+    X, target = as_dask(frame, y)
+    if kind == "array":
+        frame, X, target = frame.to_numpy(), da.from_array(frame.to_numpy(), (400, 3)), y.to_numpy()
+    expected = MINEFeatureSelector(strategy=strategy, random_state=0).fit(frame, y)
+
+    selector = MINEFeatureSelector(strategy=strategy, random_state=0).fit(X, target)
+
+    np.testing.assert_array_equal(selector.support_, expected.support_)
+    np.testing.assert_allclose(selector.scores_, expected.scores_, atol=RESOLUTION)
+    reduced = selector.transform(X)
+    assert type(reduced) is type(X)
+    np.testing.assert_array_equal(reduced.compute(), expected.transform(frame))
+
+
+def test_selector__groups_of_partitions__as_in_memory():
+    frame, y = draw_frame(2_000)
+    groups = [0, 0, 1, 1, 2, 2, 3, 3]
+    expected = MINEFeatureSelector(strategy="marginal", groups=groups).fit(frame, y)
+
+    selector = MINEFeatureSelector(strategy="marginal", groups=groups).fit(*as_dask(frame, y))
+
+    np.testing.assert_array_equal(selector.support_, expected.support_)
+    np.testing.assert_allclose(selector.scores_, expected.scores_, atol=RESOLUTION)
+
+
+def test_selector__more_rows_than_are_compared__rows_of_all_partitions(monkeypatch):
+    monkeypatch.setattr("skmine._selector_input.MAX_ROWS", 300)
+    frame, y = draw_frame(2_000)
+    frame = frame.drop(columns="letter")
+
+    lazy = MINEFeatureSelector(2, strategy="forward", random_state=0).fit(*as_dask(frame, y))
+
+    memory = MINEFeatureSelector(2, strategy="forward", random_state=0).fit(frame, y)
+    np.testing.assert_allclose(lazy.scores_, memory.scores_)
+
+
+def test_scores__value_beyond_the_resolution__told():
+    x = np.random.default_rng(0).normal(size=20_000)
+    X = da.from_array(
+        np.column_stack([x, x + 0.3 * np.random.default_rng(1).normal(size=20_000)]), (5_000, 2)
+    )
+
+    with pytest.warns(UserWarning, match=r"X \(column 0\): more than 3 nats.*lower bound"):
+        strong, other = mutual_info_regression(X, x)
+
+    assert 4.5 < strong < mutual_info_regression(x[:, None], x)
+    assert other < 3
+
+
+def test_scores__only_sums_travel(monkeypatch):
+    frame, y = draw_frame()
+    largest = []
+    compute = dask.compute
+
+    def compute_and_weigh(*args, **kwargs):
+        found = compute(*args, **kwargs)
+        largest.extend(len(str(item)) for item in found)
+        return found
+
+    monkeypatch.setattr(dask, "compute", compute_and_weigh)
+    mutual_info_regression(*as_dask(frame, y))
+
+    assert 0 < max(largest) < 1_000  # scores and the names of grids, of 8,000 rows
+
+
+@pytest.mark.parametrize(
+    ("function", "target", "message"),
+    [
+        (mutual_info_regression, np.array(["a", "b"] * 50, dtype=object), "y must be numeric; got strings"),
+        (
+            mutual_info_classif,
+            np.array([1.0, np.nan] * 50),
+            "y must have a class in every row; got 50 missing",
+        ),
+        (mutual_info_regression, np.arange(99.0), "99"),
+        (mutual_info_regression, np.array([1.0, np.inf] * 50), "y contains infinity"),
+        (mutual_info_regression, np.zeros((100, 2)), "y must be one column; got 2"),
+    ],
+)
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_scores__target_does_not_fit__told(function, target, message, in_memory):
+    X = da.from_array(np.random.default_rng(0).normal(size=(100, 2)), (30, 2))
+
+    with pytest.raises(ValueError, match=message):
+        function(X, target if in_memory else da.from_array(target, 50))
+
+
+def test_scores__infinity_in_a_partition__names_the_column():
+    X = np.zeros((100, 3))
+    X[70, 2] = np.inf
+
+    with pytest.raises(ValueError, match=r"X \(column 2\) contains infinity"):
+        mutual_info_regression(da.from_array(X, (30, 2)), np.arange(100.0))
+
+
+def test_scores__numbers_and_strings_in_turn__names_the_column():
+    parts = [np.array([1.5, 2.5] * 10, dtype=object), np.array(["x", "y"] * 10, dtype=object)]
+    lazy = da.concatenate([da.from_array(part[:, None], 20) for part in parts])
+
+    with pytest.raises(TypeError, match=r"X \(column 0\) has numbers in some partitions and strings"):
+        mutual_info_regression(lazy, np.arange(40.0))
+
+
+def test_scores__partitions_of_another_number__told():
+    X, y = draw_frame(100)
+
+    with pytest.raises(ValueError, match="same partitions; got 3 and 5"):
+        mutual_info_regression(dd.from_pandas(X, npartitions=3), dd.from_pandas(y, npartitions=5))
+
+
+def test_estimator__dask__compute_is_the_remedy():
+    with pytest.raises(TypeError, match=r"X must be in memory; got a dask Array. Pass X.compute\(\)"):
+        MutualInfoEstimator().fit(da.zeros((100, 2)), np.zeros(100))
+
+
+def test_scores__dask_verbose__progress(capfd):
+    mutual_info_regression(da.from_array(np.arange(200.0)[:, None]), np.arange(200.0), verbose=True)
+
+    assert "1/1" in capfd.readouterr().err
