@@ -160,7 +160,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
             Columns of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
             Dataset and a memory-mapped array are read a few columns at a time. Of a Dask array or DataFrame,
-            ``"marginal"`` takes counts, and the other strategies take 20,000 rows.
+            ``"marginal"`` takes counts, and the other strategies take 10,000 rows.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target columns of any kind.
 

@@ -91,7 +91,7 @@ def test_functions__few_numbers_at_a_time__no_column_is_read_with_others(opened,
     read = LazyTable.read
     monkeypatch.setattr(_columns, "_NUMBERS_A_CHUNK", N_ROWS)
     monkeypatch.setattr("skmine._scores.dependence._NUMBERS_A_BLOCK", N_ROWS)
-    monkeypatch.setattr("skmine._selector.MAX_ROWS", N_ROWS - 1)  # mrmr takes rows of each chunk
+    monkeypatch.setattr("skmine._selector_input.MAX_ROWS", N_ROWS - 1)  # mrmr takes rows of each chunk
     monkeypatch.setattr(LazyTable, "read", lambda self, which: widths.append(len(which)) or read(self, which))
 
     FUNCTIONS[name](*opened("lazy frame"))

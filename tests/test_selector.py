@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skmine import MINEFeatureSelector, _screening, _selector
+from skmine import MINEFeatureSelector, _screening, _selector_input
 from skmine._columns import read_columns
 from skmine._copula import Margin
 from skmine._screening import Screen
@@ -384,7 +384,7 @@ def test_fit__several_targets__finds_the_features_of_each():
 
 
 def test_fit__many_rows__a_sample_decides(monkeypatch):
-    monkeypatch.setattr(_selector, "MAX_ROWS", 300)
+    monkeypatch.setattr(_selector_input, "MAX_ROWS", 300)
     X, y = draw_copies()
 
     first, second = (MINEFeatureSelector(2, random_state=0).fit(X, y) for _ in range(2))
@@ -396,7 +396,7 @@ def test_fit__many_rows__a_sample_decides(monkeypatch):
 def test_fit__many_rows__the_sample_is_of_the_seed_and_not_for_one_column_at_a_time(monkeypatch):
     X, y = draw_copies()
     whole = MINEFeatureSelector(2, strategy="marginal").fit(X, y)
-    monkeypatch.setattr(_selector, "MAX_ROWS", 300)
+    monkeypatch.setattr(_selector_input, "MAX_ROWS", 300)
 
     one, other = (MINEFeatureSelector(2, random_state=seed).fit(X, y) for seed in (0, 1))
     alone = MINEFeatureSelector(2, strategy="marginal").fit(X, y)
