@@ -16,6 +16,7 @@ from skmine._copula.independence import (
     weighted_chi2_sf,
 )
 from skmine._copula.information import pair_information, plug_in_information
+from skmine._copula.intervals import pair_intervals
 from skmine._copula.loglinear import PairScores, score_pairs
 from skmine._copula.margins import Margin
 from skmine._copula.moments import block_information, column_blocks, product_sums, screen_pairs
@@ -33,6 +34,7 @@ __all__ = [
     "merge",
     "moment_sums",
     "pair_information",
+    "pair_intervals",
     "plug_in_information",
     "product_sums",
     "score_pairs",

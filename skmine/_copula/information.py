@@ -40,12 +40,33 @@ def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     ndarray of shape (n_columns,)
         Nats, at least 0 and at most the entropy of either column with few distinct values; 0 for a constant.
     """
+    return estimate_pairs(margins, target)[0]
+
+
+def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
+    """As :func:`pair_information`, with what an interval needs.
+
+    Parameters
+    ----------
+    margins : list of Margin
+        Columns.
+    target : Margin
+        Of the same rows.
+
+    Returns
+    -------
+    ndarray of shape (3, n_columns)
+        Nats; the same not weighted against independence; and the variance of the log ratio over the rows in
+        squared nats, NaN where the smooth functions do not explain the dependence.
+    """
     mi, lower = np.zeros((2, len(margins)))
+    variance = np.full(len(margins), np.nan)
     unexplained = np.ones(len(margins), dtype=bool)
     smooth = np.array([is_smooth(m) and is_smooth(target) for m in margins], dtype=bool)
     if smooth.any():
         scores = score_pairs([m for m, s in zip(margins, smooth, strict=True) if s], target)
         mi[smooth], lower[smooth], unexplained[smooth] = scores.mi, scores.lower, scores.unexplained
+        variance[smooth] = np.where(scores.unexplained, np.nan, scores.variance)
     varies = np.array([min(len(m.mass), len(target.mass)) > 1 for m in margins], dtype=bool)
     ordered = np.array([m.levels is None and target.levels is None for m in margins], dtype=bool)
     found = [[(mi[j], lower[j])] for j in range(len(margins))]
@@ -54,15 +75,16 @@ def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
         trees = pair_trees([margins[j] for j in in_plane], target)
         for j, *score in zip(in_plane, trees.mi, trees.lower, strict=True):
             found[j].append(tuple(score))
+    free = mi.copy()
     for j in np.flatnonzero(varies):
         margin = margins[j]
         if unexplained[j]:
             found[j] += [(value, value) for value in _by_classes(margin, target)]
         if unexplained[j] or margin.repeats or target.repeats:
             found[j] += [(value, value) for value in _by_levels(margin, target)]
-        mi[j] = _weighted(np.array(found[j]), len(target))
+        free[j], mi[j] = _weighted(np.array(found[j]), len(target))
     highest = [min(m.largest_information, target.largest_information) for m in margins]
-    return np.clip(mi, 0.0, highest)
+    return np.stack([np.clip(mi, 0.0, highest), np.clip(free, 0.0, highest), variance])
 
 
 def plug_in_information(first: Margin, second: Margin) -> float:
@@ -109,12 +131,18 @@ def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.
     return mi / (1 + np.sqrt(n) * np.exp(np.minimum(-n * lower, 700)))
 
 
-def _weighted(estimates: np.ndarray, n: int) -> float:
-    """Mean of estimates (value, lower) and of independence, by what new rows would give (Akaike, 1979)."""
+def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float]:
+    """Means of estimates (value, lower) by what new rows would give; the second with independence.
+
+    References
+    ----------
+    Akaike (1979), A Bayesian extension of the minimum AIC procedure.
+    """
     mi, lower = estimates.T
     weight = np.exp(n * (lower - lower.max()))
     mean = weight @ mi / weight.sum()
-    return float(weigh_against_independence(mean, lower.max() + np.log(weight.sum()) / n, n))
+    weighted = weigh_against_independence(mean, lower.max() + np.log(weight.sum()) / n, n)
+    return float(mean), float(weighted)
 
 
 def _by_classes(first: Margin, second: Margin) -> Iterator[float]:

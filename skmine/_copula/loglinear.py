@@ -49,11 +49,14 @@ class PairScores:
         What new rows would be expected to give (Akaike's criterion), nats.
     unexplained : ndarray of shape (n_pairs,)
         Mask of the pairs whose dependence the functions may not represent.
+    variance : ndarray of shape (n_pairs,)
+        Of the fitted log ratio over the rows, squared nats.
     """
 
     mi: np.ndarray
     lower: np.ndarray
     unexplained: np.ndarray
+    variance: np.ndarray
 
 
 def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
@@ -79,12 +82,12 @@ def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
     Belghazi et al. (2018), eq. 9, for the bound; Akaike (1974); Neyman (1937) for smooth functions of a
     rank.
     """
-    mi, lower = np.zeros((2, len(margins)))
+    mi, lower, variance = np.zeros((3, len(margins)))
     unexplained = np.zeros(len(margins), dtype=bool)
     for chosen in _chunks(margins):
         pairs = _Pairs([margins[j] for j in chosen], target)
-        mi[chosen], lower[chosen], unexplained[chosen] = _score_chunk(pairs)
-    return PairScores(mi, lower, unexplained)
+        mi[chosen], lower[chosen], unexplained[chosen], variance[chosen] = _score_chunk(pairs)
+    return PairScores(mi, lower, unexplained, variance)
 
 
 def _chunks(margins: list[Margin]) -> Iterator[list[int]]:
@@ -237,7 +240,7 @@ def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         return gradient / np.maximum(np.trace(curvature, axis1=1, axis2=2), 1e-300)[:, None]
 
 
-def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
     theta = np.zeros_like(pairs.moments)
     fitted = pairs.independent.copy()
     mi, lower = np.zeros((2, len(pairs)))
@@ -272,8 +275,11 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         theta[won] = 0.0
         theta[won[:, None, None], fit.keep[0][:, None], fit.keep[1]] = solution[better]
     unexplained |= _misfit(pairs, fitted, freedom) | (mi > _STRONG_NATS)
-    lost = _within_cells(pairs, fitted)
-    return mi + lost, lower + lost, unexplained
+    log_ratio = np.log(np.maximum(fitted, 1e-300) / np.maximum(pairs.independent, 1e-300))
+    lost = _within_cells(pairs, log_ratio)
+    mean = (pairs.table * log_ratio).sum((1, 2))
+    variance = (pairs.table * (log_ratio - mean[:, None, None]) ** 2).sum((1, 2))
+    return mi + lost, lower + lost, unexplained, variance
 
 
 def _are_strong(pairs: _Pairs) -> np.ndarray:
@@ -304,13 +310,12 @@ def penalty(freedom, n: int):
     return freedom / np.maximum(n - freedom - 1, 1)
 
 
-def _within_cells(pairs: _Pairs, fitted: np.ndarray) -> np.ndarray:
+def _within_cells(pairs: _Pairs, log_ratio: np.ndarray) -> np.ndarray:
     """Information lost by merging ranks into cells, to second order in the slope of the log ratio.
 
     A log ratio that changes by s over a cell has the variance ``s^2 / 12`` within it, and a variance v
     costs ``v / 2`` nats.
     """
-    log_ratio = np.log(np.maximum(fitted / np.maximum(pairs.independent, 1e-300), 1e-300))
     lost = np.zeros(len(log_ratio))
     for axis, ranked in ((1, pairs.ranked_x), (2, pairs.ranked_y)):
         across, table = (np.swapaxes(a, 1, axis) for a in (log_ratio, pairs.table))
