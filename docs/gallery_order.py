@@ -1,6 +1,7 @@
 """The order of the gallery: from the first question that a user has to the last; new ones last."""
 
 _ORDER = [
+    "first_look",
     "rank_features",
     "mixed_table",
     "what_mi_is",

@@ -5,6 +5,7 @@ from skmine._estimator import MutualInfoEstimator
 from skmine._generative import MINEGAN
 from skmine._scores import (
     conditional_mutual_info,
+    dependence_table,
     mutual_info_classif,
     mutual_info_matrix,
     mutual_info_regression,
@@ -23,6 +24,7 @@ __all__ = [
     "MutualInfoEstimator",
     "__version__",
     "conditional_mutual_info",
+    "dependence_table",
     "mutual_info_classif",
     "mutual_info_matrix",
     "mutual_info_regression",

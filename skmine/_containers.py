@@ -191,7 +191,7 @@ def raw_columns(data, name: str, which: Sequence[int] | None = None) -> Iterator
         data, which = data.read(range(data.shape[1]) if which is None else which), None
     if hasattr(data, "schema") and hasattr(data, "column_names"):
         labels = data.column_names
-        for j in range(len(labels)) if which is None else which:
+        for j in range(len(labels)) if which is None else map(int, which):
             label = labels[j]
             yield _arrow_column(data.column(j), f"{name} (column {label!r})", _arrow_liner(name, label, j))
     elif hasattr(data, "columns") and hasattr(data, "dtypes"):

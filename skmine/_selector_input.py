@@ -8,12 +8,9 @@ import numpy as np
 from skmine._clusters import ClusterTable, is_clustered, sample_rows
 from skmine._columns import Column, Features, read_target
 from skmine._copula import Grid, Margin
-from skmine._scores import read_discrete_features
+from skmine._scores import are_few_integers, is_class, read_discrete_features
 from skmine._strategies import MAX_ROWS, Task
 from skmine._validation import check_lengths
-
-#: Numeric targets of integers with at most so many levels, and 20 rows a level, are classes.
-_MAX_CLASSES = 20
 
 
 @dataclass
@@ -93,7 +90,7 @@ class SelectorInput:
         features: Sequence = _Features(self.columns, self.discrete, owner, range(int(owner.max()) + 1))
         if isinstance(self.columns, list):
             features = list(features)
-        targets = [Margin.of_column(column, _is_class(column)) for column in self.targets]
+        targets = [Margin.of_column(column, is_class(column)) for column in self.targets]
         return Task(features, targets, n_select, alpha, on_step, n_jobs)
 
 
@@ -153,18 +150,6 @@ class _ClusterTask(Task):
         return largest, np.minimum(smallest * n_pairs, 1.0)
 
 
-def _is_class(column: Column) -> bool:
-    """Whether a target is a class: no number, or one of few integers."""
-    if column.categorical:
-        return True
-    return _are_few_integers(np.unique(column.values[~column.missing]), len(column.values))
-
-
 def _are_classes(grid: Grid) -> bool:
-    """As :func:`_is_class`, of a column of a cluster."""
-    return grid.values is not None and _are_few_integers(grid.values, grid.n_rows)
-
-
-def _are_few_integers(levels: np.ndarray, n: int) -> bool:
-    few = len(levels) <= max(2, min(_MAX_CLASSES, n // 20))
-    return few and bool((levels == np.round(levels)).all())
+    """As :func:`skmine._scores.reading.is_class`, of a column of a cluster."""
+    return grid.values is not None and are_few_integers(grid.values, grid.n_rows)

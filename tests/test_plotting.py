@@ -259,7 +259,7 @@ def test_scores__many_features__the_best_are_shown():
     display = FeatureScoresDisplay.from_scores(np.arange(50.0), max_features=3)
 
     assert tick_labels(display.ax_.get_yticklabels()) == ["x49", "x48", "x47"]
-    assert display.ax_.get_title() == "best 3 of 50 features"
+    assert display.ax_.get_title() == "best 3 of 50"
 
 
 def test_scores__selector__in_its_ranking(selector):

@@ -17,8 +17,8 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
 
     The estimate is a mean of log ratios over the rows, and no more variable for the margins being those of
     the sample: its variance is that of the log ratio over the number of rows. The interval is symmetric in
-    the inverse hyperbolic tangent of the correlation ``sqrt(1 - exp(-2 I))``, as Fisher's. The upper end is at
-    least what chance hides in the moments of the test of independence.
+    the inverse hyperbolic tangent of the correlation ``sqrt(1 - exp(-2 I))``, as Fisher's. The upper end is
+    at least what chance hides in the moments of the test of independence.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
     ratio = np.sqrt(np.divide(variance, correlation**2, out=np.ones_like(mi), where=correlation**2 > 1 / n))
     centre = np.arctanh(np.minimum(correlation, 1 - 1e-12))
     ends = np.tanh(np.maximum(centre + np.multiply.outer([-z, z], ratio / np.sqrt(n)), 0.0))
-    low, high = -np.log1p(-(ends**2)) / 2
+    low, high = np.abs(np.log1p(-(ends**2))) / 2
     # Weighting against independence draws values down, not the upper end.
     high = np.maximum(high, free + z * np.sqrt(variance / n))
     hidden = [z * np.sqrt(_freedom(margin, target) / 2) / n for margin in margins]

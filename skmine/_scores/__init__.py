@@ -1,6 +1,6 @@
 """Scores of features: drop-ins for scikit-learn's, pairwise and conditional forms, and a test.
 
-`drop_in` and `dependence` hold the public functions; `reading` reads the input of both.
+`drop_in`, `dependence` and `table` hold the public functions; `reading` reads the input of all.
 """
 
 from skmine._scores.dependence import (
@@ -10,11 +10,15 @@ from skmine._scores.dependence import (
     mutual_info_test,
 )
 from skmine._scores.drop_in import mutual_info_classif, mutual_info_regression
-from skmine._scores.reading import read_discrete_features
+from skmine._scores.reading import are_few_integers, is_class, read_discrete_features
+from skmine._scores.table import dependence_table
 
 __all__ = [
     "MutualInfoTestResult",
+    "are_few_integers",
     "conditional_mutual_info",
+    "dependence_table",
+    "is_class",
     "mutual_info_classif",
     "mutual_info_matrix",
     "mutual_info_regression",

@@ -15,6 +15,8 @@ from skmine._sklearn import StrOptions
 _ID_SHARE, _ID_ROWS = 0.9, 20
 #: Different numbers, and rows for each at most, from which a numeric class is likely to be a quantity.
 _MANY_CLASSES, _ROWS_A_CLASS = 20, 100
+#: Numeric targets of integers with at most so many levels, and as many rows a level, are classes.
+_MOST_CLASSES, _ROWS_A_LEVEL = 20, 20
 
 #: Parameters that all scores share.
 PARAMETERS = {
@@ -137,10 +139,8 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
         n_present = int((~column.missing).sum())
         if not n_present:
             empty.append(column.name)
-        elif margin.levels is not None and n_present >= _ID_ROWS:
-            n_levels = np.count_nonzero(np.bincount(margin.levels[~column.missing]))
-            if n_levels > _ID_SHARE * n_present:
-                ids.append(column.name)
+        elif margin.levels is not None and is_id(margin.levels[~column.missing]):
+            ids.append(column.name)
     if empty:
         warnings.warn(
             f"{_some(empty)}: no value at all, so the score is 0. Drop the column.",
@@ -152,6 +152,35 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
             "can score. Drop the column, or derive features from it.",
             stacklevel=3,
         )
+
+
+def is_id(levels: np.ndarray) -> bool:
+    """Whether nearly every one of some labels is different, as in an id or free text."""
+    n_levels = np.count_nonzero(np.bincount(levels))
+    return len(levels) >= _ID_ROWS and bool(n_levels > _ID_SHARE * len(levels))
+
+
+def is_class(column: Column) -> bool:
+    """Whether a target is a class: no number, or one of few integers.
+
+    Parameters
+    ----------
+    column : Column
+        Of the target.
+
+    Returns
+    -------
+    bool
+    """
+    if column.categorical:
+        return True
+    return are_few_integers(np.unique(column.values[~column.missing]), len(column.values))
+
+
+def are_few_integers(levels: np.ndarray, n: int) -> bool:
+    """Whether the distinct numbers of n rows are few integers."""
+    few = len(levels) <= max(2, min(_MOST_CLASSES, n // _ROWS_A_LEVEL))
+    return few and bool((levels == np.round(levels)).all())
 
 
 def _some(names: list[str], most: int = 5) -> str:

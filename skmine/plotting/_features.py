@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skmine._units import nats_a_unit
+from skmine._frames import column_names
+from skmine._units import check_scale, nats_a_unit
 from skmine.plotting._drawing import (
     BLUE,
     GREY,
@@ -19,7 +20,7 @@ _INCHES_A_BAR = 0.27
 class FeatureScoresDisplay:
     """Scores of features as bars, best first, with intervals, a threshold and what was selected.
 
-    Make it with :meth:`from_scores` or :meth:`from_estimator`.
+    Make it with :meth:`from_scores`, :meth:`from_table` or :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -35,6 +36,10 @@ class FeatureScoresDisplay:
         Mask of the features that were selected.
     order : array-like of shape (n_features,) or None, default=None
         Features from the top down; None goes by the scores.
+    states : tuple of two str, default=("selected", "not selected")
+        What the legend calls features that are in the mask, and others.
+    scale : {"information", "correlation"}, default="information"
+        What the scores are.
 
     Attributes
     ----------
@@ -62,8 +67,19 @@ class FeatureScoresDisplay:
     """
 
     def __init__(
-        self, scores, feature_names=None, *, intervals=None, threshold=None, selected=None, order=None
+        self,
+        scores,
+        feature_names=None,
+        *,
+        intervals=None,
+        threshold=None,
+        selected=None,
+        order=None,
+        states=("selected", "not selected"),
+        scale="information",
     ):
+        check_scale(scale, "nats")
+        self.states, self.scale = states, scale
         self.scores = np.asarray(scores, dtype=float)
         n_features = len(self.scores)
         self.feature_names = read_names(feature_names, n_features, "feature_names")
@@ -132,6 +148,55 @@ class FeatureScoresDisplay:
         return display.plot(ax, max_features=max_features, unit=unit)
 
     @classmethod
+    def from_table(cls, table, *, alpha=0.05, max_features=20, unit=None, ax=None):
+        """Draw a table of :func:`skmine.dependence_table`: which features or pairs exceed chance.
+
+        Parameters
+        ----------
+        table : DataFrame or Arrow table
+            Of features, or of pairs.
+        alpha : float, default=0.05
+            Rows with an adjusted p-value of at most this exceed chance.
+        max_features : int, default=20
+            The best so many are shown.
+        unit : {"nats", "bits"} or None, default=None
+            Unit of what is drawn; None takes that of the table.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        FeatureScoresDisplay
+
+        Raises
+        ------
+        ValueError
+            `unit` is neither of the two, or is set for correlations.
+        ImportError
+            matplotlib is not installed.
+        """
+        names = [key for key in ("feature", "other", "target") if key in column_names(table, 0)]
+        labels = [" – ".join(map(str, parts)) for parts in zip(*(list(table[k]) for k in names), strict=True)]
+        of_table = str(next(iter(table["scale"])))
+        scale = "correlation" if of_table == "correlation" else "information"
+        nats = nats_a_unit("nats" if scale == "correlation" else of_table)
+        value, low, high, pvalue = (
+            np.asarray(table[key], dtype=float) for key in ("value", "low", "high", "adjusted_pvalue")
+        )
+        display = cls(
+            value * nats,
+            labels,
+            intervals=np.column_stack([low, high]) * nats,
+            selected=pvalue <= alpha,
+            order=np.arange(len(value)),
+            states=("exceeds chance", "may be chance"),
+            scale=scale,
+        )
+        if unit is None:
+            unit = "nats" if scale == "correlation" else of_table
+        return display.plot(ax, max_features=max_features, unit=unit)
+
+    @classmethod
     def from_estimator(cls, estimator, *, feature_names=None, max_features=20, unit="nats", ax=None):
         """Draw the scores of a selector, in the order of its `ranking_`.
 
@@ -193,7 +258,7 @@ class FeatureScoresDisplay:
         ImportError
             matplotlib is not installed.
         """
-        scale = nats_a_unit(unit)
+        scale = check_scale(self.scale, unit)
         self.shown_ = shown = self.order[:max_features]
         self.figure_, self.ax_ = make_axes(ax, (6.4, 1.4 + _INCHES_A_BAR * len(shown)))
         places = np.arange(len(shown))
@@ -217,21 +282,22 @@ class FeatureScoresDisplay:
         self.ax_.set_yticks(places, self.feature_names[self.shown_])
         self.ax_.set_ylim(len(places) - 0.5, -0.5)
         self.ax_.axvline(0, color="black", lw=0.8)
-        self.ax_.set_xlabel(f"mutual information ({unit})")
+        is_information = self.scale == "information"
+        self.ax_.set_xlabel(f"mutual information ({unit})" if is_information else "correlation of any form")
         self.ax_.grid(axis="x", alpha=0.3)
         self.ax_.set_axisbelow(True)
         if (left_out := len(self.order) - len(places)) > 0:
-            self.ax_.set_title(f"best {len(places)} of {len(places) + left_out} features", fontsize="medium")
+            self.ax_.set_title(f"best {len(places)} of {len(places) + left_out}", fontsize="medium")
         handles, _ = self.ax_.get_legend_handles_labels()
         if self.selected is not None:
-            for state, name in ((True, "selected"), (False, "not selected")):
+            for state, name in zip((True, False), self.states, strict=True):
                 members = np.flatnonzero(taken == state)
                 if len(members):
                     bar = self.bars_[members[0]]
                     bar.set_label(name)
                     handles.append(bar)
         if handles:
-            self.ax_.legend(handles=handles, fontsize="small")
+            self.ax_.legend(handles=handles, fontsize="small", loc="lower right")
 
 
 def _read_shape(values, shape: tuple[int, ...], name: str, dtype):

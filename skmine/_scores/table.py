@@ -1,0 +1,218 @@
+"""One table of dependence: values with intervals, p-values and notes, for features or for pairs."""
+
+from numbers import Real
+
+import numpy as np
+from joblib import delayed
+from scipy.stats import false_discovery_control
+
+from skmine._columns import Column, Features, read_target
+from skmine._copula import Margin, independence_pvalues, pair_intervals
+from skmine._frames import column_names, make_frame
+from skmine._progress import run_counted
+from skmine._scores.reading import PARAMETERS, is_class, is_id, read_discrete_features
+from skmine._sklearn import Interval, validate_params
+from skmine._units import as_correlation, check_scale
+from skmine._validation import check_lengths
+
+#: Rows a level, on average, below which a column of labels has few.
+_ROWS_A_LEVEL = 10
+#: Share of missing values below which their number is noted.
+_SMALLEST_SHARE = 0.01
+#: Columns whose pairs with one are scored together.
+_COLUMNS_AT_ONCE = 16
+
+
+@validate_params(
+    {name: PARAMETERS[name] for name in ("X", "discrete_features", "n_jobs", "verbose")}
+    | {"y": "no_validation", "confidence": [Interval(Real, 0, 1, closed="neither")]},
+    prefer_skip_nested_validation=True,
+)
+def dependence_table(
+    X,
+    y=None,
+    *,
+    discrete_features="auto",
+    unit="nats",
+    scale="information",
+    confidence=0.95,
+    n_jobs=None,
+    verbose=False,
+):
+    """Table of how each feature depends on a target, or of all pairs of columns: the first look at a table.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
+        Columns of any kind; a missing value counts as a value of its own.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets), or None, default=None
+        Target columns of any kind: strings, categories and few integers are classes. None gives a row for
+        each pair of columns of X.
+    discrete_features : "auto", bool or array-like, default="auto"
+        As in :func:`mutual_info_regression`.
+    unit : {"nats", "bits"}, default="nats"
+        Unit of mutual information.
+    scale : {"information", "correlation"}, default="information"
+        ``"correlation"`` gives values from 0 to 1, as in :func:`mutual_info_matrix`.
+    confidence : float, default=0.95
+        Of each interval.
+    n_jobs : int or None, default=None
+        Blocks of columns scored at once; the values do not depend on it.
+    verbose : bool, default=False
+        Whether to show progress: a bar with tqdm, else plain lines on stderr.
+
+    Returns
+    -------
+    DataFrame
+        Of pandas; of polars or an Arrow table for these. One row for each feature or pair, those of the
+        largest values first, with the columns:
+
+        - ``feature``, and ``target`` where there are several, or ``other`` for pairs: names;
+        - ``value``, ``low``, ``high``: mutual information and its interval;
+        - ``scale``: ``"nats"``, ``"bits"`` or ``"correlation"``;
+        - ``pvalue``: of independence, as in :func:`mutual_info_test`;
+        - ``adjusted_pvalue``: for the number of rows of the table (Benjamini and Hochberg): rows of at most
+          .05 hold 5 % of false discoveries;
+        - ``n_rows``: rows where neither value is missing;
+        - ``note``: what to know of the feature or pair, empty for most: constant, an id, few rows a level,
+          missing values.
+
+    Raises
+    ------
+    ValueError
+        X or y is empty, infinite, complex or of another length; X has one column and y is None; or `unit` or
+        `scale` is unknown.
+    IndexError
+        `discrete_features` does not fit the columns of X.
+    TypeError
+        A column holds dates, or objects that are neither strings nor numbers.
+    ImportError
+        The input has no library of tables, and pandas is not installed.
+
+    Notes
+    -----
+    The interval is that of sampling: other rows of the same population have values within it. Dependence
+    finer than the rows resolve, such as a thin band in few rows, makes values low, and the interval with
+    them.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), Controlling the false discovery rate.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmine import dependence_table
+    >>> iris = load_iris(as_frame=True)
+    >>> table = dependence_table(iris.data, iris.target_names[iris.target])
+    >>> print(table[["feature", "value", "low", "high"]].round(1).to_string(index=False))
+              feature  value  low  high
+    petal length (cm)    0.9  0.8   1.0
+     petal width (cm)    0.9  0.8   1.0
+    sepal length (cm)    0.5  0.4   0.6
+     sepal width (cm)    0.2  0.1   0.3
+    """
+    nats = check_scale(scale, unit)
+    features = Features(X)
+    discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
+    columns = [
+        _Read(c, d)
+        for chunk in features.chunks()
+        for c, d in zip(features.read(chunk), discrete[chunk], strict=True)
+    ]
+    names = column_names(features.named, len(columns))
+    if y is None:
+        if len(columns) < 2:
+            raise ValueError(
+                "X must have at least two columns where y is None; got 1. Pass y, or more columns."
+            )
+        targets, target_names = columns, names
+        pairs = [(np.arange(j), j) for j in range(1, len(columns))]
+    else:
+        read = read_target(y, lazy=True)
+        check_lengths(features.shape[0], len(read[0].values))
+        targets, target_names = [_Read(c, is_class(c)) for c in read], column_names(y, len(read), "y")
+        pairs = [(np.arange(len(columns)), j) for j in range(len(targets))]
+    blocks = [
+        (part, j) for which, j in pairs for part in np.array_split(which, -(-len(which) // _COLUMNS_AT_ONCE))
+    ]
+    tasks = (delayed(_score)([columns[i] for i in block], targets[j], confidence) for block, j in blocks)
+    scored = run_counted(tasks, n_jobs, verbose, len(blocks), "block of columns", prefer="threads")
+    values, entropy, pvalue, n_rows = np.split(np.hstack(scored), [3, 4, 5])
+    feature = np.concatenate([block for block, _ in blocks])
+    target = np.repeat([j for _, j in blocks], [len(block) for block, _ in blocks])
+    values = as_correlation(values, entropy) if scale == "correlation" else values / nats
+    order = np.lexsort((pvalue[0], -values[0]))
+    feature, target = feature[order], target[order]
+    table: dict = {"feature": [names[i] for i in feature]}
+    if y is None or len(targets) > 1:
+        table["other" if y is None else "target"] = [target_names[j] for j in target]
+    table |= dict(zip(("value", "low", "high"), values[:, order], strict=True))
+    table["scale"] = ["correlation" if scale == "correlation" else unit] * len(order)
+    table |= {"pvalue": pvalue[0, order], "adjusted_pvalue": false_discovery_control(pvalue[0])[order]}
+    table["n_rows"] = n_rows[0, order].astype(int)
+    table["note"] = _notes(columns, targets, names, target_names, feature, target)
+    return make_frame(table, features.named if features.lazy else X, y)
+
+
+class _Read:
+    """A column, on the copula, and what to know of it.
+
+    Parameters
+    ----------
+    column : Column
+        Values.
+    discrete : bool
+        Whether numbers are labels.
+
+    Attributes
+    ----------
+    margin : Margin
+        On the copula.
+    present : ndarray of shape (n,)
+        Mask of the values that are not missing.
+    note : str
+        Empty for most.
+    """
+
+    def __init__(self, column: Column, discrete: bool):
+        self.margin = margin = Margin.of_column(column, discrete)
+        self.present = ~column.missing
+        n_present = int(self.present.sum())
+        n_levels = 0
+        if margin.levels is not None:
+            n_levels = int(np.count_nonzero(np.bincount(margin.levels[self.present])))
+        notes = []
+        if not n_present:
+            notes.append("no value")
+        elif len(margin.mass) < 2:
+            notes.append("constant")
+        elif margin.levels is not None and is_id(margin.levels[self.present]):
+            notes.append("id or free text: nearly every label is different")
+        elif n_levels and n_present < _ROWS_A_LEVEL * n_levels:
+            notes.append(f"{n_levels} levels, {n_present / n_levels:.1f} rows a level")
+        if 0 < n_present < len(self.present):
+            n_missing = len(self.present) - n_present
+            share = n_missing / len(self.present)
+            notes.append(f"{share:.0%} missing" if share >= _SMALLEST_SHARE else f"{n_missing} missing")
+        self.note = "; ".join(notes)
+
+
+def _score(columns: list[_Read], target: _Read, confidence: float) -> np.ndarray:
+    """Value and interval in nats, smaller entropy, p-value, and rows with both values, of each column."""
+    margins = [column.margin for column in columns]
+    values = pair_intervals(margins, target.margin, confidence)
+    entropy = [min(m.largest_information, target.margin.largest_information) for m in margins]
+    n_rows = [np.count_nonzero(column.present & target.present) for column in columns]
+    return np.vstack([values, entropy, independence_pvalues(margins, target.margin), n_rows])
+
+
+def _notes(columns, targets, names, target_names, feature, target) -> list[str]:
+    """Notes of the features; of pairs, and of several targets, with the name of the column."""
+    if columns is not targets:
+        return [columns[i].note for i in feature]
+    notes = []
+    for i, j in zip(feature, target, strict=True):
+        read = ((names[i], columns[i].note), (target_names[j], targets[j].note))
+        notes.append("; ".join(f"{name}: {note}" for name, note in read if note))
+    return notes

@@ -1,0 +1,220 @@
+"""dependence_table: what it says of features and pairs, and its picture."""
+
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from scipy.stats import false_discovery_control
+
+from skmine import dependence_table, mutual_info_classif, mutual_info_matrix, mutual_info_regression
+from skmine._columns import read_columns
+from skmine._copula import Margin, independence_pvalues, pair_intervals
+from skmine.plotting import FeatureScoresDisplay
+
+
+def draw_table(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"noise": rng.normal(size=n), "strong": rng.normal(size=n), "weak": rng.normal(size=n)}
+    )
+    frame["gap"] = frame["noise"].where(rng.uniform(size=n) < 0.75)
+    frame["constant"] = 1
+    frame["id"] = [f"row {i}" for i in range(n)]
+    frame["many"] = [f"level {i % 80}" for i in rng.integers(0, 80, n)]
+    return frame, frame["strong"] + 0.3 * frame["weak"] + 0.5 * rng.normal(size=n)
+
+
+def test_table__features__values_pvalues_and_notes():
+    X, y = draw_table()
+
+    table = dependence_table(X, y).set_index("feature")
+
+    assert table.index[:2].tolist() == ["strong", "weak"]
+    assert (np.diff(table["value"]) <= 0).all()
+    np.testing.assert_array_equal(
+        table["value"][X.columns],
+        mutual_info_regression(X.drop(columns="id").assign(id=0), y)[[0, 1, 2, 3, 4, 6, 5]],
+    )
+    margins = [Margin.of_column(column, False) for column in read_columns(X, "X")]
+    pvalues = independence_pvalues(margins, Margin.of_column(read_columns(y, "y")[0], False))
+    np.testing.assert_array_equal(table["pvalue"][X.columns], pvalues)
+    np.testing.assert_allclose(table["adjusted_pvalue"][X.columns], false_discovery_control(pvalues))
+    assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
+    assert table["scale"].unique().tolist() == ["nats"]
+    assert table["n_rows"]["gap"] == X["gap"].notna().sum() < table["n_rows"]["noise"] == len(X)
+    assert table["note"]["gap"] == f"{X['gap'].isna().mean():.0%} missing"
+    assert table["note"]["constant"] == "constant"
+    assert table["note"]["id"].startswith("id or free text")
+    assert table["note"]["many"] == "80 levels, 5.0 rows a level"
+    assert table["note"]["strong"] == ""
+
+
+def test_table__classes__are_told_from_quantities():
+    X, y = draw_table()
+    X = X[["strong", "weak"]]
+
+    for classes in (np.where(y > 0, "yes", "no"), (y > 0).astype(int), y > 0):
+        table = dependence_table(X, classes).set_index("feature")
+        np.testing.assert_array_equal(table["value"][X.columns], mutual_info_classif(X, classes))
+
+
+def test_table__pairs__every_pair_once_as_in_the_matrix():
+    X, _ = draw_table()
+    X = X[["noise", "strong", "weak", "gap"]]
+
+    table = dependence_table(X, unit="bits")
+
+    assert len(table) == 6
+    matrix = mutual_info_matrix(X)
+    first = table.iloc[0]
+    assert {first["feature"], first["other"]} == {"noise", "gap"}
+    assert first["value"] == pytest.approx(matrix.loc["noise", "gap"] / np.log(2), rel=1e-6)
+    assert first["note"].startswith("gap: ")
+    assert table["adjusted_pvalue"].iloc[0] < 1e-6 < 0.05 < table["adjusted_pvalue"].iloc[1:].min()
+
+
+def test_table__several_targets__a_row_for_each():
+    X, y = draw_table()
+
+    table = dependence_table(X[["strong", "weak"]], pd.DataFrame({"a": y, "b": -y}))
+
+    assert sorted(zip(table["feature"], table["target"], strict=True)) == [
+        ("strong", "a"),
+        ("strong", "b"),
+        ("weak", "a"),
+        ("weak", "b"),
+    ]
+
+
+def test_table__correlations__in_0_to_1_with_their_interval():
+    X, y = draw_table()
+
+    table = dependence_table(X[["strong", "weak"]], y, scale="correlation")
+
+    nats = dependence_table(X[["strong", "weak"]], y)
+    for key in ("value", "low", "high"):
+        np.testing.assert_allclose(table[key], np.sqrt(-np.expm1(-2 * nats[key])))
+    assert table["scale"].unique().tolist() == ["correlation"]
+
+
+@pytest.mark.parametrize(
+    ("convert", "kind"),
+    [
+        (lambda X: X, pd.DataFrame),
+        (lambda X: X.to_numpy(), pd.DataFrame),
+        (pl.from_pandas, pl.DataFrame),
+        (lambda X: pl.from_pandas(X).lazy(), pl.DataFrame),
+        (lambda X: pa.Table.from_pandas(X, preserve_index=False), pa.Table),
+    ],
+)
+def test_table__any_container__table_of_its_library(convert, kind):
+    X, y = draw_table(100)
+    X = X[["strong", "weak", "gap"]]
+
+    table = dependence_table(convert(X), y.to_numpy())
+
+    assert isinstance(table, kind)
+    names = ["x0", "x1", "x2"] if kind is pd.DataFrame and convert(X) is not X else ["strong", "weak", "gap"]
+    assert sorted(map(str, table["feature"])) == sorted(names)
+    values = np.asarray(table["value"], dtype=float)
+    np.testing.assert_array_equal(values, dependence_table(X, y)["value"])
+
+
+def test_table__no_pandas__error_names_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+
+    with pytest.raises(ImportError, match=r"needs pandas.*skmine\[table\]"):
+        dependence_table(np.arange(20.0).reshape(10, 2), np.arange(10.0))
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "parameters", "message"),
+    [
+        (np.ones((9, 1)), None, {}, "at least two columns where y is None; got 1"),
+        (np.ones((9, 2)), np.ones(8), {}, "same number of rows; got 9 and 8"),
+        (np.ones((9, 2)), np.ones(9), {"scale": "linear"}, "scale must be"),
+        (np.ones((9, 2)), np.ones(9), {"confidence": 1.0}, "confidence"),
+    ],
+)
+def test_table__bad_input__is_told(X, y, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        dependence_table(X, y, **parameters)
+
+
+# --- Intervals ---
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("correlation", [0.0, 0.1, 0.5, 0.9])
+def test_interval__normal_columns__cover_the_truth(correlation, seed):
+    truth = -np.log1p(-(correlation**2)) / 2
+    covered = []
+    for i in range(60):
+        rng = np.random.default_rng([seed, i])
+        X = rng.normal(size=(500, 2))
+        X[:, 1] = correlation * X[:, 0] + (1 - correlation**2) ** 0.5 * X[:, 1]
+        margins = [Margin.of_column(column, False) for column in read_columns(X, "X")]
+        _, low, high = pair_intervals(margins[:1], margins[1], 0.95)[:, 0]
+        covered.append(low <= truth + 1e-12 and truth <= high)
+
+    # At .95, fewer than 51 of 60 have a probability of 2e-4.
+    assert sum(covered) >= 51
+
+
+@pytest.mark.statistical
+def test_interval__classes__is_as_wide_as_estimates_vary(seed):
+    found = []
+    for i in range(60):
+        rng = np.random.default_rng([seed, i])
+        y = rng.integers(0, 3, 600)
+        x = y + rng.normal(size=600)
+        columns = read_columns(np.column_stack([x, y]), "X")
+        margins = [Margin.of_column(columns[0], False), Margin.of_column(columns[1], True)]
+        found.append(pair_intervals(margins[:1], margins[1], 0.95)[:, 0])
+    values, low, high = np.transpose(found)
+
+    # A deviation of 60 values is known to 9 %; three of these.
+    assert (high - low).mean() / 3.92 == pytest.approx(values.std(), rel=0.27)
+
+
+def test_interval__confidence__widens_it():
+    X, y = draw_table()
+
+    narrow, wide = (dependence_table(X[["strong"]], y, confidence=c) for c in (0.5, 0.99))
+
+    assert wide["low"][0] < narrow["low"][0] < narrow["value"][0] < narrow["high"][0] < wide["high"][0]
+
+
+# --- Picture ---
+
+
+def test_picture__table__bars_that_exceed_chance_are_filled():
+    X, y = draw_table()
+
+    display = FeatureScoresDisplay.from_table(dependence_table(X, y, unit="bits"))
+
+    table = dependence_table(X, y)
+    np.testing.assert_allclose([bar.get_width() for bar in display.bars_], table["value"] / np.log(2))
+    filled = [not bar.get_hatch() for bar in display.bars_]
+    assert filled == (table["adjusted_pvalue"] <= 0.05).tolist()
+    assert display.ax_.get_xlabel() == "mutual information (bits)"
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == [
+        "exceeds chance",
+        "may be chance",
+    ]
+    plt.close(display.figure_)
+
+
+def test_picture__pairs_as_correlations__named_by_both():
+    X, _ = draw_table()
+
+    table = dependence_table(pl.from_pandas(X[["noise", "gap", "weak"]]), scale="correlation")
+    display = FeatureScoresDisplay.from_table(table)
+
+    assert display.ax_.get_yticklabels()[0].get_text() == "noise – gap"
+    assert display.ax_.get_xlabel() == "correlation of any form"
+    plt.close(display.figure_)
