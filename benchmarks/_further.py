@@ -1,7 +1,6 @@
 """Further joints: regressions on several columns, mixtures, mixed columns, a field."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -10,7 +9,15 @@ from scipy.linalg import toeplitz
 from scipy.special import ndtri, softmax, xlogy
 from scipy.stats import qmc
 
-from skmine.distributions import Affine, Asinh, HalfCube, Mixture, MultivariateNormal, Transformed
+from skmine.distributions import (
+    Affine,
+    Asinh,
+    HalfCube,
+    Mixture,
+    MultivariateNormal,
+    Regression,
+    Transformed,
+)
 
 _REFERENCE_BITS = 14
 
@@ -18,49 +25,6 @@ _REFERENCE_BITS = 14
 def _points(d: int) -> np.ndarray:
     """Quasi-random uniform points that stand for x where the truth is computed."""
     return qmc.Sobol(d, seed=0).random_base2(_REFERENCE_BITS).clip(1e-6, 1 - 1e-6)
-
-
-@dataclass(frozen=True)
-class Regression:
-    """y normal given independent columns x, with a mean and a scale that are functions of x.
-
-    ``I(x; y) = h(y) - E[h(y | x)]``, by quadrature over y and 16,384 quasi-random points of x.
-    """
-
-    d: int
-    mean: Callable[[np.ndarray], np.ndarray]
-    scale: Callable[[np.ndarray], np.ndarray] | float = 0.3
-    uniform: bool = False
-    rotation: np.ndarray | None = None
-
-    def _of_uniform(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        x = points if self.uniform else ndtri(points)
-        scale = self.scale(x) if callable(self.scale) else np.full(len(x), self.scale)
-        return x, self.mean(x), scale
-
-    @cached_property
-    def mi(self) -> float:
-        """Truth in nats."""
-        _, mean, scale = self._of_uniform(_points(self.d))
-        ends = (mean - 7 * scale).min(), (mean + 7 * scale).max()
-        near = np.outer(np.linspace(-7, 7, 29), scale[:200]) + mean[:200]  # where the density may be steep
-        y = np.sort(np.concatenate([np.linspace(*ends, 8000), near.ravel()]))
-        mean, scale = mean[:, None], scale[:, None]
-        density = np.concatenate(
-            [
-                np.mean(np.exp(-(((part - mean) / scale) ** 2) / 2) / scale, 0)
-                for part in np.array_split(y, 80)
-            ]
-        ) / math.sqrt(2 * math.pi)
-        entropy = -np.trapezoid(xlogy(density, density), y)
-        return float(entropy - np.log(scale).mean() - math.log(2 * math.pi * math.e) / 2)
-
-    def sample(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of x and of y."""
-        rng = np.random.default_rng(seed)
-        x, mean, scale = self._of_uniform(rng.uniform(size=(n, self.d)).clip(1e-9, 1 - 1e-9))
-        y = mean + scale * rng.normal(size=n)
-        return (x if self.rotation is None else x @ self.rotation), y
 
 
 @dataclass(frozen=True)
@@ -111,6 +75,14 @@ def _mixed(d: int, correlation: float, seed: int) -> Transformed:
     return Transformed(MultivariateNormal.pairs(d, correlation), *maps)
 
 
+def _turned(joint: Regression, seed: int) -> Transformed:
+    return Transformed(joint, Affine(_rotation(joint.d_x, seed).T))
+
+
+def _sine(x: np.ndarray) -> np.ndarray:
+    return np.sin(3 * x[:, 0])
+
+
 def _tree(x: np.ndarray) -> np.ndarray:
     left, right = np.where(x[:, 1] > 0.3, 2.0, 0.0), np.where(x[:, 2] > 0.7, 3.0, 1.0)
     return np.where(x[:, 0] > 0.5, left, right)
@@ -132,21 +104,23 @@ def further_tasks() -> dict:
     place = np.stack(np.divmod(np.arange(64), 8), 1)
     distance = ((place[:, None] - place) ** 2).sum(2)
     return {
-        "noise-of-its-own-size-1": Regression(1, lambda x: 0 * x[:, 0], lambda x: np.exp(x[:, 0])),
-        "noise-of-its-own-size-3": Regression(3, lambda x: x[:, 0] * x[:, 1], lambda x: 0.3 + abs(x[:, 2])),
-        "sine-of-a-sum-2": Regression(2, lambda x: np.sin(12 * x[:, 0] + 6 * x[:, 1]), 0.2, uniform=True),
-        "friedman-10": Regression(10, _friedman, 1.0, uniform=True),
-        "maximum-5": Regression(5, lambda x: x.max(1)),
-        "length-10": Regression(10, lambda x: np.linalg.norm(x, axis=1)),
-        "gate-2": Regression(2, lambda x: (x[:, 0] > 0) * x[:, 1]),
-        "product-3": Regression(3, lambda x: x.prod(1)),
-        "sign-of-a-product-2": Regression(2, lambda x: np.sign(x.prod(1)), 0.5),
-        "tree-8": Regression(8, _tree, uniform=True),
-        "sum-of-10-of-30": Regression(30, lambda x: x[:, :10].sum(1) / math.sqrt(10), 0.6),
-        "shuffled-steps-1": Regression(1, _steps, 0.4, uniform=True),
-        "sine-1": Regression(1, lambda x: np.sin(3 * x[:, 0]), 0.2),
-        "sine-turned-6": Regression(6, lambda x: np.sin(3 * x[:, 0]), 0.2, rotation=_rotation(6, 11)),
-        "square-turned-8": Regression(8, lambda x: x[:, 0] ** 2, rotation=_rotation(8, 12)),
+        "noise-of-its-own-size-1": Regression(lambda x: 0 * x[:, 0], 1, lambda x: np.exp(x[:, 0])),
+        "noise-of-its-own-size-3": Regression(lambda x: x[:, 0] * x[:, 1], 3, lambda x: 0.3 + abs(x[:, 2])),
+        "sine-of-a-sum-2": Regression(lambda x: np.sin(12 * x[:, 0] + 6 * x[:, 1]), 2, 0.2, x="uniform"),
+        "friedman-10": Regression(_friedman, 10, 1.0, x="uniform"),
+        "maximum-5": Regression(lambda x: x.max(1), 5),
+        "length-10": Regression(lambda x: np.linalg.norm(x, axis=1), 10),
+        "gate-2": Regression(lambda x: (x[:, 0] > 0) * x[:, 1], 2),
+        "product-3": Regression(lambda x: x.prod(1), 3),
+        "sign-of-a-product-2": Regression(lambda x: np.sign(x.prod(1)), 2, 0.5),
+        "tree-8": Regression(_tree, 8, x="uniform"),
+        "sum-of-10-of-30": Regression(lambda x: x[:, :10].sum(1) / math.sqrt(10), 30, 0.6),
+        "shuffled-steps-1": Regression(_steps, 1, 0.4, x="uniform"),
+        "sine-1": Regression(_sine, 1, 0.2),
+        "sine-turned-6": _turned(Regression(_sine, 6, 0.2), 11),
+            Regression(lambda x: np.sin(3 * x[:, 0]), 6, 0.2), Affine(_rotation(6, 11).T)
+        ),
+        "square-turned-8": _turned(Regression(lambda x: x[:, 0] ** 2, 8), 12),
         "fork": Mixture(fork),
         "mixture-1-1": _random_mixture(5, 1, 1, 0),
         "mixture-2-1": _random_mixture(6, 2, 1, 2),

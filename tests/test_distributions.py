@@ -44,6 +44,7 @@ from skmine.distributions import (
     Oscillation,
     Padded,
     Quantile,
+    Regression,
     SignParity,
     Spiral,
     SwissRoll,
@@ -53,6 +54,7 @@ from skmine.distributions import (
     ZeroInflatedPoisson,
     beyond_normal_tasks,
     other_tasks,
+    regression_tasks,
 )
 from skmine.distributions._copulas import _Copula
 from skmine.distributions._quadrature import mutual_information_on_grid
@@ -72,11 +74,14 @@ EDGES = {
     "poisson-plain": ZeroInflatedPoisson(0.0),
     "missing-by-both": NormalWithMissing(-0.7, 0.3, slope_x=2.0, slope_y=-1.5),
 }
-JOINTS = {**BEYOND_NORMAL, **OTHERS, **EDGES}
+REGRESSIONS = regression_tasks()
+JOINTS = {**BEYOND_NORMAL, **OTHERS, **REGRESSIONS, **EDGES}
 FIXTURE = Path(__file__).parent / "data" / "beyond_normal.json"
 N_STANDARD_ERRORS = 5
 QUADRATURE = 1e-4  # the error that the contract allows for a value by quadrature
 JUMPS = 1e-3  # and for a function with jumps under uniform noise
+POINTS = 3e-3  # and for one of several features
+ALLOWANCES = {"steps-uniform": JUMPS} | dict.fromkeys(REGRESSIONS, POINTS)
 
 
 def summary(X, Y):
@@ -177,7 +182,7 @@ def test_log_ratio__own_rows__mean_equals_information(name, seed):
     assert log_ratio.shape == (20_000,)
     assert np.all(np.isfinite(log_ratio))
     error = log_ratio.std(ddof=1) / np.sqrt(20_000)
-    allowance = JUMPS if name == "steps-uniform" else QUADRATURE
+    allowance = ALLOWANCES.get(name, QUADRATURE)
     assert joint.mi_standard_error == 0
     assert log_ratio.mean() == pytest.approx(joint.mi, abs=N_STANDARD_ERRORS * error + allowance)
 
@@ -192,7 +197,7 @@ def test_log_ratio__paired_and_unpaired_rows__weigh_each_other(name, seed):
     unpaired = expit(joint.log_ratio(X[:20_000], Y[20_000:]))
 
     error = np.sqrt((paired.var(ddof=1) + unpaired.var(ddof=1)) / 20_000)
-    allowance = JUMPS if name == "steps-uniform" else QUADRATURE
+    allowance = ALLOWANCES.get(name, QUADRATURE)
     assert paired.mean() == pytest.approx(unpaired.mean(), abs=N_STANDARD_ERRORS * error + allowance)
 
 
@@ -548,6 +553,11 @@ ERRORS = [
     (lambda: FunctionalRelation(np.sin, 0.1, x="beta"), 'x must be "uniform" or'),
     (lambda: FunctionalRelation(lambda x: x + np.inf, 0.1).sample(9), "must return finite numbers"),
     (lambda: FunctionalRelation(np.exp, 0.05, x="normal").mi, "at least 1 / 5000 of the range of function"),
+    (lambda: Regression(np.ravel, 1, 0.0), "scale must be positive"),
+    (lambda: Regression(np.ravel, 0), "d_x must be an integer of at least 1"),
+    (lambda: Regression(np.ravel, 1, x="beta"), 'x must be "uniform" or'),
+    (lambda: Regression(np.ravel, 2).sample(9), "mean must return 9 finite numbers for 9 rows"),
+    (lambda: Regression(np.ravel, 1, np.ravel).sample(99), "scale must return 99 positive numbers"),
     (lambda: Oscillation(50_000, 0.01).mi, "at least 2 times the change of function over 1 / 2,000,000"),
     (lambda: pair(0.5).sample(0), "n_samples must be an integer"),
     (lambda: pair(0.5).log_ratio(np.ones((3, 2)), np.ones(3)), r"X must have shape \(n, 1\)"),
@@ -558,6 +568,7 @@ TYPE_ERRORS = [
     (lambda: Transformed(pair(0.5), [np.sin]), "transform_x must be a Transform"),
     (lambda: Quantile("normal"), "distribution must have ppf"),
     (lambda: FunctionalRelation(3, 0.1), "function must be callable"),
+    (lambda: Regression(3, 1), "mean must be callable"),
 ]
 
 

@@ -29,7 +29,7 @@ class Histogram(Form):
     def settings(self, sample, start):
         return [[2, 4, 8, 16]]  # one path; it is left when finer cells no longer pay
 
-    def fit(self, sample, setting, first=None):
+    def fit(self, sample, setting):
         x, y, weight = sample.read(sample.folds.train)  # (n_members, n_train, ...)
         empty = torch.ones(sample.n_members, setting**2)  # one row a cell keeps the logarithm finite
         counts = empty.scatter_add(1, cells_of(x, y, setting), weight).view(-1, setting, setting)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from skmine._engine.forms.form import Form, Start
+from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.judge import JUDGING_ROWS, RELIABLE_ERROR, Judge, Scored, Verdict, share_learnt
 from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
@@ -197,7 +197,7 @@ class _Contest:
             if not by_first:
                 self._value(form, scored)
             elif not self.judge.first_rejects or _is_promising(form, scored, rival):
-                fit = form.fit(self.sample, setting, scored.fit)
+                fit = self._of_all(form, setting, scored.fit)
                 if fit is not None:
                     self._value(form, self.judge.score(fit))
 
@@ -218,6 +218,16 @@ class _Contest:
                     break
             chosen += tried[best : best + 1]
         return sorted(chosen, key=lambda one: -one[1].cautious_value)[:_MOST_PATHS]
+
+    def _of_all(self, form: Form, setting: Any, first: Fit) -> Fit | None:
+        """The bank of all members, of which the first is fitted already.
+
+        Closed forms agree on what they read, so that one may change with the others.
+        """
+        if not form.is_flexible:
+            return form.fit(self.sample, setting)
+        others = form.fit(self.sample.others, setting)
+        return None if others is None else first.joined(others)
 
     def _value(self, form: Form, scored: Scored) -> None:
         """Value a bank of all members, alone and pooled with the best so far."""

@@ -145,6 +145,8 @@ class Sample:
         Weights of the rows.
     dependence : Dependence or None, default=None
         Of the columns, if it is known already; all members share it.
+    members : slice, default=slice(None)
+        Which members of a larger bank they are.
     """
 
     def __init__(
@@ -154,9 +156,10 @@ class Sample:
         folds: Folds,
         weight: Tensor | None = None,
         dependence: Dependence | None = None,
+        members: slice = slice(None),
     ):
         self.x, self.y, self.folds, self.weight = x, y, folds, weight
-        self._dependence = dependence
+        self.members, self._dependence = members, dependence
 
     @property
     def n_members(self) -> int:
@@ -176,21 +179,27 @@ class Sample:
         """The marginal pairs of a value that is reported."""
         return choose_valuing_pairs(bound, self.classes, n_rows)
 
-    def of_members(self, members: slice) -> "Sample":
-        """The same rows for some members of the bank."""
-        return Sample(self.x, self.y, self.folds.of_members(members), self.weight, self.dependence)
+    def _of_members(self, members: slice) -> "Sample":
+        return Sample(self.x, self.y, self.folds.of_members(members), self.weight, self.dependence, members)
 
     @cached_property
     def first(self) -> "Sample":
         """That of the first member alone."""
-        return self.of_members(slice(1))
+        return self._of_members(slice(1))
+
+    @cached_property
+    def others(self) -> "Sample":
+        """That of all but the first."""
+        return self._of_members(slice(1, None))
 
     def to(self, device: torch.device) -> "Sample":
         """The same on a device."""
         if device == self.x.values.device:
             return self
         weight = None if self.weight is None else self.weight.to(device)
-        return Sample(self.x.to(device), self.y.to(device), self.folds.to(device), weight)
+        return Sample(
+            self.x.to(device), self.y.to(device), self.folds.to(device), weight, members=self.members
+        )
 
     @cached_property
     def row_weight(self) -> Tensor:

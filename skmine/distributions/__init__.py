@@ -33,6 +33,7 @@ from skmine.distributions._mixed import (
     ZeroInflatedPoisson,
 )
 from skmine.distributions._mixtures import Independent, Mixture, WithInliers
+from skmine.distributions._regression import Regression, regression_tasks
 from skmine.distributions._tasks import beyond_normal_tasks, other_tasks
 from skmine.distributions._transforms import Affine, Spiral, SwissRoll, Transform
 
@@ -62,6 +63,7 @@ __all__ = [
     "Oscillation",
     "Padded",
     "Quantile",
+    "Regression",
     "SignParity",
     "Spiral",
     "SwissRoll",
@@ -72,4 +74,5 @@ __all__ = [
     "ZeroInflatedPoisson",
     "beyond_normal_tasks",
     "other_tasks",
+    "regression_tasks",
 ]

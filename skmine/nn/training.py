@@ -49,6 +49,26 @@ class TrainingResult:
     converged: bool = False
     interrupted: bool = False
 
+    def joined(self, others: "TrainingResult") -> "TrainingResult":
+        """How two banks were trained, as if they had been one: values are means over all members."""
+        counts = len(self.best_iterations[0]), len(others.best_iterations[0])
+        history = []
+        longer = self.history if len(self.history) > len(others.history) else others.history
+        for i, entry in enumerate(longer):
+            one, rest = (result.history[min(i, len(result.history) - 1)] for result in (self, others))
+            values = {
+                key: (counts[0] * one[key] + counts[1] * rest[key]) / sum(counts)
+                for key in ("training", "held_out")
+            }
+            history.append({"iteration": entry["iteration"]} | values)
+        return TrainingResult(
+            [],
+            [torch.cat(parts) for parts in zip(self.best_iterations, others.best_iterations, strict=True)],
+            history,
+            self.converged and others.converged,
+            self.interrupted or others.interrupted,
+        )
+
 
 class _WeightAverage:
     """Exponential average of weights; swaps places with them for evaluation."""
@@ -133,7 +153,7 @@ class _Trainer:
         self.members = torch.arange(n_members, device=x.device).unsqueeze(1)
         self.stopping_rows, self.pairs, self.stopping_pairs = stopping_rows, pairs, stopping_pairs
         self.bank = BankWeights(critic)
-        values = [self.held_out(rows) for rows in stopping_rows]
+        values = self.held_out()
         self.best = [_BestWeights(self.bank, value) for value in values]
         self.best_on_all = _BestWeights(self.bank, torch.stack(values).mean(0))
         self.minibatch_values: list[Tensor] = []
@@ -143,19 +163,20 @@ class _Trainer:
         return pairs(self.score, x, y, None if self.weight is None else self.weight[rows])
 
     @torch.no_grad()
-    def held_out(self, rows: Tensor) -> Tensor:
+    def held_out(self) -> list[Tensor]:
         self.critic.eval()
-        return self.bound.estimate(*self.scores(self.stopping_pairs, rows))
+        scores = [self.scores(self.stopping_pairs, rows) for rows in self.stopping_rows]
+        self.critic.train()
+        return [self.bound.estimate(*part) for part in scores]
 
     def step(self, optimiser: AdamW, rows: Tensor) -> None:
-        self.critic.train()
         scores = self.scores(self.pairs, rows)
         optimiser.step(self.bank.gradient(self.bound.surrogate(*scores).sum()))
         with torch.no_grad():
             self.minibatch_values.append(self.bound.estimate(*scores))
 
     def check(self, iteration: int) -> dict[str, float]:
-        values = [self.held_out(rows) for rows in self.stopping_rows]
+        values = self.held_out()
         for best, value in zip(self.best, values, strict=True):
             best.update(value, iteration)
         self.best_on_all.update(torch.stack(values).mean(0), iteration)

@@ -83,7 +83,7 @@ class StubForm(Form):
     def __init__(self, name, *paths, is_flexible=True, applies=True, training=None, **scored):
         self.name, self.paths, self.training = name, paths or ([0.0],), training
         self.is_flexible, self.does_apply, self.scored = is_flexible, applies, scored
-        self.calls, self.starts, self.reference = [], [], Reference()
+        self.fitted, self.starts, self.reference = [], [], Reference()
 
     def applies(self, sample):
         return self.does_apply
@@ -92,20 +92,23 @@ class StubForm(Form):
         self.starts.append(start)
         return self.paths
 
-    def fit(self, sample, setting, first=None):
-        self.calls.append((sample.n_members, setting, first))
+    def fit(self, sample, setting):
+        self.fitted.append((sample.n_members, setting))
         if setting is None:
             return None
         if isinstance(setting, BaseException):
             raise setting
         values = setting if isinstance(setting, tuple) else (setting, setting)
         critic = StubScored(None, self.name, *values, **self.scored)
-        return Fit(critic, training=self.training, reference=None if self.is_flexible else self.reference)
+        return StubFit(critic, training=self.training, reference=None if self.is_flexible else self.reference)
 
-    @property
-    def fitted(self):
-        """Members and setting of each call."""
-        return [call[:2] for call in self.calls]
+
+class StubFit(Fit):
+    """Joins critics, which have no tensors."""
+
+    def joined(self, others):
+        assert others.critic.name == self.critic.name
+        return self
 
 
 def closed(name, *paths, **parameters):
@@ -194,7 +197,7 @@ def test_contest__no_competition_and_rows_that_cannot_test__the_start(sample):
     outcome = hold_contest(sample, [closed("start", [12.0]), last], StubJudge(), compete=False)
 
     assert winner(outcome) == "untested start"
-    assert not last.calls
+    assert not last.fitted
 
 
 # --- The first member ---
@@ -206,19 +209,24 @@ def test_contest__first_member__decides_what_is_fitted_for_all(sample):
     outcome = hold_contest(sample, [closed("start", [0.3]), not_promising, promising], StubJudge())
 
     assert not_promising.fitted == [(1, (0.2, 9.0))]
-    assert promising.fitted == [(1, (0.4, 0.5)), (4, (0.4, 0.5))]
+    assert promising.fitted == [(1, (0.4, 0.5)), (3, (0.4, 0.5))]
     assert winner(outcome) == "yes"
 
 
-def test_contest__fitted_for_all__is_given_what_was_fitted_for_the_first(sample):
+def test_contest__promising_for_the_first__the_others_are_fitted_and_joined(sample):
     form = StubForm("form", [0.5])
 
     hold_contest(sample, [closed("start", [0.3]), form], StubJudge())
 
-    (_, _, nothing), (_, _, first) = form.calls
-    assert nothing is None
-    assert isinstance(first, Fit)
-    assert first.critic.name == "form"
+    assert form.fitted == [(1, 0.5), (3, 0.5)]
+
+
+def test_contest__closed_form__is_fitted_again_for_all_members(sample):
+    form = closed("better", [0.5])
+
+    hold_contest(sample, [closed("start", [0.3]), form], StubJudge())
+
+    assert form.fitted == [(1, 0.5), (4, 0.5)]
 
 
 def test_contest__as_good_as_the_best_of_the_first_member__is_not_promising(sample):
@@ -234,7 +242,7 @@ def test_contest__rival_of_another_first_member__is_compared_by_that_member(samp
 
     hold_contest(sample, [closed("start", [(0.1, 0.4)]), form], StubJudge())
 
-    assert len(form.calls) == 2  # 0.2 is above the start's 0.1 of the first, though below its 0.4 of all
+    assert len(form.fitted) == 2  # 0.2 is above the start's 0.1 of the first, though below its 0.4 of all
 
 
 @pytest.mark.parametrize("is_one_member", [False, True])
@@ -259,7 +267,7 @@ def test_contest__closed_forms__the_first_member_chooses_and_with_rows_enough_re
 
 
 @pytest.mark.parametrize(
-    ("settings", "fitted"), [([0.4, 0.6], [(1, 0.4), (1, 0.6), (4, 0.6)]), ([0.4], [(4, 0.4)])]
+    ("settings", "fitted"), [([0.4, 0.6], [(1, 0.4), (1, 0.6), (3, 0.6)]), ([0.4], [(4, 0.4)])]
 )
 def test_contest__first_member_may_choose_but_not_reject__chooses_where_there_is_a_choice(
     settings, fitted, sample
@@ -315,12 +323,12 @@ def test_contest__path_that_determines_nothing__others_count(sample):
     assert hold_contest(sample, [closed("start", [0.3]), form], StubJudge()).verdict.held_out == 0.5
 
 
-def test_contest__many_paths__the_best_three_of_the_first_member_are_fitted_for_all_best_first(sample):
+def test_contest__many_paths__the_best_three_of_the_first_member_are_fitted_for_the_others_best_first(sample):
     form = StubForm("form", *([(value, 0.0)] for value in (0.5, 0.7, 0.6, 0.9, 0.4)))
 
     hold_contest(sample, [closed("start", [0.3]), form], StubJudge())
 
-    assert [setting for n_members, setting in form.fitted if n_members == 4] == [
+    assert [setting for n_members, setting in form.fitted if n_members == 3] == [
         (0.9, 0.0),
         (0.7, 0.0),
         (0.6, 0.0),
@@ -413,7 +421,7 @@ def test_contest__rows_that_cannot_judge__no_further_form_and_the_start_by_its_m
     outcome = hold_contest(sample, forms, judge)
 
     assert winner(outcome) == "untested plain"
-    assert not forms[1].calls + forms[2].calls + forms[3].calls
+    assert not forms[1].fitted + forms[2].fitted + forms[3].fitted
 
 
 def test_contest__value_that_pairs_can_test__goes_on(sample):
@@ -429,7 +437,7 @@ def test_contest__closed_form_beyond_the_pairs_or_rows__is_valued_by_the_normali
 
     assert isinstance(outcome.verdict.scored.bound, Normalised)
     assert outcome.verdict.is_judged is (n == 400)
-    assert not form.calls
+    assert not form.fitted
 
 
 # --- Interruptions ---
@@ -447,15 +455,15 @@ def test_contest__interrupted__keeps_the_best_so_far(sample):
 
     assert outcome.interrupted
     assert winner(outcome) == "a"
-    assert not forms[3].calls
+    assert not forms[3].fitted
 
 
 def test_contest__interrupted_while_it_values_all_members__keeps_the_best_so_far(sample):
     class Interrupted(StubForm):
-        def fit(self, sample, setting, first=None):
+        def fit(self, sample, setting):
             if sample.n_members > 1:
                 raise KeyboardInterrupt
-            return super().fit(sample, setting, first)
+            return super().fit(sample, setting)
 
     outcome = hold_contest(sample, [closed("start", [0.3]), Interrupted("a", [0.5])], StubJudge())
 
@@ -476,7 +484,7 @@ def test_contest__training_was_interrupted__what_it_found_competes_and_is_the_la
 
     assert outcome.interrupted
     assert winner(outcome) == ("a" if value == 0.5 else "start")
-    assert not last.calls
+    assert not last.fitted
 
 
 def test_contest__other_errors__are_not_swallowed(sample):

@@ -4,8 +4,10 @@ import pytest
 import torch
 from blocks import draw_pairs, make_sample
 
+from skmine._engine.canonical import Projection
 from skmine._engine.forms import FLEXIBLE, STARTS, Fit, Form, Network, Start
 from skmine.nn import DonskerVaradhan
+from skmine.nn.training import TrainingResult
 
 #: The forms that each kind of blocks has, in their order; of two columns each.
 APPLYING = {
@@ -106,3 +108,45 @@ def test_form__double_precision_by_default__values_of_the_dtype_of_the_rows(kind
     values = form.fit(sample, setting).critic(*sample.read(sample.folds.held_out)[:2])
 
     assert values.dtype == torch.float32
+
+
+def history(*values):
+    return [{"iteration": 50 * k, "training": 2 * v, "held_out": v} for k, v in enumerate(values)]
+
+
+def result(n_members, values, converged=True, interrupted=False):
+    iterations = [torch.full((n_members,), k) for k in (50, 100)]
+    return TrainingResult([], iterations, history(*values), converged, interrupted)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_joined__one_ended_earlier__counts_with_its_last_value(swapped):
+    short, long = result(1, [0.0, 0.4]), result(3, [0.0, 0.8, 1.2])
+
+    joined = long.joined(short) if swapped else short.joined(long)
+
+    assert [entry["iteration"] for entry in joined.history] == [0, 50, 100]
+    assert [entry["held_out"] for entry in joined.history] == pytest.approx([0, 0.7, 1.0])
+    assert [entry["training"] for entry in joined.history] == pytest.approx([0, 1.4, 2.0])
+    assert [len(part) for part in joined.best_iterations] == [4, 4]
+
+
+@pytest.mark.parametrize(("one", "other"), [(True, True), (True, False), (False, True)])
+def test_joined__converged_if_both_are_and_interrupted_if_either_is(one, other):
+    joined = result(1, [0.0], converged=one, interrupted=not one).joined(
+        result(3, [0.0], converged=other, interrupted=not other)
+    )
+
+    assert joined.converged == (one and other)
+    assert joined.interrupted == (not one or not other)
+
+
+def test_joined__nothing_trained__tensors_of_both():
+    critics = [Projection(torch.full((n, 2), float(n)), torch.zeros(n, 2, 1)) for n in (1, 3)]
+
+    joined = Fit(critics[0]).joined(Fit(critics[1]))
+
+    assert joined.critic.mean[:, 0].tolist() == [1, 3, 3, 3]
+    assert joined.training is None
+    assert critics[0].mean.shape == (1, 2)
+    assert joined.critic.weight.shape == (4, 2, 1)

@@ -10,7 +10,7 @@ from blocks import draw_pairs, make_folds, make_sample
 from skmine import MutualInfoEstimator
 from skmine._engine.canonical import Projection
 from skmine._engine.critics import ClassNormalised, ReferencedCritic
-from skmine._engine.forms import Fit, Network, Start, network
+from skmine._engine.forms import Network, Start, network
 from skmine._engine.forms.discriminant import Discriminant
 from skmine._engine.forms.gaussian import Gaussian
 from skmine._engine.forms.network import Columns, Inputs
@@ -18,7 +18,6 @@ from skmine._engine.forms.variates import NonlinearVariates
 from skmine._engine.sample import Block, Sample
 from skmine.distributions import other_tasks
 from skmine.nn import CRITICS, DonskerVaradhan
-from skmine.nn.training import TrainingResult
 
 FAINT, MAX_DIFFERENCES = network._FAINT, network._MOST_DIFFERENCES
 
@@ -408,13 +407,13 @@ def test_fit__resume__goes_on_from_the_weights_that_it_puts_in():
     assert all((value == 0.5).all() for value in fit.states[0].values())
 
 
-def test_fit__first_member_trained_already__is_kept_and_the_others_are_trained():
+def test_joined__first_member_and_the_others__is_the_bank_of_all():
     sample = make_sample(*draw_pairs(400, [0.9, 0.6]))
     form, inputs = make_network(max_iter=20, check_every=5, n_iter_no_change=9), inputs_of(sample)
     first = form.fit(sample.first, inputs)
     kept = copy.deepcopy(first.states)
 
-    fit = form.fit(sample, inputs, first)
+    fit = first.joined(form.fit(sample.others, inputs))
 
     rows = sample.read(sample.folds.held_out[:, :9])[:2]
     assert fit.critic(*rows).shape == (4, 9)
@@ -434,60 +433,15 @@ def test_fit__first_member_kept__history_is_the_mean_over_all_members():
     sample = make_sample(*draw_pairs(400, [0.9, 0.6]))
     inputs = inputs_of(sample)
     first = make_network(max_iter=20, check_every=5, n_iter_no_change=9).fit(sample.first, inputs)
-    others = make_network(1, max_iter=20, check_every=5, n_iter_no_change=9).fit(
-        sample.of_members(slice(1, None)), inputs.of_members(slice(1, None))
-    )
+    others = make_network(1, max_iter=20, check_every=5, n_iter_no_change=9).fit(sample.others, inputs)
 
-    fit = make_network(1, max_iter=20, check_every=5, n_iter_no_change=9).fit(sample, inputs, first)
+    fit = first.joined(others)
 
     assert [entry["iteration"] for entry in fit.training.history] == [0, 5, 10, 15, 20]
     for entry, one, rest in zip(
         fit.training.history, first.training.history, others.training.history, strict=True
     ):
         assert entry["held_out"] == pytest.approx((one["held_out"] + 3 * rest["held_out"]) / 4, abs=1e-6)
-
-
-def history(*values):
-    return [{"iteration": 50 * k, "training": 2 * v, "held_out": v} for k, v in enumerate(values)]
-
-
-def result(n_members, values, converged=True, interrupted=False):
-    iterations = [torch.full((n_members,), k) for k in (50, 100)]
-    return TrainingResult([], iterations, history(*values), converged, interrupted)
-
-
-@pytest.mark.parametrize("swapped", [False, True])
-def test_joined_results__one_ended_earlier__counts_with_its_last_value(swapped):
-    short, long = result(1, [0.0, 0.4]), result(3, [0.0, 0.8, 1.2])
-
-    joined = network._joined_results(*((long, short) if swapped else (short, long)))
-
-    assert [entry["iteration"] for entry in joined.history] == [0, 50, 100]
-    assert [entry["held_out"] for entry in joined.history] == pytest.approx([0, 0.7, 1.0])
-    assert [entry["training"] for entry in joined.history] == pytest.approx([0, 1.4, 2.0])
-    assert [len(part) for part in joined.best_iterations] == [4, 4]
-
-
-@pytest.mark.parametrize(("one", "other"), [(True, True), (True, False), (False, True)])
-def test_joined_results__converged_if_both_are_and_interrupted_if_either_is(one, other):
-    joined = network._joined_results(
-        result(1, [0.0], converged=one, interrupted=not one),
-        result(3, [0.0], converged=other, interrupted=not other),
-    )
-
-    assert joined.converged == (one and other)
-    assert joined.interrupted == (not one or not other)
-
-
-def test_joined__nothing_trained__tensors_of_both():
-    critics = [Projection(torch.full((n, 2), float(n)), torch.zeros(n, 2, 1)) for n in (1, 3)]
-
-    joined = network._joined(*(Fit(critic) for critic in critics))
-
-    assert joined.critic.mean[:, 0].tolist() == [1, 3, 3, 3]
-    assert joined.training is None
-    assert critics[0].mean.shape == (1, 2)
-    assert joined.critic.weight.shape == (4, 2, 1)
 
 
 # --- What the estimator makes of it ---

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from blocks import draw_pairs, held_out_value, make_folds, make_sample
+from blocks import draw_pairs, held_out_value, make_sample
 
-from skmine._engine.forms import regression
 from skmine._engine.forms.mixture import ClassMixtureReference, MixtureReference
-from skmine._engine.forms.regression import Kernel, KernelRegression, Regression, choose_kernel
-from skmine._engine.sample import Block, Sample
+from skmine._engine.forms.regression import KernelRegression, Regression
+from skmine._engine.kernel import Kernel, choose_plan
 
 
 def product(n, seed, n_noise=0):
@@ -47,75 +46,14 @@ def test_applies__a_few_classes(n_classes, expected):
     )
 
 
-def test_kernel__axes__are_functions_that_give_the_kernel():
-    x = torch.randn(30, 3, generator=torch.Generator().manual_seed(0)).double()
-
-    features = Kernel.at((0, 2), x[:, [0, 2]], 0.7).features(x)
-
-    square = torch.cdist(x[:, [0, 2]], x[:, [0, 2]]) ** 2
-    # Functions below 1e-7 of the largest eigenvalue, of up to 30, are left out.
-    torch.testing.assert_close(features @ features.T, (-square / (2 * 0.49)).exp(), atol=1e-4, rtol=0)
-
-
-def test_regress__predictions__are_of_a_ridge_regression_on_the_other_parts():
-    generator = torch.Generator().manual_seed(0)
-    features, y = torch.randn(50, 4, generator=generator).double(), torch.randn(50, 2, generator=generator)
-    weight = torch.linspace(0.5, 2, 50).double()
-
-    coefficients, predicted = regression._regress(features, y.double(), weight, 0.1)
-
-    share = (weight / weight.mean())[:, None]
-    others, part = slice(10, None), slice(10)
-    gram = features[others].T @ (share[others] * features[others]) + 0.1 * 40 * torch.eye(4).double()
-    slope = torch.linalg.solve(gram, (share[others] * features[others]).T @ y[others].double())
-    torch.testing.assert_close(predicted[part], features[part] @ slope)
-    whole = features.T @ (share * features) + 0.1 * 50 * torch.eye(4).double()
-    torch.testing.assert_close(coefficients, torch.linalg.solve(whole, features.T @ (share * y.double())))
-
-
-def test_regress__noise__predictions_of_other_parts_are_no_function_of_the_targets():
-    generator = torch.Generator().manual_seed(0)
-    features = torch.randn(1000, 20, generator=generator).double()
-    y = torch.randn(1000, 1, generator=generator).double()
-
-    _, predicted = regression._regress(features, y, torch.ones(1000).double(), 1.0)
-
-    # Shrunken predictions with the row left out one by one have a correlation near -1 with it; in five parts
-    # the mean of the other parts leaves less than 0.1, and chance 1 / 1000^(1/2) = 0.03: three of them.
-    assert abs(np.corrcoef(predicted[:, 0], y[:, 0])[0, 1]) < 0.2
-
-
-def test_choose_kernel__smooth_function_of_several_columns__explains_it(seed):
-    x, y = product(800, seed)
-
-    kernel, error = choose_kernel(make_sample(x, y), 0, y.double())
-
-    assert set(kernel.columns) <= {0, 1}
-    # Of a variance of about 0.5 the noise is 0.02.
-    assert 0.01 < error < 0.3
-
-
-def test_choose_kernel__own_units__are_read_where_they_explain_more():
-    generator = torch.Generator().manual_seed(0)
-    core = torch.randn(600, 2, generator=generator)
-    units = torch.where(core > 0, 8.0, 0.0) * core**4  # far apart where normal scores are near
-    y = (units[:, :1] / 5).sin() + (units[:, 1:] / 5).sin()
-    block = Block(torch.cat([core, units], 1), 2, origin=torch.arange(2).repeat(2), n_scaled=2)
-    sample = Sample(block, Block(y, 1), make_folds(600))
-    plain = Sample(Block(core, 2), Block(y, 1), make_folds(600))
-
-    _, error = choose_kernel(sample, 0, y.double())
-
-    assert error <= choose_kernel(plain, 0, y.double())[1]
-
-
 def test_settings__nothing_to_explain__none():
     x, y = torch.randn(2, 400, 4, generator=torch.Generator().manual_seed(0))
     sample = make_sample(x, y[:, :1])
 
-    found = choose_kernel(sample, 0, y[:, :1].double())[1]
+    rows = sample.fitted[0]
+    _, error = choose_plan(x[rows].double(), y[rows, :1].double(), torch.ones(300).double(), [(0, 1, 2, 3)])
 
-    assert bool(settings(sample)) == (found < 1)
+    assert bool(settings(sample)) == (error < 1)
 
 
 def test_fit__smooth_function__most_of_its_information(seed):
@@ -193,14 +131,55 @@ def test_fit__degenerate_columns__are_finite(kind):
             assert np.isfinite(held_out_value(sample, KernelRegression().fit(sample, setting)))
 
 
+def uneven(n, seed):
+    """A sum of two columns and noise whose size a third one sets, and the information that it carries."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, 3, generator=generator)
+    return x, x[:, :1] + x[:, 1:2] + x[:, 2:].exp() * torch.randn(n, 1, generator=generator)
+
+
+def test_settings__noise_of_uneven_size__its_size_is_read_too(seed):
+    sample = make_sample(*uneven(800, seed))
+
+    paths = settings(sample)
+
+    assert [len(path[0].source) for path in paths] == [1, 2]
+    values = [
+        max(held_out_value(sample, form.fit(sample, setting)) for setting in path)
+        for path, form in zip(paths, [KernelRegression(), KernelRegression()], strict=True)
+    ]
+    # The true value is .86 nats; what the mean alone explains is less by more than a standard error of .03.
+    assert values[1] > values[0] + 0.05
+
+
+def test_settings__noise_of_one_size__its_size_is_not_read():
+    x, y = product(800, 0)
+    y = x[:, :1] + 0.5 * torch.randn(800, 1, generator=torch.Generator().manual_seed(1))
+
+    assert [len(path[0].source) for path in settings(make_sample(x, y))] == [1]
+
+
+def test_fit__first_member_and_others__equal_the_whole_bank():
+    sample = make_sample(*product(600, 0))
+    form = KernelRegression()
+    setting = next(list(path) for path in form.settings(sample, None))[1]
+
+    joined = form.fit(sample.first, setting).joined(form.fit(sample.others, setting))
+
+    whole = form.fit(sample, setting)
+    assert held_out_value(sample, joined) == pytest.approx(held_out_value(sample, whole), abs=1e-6)
+
+
 def test_regression__any_leading_axes__predictions_of_the_kernel():
     generator = torch.Generator().manual_seed(0)
-    landmarks = torch.randn(7, 2, generator=generator).double()
-    told = Regression(Kernel.at((0, 2), landmarks, 1.0), torch.randn(3, 7, 1, generator=generator).double())
+    rows = torch.randn(7, 3, generator=generator).double()
+    kernels = [Kernel.at(rows, (0, 2), torch.eye(2).double(), share, 7) for share in (0.5, 1.0, 2.0)]
+    regression = Regression(kernels, torch.randn(3, 7, 1, generator=generator).double())
     x = torch.randn(3, 4, 5, 3, generator=generator).double()
 
-    values = told(x)
+    values = regression(x)
 
     assert values.shape == (3, 4, 5, 1)
-    square = ((x[1, 2, 3, [0, 2]] - landmarks) ** 2).sum(1)
-    torch.testing.assert_close(values[1, 2, 3], (-square / 2).exp() @ told.coefficients[1])
+    width = torch.pdist(rows[:, [0, 2]]).median()
+    square = ((x[1, 2, 3, [0, 2]] - rows[:, [0, 2]]) ** 2).sum(1) / width**2
+    torch.testing.assert_close(values[1, 2, 3], (-square / 2).exp() @ regression.coefficients[1])

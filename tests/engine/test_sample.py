@@ -48,16 +48,19 @@ def test_folds__other_seed__other_order_of_the_same_rows():
     assert one.train[0].tolist() != other.train[0].tolist()
 
 
-def test_sample__of_members__has_the_rows_of_those_members_and_the_same_dependence():
+@pytest.mark.parametrize(("part", "members"), [("first", slice(1)), ("others", slice(1, None))])
+def test_sample__first_and_others__have_the_rows_of_those_members_and_the_same_dependence(part, members):
     sample = make_sample(normal(40, 2), normal(40, 1, 1))
 
-    part = sample.of_members(slice(1, 3))
+    some = getattr(sample, part)
 
-    assert (sample.n_members, part.n_members, sample.first.n_members) == (4, 2, 1)
-    torch.testing.assert_close(part.folds.train, sample.folds.train[1:3])
-    torch.testing.assert_close(part.folds.held_out, sample.folds.held_out[1:3])
-    assert part.dependence is sample.dependence
-    assert sample.first is sample.first  # forms keep what they found by the sample
+    assert sample.n_members == 4
+    assert some.members == members
+    assert some.to(torch.device("meta")).members == members
+    torch.testing.assert_close(some.folds.train, sample.folds.train[members])
+    torch.testing.assert_close(some.folds.held_out, sample.folds.held_out[members])
+    assert some.dependence is sample.dependence
+    assert getattr(sample, part) is some  # forms keep what they found by the sample
 
 
 @pytest.mark.parametrize(("n_rows", "n_fitted"), [(400, 300), (4 * 4096, 4096), (20_000, 5000)])

@@ -25,7 +25,7 @@ class Discriminant(Form):
         """To a discrete y of two classes or more, with an x that is not discrete."""
         return sample.classes is not None and len(sample.classes) > 1 and sample.x.probability is None
 
-    def fit(self, sample: Sample, setting: None, first: Fit | None = None) -> Fit:
+    def fit(self, sample: Sample, setting: None) -> Fit:
         """Discriminants, one a member."""
         x, one_hot, weight = sample.x.core, sample.y.core, sample.row_weight
         rows, train = sample.choosing, sample.folds.train

@@ -1,10 +1,12 @@
 """What a form is."""
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from skmine._engine.critics import Reference
 from skmine._engine.sample import Sample
@@ -35,6 +37,25 @@ class Fit:
     training: TrainingResult | None = None
     reference: Reference | None = None
     knows_rows: bool = False
+
+    def joined(self, others: "Fit") -> "Fit":
+        """The bank of these members and of further ones, of the same form and setting."""
+        critic = copy.deepcopy(self.critic)
+        more = _tensors(others.critic)
+        for name, tensor in _tensors(critic).items():
+            tensor.data = torch.cat([tensor.data, more[name].data])
+        states = tuple(
+            {name: torch.cat([one[name], rest[name]]) for name in one}
+            for one, rest in zip(self.states, others.states, strict=True)
+        )
+        training = None
+        if self.training is not None and others.training is not None:
+            training = self.training.joined(others.training)
+        return Fit(critic, states, training, knows_rows=self.knows_rows)
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    return dict(module.named_parameters()) | dict(module.named_buffers())
 
 
 class Start(NamedTuple):
@@ -82,7 +103,7 @@ class Form:
         """
         return [[None]]
 
-    def fit(self, sample: Sample, setting: Any, first: Fit | None = None) -> Fit | None:
+    def fit(self, sample: Sample, setting: Any) -> Fit | None:
         """Critics of all members of a sample.
 
         Parameters
@@ -91,8 +112,6 @@ class Form:
             The rows.
         setting : object
             One of those above.
-        first : Fit or None, default=None
-            What was fitted for the first member alone, which a form of costly training keeps.
 
         Returns
         -------

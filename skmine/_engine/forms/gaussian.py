@@ -24,7 +24,7 @@ class Gaussian(Form):
         """To blocks of which neither is discrete."""
         return sample.classes is None
 
-    def fit(self, sample: Sample, setting: None, first: Fit | None = None) -> Fit:
+    def fit(self, sample: Sample, setting: None) -> Fit:
         """Gaussian references, one a member."""
         x, y, weight = sample.x.core, sample.y.core, sample.row_weight
         rows = sample.choosing

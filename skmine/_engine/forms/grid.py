@@ -36,7 +36,7 @@ class Grid(Form):
         """Either weight."""
         return [[prior_rows] for prior_rows in PRIOR_ROWS]
 
-    def fit(self, sample: Sample, setting: float, first: Fit | None = None) -> Fit:
+    def fit(self, sample: Sample, setting: float) -> Fit:
         """Tables, one a member."""
         pairs = paired_columns(sample)
         train = sample.folds.train

@@ -24,8 +24,6 @@ _MOST_COMPONENTS = 32
 _MOST_COLUMNS = 10
 #: Rows a component must have on average for each column.
 _ROWS_A_COLUMN = 2
-#: Parts of the training rows, each predicted from the others, where a form reads predictions.
-PARTS = 5
 
 
 class MixtureSetting(NamedTuple):
@@ -49,7 +47,7 @@ class MixtureForm(Form):
             n_cuts = int(math.log2(max(most / n_first, 1)))
             yield [MixtureSetting(source, k) for k in range(n_cuts + 1)]
 
-    def fit(self, sample: Sample, setting: MixtureSetting, first: Fit | None = None) -> Fit:
+    def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
         """Mixtures of so many components, one a member."""
         known_sample, known_source, sides, chains = self._known
         if known_sample is not sample or known_source is not setting.source:
@@ -119,7 +117,7 @@ class GaussianMixture(MixtureForm):
 
     def read(self, sample: Sample, source: tuple) -> tuple[list[nn.Module], Tensor]:
         """The columns themselves."""
-        sides = [of_members(side, slice(sample.n_members)) for side in source]
+        sides = [of_members(side, sample.members) for side in source]
         *blocks, _ = sample.read(sample.fitted)
         return sides, torch.cat([side(block) for side, block in zip(sides, blocks, strict=False)], 2)
 

@@ -14,7 +14,7 @@ from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Block, Sample
 from skmine.nn.bank import CriticBank
 from skmine.nn.critics import CRITICS, ClassCritic
-from skmine.nn.training import TrainingResult, train
+from skmine.nn.training import train
 
 _STOPPING_ROWS = 2048
 _STOPPING_GROUP = 8
@@ -73,12 +73,9 @@ class Network(Form):
         """Whether the network multiplies and subtracts columns of x and of y; others read them apart."""
         return not callable(self.critic) and CRITICS[self.critic].reads_pairs
 
-    def fit(self, sample: Sample, setting: "Inputs", first: Fit | None = None) -> Fit:
-        """Networks, one a member; the first is kept where it is trained already."""
-        if first is not None:
-            others = self.fit(sample.of_members(slice(1, None)), setting.of_members(slice(1, None)))
-            return _joined(first, others)
-        bank = self._build(sample, setting.of_members(slice(sample.n_members)))
+    def fit(self, sample: Sample, setting: "Inputs") -> Fit:
+        """Networks, one a member."""
+        bank = self._build(sample, setting.of_members(sample.members))
         bank = bank.to(self.device, sample.x.values.dtype)
         if self.resume is not None:
             self.resume(bank)
@@ -300,39 +297,3 @@ def _fit_differences(sample: Sample) -> tuple[Projection | None, Projection | No
         for projection in (solution.projection_x, solution.projection_y)
     )
     return first, second
-
-
-def _joined(first: Fit, others: Fit) -> Fit:
-    """Two banks as one."""
-    critic = copy.deepcopy(first.critic)
-    more = dict(others.critic.named_parameters()) | dict(others.critic.named_buffers())
-    for name, tensor in (dict(critic.named_parameters()) | dict(critic.named_buffers())).items():
-        tensor.data = torch.cat([tensor.data, more[name].data])
-    states = tuple(
-        {name: torch.cat([one[name], rest[name]]) for name in one}
-        for one, rest in zip(first.states, others.states, strict=True)
-    )
-    return Fit(critic, states, _joined_results(first.training, others.training))
-
-
-def _joined_results(first: TrainingResult | None, others: TrainingResult | None) -> TrainingResult | None:
-    """How two banks were trained, as if they had been one: values are means over all members."""
-    if first is None or others is None:
-        return None
-    counts = len(first.best_iterations[0]), len(others.best_iterations[0])
-    longer = max(first.history, others.history, key=len)
-    history = []
-    for i, entry in enumerate(longer):
-        one, rest = (result.history[min(i, len(result.history) - 1)] for result in (first, others))
-        values = {
-            key: (counts[0] * one[key] + counts[1] * rest[key]) / sum(counts)
-            for key in ("training", "held_out")
-        }
-        history.append({"iteration": entry["iteration"]} | values)
-    return TrainingResult(
-        [],
-        [torch.cat(parts) for parts in zip(first.best_iterations, others.best_iterations, strict=True)],
-        history,
-        first.converged and others.converged,
-        first.interrupted or others.interrupted,
-    )

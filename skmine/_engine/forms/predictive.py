@@ -12,7 +12,8 @@ from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor, nn
 
 from skmine._engine.forms.form import Fit, Start
-from skmine._engine.forms.mixture import PARTS, MixtureForm, MixtureSetting, beside_target
+from skmine._engine.forms.mixture import MixtureForm, MixtureSetting, beside_target
+from skmine._engine.kernel import PARTS
 from skmine._engine.sample import Sample
 
 
@@ -57,9 +58,9 @@ class Predictive(MixtureForm):
         """The model."""
         yield self.model, 2 * (sample.y.n_core if sample.classes is None else len(sample.classes) - 1)
 
-    def fit(self, sample: Sample, setting: MixtureSetting, first: Fit | None = None) -> Fit:
+    def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
         """Mixtures of so many components, one a member."""
-        return replace(super().fit(sample, setting, first), knows_rows=True)
+        return replace(super().fit(sample, setting), knows_rows=True)
 
     def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
         """Predictions, and the columns of y."""

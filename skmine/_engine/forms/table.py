@@ -27,7 +27,7 @@ class Table(Form):
         """To two discrete blocks, and where y has one class only."""
         return sample.classes is not None and (sample.x.probability is not None or len(sample.classes) == 1)
 
-    def fit(self, sample: Sample, setting: None, first: Fit | None = None) -> Fit:
+    def fit(self, sample: Sample, setting: None) -> Fit:
         """Tables, one a member."""
         x, y, weight = sample.x.core, sample.y.core, sample.row_weight
         probability = cast(Tensor, sample.classes)

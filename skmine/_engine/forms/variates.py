@@ -58,7 +58,7 @@ class NonlinearVariates(Form):
                 if _is_possible(name, pair, sample):
                     yield [(name, pair)]
 
-    def fit(self, sample: Sample, setting: tuple[str, tuple], first: Fit | None = None) -> Fit | None:
+    def fit(self, sample: Sample, setting: tuple[str, tuple]) -> Fit | None:
         """References of variates, one a member; None for functions that are constant."""
         name, pair = setting
         *blocks, weight = sample.read(sample.fitted)

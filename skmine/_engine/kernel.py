@@ -1,0 +1,256 @@
+"""Kernel ridge regression in a learnt metric: how to predict one block from several columns of the other.
+
+The kernel is Gaussian. Its metric is that of the average outer product of the gradients of a first
+regression: directions along which that changes count more, those along which it does not count less. What is
+learnt from rows is judged, and used, on other rows only.
+
+References
+----------
+Radhakrishnan, Beaglehole, Pandit and Belkin (2024), "Mechanism for feature learning in neural networks and
+backpropagation-free machine learning models", Science 383, for the metric.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+#: Rows that span the functions: to choose among kernels and to learn the metric, and to predict.
+_FEW_LANDMARKS, _LANDMARKS = 300, 500
+#: Rows at most that choose, and that a metric is learnt from.
+_CHOOSING_ROWS = 2000
+#: Widths of the kernel, in median distances between rows, and ridges, a row, among which the error of rows
+#: left out chooses.
+_WIDTHS, _RIDGES = (0.15, 0.3, 0.6, 1.2, 2.4), torch.logspace(-6, 1, 15, dtype=torch.float64)
+#: Share of the number of landmarks that is added to the diagonal of their kernel, against rounding.
+_JITTER = 1e-7
+#: Metrics learnt one from the other at most; each must lower the error to so much of what it was.
+_MOST_STEPS, LEAST_FALL = 3, 0.97
+#: Parts of the rows, each predicted from the others.
+PARTS = 5
+
+
+class Kernel(NamedTuple):
+    """A Gaussian kernel of some columns in a metric, and functions that span it at some rows.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        Which are read.
+    transform : Tensor of shape (n_columns, n_columns)
+        Maps them to coordinates in which the kernel has width 1.
+    landmarks : Tensor of shape (n_landmarks, n_columns)
+        Rows, in these coordinates.
+    axes : Tensor of shape (n_landmarks, n_landmarks)
+        Combinations of the kernel at the landmarks that are orthonormal in it.
+    """
+
+    columns: tuple[int, ...]
+    transform: Tensor
+    landmarks: Tensor
+    axes: Tensor
+
+    @classmethod
+    def at(
+        cls, x: Tensor, columns: tuple[int, ...], transform: Tensor, share: float, n_landmarks: int
+    ) -> "Kernel":
+        """The kernel of a width that is a share of the median distance, at the first of some rows."""
+        landmarks = x[:n_landmarks, list(columns)] @ transform
+        width = share * float(torch.pdist(landmarks[:_FEW_LANDMARKS]).median().clamp_min(1e-6))
+        landmarks = landmarks / width
+        kernel = gaussian(landmarks, landmarks)
+        kernel.diagonal().add_(_JITTER * len(kernel))
+        eye = torch.eye(len(kernel), dtype=kernel.dtype)
+        axes = torch.linalg.solve_triangular(torch.linalg.cholesky(kernel).mT, eye, upper=True)
+        return cls(columns, transform / width, landmarks, axes)
+
+    def coordinates(self, x: Tensor) -> Tensor:
+        """Of encoded rows, (n, d) -> (n, n_columns)."""
+        return x[:, list(self.columns)] @ self.transform
+
+    def features(self, x: Tensor) -> Tensor:
+        """Functions of encoded rows, (n, d) -> (n, n_landmarks)."""
+        return gaussian(self.coordinates(x), self.landmarks) @ self.axes
+
+    def metric(self, x: Tensor, y: Tensor, weight: Tensor, ridge: float) -> Tensor:
+        """Root of the average outer product of the gradients of a regression, of trace one a column."""
+        z = self.coordinates(x)
+        kernel = gaussian(z, self.landmarks)
+        coefficients = self.axes @ solve(*moments(kernel @ self.axes, y, weight), ridge * len(x))
+        total = torch.zeros_like(self.transform)
+        for coefficient in coefficients.T:
+            pull = kernel * coefficient
+            gradient = self.transform @ (pull @ self.landmarks - pull.sum(1, keepdim=True) * z).T
+            total += (gradient * weight) @ gradient.T
+        variance, axes = torch.linalg.eigh(total)
+        root = (axes * variance.clamp_min(0).sqrt()) @ axes.T
+        return root * (len(root) / root.trace().clamp_min(1e-30))
+
+
+class Plan(NamedTuple):
+    """Which kernel is fitted to any rows: what is chosen once, for all members of a bank.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        Which are read.
+    steps : tuple of (float, float)
+        Widths and ridges of the regressions whose gradients give the next metric.
+    share : float
+        Width of the last kernel, in median distances between rows.
+    ridge : float
+        Of the last regression, a row.
+    """
+
+    columns: tuple[int, ...]
+    steps: tuple[tuple[float, float], ...] = ()
+    share: float = 1.0
+    ridge: float = 0.0
+
+    def transform(self, x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+        """The metric that some rows give."""
+        x, y, weight = (part[:_CHOOSING_ROWS] for part in (x, y, weight))
+        transform = torch.eye(len(self.columns), dtype=x.dtype)
+        for share, ridge in self.steps:
+            kernel = Kernel.at(x, self.columns, transform, share, _FEW_LANDMARKS)
+            transform = kernel.metric(x, y, weight, ridge)
+        return transform
+
+    def kernel(self, x: Tensor, y: Tensor, weight: Tensor) -> Kernel:
+        """The kernel that some rows give."""
+        return Kernel.at(x, self.columns, self.transform(x, y, weight), self.share, _LANDMARKS)
+
+    def regress(self, x: Tensor, y: Tensor, weight: Tensor) -> tuple[Kernel, Tensor, Tensor]:
+        """A regression, and predictions of each part of the rows that know nothing of it.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d)
+            Encoded rows.
+        y : Tensor of shape (n, n_targets)
+            What is predicted, but for its mean.
+        weight : Tensor of shape (n,)
+            Weights of the rows.
+
+        Returns
+        -------
+        kernel : Kernel
+            Of all rows.
+        coefficients : Tensor of shape (n_landmarks, n_targets)
+            Of the kernel at its landmarks.
+        predictions : Tensor of shape (n, n_targets)
+        """
+        y = y - weight @ y / weight.sum()
+        kernel = self.kernel(x, y, weight)
+        features = kernel.features(x)
+        coefficients = kernel.axes @ solve(*moments(features, y, weight), self.ridge * len(y))
+        parts = torch.arange(len(y)).tensor_split(PARTS)
+        predictions = torch.empty_like(y)
+        for group in (parts[: PARTS // 2], parts[PARTS // 2 :]) if self.steps else (parts,):
+            if self.steps:
+                others = torch.ones(len(y), dtype=torch.bool)
+                others[torch.cat(group)] = False
+                features = self.kernel(x[others], y[others], weight[others]).features(x)
+            for rows, predicted in _from_others(features, y, weight, self.ridge, group):
+                predictions[rows] = predicted
+        return kernel, coefficients, predictions
+
+
+def gaussian(one: Tensor, other: Tensor) -> Tensor:
+    """Kernel of width 1, (..., n, d), (..., m, d) -> (..., n, m)."""
+    return torch.cdist(one, other).square_().mul_(-0.5).exp_()
+
+
+def choose_plan(
+    x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]
+) -> tuple[Plan, float]:
+    """The plan of the smallest error, as a share of the variance of what is predicted.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, d)
+        Encoded rows.
+    y : Tensor of shape (n, n_targets)
+        What is predicted.
+    weight : Tensor of shape (n,)
+        Weights of the rows.
+    choices : iterable of tuple of int
+        Columns that may be read.
+
+    Returns
+    -------
+    Plan, float
+    """
+    few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
+    first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
+
+    def errors(plan: Plan, rows, transform: Tensor) -> tuple[float, Plan]:
+        found = []
+        for share in _WIDTHS:
+            kernel = Kernel.at(few[0], plan.columns, transform, share, _FEW_LANDMARKS)
+            ridge, error = best_ridge(kernel.features(rows[0]), *rows[1:])
+            found.append((error, plan._replace(share=share, ridge=ridge)))
+        return min(found, key=lambda one: one[0])
+
+    plain = [errors(Plan(columns), few, torch.eye(len(columns), dtype=x.dtype)) for columns in choices]
+    least, plan = min(plain, key=lambda one: one[0])
+    if least >= 1:
+        return plan, least
+    error, _ = errors(plan, second_half, torch.eye(len(plan.columns), dtype=x.dtype))
+    while len(plan.steps) < _MOST_STEPS:
+        longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
+        next_error, longer = errors(longer, second_half, longer.transform(*first_half))
+        if next_error > LEAST_FALL * error:
+            break
+        error, plan = next_error, longer
+    learning = judging = [x, y, weight]
+    if plan.steps:
+        learning, judging = (
+            [part[rows] for part in learning] for rows in torch.arange(len(y)).tensor_split(2)
+        )
+    ridge, least = best_ridge(plan.kernel(*learning).features(judging[0]), *judging[1:])
+    return plan._replace(ridge=ridge), least
+
+
+def best_ridge(features: Tensor, y: Tensor, weight: Tensor) -> tuple[float, float]:
+    """Ridge a row of the smallest error of rows left out, and that error over the variance."""
+    weight = (weight / weight.mean()).unsqueeze(1)
+    mean = (weight * y).mean(0)
+    y = y - mean
+    variance, axes = torch.linalg.eigh(features.T @ (weight * features))
+    scores = features @ axes
+    moment = scores.T @ (weight * y)
+    total = (weight * y**2).mean(0).clamp_min(1e-12)
+    best, least = 0.0, torch.inf
+    for ridge in _RIDGES * len(y):
+        shrink = (1 / (variance + ridge)).unsqueeze(1)
+        known = (weight * (scores**2 @ shrink)).clamp_max(1 - 1e-6)
+        error = ((weight * ((y - scores @ (shrink * moment)) / (1 - known)) ** 2).mean(0) / total).mean()
+        if error < least:
+            best, least = float(ridge) / len(y), float(error)
+    return best, least
+
+
+def moments(features: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Second moments of features, and of these with y: sums over rows of mean weight one."""
+    weighted = (weight / weight.mean()).unsqueeze(1) * features
+    return features.T @ weighted, weighted.T @ y
+
+
+def solve(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
+    """Coefficients of ridge regression from second moments."""
+    eye = torch.eye(len(gram), dtype=gram.dtype)
+    return torch.cholesky_solve(moment, torch.linalg.cholesky(gram + ridge * eye))
+
+
+def _from_others(
+    features: Tensor, y: Tensor, weight: Tensor, ridge: float, parts: Iterable[Tensor]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each part of the rows, and its predictions from all others."""
+    weight = weight / weight.mean()
+    gram, moment = features.T @ (weight.unsqueeze(1) * features), features.T @ (weight.unsqueeze(1) * y)
+    for rows in parts:
+        weighted = weight[rows].unsqueeze(1) * features[rows]
+        own = features[rows].T @ weighted, weighted.T @ y[rows]
+        yield rows, features[rows] @ solve(gram - own[0], moment - own[1], ridge * (len(y) - len(rows)))

@@ -1,0 +1,155 @@
+"""Kernel ridge regression in a learnt metric."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from skmine._engine import kernel as kernels
+from skmine._engine.kernel import Kernel, Plan, best_ridge, choose_plan, moments, solve
+
+
+def draw(n, d, function, seed, noise=0.3):
+    """Rows of d normal columns, a function of them with noise, and equal weights."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, d, generator=generator).double()
+    y = function(x).unsqueeze(1) + noise * torch.randn(n, 1, generator=generator)
+    return x, y, torch.ones(n).double()
+
+
+def wave(x):
+    """Of one direction in all columns."""
+    return (2.5 * x.sum(1) / math.sqrt(x.shape[1])).sin()
+
+
+def test_kernel__axes__are_functions_that_give_the_kernel():
+    x = torch.randn(30, 3, generator=torch.Generator().manual_seed(0)).double()
+
+    features = Kernel.at(x, (0, 2), torch.eye(2).double(), 0.7, 30).features(x)
+
+    square = torch.cdist(x[:, [0, 2]], x[:, [0, 2]]) ** 2
+    width = 0.7 * torch.pdist(x[:, [0, 2]]).median()
+    # 1e-7 a landmark is added to the diagonal, 3e-6 for 30.
+    torch.testing.assert_close(features @ features.T, (-square / (2 * width**2)).exp(), atol=1e-5, rtol=0)
+
+
+def test_kernel__repeated_landmarks__are_no_error():
+    x = torch.ones(20, 2).double()
+
+    assert torch.isfinite(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 20).features(x)).all()
+
+
+def test_metric__linear_function__its_direction_alone(seed):
+    x, y, weight = draw(800, 4, lambda x: x[:, 1] - x[:, 2], seed)
+
+    root = Kernel.at(x, (0, 1, 2, 3), torch.eye(4).double(), 2.4, 300).metric(x, y, weight, 1e-3)
+
+    assert float(root.trace()) == pytest.approx(4)
+    direction = torch.tensor([0.0, 1.0, -1.0, 0.0]).double() / math.sqrt(2)
+    along = float(direction @ root @ direction)
+    # Other gradients are those of noise: a few hundredths of the slope.
+    assert along > 0.7 * float(root.trace())
+
+
+def test_metric__against_differences__is_of_the_gradients():
+    x, y, weight = draw(60, 2, lambda x: x[:, 0] ** 2 + x[:, 1], 0)
+    kernel = Kernel.at(x, (0, 1), torch.tensor([[1.0, 0.3], [0.0, 0.5]]).double(), 1.0, 60)
+    features = kernel.features(x)
+    slope = solve(*moments(features, y, weight), 1e-2 * 60)
+
+    root = kernel.metric(x, y, weight, 1e-2)
+
+    step = 1e-5 * torch.eye(2).double()
+    gradient = torch.cat([(kernel.features(x + e) - kernel.features(x - e)) @ slope / 2e-5 for e in step], 1)
+    outer = gradient.T @ gradient
+    torch.testing.assert_close(root @ root / (root @ root).trace(), outer / outer.trace(), atol=1e-6, rtol=0)
+
+
+def test_regress__predictions__are_of_a_ridge_regression_on_the_other_parts():
+    x, y, _ = draw(50, 2, wave, 0)
+    weight = torch.linspace(0.5, 2, 50).double()
+    plan = Plan((0, 1), (), 1.0, 0.1)
+
+    kernel, coefficients, predicted = plan.regress(x, y, weight)
+
+    features, share = kernel.features(x), (weight / weight.mean())[:, None]
+    y = y - (share * y).mean()
+    others, part = slice(10, None), slice(10)
+    gram = features[others].T @ (share[others] * features[others]) + 0.1 * 40 * torch.eye(50).double()
+    slope = torch.linalg.solve(gram, (share[others] * features[others]).T @ y[others])
+    torch.testing.assert_close(predicted[part], features[part] @ slope)
+    whole = features.T @ (share * features) + 0.1 * 50 * torch.eye(50).double()
+    expected = kernel.axes @ torch.linalg.solve(whole, features.T @ (share * y))
+    torch.testing.assert_close(coefficients, expected)
+
+
+@pytest.mark.parametrize("steps", [(), ((1.0, 1e-3), (1.0, 1e-3))])
+@pytest.mark.parametrize("d", [3, 40])
+def test_regress__noise__predictions_of_other_parts_are_no_function_of_the_targets(steps, d):
+    x, y, weight = draw(1000, d, lambda x: 0 * x[:, 0], 0, noise=1.0)
+
+    *_, predicted = Plan(tuple(range(d)), steps, 1.0, 1e-2).regress(x, y, weight)
+
+    # Shrunken predictions with the row left out one by one have a correlation near -1 with it, and a metric
+    # that knows the rows one above 0.5; chance is 1 / 1000^(1/2) = 0.03, of the mean of others 0.1.
+    assert abs(np.corrcoef(predicted[:, 0], y[:, 0])[0, 1]) < 0.2
+
+
+def test_choose_plan__one_direction_of_several_columns__is_learnt(seed, monkeypatch):
+    x, y, weight = draw(800, 6, wave, seed)
+    choices = [tuple(range(6))]
+
+    plan, error = choose_plan(x, y, weight, choices)
+
+    monkeypatch.setattr(kernels, "_MOST_STEPS", 0)
+    plain, plain_error = choose_plan(x, y, weight, choices)
+    assert not plain.steps
+    assert plan.steps
+    # The noise is 0.09 / 0.59 of the variance.
+    assert 0.1 < error < 0.3 < plain_error
+
+
+def test_choose_plan__noise_of_many_columns__no_metric_is_learnt(seed):
+    x, y, weight = draw(200, 60, lambda x: 0 * x[:, 0], seed, noise=1.0)
+
+    plan, error = choose_plan(x, y, weight, [tuple(range(60))])
+
+    # A metric of all these rows would explain half of the noise in them.
+    assert not plan.steps or error > 0.9
+
+
+def test_choose_plan__columns__those_of_the_smallest_error():
+    x, y, weight = draw(600, 12, lambda x: x[:, 0] * x[:, 1], 0)
+
+    plan, _ = choose_plan(x, y, weight, [tuple(range(12)), (0, 1), (2, 3)])
+
+    assert plan.columns == (0, 1)
+
+
+def test_best_ridge__more_noise__a_larger_one():
+    found = []
+    for noise in (0.05, 2.0):
+        x, y, weight = draw(400, 2, wave, 0, noise)
+        features = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 100).features(x)
+        found.append(best_ridge(features, y, weight))
+
+    (small, small_error), (large, large_error) = found
+    assert small < large
+    assert small_error < 0.1
+    assert 0.5 < large_error < 1.2
+
+
+def test_best_ridge__error__is_that_of_rows_left_out():
+    x, y, weight = draw(40, 2, wave, 0)
+    y = y - y.mean()
+    features = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 10).features(x)
+
+    ridge, error = best_ridge(features, y, weight)
+
+    left_out = []
+    for i in range(40):
+        others = torch.arange(40) != i
+        gram, moment = features[others].T @ features[others], features[others].T @ y[others]
+        left_out.append(y[i] - features[i] @ solve(gram, moment, ridge * 40))
+    assert error == pytest.approx(float(torch.stack(left_out).square().mean() / y.square().mean()), rel=1e-6)
