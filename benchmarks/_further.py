@@ -118,8 +118,6 @@ def further_tasks() -> dict:
         "shuffled-steps-1": Regression(_steps, 1, 0.4, x="uniform"),
         "sine-1": Regression(_sine, 1, 0.2),
         "sine-turned-6": _turned(Regression(_sine, 6, 0.2), 11),
-            Regression(lambda x: np.sin(3 * x[:, 0]), 6, 0.2), Affine(_rotation(6, 11).T)
-        ),
         "square-turned-8": _turned(Regression(lambda x: x[:, 0] ** 2, 8), 12),
         "fork": Mixture(fork),
         "mixture-1-1": _random_mixture(5, 1, 1, 0),
