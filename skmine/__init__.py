@@ -1,5 +1,7 @@
 """Mutual information estimation by neural critics (MINE), with the scikit-learn API."""
 
+from importlib import import_module
+
 from skmine._bottleneck import InformationBottleneckClassifier
 from skmine._estimator import MutualInfoEstimator
 from skmine._generative import MINEGAN
@@ -31,3 +33,16 @@ __all__ = [
     "mutual_info_test",
     "show_versions",
 ]
+
+#: Imported when they are first used: each needs more than a fit does.
+_MODULES = ("distributions", "nn", "plotting")
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return import_module(f"skmine.{name}")
+    raise AttributeError(f"module 'skmine' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_MODULES})

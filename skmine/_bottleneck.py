@@ -17,7 +17,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine import nn
+from skmine._callbacks import CallbackSupportMixin, fit_task, with_callbacks
 from skmine._documentation import DocumentationLinkMixin
+from skmine._frame_columns import check_numeric
 from skmine._frozen import FrozenModule
 from skmine._progress import progress
 from skmine._refit import new_fit
@@ -44,7 +46,12 @@ _VALUED_ROWS = 2**14
 
 
 class InformationBottleneckClassifier(
-    DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin,
+    DocumentationLinkMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    ClassifierMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Neural classifier through a noisy code Z that tells of the class, and else as little as it can.
 
@@ -170,6 +177,7 @@ class InformationBottleneckClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
         """Train the encoder and the classifier of its code.
@@ -194,18 +202,19 @@ class InformationBottleneckClassifier(
             X or y is empty, missing, infinite or of another length; y is not classes; weights are negative
             or all zero; training diverged; or a parameter is out of its range.
         """
-        with isolated(), new_fit(self) as fitted:
-            is_interrupted = fitted._fit(X, y, sample_weight)
+        with fit_task(self, X, y, sample_weight) as on_check, isolated(), new_fit(self) as fitted:
+            is_interrupted = fitted._fit(X, y, sample_weight, on_check)
         if is_interrupted:
             raise KeyboardInterrupt(
                 "InformationBottleneckClassifier was interrupted; it keeps the weights so far."
             )
         return self
 
-    def _fit(self, X, y, sample_weight) -> bool:
+    def _fit(self, X, y, sample_weight, on_check) -> bool:
         """Fit in place; whether it was interrupted."""
         device = resolve_device(self.device)
         widths = check_hidden_layer_sizes(self.hidden_layer_sizes)
+        check_numeric(X)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
@@ -227,7 +236,7 @@ class InformationBottleneckClassifier(
         x, target = torch.tensor(X, dtype=torch.float32).to(device), torch.tensor(labels).to(device)
         model = nn.Bottleneck(encoder, len(classes), generator, torch.float32).to(x)
         rate = _RATES[self.method](self.n_components, generator=generator, dtype=torch.float32).to(x)
-        with progress(self.verbose, max_iter) as on_check:
+        with progress(self.verbose, max_iter, on_check) as on_check:
             result = nn.train_bottleneck(
                 model,
                 rate,
@@ -325,6 +334,7 @@ class InformationBottleneckClassifier(
     @isolated()
     def _predict(self, X) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
+        check_numeric(X)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         generator = torch.Generator().manual_seed(_SEED)
         probability, code = self._frozen.module.predict(torch.tensor(X), _N_DRAWS, generator)

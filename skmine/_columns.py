@@ -215,7 +215,7 @@ def read_columns(data, name: str, parse_text: bool = False, which=None) -> list[
     return [_read_column(raw, parse_text) for raw in raw_columns(data, name, which)]
 
 
-def check_features(X, lazy: bool = False):
+def check_features(X, lazy: bool = False, name: str = "X"):
     """A two-dimensional X with rows and columns.
 
     Parameters
@@ -224,6 +224,8 @@ def check_features(X, lazy: bool = False):
         The input, n and d at least 1.
     lazy : bool, default=False
         Whether X may be a LazyFrame or a Dataset.
+    name : str, default="X"
+        What messages call it.
 
     Returns
     -------
@@ -235,22 +237,22 @@ def check_features(X, lazy: bool = False):
     ValueError
         X has not two dimensions, or no column, or no row.
     """
-    X = as_container(X, "X", lazy)
+    X = as_container(X, name, lazy)
     shape = shape_of(X)
     if len(shape) != 2:
         raise ValueError(
-            f"Expected 2D array, got {len(shape)}D array instead: X must have shape (n_samples, "
-            f"n_features); got {shape}. Reshape it: X.reshape(-1, 1) makes one column, "
-            "X.reshape(1, -1) one row."
+            f"Expected 2D array, got {len(shape)}D array instead: {name} must have shape (n_samples, "
+            f"n_features); got {shape}. Reshape it: {name}.reshape(-1, 1) makes one column, "
+            f"{name}.reshape(1, -1) one row."
         )
     if shape[1] == 0:
         raise ValueError(
-            f"Found array with 0 feature(s) (shape={shape}) while a minimum of 1 is required: X "
+            f"Found array with 0 feature(s) (shape={shape}) while a minimum of 1 is required: {name} "
             "must have a column. Pass at least one."
         )
     if shape[0] == 0:
         raise ValueError(
-            "Found array with 0 sample(s) while a minimum of 1 is required: X is empty. Pass rows."
+            f"Found array with 0 sample(s) while a minimum of 1 is required: {name} is empty. Pass rows."
         )
     return X
 
@@ -317,13 +319,15 @@ class Features:
         return np.array_split(np.arange(self.shape[1]), -(-self.shape[1] // size))
 
 
-def read_features(X) -> list[Column]:
+def read_features(X, name: str = "X") -> list[Column]:
     """Columns of a two-dimensional X, see :func:`read_columns`.
 
     Parameters
     ----------
     X : array-like, sparse matrix or DataFrame of shape (n, d)
         The input, n and d at least 1.
+    name : str, default="X"
+        What messages call it.
 
     Returns
     -------
@@ -334,8 +338,8 @@ def read_features(X) -> list[Column]:
     ValueError
         X has not two dimensions, or no column, or no row.
     """
-    check_features(X)
-    return read_columns(X, "X", parse_text=True)
+    check_features(X, name=name)
+    return read_columns(X, name, parse_text=True)
 
 
 def read_target(y, lazy: bool = False) -> list[Column]:

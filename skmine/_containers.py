@@ -193,7 +193,9 @@ def raw_columns(data, name: str, which: Sequence[int] | None = None) -> Iterator
         labels = data.column_names
         for j in range(len(labels)) if which is None else map(int, which):
             label = labels[j]
-            yield _arrow_column(data.column(j), f"{name} (column {label!r})", _arrow_liner(name, label, j))
+            yield _arrow_column(
+                data.column(int(j)), f"{name} (column {label!r})", _arrow_liner(name, label, j)
+            )
     elif hasattr(data, "columns") and hasattr(data, "dtypes"):
         yield from _frame_columns(data, name, which)
     elif _is_arrow_array(data):

@@ -214,9 +214,8 @@ class BlockEncoder:
         Views, the first ones, that are columns in their own units; of a single numeric column there is none.
     origin : ndarray of shape (n_core + n_views,)
         Core column that each column of the encoding is a function of; -1 for several.
-    class_rows : dict or None
-        For a block of discrete columns with few distinct rows: row -> class number. The encoding is then
-        the one-hot class.
+    class_rows : ndarray of shape (n_classes, n_columns) or None
+        Distinct rows of a block of few discrete columns, as codes: the encoding is then the one-hot class.
     probability : ndarray of shape (n_classes,) or None
         How often each class occurs.
     """
@@ -237,7 +236,7 @@ class BlockEncoder:
         self.numeric: list[int] = []
         self.views: list = []
         self.n_scaled = 0
-        self.class_rows: dict | None = None
+        self.class_rows: np.ndarray | None = None
         self.probability: np.ndarray | None = None
         levels = [_levels(column) for column in columns]
         if all(len(values) <= _most_levels(c, n) for c, (values, _) in zip(columns, levels, strict=True)):
@@ -312,7 +311,7 @@ class BlockEncoder:
         rows, inverse = np.unique(codes, axis=0, return_inverse=True)
         if len(rows) > max(2, min(MAX_LEVELS, n // 10)):
             return
-        self.class_rows = {tuple(row): i for i, row in enumerate(rows.tolist())}
+        self.class_rows = rows
         mass = np.bincount(inverse.ravel(), weights=weight, minlength=len(rows))
         self.probability = mass / mass.sum()
         self.entropy = float(entropy(self.probability))
@@ -351,7 +350,8 @@ class BlockEncoder:
             for column, kind in zip(columns, self.kinds, strict=True)
         ]
         if self.class_rows is not None:
-            numbers = [self.class_rows.get(tuple(row), -1) for row in self._codes(columns).tolist()]
+            number = {tuple(row): i for i, row in enumerate(self.class_rows.tolist())}
+            numbers = [number.get(tuple(row), -1) for row in self._codes(columns).tolist()]
             return (np.array(numbers)[:, None] == np.arange(len(self.class_rows))) * 1.0
         core = self._core(columns)
         if not self.views:

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine import nn
+from skmine._callbacks import FRAMES, fit_task, with_callbacks
 from skmine._columns import read_features
 from skmine._documentation import DocumentationLinkMixin
 from skmine._encoding import encodings
@@ -209,6 +210,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None):
         """Train the critics and estimate I(X; Y).
@@ -246,34 +248,35 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
             Training had not ended after ``max_iter`` minibatches, `mi_` is above what these rows can test, or
             they can judge no network.
         """
-        self._fit_quietly(X, y, sample_weight, groups)
+        with fit_task(self, X, y, sample_weight) as on_check:
+            self._fit_quietly(X, y, sample_weight, groups, on_check)
         for doubt in self._doubts:
-            warnings.warn(doubt, ConvergenceWarning, stacklevel=3)
+            warnings.warn(doubt, ConvergenceWarning, stacklevel=3 + FRAMES)
         return self
 
-    def _fit_quietly(self, X, y, sample_weight=None, groups=None):
+    def _fit_quietly(self, X, y, sample_weight=None, groups=None, on_check=None):
         """As ``fit``, for our own use: parameters are right, and results are not warned of."""
         with isolated(), new_fit(self) as fitted:
-            is_interrupted = fitted._fit(X, y, sample_weight, groups)
+            is_interrupted = fitted._fit(X, y, sample_weight, groups, on_check)
         if is_interrupted:
             raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")
         return self
 
-    def _fit(self, X, y, sample_weight, groups) -> bool:
+    def _fit(self, X, y, sample_weight, groups, on_check) -> bool:
         """Fit in place; whether it was interrupted."""
         device = resolve_device(self.device)
         rows = Rows.read(X, y, sample_weight)
         rows.check_can_train()
         generator = make_generator(self.random_state)
         go_on = self.warm_start and hasattr(self, "_critic")
-        fold_seed = self._fold_seed if go_on else draw_seed(generator)
-        splits = rows.splits(self.cv, self.validation_fraction, fold_seed, y, groups)
-        folds = Folds.of_splits(splits, make_generator(fold_seed))
+        self._fold_seed = self._fold_seed if go_on else draw_seed(generator)
+        splits = rows.splits(self.cv, self.validation_fraction, self._fold_seed, y, groups)
+        folds = Folds.of_splits(splits, make_generator(self._fold_seed))
         validate_data(self, X, skip_check_array=True)
-        fingerprint = rows.fingerprint(splits, self._fingerprint if go_on else None)
+        self._fingerprint = rows.fingerprint(splits, self._fingerprint if go_on else None)
         compete = self.critic == "auto" and not self.warm_start
         max_iter = choose_max_iter(self.max_iter, folds.train.shape[1])
-        with progress(self.verbose, max_iter) as on_check:
+        with progress(self.verbose, max_iter, on_check) as on_check:
             network = self._make_network(generator, device, folds.train.shape[1], max_iter, on_check)
             if go_on and self._can_go_on:
                 network = replace(network, resume=partial(self._critic.load_into, n_folds=len(splits)))
@@ -288,7 +291,6 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         self._critic = FittedCritic(encoders, bank, best.bound, (sample.x, sample.y), sample.weight)
         self._can_go_on = best.fit.training is not None and not isinstance(best.fit.critic, PooledCritic)
         self.mi_max_, self.device_ = min(encoder.entropy for encoder in encoders), str(device)
-        self._fold_seed, self._fingerprint = fold_seed, fingerprint
         self._set_results(outcome, max_iter)
         return outcome.interrupted
 

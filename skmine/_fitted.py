@@ -74,7 +74,7 @@ class FittedCritic:
         """Joint and marginal scores of rows in random order, and their weights."""
         probability = self.encoders[1].probability
         if probability is not None:
-            probability = torch.as_tensor(probability)
+            probability = torch.tensor(probability)
         pairs = choose_valuing_pairs(self.bound, probability, len(x))
         n_blocks = max(1, len(x) // _BLOCK_ROWS)
         starts = [_BLOCK_ROWS * block for block in range(1, n_blocks)]
@@ -153,7 +153,7 @@ class FittedCritic:
         x, y = self.encode(columns)
         scores = self._scores(x, y)
         if self.bound.is_free_in_x:
-            values, probability = (torch.as_tensor(a) for a in self.supports[1])
+            values, probability = (torch.tensor(a) for a in self.supports[1])
             marginal = self._scores(x.unsqueeze(1), values.expand(len(x), *values.shape))
             return (scores - (marginal + probability.log()).logsumexp(1)).numpy()
         return (scores + self.bound.offset - self.log_normaliser).numpy()
@@ -162,7 +162,7 @@ class FittedCritic:
         """``KL(p(y | x) || p(y))`` at each row x, shape (n,), in nats."""
         role = [encoder.name for encoder in self.encoders].index("X")
         given = torch.as_tensor(self.encoders[role](columns_x)).unsqueeze(1)
-        values, probability = (torch.as_tensor(a) for a in self.supports[1 - role])
+        values, probability = (torch.tensor(a) for a in self.supports[1 - role])
         others = values.expand(len(given), *values.shape)
         scores = self._scores(*((given, others) if role == 0 else (others, given)))
         log_posterior = scores + probability.log()

@@ -14,7 +14,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skmine import nn
+from skmine._callbacks import CallbackSupportMixin, fit_task, with_callbacks
 from skmine._documentation import DocumentationLinkMixin
+from skmine._frame_columns import check_numeric
 from skmine._frozen import FrozenModule
 from skmine._progress import progress
 from skmine._refit import new_fit
@@ -40,7 +42,13 @@ def _has_categories(estimator) -> bool:
     raise AttributeError("predict names the category of the code: pass n_codes of at least 2.")
 
 
-class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class MINEGAN(
+    CallbackSupportMixin,
+    DocumentationLinkMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """Generative adversarial network that keeps all modes, by maximising I(sample; code).
 
     A sampler turns noise and a code into rows; a discriminator tells them from the data, and the sampler
@@ -164,6 +172,7 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Train the sampler against the discriminator.
@@ -185,13 +194,13 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
         ValueError
             X is empty, missing or infinite, training diverged, or a parameter is out of its range.
         """
-        with isolated(), new_fit(self) as fitted:
-            is_interrupted = fitted._fit(X)
+        with fit_task(self, X) as on_check, isolated(), new_fit(self) as fitted:
+            is_interrupted = fitted._fit(X, on_check)
         if is_interrupted:
             raise KeyboardInterrupt("MINEGAN was interrupted; it keeps the weights so far.")
         return self
 
-    def _fit(self, X) -> bool:
+    def _fit(self, X, on_check) -> bool:
         """Fit in place; whether it was interrupted."""
         device = resolve_device(self.device)
         widths = check_hidden_layer_sizes(self.hidden_layer_sizes)
@@ -200,6 +209,7 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
                 f"The code must have a column: got n_components={self.n_components} and "
                 f"n_codes={self.n_codes}. Raise one of them, and pass beta=0 for a plain network."
             )
+        check_numeric(X)
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         batch_size = check_batch_size(self.batch_size, len(X), auto=256)
         max_iter = choose_passes(self.max_iter, len(X), batch_size, _N_PASSES)
@@ -220,7 +230,7 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
             generator=generator,
             dtype=torch.float32,
         ).to(x)
-        with progress(self.verbose, max_iter) as on_check:
+        with progress(self.verbose, max_iter, on_check) as on_check:
             result = nn.train_gan(
                 sampler,
                 discriminator,
@@ -336,6 +346,7 @@ class MINEGAN(DocumentationLinkMixin, ClassNamePrefixFeaturesOutMixin, Transform
     @isolated()
     def _read(self, X) -> np.ndarray:
         check_is_fitted(self)
+        check_numeric(X)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return self._reader.module(torch.tensor((X - self._centre) / self._scale)).numpy()
 

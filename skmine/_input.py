@@ -71,8 +71,8 @@ class Rows:
     def _block(self, encoder: BlockEncoder) -> Block:
         """Encoded columns of X or of y."""
         values = torch.as_tensor(encoder(self.columns[encoder.name]), dtype=torch.float32)
-        probability = None if encoder.probability is None else torch.as_tensor(encoder.probability).to(values)
-        return Block(values, encoder.n_core, probability, torch.as_tensor(encoder.origin), encoder.n_scaled)
+        probability = None if encoder.probability is None else torch.tensor(encoder.probability).to(values)
+        return Block(values, encoder.n_core, probability, torch.tensor(encoder.origin), encoder.n_scaled)
 
     def check_can_train(self) -> None:
         """Raise ValueError where there are too few rows; warn where a column has no value."""
@@ -122,7 +122,8 @@ class Rows:
             drawn = self._draw_folds(cv, validation_fraction, seed, groups)
         else:
             drawn = self._given_folds(cv, y, groups)
-        splits = [tuple(torch.as_tensor(part) for part in split) for split in drawn]
+        # Copies: workers get memory maps, and arrays that are not writable have no tensor.
+        splits = [tuple(torch.tensor(part) for part in split) for split in drawn]
         if not splits:
             raise ValueError(
                 f"cv must give at least one split; got none from {cv!r}. Pass a list: a generator serves one "

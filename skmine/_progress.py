@@ -5,7 +5,7 @@ import multiprocessing
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from joblib import Parallel
 from joblib.parallel import get_active_backend
@@ -14,7 +14,7 @@ _SECONDS_A_LINE = 1.0
 
 
 @contextlib.contextmanager
-def progress(verbose, max_iter: int):
+def progress(verbose, max_iter: int, on_check: Callable[[dict], object] | None = None):
     """A callback for each check of the training, or None; a bar or lines where `verbose` asks.
 
     Parameters
@@ -23,22 +23,25 @@ def progress(verbose, max_iter: int):
         Whether to show progress.
     max_iter : int
         Minibatches at most.
+    on_check : callable or None, default=None
+        Called too, with each check; what it returns is passed on.
 
     Yields
     ------
     callable or None
     """
     if not verbose:
-        yield None
+        yield on_check
         return
     with _bar(max_iter, "it") as bar:
 
-        def on_check(entry: dict) -> None:
+        def show(entry: dict) -> object:
             values = [f"{name} {value:.3f}" for name, value in entry.items() if name != "iteration"]
             bar.set_postfix_str(f"{', '.join(values)} nats")
             bar.update(entry["iteration"] - bar.n)
+            return on_check(entry) if on_check is not None else None
 
-        yield on_check
+        yield show
 
 
 @contextlib.contextmanager

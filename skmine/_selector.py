@@ -15,10 +15,11 @@ from skmine._clusters import is_clustered
 from skmine._columns import Column, Features, is_lazy
 from skmine._documentation import DocumentationLinkMixin
 from skmine._estimator import MutualInfoEstimator
+from skmine._frame_columns import is_frame, take_columns
 from skmine._progress import counter, run_counted
 from skmine._refit import new_fit
 from skmine._selector_input import SelectorInput, named_columns
-from skmine._sklearn import Interval, StrOptions, fit_context
+from skmine._sklearn import Interval, StrOptions, fit_context, output_container
 from skmine._strategies import STRATEGIES
 from skmine._validation import check_training_rows, draw_seed, make_generator, resolve_device
 from skmine.nn.isolation import isolated
@@ -220,10 +221,13 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         table of shape (n_samples, `n_features_`)
             Of the kind of X: of a LazyFrame, a Dataset and a Dask collection nothing is read.
         """
-        if not is_lazy(X) and not is_clustered(X):
-            return super().transform(X)
         check_is_fitted(self)
-        chosen = np.flatnonzero(self.support_)
+        chosen, output = np.flatnonzero(self.support_), output_container(self)
+        if not is_lazy(X) and not is_clustered(X):
+            if output == "default" or not len(chosen) or not is_frame(X):
+                return super().transform(X)
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return take_columns(X, chosen.tolist(), output)
         if is_clustered(X):
             validate_data(self, named_columns(X), reset=False, skip_check_array=True)
             return X.iloc[:, chosen] if hasattr(X, "iloc") else X[:, chosen]

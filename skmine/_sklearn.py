@@ -13,11 +13,20 @@ from sklearn.utils import _safe_indexing
 # Constraints of parameters with scikit-learn's messages, and the decorator of functions that checks them.
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 
+# Which container transform returns, as set_output has it.
+from sklearn.utils._set_output import _get_output_config
+
 # Weights of any container, scalars too, with scikit-learn's messages, which its estimator checks match.
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 fit_context = _fit_context
 safe_indexing = _safe_indexing
+
+
+def output_container(estimator) -> str:
+    """What ``transform`` of an estimator returns: "default", "pandas" or "polars"."""
+    return _get_output_config("transform", estimator)["dense"]
+
 
 __all__ = [
     "HasMethods",
@@ -25,6 +34,7 @@ __all__ = [
     "StrOptions",
     "check_sample_weight",
     "fit_context",
+    "output_container",
     "safe_indexing",
     "validate_params",
 ]

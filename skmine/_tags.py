@@ -2,8 +2,10 @@
 
 from sklearn.base import BaseEstimator
 
+from skmine._callbacks import CallbackSupportMixin
 
-class AnyColumns(BaseEstimator):
+
+class AnyColumns(CallbackSupportMixin, BaseEstimator):
     """Base of an estimator that reads columns of any kind, of X and of one or more targets."""
 
     def __sklearn_tags__(self):

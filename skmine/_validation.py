@@ -245,13 +245,15 @@ def read_groups(groups, n_rows: int) -> np.ndarray:
     return np.unique(labels, return_inverse=True)[1]
 
 
-def check_lengths(n_x: int, n_y: int) -> None:
+def check_lengths(n_x: int, n_y: int, names: tuple[str, str] = ("X", "y")) -> None:
     """Whether X and y have as many rows.
 
     Parameters
     ----------
     n_x, n_y : int
         Rows of X and of y.
+    names : tuple of two str, default=("X", "y")
+        What messages call them.
 
     Raises
     ------
@@ -260,8 +262,9 @@ def check_lengths(n_x: int, n_y: int) -> None:
     """
     if n_x != n_y:
         raise ValueError(
-            "Found input variables with inconsistent numbers of samples: X and y must have the same number "
-            f"of rows; got {n_x} and {n_y}. Pass one row of y for each row of X."
+            f"Found input variables with inconsistent numbers of samples: {names[0]} and {names[1]} must "
+            f"have the same number of rows; got {n_x} and {n_y}. Pass one row of {names[1]} for each row of "
+            f"{names[0]}."
         )
 
 
@@ -298,7 +301,23 @@ def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray 
             f"sample_weight must leave as much as {MIN_EFFECTIVE_SAMPLES} equal rows, (sum w)^2 / sum w^2; "
             f"got {n_effective:.1f}: few rows have nearly all the weight. Limit the largest weights."
         )
-    for name in all_missing:
+    warn_of_missing(all_missing)
+
+
+def warn_of_missing(names: list[str]) -> None:
+    """Warn of columns without a single value.
+
+    Parameters
+    ----------
+    names : list of str
+        Of the columns.
+
+    Warns
+    -----
+    UserWarning
+        For each of them.
+    """
+    for name in names:
         warnings.warn(
             f"{name} is missing in every row: it carries no information, as a constant. Drop the column.",
             UserWarning,

@@ -24,7 +24,7 @@ MODELS = {
     "selector": (
         lambda: MINEFeatureSelector(2, random_state=0),
         lambda model: model.transform(X),
-        "skmine._selector.Task",
+        "skmine._selector.counter",
     ),
     "bottleneck": (
         lambda: InformationBottleneckClassifier(max_iter=5, random_state=0),

@@ -15,7 +15,7 @@ from skmine._progress import run_counted
 from skmine._scores.reading import PARAMETERS, read_discrete_features, read_margins
 from skmine._sklearn import validate_params
 from skmine._units import as_correlation, check_scale, nats_a_unit
-from skmine._validation import check_lengths, draw_seed, make_generator
+from skmine._validation import check_lengths, draw_seed, make_generator, warn_of_missing
 
 #: Numbers of the columns of a block whose pairs with those of another are worked on together, where they are
 #: not in memory: two blocks take at most 0.7 GB.
@@ -180,8 +180,8 @@ def conditional_mutual_info(
     0.0 nats
     """
     nats = nats_a_unit(unit)
-    blocks = [_dense_columns(data) for data in (X, Z)]
-    check_lengths(*(len(block[0]) for block in blocks))
+    blocks = [_dense_columns(data, name) for data, name in ((X, "X"), (Z, "Z"))]
+    check_lengths(len(blocks[0][0]), len(blocks[1][0]), ("X", "Z"))
     both = _as_objects(blocks[0] + blocks[1])
     seed = draw_seed(make_generator(random_state))
     estimator = MutualInfoEstimator(random_state=seed, device=device, **parameters)
@@ -282,8 +282,11 @@ def _score_blocks(first, second, same: bool) -> np.ndarray:
     return block_information(left, second if isinstance(second, list) else read_margins(*second))
 
 
-def _dense_columns(data) -> list[np.ndarray]:
-    return [column.as_input() for column in read_features(data)]
+def _dense_columns(data, name: str) -> list[np.ndarray]:
+    """Values of the columns; a constant for one without any value, with a warning that names it."""
+    columns = read_features(data, name)
+    warn_of_missing([column.name for column in columns if column.missing.all()])
+    return [np.zeros(len(c.values)) if c.missing.all() else c.as_input() for c in columns]
 
 
 def _as_objects(columns: list[np.ndarray]) -> np.ndarray:

@@ -40,7 +40,8 @@ class CriticBank(nn.Module):
         seed = int(torch.randint(2**31, (), generator=generator))
         with OwnDraws(seed):
             members = [factory(d_x, d_y) for _ in range(n_members)]
-        self._draws = OwnDraws(seed + 1)
+        self._seed = seed
+        self._draws: OwnDraws | None = None
         parameters, buffers = stack_module_state(members)
         self._skeleton = [members[0].to("meta")]  # in a list: its own weights are not part of the bank
         self._names = list(parameters), list(buffers)
@@ -53,6 +54,11 @@ class CriticBank(nn.Module):
     def train(self, mode: bool = True) -> "CriticBank":
         """Set the mode of the critics (dropout and the like)."""
         self._skeleton[0].train(mode)
+        if not mode:
+            self._draws = None
+        elif self._draws is None:
+            self._seed += 1  # after each check by held-out rows, draws go on with another seed
+            self._draws = OwnDraws(self._seed)
         return super().train(mode)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -69,5 +75,5 @@ class CriticBank(nn.Module):
             return functional_call(self._skeleton[0], (parameters, buffers), (x, y))
 
         # In evaluation the same rows meet the same draws, if there are any.
-        with self._draws if self.training else OwnDraws(self._draws.seed):
+        with self._draws or OwnDraws(0):
             return vmap(member, randomness="different")(parameters, buffers, x, y)

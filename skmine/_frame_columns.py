@@ -1,0 +1,68 @@
+"""Frames as they come in and go out: columns keep their own types, and errors name the column."""
+
+from typing import Any
+
+from skmine._columns import is_lazy, read_columns
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a pandas or polars DataFrame or an Arrow table."""
+    return hasattr(X, "columns") and (hasattr(X, "dtypes") or hasattr(X, "schema"))
+
+
+def take_columns(frame: Any, numbers: list[int], output: str) -> Any:
+    """Some columns of a frame, each of its own type.
+
+    Parameters
+    ----------
+    frame : DataFrame or Table
+        Of pandas, polars or Arrow.
+    numbers : list of int
+        Of the columns.
+    output : {"pandas", "polars"}
+        The library wanted. scikit-learn itself makes polars frames of pandas ones.
+
+    Returns
+    -------
+    DataFrame
+    """
+    if hasattr(frame, "iloc"):
+        return frame.iloc[:, numbers]
+    if hasattr(frame, "column_names"):
+        chosen = frame.select(numbers)
+        if output == "pandas":
+            return chosen.to_pandas()
+        import polars as pl
+
+        return pl.from_arrow(chosen)
+    chosen = frame[:, numbers]
+    return chosen.to_pandas() if output == "pandas" else chosen
+
+
+def check_numeric(X: Any) -> None:
+    """Raise, with the name of the column and the remedy, where a column of a frame holds no numbers.
+
+    Parameters
+    ----------
+    X : array-like or DataFrame
+        The input; arrays are left to scikit-learn's checks.
+
+    Raises
+    ------
+    TypeError
+        A column holds dates or nested values, or the frame is not in memory.
+    ValueError
+        A column holds text or categories.
+    """
+    if not is_lazy(X) and not is_frame(X):
+        return
+    for column in read_columns(X, "X"):
+        if not column.categorical:
+            continue
+        try:
+            column.values[~column.missing].astype(float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{column.name} must hold numbers; got text or categories ({error}). Encode it, as by "
+                "sklearn.preprocessing.OneHotEncoder, or drop it."
+            ) from error
