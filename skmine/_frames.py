@@ -30,30 +30,34 @@ def column_names(data, n_columns: int, prefix: str = "x") -> list:
     return [prefix] if n_columns == 1 and prefix == "y" else [f"{prefix}{j}" for j in range(n_columns)]
 
 
-def make_frame(columns: dict, *like):
-    """A DataFrame of the library of the first container that has one, or of pandas.
+def library_of(*data) -> str:
+    """Library of the first container that is a table of polars or Arrow; else pandas."""
+    libraries = [type(part).__module__.split(".")[0] for part in data]
+    return next((library for library in libraries if library in ("polars", "pyarrow")), "pandas")
+
+
+def make_frame(columns: dict, library: str):
+    """A DataFrame of a library.
 
     Parameters
     ----------
     columns : dict of str to array-like
         The columns.
-    *like : object
-        What the user passed.
+    library : {"pandas", "polars", "pyarrow"}
+        See :func:`library_of`.
 
     Returns
     -------
     DataFrame or Arrow table
-        pandas for pandas, polars for polars, an Arrow table for Arrow.
 
     Raises
     ------
     ImportError
-        No container has a library, and pandas is not installed.
+        pandas is asked for, and is not installed.
     """
-    libraries = [type(data).__module__.split(".")[0] for data in like]
-    if any(library == "polars" for library in libraries):
+    if library == "polars":
         return import_module("polars").DataFrame({name: _plain(v) for name, v in columns.items()})
-    if any(library == "pyarrow" for library in libraries):
+    if library == "pyarrow":
         return import_module("pyarrow").table({name: _plain(v) for name, v in columns.items()})
     try:
         pandas = import_module("pandas")

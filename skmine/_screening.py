@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.stats import chi2
 
 from skmine._copula import Margin
+from skmine._functions import block_functions, blocks, products, runs, sums, whitened
+from skmine._row_groups import RowGroups
 from skmine._smoothing import Kernel, Smoother, kernel_table
 
 #: Degree of the polynomials of a feature and of the target, and functions at most where there are levels.
@@ -27,10 +28,10 @@ _PAIR_TARGET_FUNCTIONS, _NUMBERS_AT_ONCE = 9, 2**25
 _LANDMARKS, _JUDGE_LANDMARKS, _JUDGE_ROWS = 300, 150, 3_000
 #: Pairs kept at most, and how many deviations their moments exceed the mean by under independence.
 _KEPT_PAIRS, _PROMISING = 200, 2.0
-_SMALLEST_NORM = 1e-6
-#: Share of a function's variance that must be left after conditioning, for it to be tested; and of a product
-#: of functions of two features, beside what functions of either explain.
-_LEAST_VARIANCE, _LEAST_PRODUCT = 2.5e-3, 0.01
+#: Share of a function's variance that must be left after conditioning, for it to be tested.
+_LEAST_VARIANCE = 2.5e-3
+#: Probability under independence of what two features share, where one is named as related to the other.
+_SHARED_BY_CHANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class Screen:
         Margins of each feature; several for a group of columns that is one feature.
     targets : list of Margin
         Target columns.
+    weight : ndarray of shape (n,) or None, default=None
+        Weights of the rows, of mean 1; those that the margins were made with.
+    groups : ndarray of shape (n,) or None, default=None
+        Number of each row's group: rows of a group may depend on each other.
 
     Attributes
     ----------
@@ -76,16 +81,24 @@ class Screen:
         The same, of what the chosen features leave of the functions.
     """
 
-    def __init__(self, features: list[list[Margin]], targets: list[Margin]):
-        self.n = len(targets[0])
+    def __init__(
+        self,
+        features: Sequence[list[Margin]],
+        targets: list[Margin],
+        weight: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+    ):
+        self.n = len(targets[0].codes)
+        self.weight = weight
+        self.groups = None if groups is None else RowGroups(groups)
         self.n_features = len(features)
         self.codes = [[m.codes for m in margins] for margins in features]
         self.tables = [[kernel_table(m) for m in margins] for margins in features]
-        blocks = [_block_functions(margins, _DEGREE, _MOST_FUNCTIONS).T for margins in features]
-        self.functions = np.vstack(blocks).astype(np.float32)
-        self.owner = np.repeat(np.arange(self.n_features), [len(block) for block in blocks])
+        parts = [block_functions(margins, _DEGREE, _MOST_FUNCTIONS, weight).T for margins in features]
+        self.functions = np.vstack(parts).astype(np.float32)
+        self.owner = np.repeat(np.arange(self.n_features), [len(part) for part in parts])
         self.residuals, self.residual_owner = self.functions, self.owner
-        self.target = _block_functions(targets, _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS).T
+        self.target = block_functions(targets, _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS, weight).T
         self.residual_target = self.target.astype(np.float32)
         self.judged_rows = np.linspace(0, self.n - 1, min(self.n, _JUDGE_ROWS)).round().astype(int)
         self.chosen: list[int] = []
@@ -106,27 +119,34 @@ class Screen:
         """
         self.chosen = list(chosen)
         if not self.additive and sum(len(self.codes[j]) for j in chosen) > 1:
-            target = self.target[:, self.judged_rows]
             errors = []
             for self.additive in (False, True):
                 kernel = self._kernel(chosen, self.judged_rows, _JUDGE_LANDMARKS, self._share(chosen))
-                errors.append(Smoother(kernel, target).error)
+                errors.append(self._judge(kernel).error)
             self.additive = errors[1] < errors[0]
         kernel = self._kernel(chosen, slice(None), _LANDMARKS, self._share(chosen))
-        smoother = Smoother(kernel, self.target)
-        residual = smoother.left_out_residual(self.target)
+        smoother = Smoother(kernel, self.target, self.weight)
+        residual = smoother.left_out_residual(self.target, self._folds(slice(None)))
         largest = max(residual.var(axis=1).max(initial=0.0), 1e-12)
-        self.residual_target = _whitened(residual, _LEAST_VARIANCE * largest).astype(np.float32)
+        self.residual_target = whitened(residual, _LEAST_VARIANCE * largest, self.weight).astype(np.float32)
         parts = []
         free = ~np.isin(self.owner, chosen)
         residuals = smoother.residual(self.functions[free])
-        for feature, start, stop in _runs(self.owner[free]):
-            parts.append((feature, _whitened(residuals[start:stop], _LEAST_VARIANCE)))
+        for feature, start, stop in runs(self.owner[free]):
+            parts.append((feature, whitened(residuals[start:stop], _LEAST_VARIANCE, self.weight)))
         parts += [(j, self.functions[self.owner == j]) for j in chosen]
         parts = sorted(((j, part) for j, part in parts if len(part)), key=lambda one: one[0])
         empty = np.empty((0, self.n), dtype=np.float32)
         self.residuals = np.vstack([empty, *(part for _, part in parts)])
         self.residual_owner = np.repeat([j for j, _ in parts], [len(part) for _, part in parts]).astype(int)
+
+    def _judge(self, kernel: Kernel) -> Smoother:
+        """Regression on the rows that candidates are compared on."""
+        weight = None if self.weight is None else self.weight[self.judged_rows]
+        return Smoother(kernel, self.target[:, self.judged_rows], weight)
+
+    def _folds(self, rows) -> np.ndarray | None:
+        return None if self.groups is None else self.groups.folds[rows]
 
     def _share(self, features: Sequence[int]) -> float:
         """How much of the kernel of a column counts."""
@@ -151,29 +171,46 @@ class Screen:
 
         Yields
         ------
-        ndarray of shape (n_rows,)
+        ndarray of shape (n_rows,), or (n_groups,) of the groups of these rows
             Half of what they take off the squared errors of the functions of the target, in units of the
             mean squared errors without them.
         """
         rows, target = self.judged_rows, self.target[:, self.judged_rows]
         kernel = self._kernel(self.chosen, rows, _JUDGE_LANDMARKS, self._share(self.chosen))
-        given = target**2
+        weight = np.ones(len(rows)) if self.weight is None else self.weight[rows]
+        folds, given = self._folds(rows), target**2
         if self.chosen:
-            given = Smoother(kernel, target).left_out_residual(target) ** 2
+            given = self._judge(kernel).left_out_residual(target, folds) ** 2
+        mean = (given * weight).sum(axis=1, keepdims=True) / weight.sum()
         for members in candidates:
             new = [j for j in dict.fromkeys(members) if j not in self.chosen]
-            together = Smoother(kernel.times(*self._columns(new, rows)), target)
-            gain = given - together.left_out_residual(target) ** 2
-            yield (gain / given.mean(axis=1, keepdims=True)).sum(axis=0) / 2
+            together = self._judge(kernel.times(*self._columns(new, rows)))
+            gain = given - together.left_out_residual(target, folds) ** 2
+            gain = weight * (gain / mean).sum(axis=0) / 2
+            yield gain if self.groups is None else self.groups.means(gain, rows)
 
-    def singles(self) -> Candidates:
-        """What each feature that is not chosen adds."""
+    def related(self, feature: int, others: Sequence[int], most: int = 3) -> list[int]:
+        """Those of some features that share most information with a feature, beyond chance, best first."""
+        own = self.functions[self.owner == feature]
+        if self.weight is not None:
+            own = own * self.weight
+        found = []
+        for other in others:
+            functions = self.functions[self.owner == other]
+            statistic = float(((own @ functions.T) ** 2).sum() / self.n)
+            freedom = len(own) * len(functions)
+            if statistic > chi2.isf(_SHARED_BY_CHANCE, max(freedom, 1)):
+                found.append((statistic - freedom, int(other)))
+        return [other for _, other in sorted(found, reverse=True)[:most]]
+
+    def singles(self, n_tests: int | None = None) -> Candidates:
+        """What each feature that is not chosen adds; p-values for so many tests, None for all features."""
         members = np.setdiff1d(np.arange(self.n_features), self.chosen)
         number = np.full(self.n_features, -1)
         number[members] = np.arange(len(members))
         owner = number[self.residual_owner]
         functions = self.residuals[owner >= 0]
-        return self._candidates(members[:, None], functions, owner[owner >= 0], self.n_features)
+        return self._candidates(members[:, None], functions, owner[owner >= 0], n_tests or self.n_features)
 
     def promising_pairs(self, among: list[int], n_tests: int) -> Candidates:
         """The pairs with the largest moments, not both chosen, with one feature of those given.
@@ -219,14 +256,18 @@ class Screen:
         -------
         Candidates
         """
-        products = [_products(*(self.residuals[self.residual_owner == j] for j in pair)) for pair in members]
-        owner = np.repeat(np.arange(len(members)), [len(product) for product in products])
-        functions = np.vstack([np.empty((0, self.n), dtype=np.float32), *products])
+        found = [products(self._left_of(j), self._left_of(k), self.weight) for j, k in members]
+        owner = np.repeat(np.arange(len(members)), [len(functions) for functions in found])
+        functions = np.vstack([np.empty((0, self.n), dtype=np.float32), *found])
         return self._candidates(members, functions, owner, n_tests)
+
+    def _left_of(self, feature: int) -> np.ndarray:
+        return self.residuals[self.residual_owner == feature]
 
     @property
     def _pair_target(self) -> np.ndarray:
-        return self.residual_target[:_PAIR_TARGET_FUNCTIONS]
+        target = self.residual_target[:_PAIR_TARGET_FUNCTIONS]
+        return target if self.weight is None else target * self.weight.astype(np.float32)
 
     def _screen_pairs(self, among: np.ndarray) -> np.ndarray:
         """Sums of squared moments of pairs (given features, all features), times the rows.
@@ -237,92 +278,35 @@ class Screen:
         total = np.zeros((len(among), self.n_features))
         widest = max(1, _NUMBERS_AT_ONCE // max(len(self.residuals), self.n, 1))
         every = len(among) == self.n_features
-        for first, last in _blocks((starts[1:] - starts[:-1])[among], widest):
+        for first, last in blocks((starts[1:] - starts[:-1])[among], widest):
             rows = np.concatenate([np.arange(starts[j], starts[j + 1]) for j in among[first:last]])
             begin = first if every else 0  # pairs with earlier features are known
             columns = self.residuals[starts[begin] :]
             squares = np.zeros((len(rows), len(columns)), dtype=np.float32)
             for target in self._pair_target:
                 squares += ((self.residuals[rows] * target) @ columns.T) ** 2
-            by_feature = _sums(squares.T, starts[begin:] - starts[begin])
+            by_feature = sums(squares.T, starts[begin:] - starts[begin])
             bounds = np.cumsum([0, *(starts[1:] - starts[:-1])[among[first:last]]])
-            total[first:last, begin:] = _sums(by_feature.T, bounds) / self.n
+            total[first:last, begin:] = sums(by_feature.T, bounds) / self.n
         return total
 
     def _candidates(self, members, functions: np.ndarray, owner: np.ndarray, n_tests: int) -> Candidates:
         """Candidates by the moments of their functions (n_functions, n); `owner` numbers the candidates."""
-        target = self.residual_target
-        mean = functions @ target.T / self.n
-        square = functions**2 @ (target**2).T / self.n
+        target, weight = self.residual_target, 1.0 if self.weight is None else self.weight.astype(np.float32)
+        mean = (functions @ (target * weight).T / self.n).astype(np.float64)
+        square = variance = functions**2 @ (target**2 * weight).T / self.n
+        if self.weight is not None:
+            variance = functions**2 @ (target**2 * weight**2).T / self.n
         usable = square > 1e-9
-        moments = np.where(usable, mean.astype(np.float64) ** 2 / np.maximum(square, 1e-9), 0.0)
-        statistic = self.n * np.bincount(owner, moments.sum(axis=1), len(members))
-        freedom = np.bincount(owner, usable.sum(axis=1), len(members))
-        pvalue = np.minimum(n_tests * chi2.sf(statistic, np.maximum(freedom, 1)), 1.0)
-        return Candidates(members, (statistic - freedom) / (2 * self.n), pvalue)
+        square, variance = np.maximum(square, 1e-9), np.maximum(variance, 1e-9)
 
+        def total(values: np.ndarray) -> np.ndarray:
+            return np.bincount(owner, np.where(usable, values, 0.0).sum(axis=1), len(members))
 
-def _runs(owner: np.ndarray) -> Iterator[tuple[int, int, int]]:
-    """Feature, first and last function plus one, of each feature."""
-    features, starts = np.unique(owner, return_index=True)
-    if not len(owner):
-        return
-    yield from zip(features.tolist(), starts.tolist(), [*starts[1:].tolist(), len(owner)], strict=True)
-
-
-def _blocks(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
-    """Neighbours whose sizes add up to a number at most, or single ones."""
-    first, total = 0, 0
-    for j, size in enumerate(sizes):
-        if j > first and total + size > most:
-            yield first, j
-            first, total = j, 0
-        total += size
-    if len(sizes):
-        yield first, len(sizes)
-
-
-def _sums(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Sums of rows between neighbouring bounds."""
-    # reduceat takes no bound beyond the last row, and gives the row at a bound where there is none between.
-    padded = np.vstack([values, np.zeros((1, values.shape[1]), dtype=values.dtype)])
-    total = np.add.reduceat(padded, bounds[:-1], axis=0)
-    total[bounds[1:] == bounds[:-1]] = 0.0
-    return total
-
-
-def _whitened(values: np.ndarray, least: float) -> np.ndarray:
-    """Uncorrelated combinations of functions with mean 0 and variance 1, those of most variance first."""
-    if not len(values):
-        return values
-    values = values - values.mean(axis=1, keepdims=True)
-    variance, axes = (part[..., ::-1] for part in eigh(values @ values.T / values.shape[1]))
-    keep = variance > least
-    return (axes[:, keep] / np.sqrt(variance[keep])).T @ values
-
-
-def _products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Products of functions of two features, less what functions of either explain, orthonormal."""
-    n = one.shape[1]
-    products = (one[:, None, :] * other[None, :, :]).reshape(-1, n)
-    alone = np.vstack([np.ones((1, n), dtype=one.dtype), one, other])
-    both = np.vstack([alone, products])
-    gram = (both @ both.T).astype(np.float64) / n
-    n_alone = len(alone)
-    explained = np.linalg.lstsq(gram[:n_alone, :n_alone], gram[:n_alone, n_alone:], rcond=1e-6)[0]
-    left = gram[n_alone:, n_alone:] - gram[n_alone:, :n_alone] @ explained
-    variance, axes = eigh((left + left.T) / 2)
-    keep = variance > _LEAST_PRODUCT
-    mixing = axes[:, keep] / np.sqrt(variance[keep])
-    return np.vstack([-explained @ mixing, mixing]).T.astype(one.dtype) @ both
-
-
-def _block_functions(margins: list[Margin], degree: int, most: int) -> np.ndarray:
-    """Functions of a block of columns, orthonormal over the rows, at most so many of each column."""
-    parts = [functions[m.codes] for m in margins for functions, _ in [m.polynomials(degree, most)]]
-    functions = np.hstack(parts)
-    if len(margins) == 1 or not functions.shape[1]:
-        return functions
-    left, singular, _ = np.linalg.svd(functions - functions.mean(axis=0), full_matrices=False)
-    keep = singular > _SMALLEST_NORM * max(singular[0], 1e-12)
-    return (left[:, keep] * np.sqrt(len(left)))[:, :most]
+        freedom, scale = total(np.ones_like(mean)), np.ones(len(members))
+        if self.groups is not None:
+            variance, scale, freedom = self.groups.variance(functions, target * weight, owner, len(members))
+        statistic = self.n * total(mean**2 / variance)
+        pvalue = np.minimum(n_tests * chi2.sf(statistic / scale, np.maximum(freedom, 1e-3)), 1.0)
+        pvalue[freedom == 0] = 1.0
+        return Candidates(members, total((mean**2 - variance / self.n) / square) / 2, pvalue)

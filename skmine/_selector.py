@@ -1,6 +1,5 @@
 """MINEFeatureSelector: the features that depend on a target, alone or together."""
 
-from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -16,8 +15,10 @@ from skmine._columns import Column, Features, is_lazy
 from skmine._documentation import DocumentationLinkMixin
 from skmine._estimator import MutualInfoEstimator
 from skmine._frame_columns import is_frame, take_columns
+from skmine._frames import library_of, make_frame
 from skmine._progress import counter, run_counted
 from skmine._refit import new_fit
+from skmine._selection import ColumnChoice, explain, explanation_facts
 from skmine._selector_input import SelectorInput, named_columns
 from skmine._sklearn import Interval, StrOptions, fit_context, output_container
 from skmine._strategies import STRATEGIES
@@ -49,9 +50,12 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
     alpha : float, default=0.05
         Level at which a feature is significant: the false discovery rate of ``"marginal"`` and ``"mrmr"``,
         and of the others the probability, at each step, to add a feature where none adds any.
-    groups : array-like of shape (n_features,) or None, default=None
+    feature_groups : array-like of shape (n_features,) or None, default=None
         Label of each column; columns with the same label, such as the indicators of one category, are
         selected together or not at all.
+    include, exclude : array-like or None, default=None
+        Columns that are always or never selected: names, numbers, or a mask of shape (n_features,). Included
+        ones come first and count towards `n_features_to_select`; the others are chosen given them.
     discrete_features : "auto", bool or array-like, default="auto"
         Columns that are labels, as in :func:`mutual_info_regression`.
     mi_path : bool, default=False
@@ -118,7 +122,9 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         ],
         "strategy": [StrOptions(set(STRATEGIES)), callable],
         "alpha": [Interval(Real, 0, 1, closed="neither")],
-        "groups": ["array-like", None],
+        "feature_groups": ["array-like", None],
+        "include": ["array-like", None],
+        "exclude": ["array-like", None],
         "discrete_features": [StrOptions({"auto"}), "boolean", "array-like"],
         "mi_path": ["boolean"],
         "device": [str, torch.device],
@@ -133,7 +139,9 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         *,
         strategy="auto",
         alpha=0.05,
-        groups=None,
+        feature_groups=None,
+        include=None,
+        exclude=None,
         discrete_features="auto",
         mi_path=False,
         device="auto",
@@ -144,7 +152,9 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         self.n_features_to_select = n_features_to_select
         self.strategy = strategy
         self.alpha = alpha
-        self.groups = groups
+        self.feature_groups = feature_groups
+        self.include = include
+        self.exclude = exclude
         self.discrete_features = discrete_features
         self.mi_path = mi_path
         self.device = device
@@ -153,7 +163,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None, *, groups=None):
         """Choose the features.
 
         Parameters
@@ -164,6 +174,11 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
             ``"marginal"`` takes counts, and the other strategies take 10,000 rows.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target columns of any kind.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows, as of a survey. Only their ratios matter; rows of weight 0 are left out.
+        groups : array-like of shape (n_samples,) or None, default=None
+            Label of each row; rows with the same label, such as visits of one patient, may depend on each
+            other. Tests count groups in place of rows, and groups are left out whole.
 
         Returns
         -------
@@ -175,38 +190,90 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         TypeError
             A column holds dates, or objects that are neither strings nor numbers.
         ValueError
-            X or y is empty, infinite, complex or of another length; `groups` or `n_features_to_select`
-            does not fit the columns of X.
+            X or y is empty, infinite, complex or of another length; `sample_weight` or `groups` does not fit
+            the rows of X; or `feature_groups`, `include`, `exclude` or `n_features_to_select` the columns.
         IndexError
             `discrete_features` does not fit the columns of X.
         """
         with isolated(), new_fit(self) as fitted:
-            fitted._fit(X, y)
+            fitted._fit(X, y, sample_weight, groups)
         return self
 
-    def _fit(self, X, y) -> None:
+    def _fit(self, X, y, sample_weight, groups) -> None:
         """Fit in place."""
         resolve_device(self.device)
         jointly = self.strategy != "marginal"
         seed = draw_seed(make_generator(self.random_state))
-        rows = SelectorInput.read(X, y, self.discrete_features, jointly, seed, self.verbose)
+        rows = SelectorInput.read(
+            X, y, self.discrete_features, jointly, seed, self.verbose, sample_weight, groups
+        )
         with_path = self.mi_path and jointly
         if with_path:
             check_training_rows(len(rows.targets[0].values), [])
-        owner, n_groups = self._read_groups(rows.n_columns)
-        n_select = self._n_select(n_groups)
+        validate_data(self, rows.named, skip_check_array=True)
+        choice = ColumnChoice.read(self, rows.n_columns)
+        n_select = choice.n_select(self.n_features_to_select)
         strategy = STRATEGIES[self.strategy] if isinstance(self.strategy, str) else self.strategy
         with counter(self.verbose, n_select, "feature") as on_step:
-            ranking = strategy(rows.task(owner, n_select, self.alpha, on_step, self.n_jobs))
-        validate_data(self, rows.named, skip_check_array=True)
-        rank = np.empty(n_groups, dtype=int)
-        rank[ranking.order] = np.arange(1, n_groups + 1)
-        self.scores_, self.pvalues_ = ranking.scores[owner], ranking.pvalues[owner]
-        self.ranking_ = rank[owner]
-        self.support_ = self.ranking_ <= ranking.n_selected
+            task = rows.task(choice.owner, n_select, self.alpha, on_step, self.n_jobs, choice.included)
+            ranking = choice.include_first(strategy(task))
+        self._library = library_of(X, y)
+        self._facts = explanation_facts(choice, ranking.reasons)
+        self.scores_, self.pvalues_ = choice.by_column(ranking.scores), choice.by_column(ranking.pvalues)
+        self.ranking_ = choice.rank(ranking.order)
+        self.support_ = (self.ranking_ <= ranking.n_selected) & (choice.owner >= 0)
         self.n_features_ = int(self.support_.sum())
         if with_path and rows.columns is not None:
-            self.mi_path_ = self._path(rows.columns, rows.targets, ranking.n_selected, seed)
+            self.mi_path_ = self._path(rows, ranking.n_selected, seed)
+
+    def explain(self, unit="nats"):
+        """Why each feature was selected or not.
+
+        Parameters
+        ----------
+        unit : {"nats", "bits"}, default="nats"
+            Unit of the information.
+
+        Returns
+        -------
+        DataFrame
+            Of the library of X in fit, pandas for an array. One row for each column of X, selected ones
+            first, in the order in which they were chosen:
+
+            - ``feature``: name;
+            - ``selected``: whether it is;
+            - ``alone``: information about y of the feature alone;
+            - ``added``: what it added when it was chosen; of the others, what it would add now;
+            - ``pvalue``: of adding nothing;
+            - ``related``: selected features that share most information with a redundant one;
+            - ``reason``: in words.
+
+            Of ``"mrmr"``, ``added`` is relevance less redundancy, of selected features alone. Both numbers
+            are to second order for the strategies that compare features jointly, as `scores_`.
+
+        Raises
+        ------
+        NotFittedError
+            It is not fitted.
+        ValueError
+            `unit` is neither of the two.
+        ImportError
+            X was an array, and pandas is not installed.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skmine import MINEFeatureSelector
+        >>> selector = MINEFeatureSelector(2).fit(*load_iris(return_X_y=True, as_frame=True))
+        >>> print(selector.explain()[["feature", "reason"]].to_string(index=False))
+                  feature                                                                  reason
+         petal width (cm)                                              adds 0.75 nats (p < 0.001)
+         sepal width (cm)                                             adds 0.096 nats (p < 0.001)
+        petal length (cm)             more than the number asked for: adds 0.048 nats (p = 0.018)
+        sepal length (cm) redundant given petal width (cm), sepal width (cm): adds 0 nats (p = 1)
+        """
+        check_is_fitted(self)
+        return make_frame(explain(self, unit), self._library)
 
     def transform(self, X):
         """Reduce X to the selected columns.
@@ -235,39 +302,13 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         validate_data(self, table.named, reset=False, skip_check_array=True)
         return table.select(chosen)
 
-    def _read_groups(self, n_features: int) -> tuple[np.ndarray, int]:
-        """Number of each column's group, in the order of their first columns, and how many there are."""
-        if self.groups is None:
-            return np.arange(n_features), n_features
-        labels = np.asarray(self.groups)
-        if labels.shape != (n_features,):
-            raise ValueError(
-                f"groups must have one label a column of X ({n_features}); got shape {labels.shape}. Pass "
-                "as many labels as columns."
-            )
-        _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-        return np.argsort(np.argsort(first))[inverse], len(first)
-
-    def _n_select(self, n_groups: int) -> int | None:
-        asked = self.n_features_to_select
-        if asked == "auto":
-            return None
-        if isinstance(asked, Integral):
-            if int(asked) > n_groups:
-                raise ValueError(
-                    f"n_features_to_select must be at most the number of features or groups "
-                    f"(n_features={n_groups}); got {asked}. Lower it, or pass 'auto' or a fraction."
-                )
-            return int(asked)
-        return max(1, round(asked * n_groups))
-
-    def _path(
-        self, columns: Sequence[Column], targets: list[Column], n_selected: int, seed: int
-    ) -> np.ndarray:
-        y = np.column_stack([c.as_input() for c in targets])
+    def _path(self, rows: SelectorInput, n_selected: int, seed: int) -> np.ndarray:
+        y = np.column_stack([c.as_input() for c in rows.targets])
+        columns, options = rows.columns, (seed, self.device, rows.weight, rows.groups)
+        assert columns is not None
         tasks = (
             delayed(_joint_information)(
-                [columns[j] for j in np.flatnonzero(self.ranking_ <= step).tolist()], y, seed, self.device
+                [columns[j] for j in np.flatnonzero(self.ranking_ <= step).tolist()], y, *options
             )
             for step in range(1, n_selected + 1)
         )
@@ -289,9 +330,9 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         return tags
 
 
-def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device) -> float:
+def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device, weight, groups) -> float:
     present = [column.as_input() for column in columns if not column.missing.all()]
     if not present:
         return 0.0
     estimator = MutualInfoEstimator(random_state=seed, device=device, **_PATH_CRITIC)
-    return estimator._fit_quietly(np.column_stack(present), y).mi_
+    return estimator._fit_quietly(np.column_stack(present), y, weight, groups).mi_

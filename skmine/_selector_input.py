@@ -9,8 +9,9 @@ from skmine._clusters import ClusterTable, is_clustered, sample_rows
 from skmine._columns import Column, Features, read_target
 from skmine._copula import Grid, Margin
 from skmine._scores import are_few_integers, is_class, read_discrete_features
-from skmine._strategies import MAX_ROWS, Task
-from skmine._validation import check_lengths
+from skmine._strategies import MAX_ROWS
+from skmine._task import Task
+from skmine._validation import check_lengths, check_weight, read_groups
 
 
 @dataclass
@@ -31,6 +32,10 @@ class SelectorInput:
         Mask of the columns that are labels.
     table : ClusterTable or None
         Counts of a cluster.
+    weight : ndarray of shape (n,) or None
+        Weights of the rows, of mean 1.
+    groups : ndarray of shape (n,) or None
+        Number of each row's group.
     """
 
     n_columns: int
@@ -39,9 +44,21 @@ class SelectorInput:
     targets: list[Column]
     discrete: np.ndarray
     table: ClusterTable | None = None
+    weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @classmethod
-    def read(cls, X, y, discrete_features, jointly: bool, seed: int, verbose=False) -> "SelectorInput":
+    def read(
+        cls,
+        X,
+        y,
+        discrete_features,
+        jointly: bool,
+        seed: int,
+        verbose=False,
+        sample_weight=None,
+        groups=None,
+    ) -> "SelectorInput":
         """Read the input of ``fit``.
 
         Parameters
@@ -56,11 +73,17 @@ class SelectorInput:
             Of the choice of these.
         verbose : bool or int
             Whether a cluster shows progress.
+        sample_weight, groups : array-like of shape (n,) or None, default=None
+            As passed.
 
         Returns
         -------
         SelectorInput
         """
+        if is_clustered(X) and (sample_weight is not None or groups is not None):
+            raise ValueError(
+                "X must be in memory with sample_weight or groups; got a Dask collection. Pass X.compute()."
+            )
         if is_clustered(X):
             if not jointly:
                 discrete = read_discrete_features(discrete_features, X.shape[1])
@@ -72,26 +95,40 @@ class SelectorInput:
         check_lengths(n_rows, len(targets[0].values))
         discrete = read_discrete_features(discrete_features, n_columns, features.sparse)
         columns: Sequence[Column] = _Columns(features)
+        weight = None if sample_weight is None else check_weight(sample_weight, n_rows)
+        number = None if groups is None else np.unique(read_groups(groups, n_rows), return_inverse=True)[1]
+        rows = None if weight is None else np.flatnonzero(weight)
+        jointly = jointly or weight is not None or number is not None
+        if jointly and (n_rows if rows is None else len(rows)) > MAX_ROWS:
+            drawn = np.random.default_rng(seed).choice(
+                n_rows if rows is None else rows, MAX_ROWS, replace=False
+            )
+            rows = np.sort(drawn)
+        if rows is not None:
+            targets = [column.take(rows) for column in targets]
+            weight = None if weight is None else weight[rows] / weight[rows].mean()
+            number = None if number is None else np.unique(number[rows], return_inverse=True)[1]
         if jointly:
-            rows = None
-            if n_rows > MAX_ROWS:
-                rows = np.sort(np.random.default_rng(seed).choice(n_rows, MAX_ROWS, replace=False))
-                targets = [column.take(rows) for column in targets]
             columns = features.read_rows(rows)
-        return cls(n_columns, features.named, columns, targets, discrete)
+        return cls(n_columns, features.named, columns, targets, discrete, None, weight, number)
 
-    def task(self, owner: np.ndarray, n_select, alpha: float, on_step, n_jobs) -> Task:
-        """What a strategy works on; `owner` is the number of each column's feature."""
+    def task(self, owner: np.ndarray, n_select, alpha: float, on_step, n_jobs, included=()) -> Task:
+        """What a strategy works on; `owner` is the number of each column's feature, -1 for none."""
         if self.table is not None:
             for grid in self.table.grids[self.n_columns :]:
                 grid.labels = grid.labels or _are_classes(grid)
-            return _ClusterTask([], [], n_select, alpha, on_step, n_jobs, self.table, owner)
+            task = _ClusterTask([], [], n_select, alpha, on_step, n_jobs, included=list(included))
+            task.table, task.owner = self.table, owner
+            return task
         assert self.columns is not None
-        features: Sequence = _Features(self.columns, self.discrete, owner, range(int(owner.max()) + 1))
+        features: Sequence = _Features(
+            self.columns, self.discrete, owner, range(int(owner.max()) + 1), self.weight
+        )
         if isinstance(self.columns, list):
             features = list(features)
-        targets = [Margin.of_column(column, is_class(column)) for column in self.targets]
-        return Task(features, targets, n_select, alpha, on_step, n_jobs)
+        targets = [Margin.of_column(column, is_class(column), self.weight) for column in self.targets]
+        shared = (n_select, alpha, on_step, n_jobs, self.weight, self.groups, list(included))
+        return Task(features, targets, *shared)
 
 
 def named_columns(X):
@@ -115,17 +152,18 @@ class _Columns(Sequence):
 class _Features(Sequence):
     """Margins of the columns of each feature, made each time that they are asked for."""
 
-    def __init__(self, columns: Sequence[Column], discrete: np.ndarray, owner: np.ndarray, numbers: range):
+    def __init__(self, columns: Sequence[Column], discrete, owner, numbers: range, weight=None):
         self.columns, self.discrete, self.owner, self.numbers = columns, discrete, owner, numbers
+        self.weight = weight
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def __getitem__(self, number):
         if isinstance(number, slice):
-            return _Features(self.columns, self.discrete, self.owner, self.numbers[number])
+            return _Features(self.columns, self.discrete, self.owner, self.numbers[number], self.weight)
         members = np.flatnonzero(self.owner == self.numbers[number]).tolist()
-        return [Margin.of_column(self.columns[j], self.discrete[j]) for j in members]
+        return [Margin.of_column(self.columns[j], self.discrete[j], self.weight) for j in members]
 
 
 @dataclass
@@ -143,10 +181,12 @@ class _ClusterTask(Task):
         targets = range(d, len(self.table.names))
         scores = self.table.pair_scores([(j, k) for k in targets for j in range(d)]).reshape(-1, d, 3)
         mi, pvalue = scores[:, :, 0].max(axis=0), scores[:, :, 1].min(axis=0)
-        n_pairs = np.bincount(self.owner) * len(targets)
+        known = self.owner >= 0
+        owner = self.owner[known]
+        n_pairs = np.bincount(owner) * len(targets)
         largest, smallest = np.zeros(len(n_pairs)), np.ones(len(n_pairs))
-        np.maximum.at(largest, self.owner, mi)
-        np.minimum.at(smallest, self.owner, pvalue)
+        np.maximum.at(largest, owner, mi[known])
+        np.minimum.at(smallest, owner, pvalue[known])
         return largest, np.minimum(smallest * n_pairs, 1.0)
 
 

@@ -243,9 +243,9 @@ def test_selector__partitions__selects_as_in_memory_and_transform_is_lazy(kind, 
 def test_selector__groups_of_partitions__as_in_memory():
     frame, y = draw_frame(2_000)
     groups = [0, 0, 1, 1, 2, 2, 3, 3]
-    expected = MINEFeatureSelector(strategy="marginal", groups=groups).fit(frame, y)
+    expected = MINEFeatureSelector(strategy="marginal", feature_groups=groups).fit(frame, y)
 
-    selector = MINEFeatureSelector(strategy="marginal", groups=groups).fit(*as_dask(frame, y))
+    selector = MINEFeatureSelector(strategy="marginal", feature_groups=groups).fit(*as_dask(frame, y))
 
     np.testing.assert_array_equal(selector.support_, expected.support_)
     np.testing.assert_allclose(selector.scores_, expected.scores_, atol=RESOLUTION)

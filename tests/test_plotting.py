@@ -30,6 +30,7 @@ from skmine.plotting import (
     MutualInfoMatrixDisplay,
     PointwiseDisplay,
     SamplesDisplay,
+    SelectionDisplay,
     SelectionPathDisplay,
     TrainingDisplay,
 )
@@ -133,6 +134,9 @@ def draw_each(unit):
     return {
         "TrainingDisplay": lambda: TrainingDisplay([0], [np.nan], [0.1]).plot(unit=unit),
         "FeatureScoresDisplay": lambda: FeatureScoresDisplay.from_scores([0.1], unit=unit),
+        "SelectionDisplay": lambda: SelectionDisplay(
+            {"feature": ["a"], "selected": [True], "alone": [0.1], "added": [0.1], "reason": [""]}, unit=unit
+        ).plot(),
         "SelectionPathDisplay": lambda: SelectionPathDisplay([0.1]).plot(unit=unit),
         "MutualInfoMatrixDisplay": lambda: MutualInfoMatrixDisplay.from_matrix([[1.0]], unit=unit),
         "InformationPlaneDisplay": lambda: InformationPlaneDisplay.from_values([2.0], [1.0], unit=unit),
@@ -302,7 +306,7 @@ def test_path__groups__are_one_step_each():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 4))
     y = X[:, 0] + X[:, 1] + 0.3 * rng.normal(size=150)
-    selector = MINEFeatureSelector(1, groups=[0, 0, 1, 2], mi_path=True, random_state=0).fit(X, y)
+    selector = MINEFeatureSelector(1, feature_groups=[0, 0, 1, 2], mi_path=True, random_state=0).fit(X, y)
 
     display = SelectionPathDisplay.from_estimator(selector)
 

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -122,7 +123,8 @@ def test_fit__moments_see_little_of_the_best__left_out_rows_choose_it(seed):
     selector = MINEFeatureSelector(1).fit(X, y)
 
     # The first feature determines y, in five steps that polynomials of degree 4 follow badly.
-    assert selector.scores_[0] < selector.scores_[1]
+    alone = selector.explain().set_index("feature")["alone"]
+    assert alone["x0"] < alone["x1"]
     assert selector.get_support(indices=True).tolist() == [0]
 
 
@@ -159,8 +161,17 @@ def test_pairs__among_some_features__each_has_one_of_them_and_is_open(monkeypatc
 # --- Selector ---
 
 
+def checks_that_fail(_):
+    """Weights are those of a survey: two rows of weight 1 are more evidence than one of weight 2."""
+    kinds = ("dense", "sparse")
+    return {f"check_sample_weight_equivalence_on_{kind}_data": checks_that_fail.__doc__ for kind in kinds}
+
+
 @pytest.mark.filterwarnings("ignore:No features were selected:UserWarning")  # of checks on noise
-@parametrize_with_checks([MINEFeatureSelector(), MINEFeatureSelector(1, strategy="marginal")])
+@parametrize_with_checks(
+    [MINEFeatureSelector(), MINEFeatureSelector(1, strategy="marginal")],
+    expected_failed_checks=checks_that_fail,
+)
 def test_selector__scikit_learns_checks__pass(estimator, check):
     check(estimator)
 
@@ -262,11 +273,11 @@ def test_fit__number_or_share__is_kept(asked, expected):
     assert MINEFeatureSelector(asked).fit(X, y).n_features_ == expected
 
 
-def test_fit__groups__stay_together():
+def test_fit__feature_groups__stay_together():
     X, y = draw_copies()
     groups = ["a", "b", "a", "c", *"defghijk"]
 
-    selector = MINEFeatureSelector(1, groups=groups).fit(X, y)
+    selector = MINEFeatureSelector(1, feature_groups=groups).fit(X, y)
 
     assert selector.get_support(indices=True).tolist() == [0, 2]
     assert selector.ranking_[0] == selector.ranking_[2] == 1
@@ -276,8 +287,11 @@ def test_fit__groups__stay_together():
     ("parameters", "message"),
     [
         ({"n_features_to_select": 13}, "n_features_to_select must be at most"),
-        ({"groups": [1, 2]}, "groups must have one label a column"),
-        ({"n_features_to_select": 3, "groups": [0, 1] * 6}, r"features or groups \(n_features=2\); got 3"),
+        ({"feature_groups": [1, 2]}, "feature_groups must have one label a column"),
+        (
+            {"n_features_to_select": 3, "feature_groups": [0, 1] * 6},
+            r"features or groups \(n_features=2\); got 3",
+        ),
         ({"n_features_to_select": 0}, "n_features_to_select"),
         ({"n_features_to_select": 1.5}, "n_features_to_select"),
         ({"device": "abacus"}, "device must be 'auto'"),
@@ -442,3 +456,203 @@ def test_fit__too_few_rows_for_the_path__is_told_and_nothing_is_fitted():
         selector.fit(np.arange(10.0).reshape(5, 2), np.arange(5.0))
 
     assert not hasattr(selector, "scores_")
+
+
+# --- Included and excluded features ---
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("by_name", [True, False])
+def test_fit__included_and_excluded__first_and_never(strategy, by_name):
+    X, y = draw_copies()
+    frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(12)])
+    include, exclude = (["c5"], ["c0"]) if by_name else ([5], np.arange(12) == 0)
+
+    selector = MINEFeatureSelector(3, strategy=strategy, include=include, exclude=exclude).fit(frame, y)
+
+    # A near-copy takes the place of the excluded feature.
+    assert selector.get_support(indices=True).tolist() == [1, 2, 5]
+    assert selector.ranking_[5] == 1
+    assert selector.ranking_[0] == 12
+    assert np.isnan(selector.scores_[0])
+    assert np.isnan(selector.pvalues_[0])
+
+
+@pytest.mark.parametrize("strategy", ["auto", "mrmr"])
+def test_fit__included_copy__the_original_adds_nothing(strategy):
+    X, y = draw_copies()
+
+    selector = MINEFeatureSelector(2, strategy=strategy, include=[1]).fit(X, y)
+
+    assert selector.get_support(indices=True).tolist() == [1, 2]
+
+
+def test_fit__own_strategy__included_features_come_first():
+    def last_first(task):
+        n_features = len(task.features)
+        return Ranking(np.arange(n_features)[::-1], 1, np.zeros(n_features), np.ones(n_features))
+
+    X, y = draw_copies()
+
+    selector = MINEFeatureSelector(strategy=last_first, include=[3], exclude=[11]).fit(X, y)
+
+    assert selector.get_support(indices=True).tolist() == [3]
+    assert selector.ranking_[[3, 10, 11]].tolist() == [1, 2, 12]
+    assert selector.explain()["reason"].iloc[-2] == "not chosen by the strategy"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"include": [12]}, "include must hold numbers of the 12 columns of X"),
+        ({"exclude": ["a"]}, r"exclude must hold names of columns of X; got \['a'\]"),
+        ({"exclude": [True]}, "exclude must have one entry a column of X"),
+        ({"include": [1], "exclude": [1]}, r"must not name the same columns or groups; got \[1\]"),
+        ({"exclude": range(12)}, "exclude must leave a column"),
+        ({"n_features_to_select": 1, "include": [1, 2]}, "at least the number of features in include"),
+    ],
+)
+def test_fit__bad_choice_of_columns__is_told(parameters, message):
+    X, y = draw_copies()
+
+    with pytest.raises(ValueError, match=message):
+        MINEFeatureSelector(**parameters).fit(X, y)
+
+
+# --- Reasons ---
+
+
+def test_explain__copy_noise_and_excluded__each_with_its_reason():
+    X, y = draw_copies(n=1000)
+    frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(12)])
+
+    selector = MINEFeatureSelector(exclude=["c7"]).fit(frame, y)
+    table = selector.explain().set_index("feature")
+
+    selected = selector.get_feature_names_out()
+    assert set(table.index[: len(selected)]) == set(selected)
+    assert table["selected"].tolist() == [True] * len(selected) + [False] * (12 - len(selected))
+    original = selected[0]
+    copy = "c1" if original == "c0" else "c0"
+    assert table.loc[copy, "related"].split(", ")[0] == original
+    assert table.loc[copy, "reason"].startswith(f"redundant given {original}")
+    assert table.loc[copy, "alone"] > 0.1 > table.loc[copy, "added"]
+    assert table.loc["c9", "reason"].startswith("no dependence (p = ")
+    assert table.loc["c7", "reason"] == "excluded by the user"
+    np.testing.assert_allclose(table["added"], selector.scores_[[int(name[1:]) for name in table.index]])
+    bits = selector.explain(unit="bits").set_index("feature")
+    np.testing.assert_allclose(bits["alone"] * np.log(2), table["alone"])
+    assert bits.loc[original, "reason"].count("bits") == 1
+
+
+def test_explain__number_asked__more_and_filled_up():
+    X, y = draw_copies(n=1000)
+
+    few = MINEFeatureSelector(1).fit(X, y).explain().set_index("feature")
+    many = MINEFeatureSelector(12).fit(X, y).explain().set_index("feature")
+
+    assert few.loc["x2", "reason"].startswith("more than the number asked for: adds ")
+    assert many.loc["x9", "reason"].startswith("fills the number asked for: adds ")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_explain__polars__table_of_polars_for_every_strategy(strategy):
+    X, y = draw_copies()
+
+    table = MINEFeatureSelector(strategy=strategy).fit(pl.DataFrame(X), y).explain()
+
+    assert isinstance(table, pl.DataFrame)
+    assert table["feature"].len() == 12
+    assert all(table["reason"].to_list())
+
+
+# --- Weights and groups of rows ---
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_fit__rows_of_weight_0__are_not_there(strategy):
+    X, y = draw_copies()
+    weight = np.arange(len(X)) % 2
+    shuffled = np.where(weight == 1, y, np.random.default_rng(1).permutation(y))
+
+    weighted = MINEFeatureSelector(3, strategy=strategy).fit(X, shuffled, weight)
+    half = MINEFeatureSelector(3, strategy=strategy).fit(X[1::2], y[1::2], np.full(len(X) // 2, 7.0))
+
+    np.testing.assert_array_equal(weighted.ranking_, half.ranking_)
+    np.testing.assert_allclose(weighted.scores_, half.scores_)
+
+
+def test_fit__equal_weights__as_without():
+    X, y = draw_copies()
+
+    weighted, plain = MINEFeatureSelector(3).fit(X, y, np.full(len(X), 2.0)), MINEFeatureSelector(3).fit(X, y)
+
+    np.testing.assert_array_equal(weighted.ranking_, plain.ranking_)
+    np.testing.assert_allclose(weighted.scores_, plain.scores_, atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_fit__weights__choose_what_matters_where_they_are_large(strategy):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 6))
+    y = np.where(np.arange(1000) < 500, X[:, 1], X[:, 4]) + 0.3 * rng.normal(size=1000)
+    weight = np.where(np.arange(1000) < 500, 10.0, 1.0)
+
+    selector = MINEFeatureSelector(1, strategy=strategy).fit(X, y, weight)
+
+    assert selector.get_support(indices=True).tolist() == [1]
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("strategy", ["auto", "marginal", "mrmr"])
+def test_fit__noise_of_groups__is_seldom_selected_with_groups_and_often_without(strategy, seed):
+    told, untold = [], []
+    for i in range(12):
+        rng = np.random.default_rng([seed, i])
+        groups = np.repeat(np.arange(60), 8)
+        X = rng.normal(size=(60, 5))[groups] + 0.2 * rng.normal(size=(480, 5))
+        y = rng.normal(size=60)[groups] + 0.2 * rng.normal(size=480)
+        told.append(MINEFeatureSelector(strategy=strategy).fit(X, y, groups=groups).n_features_ > 0)
+        untold.append(MINEFeatureSelector(strategy=strategy).fit(X, y).n_features_ > 0)
+
+    # At a level of .05, five or more of 12 have a probability of 2e-4.
+    assert sum(told) < 5
+    assert sum(untold) > 8
+
+
+def test_fit__groups__dependence_between_groups_is_found():
+    rng = np.random.default_rng(0)
+    groups = rng.permutation(np.repeat(np.arange(200), 3))
+    X = rng.normal(size=(200, 5))[groups] + 0.3 * rng.normal(size=(600, 5))
+    y = X[:, 2] + rng.normal(size=200)[groups]
+
+    selector = MINEFeatureSelector().fit(X, y, groups=[f"patient {g}" for g in groups])
+
+    assert selector.get_support(indices=True).tolist() == [2]
+
+
+def test_fit__weights_and_groups_in_a_pipeline__are_routed():
+    X, y = draw_copies()
+    weight, groups = np.random.default_rng(0).uniform(size=len(X)), np.arange(len(X)) // 4
+    with config_context(enable_metadata_routing=True):
+        selector = MINEFeatureSelector(2).set_fit_request(sample_weight=True, groups=True)
+        model = LogisticRegression().set_fit_request(sample_weight=True)
+        pipeline = Pipeline([("select", selector), ("model", model)])
+        pipeline.fit(X, y > 0, sample_weight=weight, groups=groups)
+
+    alone = MINEFeatureSelector(2).fit(X, y > 0, weight, groups=groups)
+    np.testing.assert_array_equal(pipeline[0].scores_, alone.scores_)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"sample_weight": [-1.0] * 400}, "weights must be at least 0"),
+        ({"groups": [1, 2]}, r"groups must have one label a row of X \(400\)"),
+    ],
+)
+def test_fit__bad_weights_or_groups__is_told(rows, message):
+    X, y = draw_copies()
+
+    with pytest.raises(ValueError, match=message):
+        MINEFeatureSelector().fit(X, y, **rows)

@@ -8,7 +8,7 @@ from scipy.stats import false_discovery_control
 
 from skmine._columns import Column, Features, read_target
 from skmine._copula import Margin, independence_pvalues, pair_intervals
-from skmine._frames import column_names, make_frame
+from skmine._frames import column_names, library_of, make_frame
 from skmine._progress import run_counted
 from skmine._scores.reading import PARAMETERS, is_class, is_id, read_discrete_features
 from skmine._sklearn import Interval, validate_params
@@ -152,7 +152,7 @@ def dependence_table(
     table |= {"pvalue": pvalue[0, order], "adjusted_pvalue": false_discovery_control(pvalue[0])[order]}
     table["n_rows"] = n_rows[0, order].astype(int)
     table["note"] = _notes(columns, targets, names, target_names, feature, target)
-    return make_frame(table, features.named if features.lazy else X, y)
+    return make_frame(table, library_of(X, y))
 
 
 class _Read:

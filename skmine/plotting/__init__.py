@@ -11,6 +11,7 @@ from skmine.plotting._path import SelectionPathDisplay
 from skmine.plotting._plane import InformationPlaneDisplay
 from skmine.plotting._pointwise import PointwiseDisplay
 from skmine.plotting._samples import SamplesDisplay
+from skmine.plotting._selection import SelectionDisplay
 from skmine.plotting._training import TrainingDisplay
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "MutualInfoMatrixDisplay",
     "PointwiseDisplay",
     "SamplesDisplay",
+    "SelectionDisplay",
     "SelectionPathDisplay",
     "TrainingDisplay",
 ]

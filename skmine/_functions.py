@@ -1,0 +1,84 @@
+"""Functions of columns in each row: of blocks of columns, whitened, multiplied, and summed by column."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.linalg import eigh
+
+from skmine._copula import Margin
+
+_SMALLEST_NORM = 1e-6
+#: Share of the variance of a product of functions of two columns that must be left, beside what functions of
+#: either explain.
+_LEAST_PRODUCT = 0.01
+
+
+def runs(owner: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Feature, first function and last function plus one, of each feature."""
+    features, starts = np.unique(owner, return_index=True)
+    if not len(owner):
+        return
+    yield from zip(features.tolist(), starts.tolist(), [*starts[1:].tolist(), len(owner)], strict=True)
+
+
+def blocks(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
+    """Neighbours whose sizes add up to a number at most, or single ones."""
+    first, total = 0, 0
+    for j, size in enumerate(sizes):
+        if j > first and total + size > most:
+            yield first, j
+            first, total = j, 0
+        total += size
+    if len(sizes):
+        yield first, len(sizes)
+
+
+def sums(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Sums of rows between neighbouring bounds."""
+    # reduceat takes no bound beyond the last row, and gives the row at a bound where there is none between.
+    padded = np.vstack([values, np.zeros((1, values.shape[1]), dtype=values.dtype)])
+    total = np.add.reduceat(padded, bounds[:-1], axis=0)
+    total[bounds[1:] == bounds[:-1]] = 0.0
+    return total
+
+
+def whitened(values: np.ndarray, least: float, weight: np.ndarray | None = None) -> np.ndarray:
+    """Uncorrelated combinations of functions with mean 0 and variance 1, those of most variance first."""
+    if not len(values):
+        return values
+    weight = np.ones(1, values.dtype) if weight is None else weight.astype(values.dtype)
+    values = values - (values * weight).mean(axis=1, keepdims=True)
+    variance, axes = (part[..., ::-1] for part in eigh((values * weight) @ values.T / values.shape[1]))
+    keep = variance > least
+    return (axes[:, keep] / np.sqrt(variance[keep])).T @ values
+
+
+def products(one: np.ndarray, other: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """Products of functions of two features, less what functions of either explain, orthonormal."""
+    n = one.shape[1]
+    products = (one[:, None, :] * other[None, :, :]).reshape(-1, n)
+    alone = np.vstack([np.ones((1, n), dtype=one.dtype), one, other])
+    both = np.vstack([alone, products])
+    gram = ((both if weight is None else both * weight) @ both.T).astype(np.float64) / n
+    n_alone = len(alone)
+    explained = np.linalg.lstsq(gram[:n_alone, :n_alone], gram[:n_alone, n_alone:], rcond=1e-6)[0]
+    left = gram[n_alone:, n_alone:] - gram[n_alone:, :n_alone] @ explained
+    variance, axes = eigh((left + left.T) / 2)
+    keep = variance > _LEAST_PRODUCT
+    mixing = axes[:, keep] / np.sqrt(variance[keep])
+    return np.vstack([-explained @ mixing, mixing]).T.astype(one.dtype) @ both
+
+
+def block_functions(
+    margins: list[Margin], degree: int, most: int, weight: np.ndarray | None = None
+) -> np.ndarray:
+    """Functions of a block of columns, orthonormal over the rows, at most so many of each column."""
+    parts = [functions[m.codes] for m in margins for functions, _ in [m.polynomials(degree, most)]]
+    functions = np.hstack(parts)
+    if len(margins) == 1 or not functions.shape[1]:
+        return functions
+    root = np.ones((len(functions), 1)) if weight is None else np.sqrt(weight)[:, None]
+    centred = functions - (functions * root**2).mean(axis=0)
+    left, singular, _ = np.linalg.svd(centred * root, full_matrices=False)
+    keep = singular > _SMALLEST_NORM * max(singular[0], 1e-12)
+    return (left[:, keep] * np.sqrt(len(left)) / root)[:, :most]

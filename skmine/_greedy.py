@@ -1,0 +1,158 @@
+"""Features chosen one by one, or in pairs, by what they add to those before."""
+
+import numpy as np
+
+from skmine._screening import Candidates
+from skmine._task import Ranking, Reasons, Task
+
+#: Candidates of the largest moments that are judged by left-out rows at each step.
+_JUDGED = 6
+#: Pairs that are tested at a time.
+_TESTED_AT_ONCE = 16
+#: Adjusted p-value up to which a candidate is rather counted in than out, if a number of features is asked.
+_LIKELY = 0.5
+
+
+class Greedy:
+    """Chooses, step by step, the significant single or pair that adds most a feature; then likely ones."""
+
+    def __init__(self, task: Task, all_pairs: bool):
+        self.task, self.all_pairs = task, all_pairs
+        self.screen = task.screen()
+        n_features = len(task.features)
+        self.scores, self.pvalues = np.zeros(n_features), np.ones(n_features)
+        self.alone, self.alone_pvalues = np.zeros(n_features), np.ones(n_features)
+        self.chosen: list[int] = list(task.included)
+
+    def run(self) -> Ranking:
+        n_features = len(self.scores)
+        n_most = n_features if self.task.n_select is None else self.task.n_select
+        singles = self.screen.singles()
+        self.alone[singles.members[:, 0]] = -singles.gain
+        self.alone_pvalues[singles.members[:, 0]] = singles.pvalue
+        if self.chosen:
+            self.scores, self.pvalues = -self.alone, self.alone_pvalues.copy()
+            self.screen.condition_on(self.chosen)
+        self._find_pairs()
+        fresh = True
+        while len(self.chosen) < n_most:
+            singles, tested = self.screen.singles(), self._test_pairs()
+            self._note(singles, tested)
+            best = self._best(singles, tested)
+            if best is None and fresh and self.task.n_select is not None:
+                best = self._best(singles, tested, significant=False)
+            if best is not None:
+                self._choose(best, n_most - len(self.chosen))
+                fresh = False
+            elif fresh:
+                break
+            if best is None or not self.all_pairs:
+                # All pairs are screened again only where all that is known of adds nothing.
+                self._find_pairs()
+                fresh = True
+        if len(self.chosen) == n_most:
+            self._note(self.screen.singles())
+        left = np.setdiff1d(np.arange(n_features), self.chosen)
+        # Where nothing is known to add anything, by the moments of a feature alone.
+        known = np.where(self.pvalues < _LIKELY, self.pvalues, 1.0)
+        left = left[np.lexsort((self.alone[left], known[left]))]
+        order = np.concatenate([np.array(self.chosen, dtype=int), left])
+        n_selected = len(self.chosen) if self.task.n_select is None else n_most
+        explained = left[
+            (self.alone_pvalues[left] <= self.task.alpha) & (self.pvalues[left] > self.task.alpha)
+        ]
+        related = {int(j): self.screen.related(j, self.chosen) for j in explained}
+        reasons = Reasons(-self.alone, self.alone_pvalues, related)
+        return Ranking(order, n_selected, self.scores, self.pvalues, reasons)
+
+    @property
+    def _n_pairs(self) -> int:
+        n_features, n_chosen = len(self.scores), len(self.chosen)
+        return n_features * (n_features - 1) // 2 if self.all_pairs else n_features * max(n_chosen, 1)
+
+    def _find_pairs(self) -> None:
+        among = list(range(len(self.scores))) if self.all_pairs else self.chosen
+        self.pairs = self.screen.promising_pairs(among, self._n_pairs)
+
+    def _test_pairs(self) -> Candidates:
+        """Test the pairs that may add most, given what is known of them from before the last choice.
+
+        What a pair adds seldom grows as features are chosen, so that pairs are tested until what is known of
+        the next one is less than what enough tested ones add (lazy evaluation).
+
+        References
+        ----------
+        Minoux (1978), Accelerated greedy algorithms for maximizing submodular set functions.
+        """
+        is_open = np.flatnonzero(~np.isin(self.pairs.members, self.chosen).all(axis=1))
+        pairs = self.pairs = self.pairs.take(is_open)
+        likely = np.flatnonzero(pairs.pvalue < 1)
+        value = pairs.gain / self._n_new(pairs)
+        order = likely[np.argsort(-value[likely], kind="stable")]
+        n_tested = 0
+        while n_tested < len(order):
+            now = order[n_tested : n_tested + _TESTED_AT_ONCE]
+            tested = self.screen.test_pairs(pairs.members[now], self._n_pairs)
+            pairs.gain[now], pairs.pvalue[now] = tested.gain, tested.pvalue
+            gain = tested.gain / self._n_new(tested)
+            value[now] = np.where(tested.pvalue <= self.task.alpha, gain, -np.inf)
+            n_tested += len(now)
+            known = np.sort(value[order[:n_tested]])[::-1]
+            if n_tested < len(order) and known[:_JUDGED][-1] >= value[order[n_tested]]:
+                break
+        return pairs.take(order[:n_tested])
+
+    def _note(self, *candidates: Candidates) -> None:
+        """Keep what each feature that is not chosen adds, alone or in its best pair."""
+        left = np.setdiff1d(np.arange(len(self.scores)), self.chosen)
+        self.scores[left], self.pvalues[left] = -np.inf, 1.0
+        for kind in candidates:
+            for column in kind.members.T:
+                open_rows = ~np.isin(column, self.chosen)
+                share = self._n_new(kind)[open_rows]
+                np.maximum.at(self.scores, column[open_rows], kind.gain[open_rows] / share)
+                adjusted = np.minimum(kind.pvalue * len(candidates), 1.0)
+                np.minimum.at(self.pvalues, column[open_rows], adjusted[open_rows])
+
+    def _n_new(self, kind: Candidates) -> np.ndarray:
+        return (~np.isin(kind.members, self.chosen)).sum(axis=1)
+
+    def _best(self, *candidates: Candidates, significant: bool = True) -> tuple[Candidates, int] | None:
+        """Of the significant candidates, the one that adds most a new feature.
+
+        The one with the largest moments, unless left-out rows profit more from another by a standard error.
+        Without `significant`, one that left-out rows profit from by as much, of those that are likely to add
+        something or depend on the target alone.
+        """
+        found = []
+        for kind in candidates:
+            value = kind.gain / np.maximum(self._n_new(kind), 1)
+            pvalue = kind.pvalue * len(candidates)
+            open_ones = pvalue <= (self.task.alpha if significant else _LIKELY)
+            if not significant and kind.members.shape[1] == 1:
+                open_ones |= self.alone_pvalues[kind.members[:, 0]] <= self.task.alpha
+            value[~open_ones] = 0.0
+            first = np.argsort(-value, kind="stable")[:_JUDGED]
+            found += [(value[i], kind, i) for i in first if value[i] > 0]
+        found = sorted(found, key=lambda one: -one[0])[:_JUDGED]
+        if significant and len(found) < 2:
+            return found[0][1:] if found else None
+        best, most = None, 0.0
+        gains = self.screen.left_out_information(kind.members[i] for _, kind, i in found)
+        for (_, kind, i), gain in zip(found, gains, strict=True):
+            per_feature = gain / self._n_new(kind)[i]
+            more = per_feature - most
+            if more.mean() > more.std() / len(more) ** 0.5 or (significant and best is None):
+                best, most = (kind, i), per_feature
+        return best
+
+    def _choose(self, best: tuple[Candidates, int], n_left: int) -> None:
+        kind, number = best
+        new = [int(j) for j in kind.members[number] if j not in self.chosen]
+        new.sort(key=lambda j: self.pvalues[j])
+        for feature in new[:n_left]:
+            self.scores[feature] = kind.gain[number] / len(new)
+            self.pvalues[feature] = min(kind.pvalue[number] * 2, 1.0)  # singles and pairs
+            self.chosen.append(feature)
+            self.task.on_step(feature)
+        self.screen.condition_on(self.chosen)

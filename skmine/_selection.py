@@ -1,0 +1,215 @@
+"""Which columns a selector may choose, and why it chose them."""
+
+from dataclasses import dataclass, replace
+from numbers import Integral
+
+import numpy as np
+
+from skmine._task import Ranking, Reasons
+from skmine._units import nats_a_unit
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """Columns as features: grouped, included or excluded.
+
+    Attributes
+    ----------
+    owner : ndarray of shape (n_columns,)
+        Number of each column's feature, -1 for an excluded one.
+    included : list of int
+        Features that are chosen first.
+    """
+
+    owner: np.ndarray
+    included: list[int]
+
+    @classmethod
+    def read(cls, selector, n_columns: int) -> "ColumnChoice":
+        """Read the parameters of a selector that knows the names of its columns.
+
+        Parameters
+        ----------
+        selector : MINEFeatureSelector
+            With `feature_names_in_` where the columns have names.
+        n_columns : int
+            Columns of X.
+
+        Returns
+        -------
+        ColumnChoice
+
+        Raises
+        ------
+        ValueError
+            A parameter does not fit the columns.
+        """
+        names = getattr(selector, "feature_names_in_", None)
+        owner = _number_groups(selector.feature_groups, n_columns)
+        include, exclude = (
+            _mask(getattr(selector, name), name, n_columns, names) for name in ("include", "exclude")
+        )
+        include, exclude = (np.isin(owner, owner[mask]) for mask in (include, exclude))
+        if (include & exclude).any():
+            both = np.flatnonzero(include & exclude)
+            shown = both.tolist() if names is None else [str(names[j]) for j in both]
+            raise ValueError(
+                f"include and exclude must not name the same columns or groups; got {shown} in both. "
+                "Drop them from one."
+            )
+        if exclude.all():
+            raise ValueError("exclude must leave a column; got all of them. Drop one from it.")
+        owner = np.where(exclude, -1, owner)
+        left = np.unique(owner[~exclude])
+        owner[~exclude] = np.searchsorted(left, owner[~exclude])
+        return cls(owner, list(dict.fromkeys(owner[include].tolist())))
+
+    @property
+    def n_features(self) -> int:
+        """Features that may be chosen."""
+        return int(self.owner.max()) + 1
+
+    def n_select(self, asked) -> int | None:
+        """Number of features to select; None for those that are significant."""
+        if isinstance(asked, str):
+            return None
+        number = int(asked) if isinstance(asked, Integral) else max(1, round(asked * self.n_features))
+        if number > self.n_features:
+            raise ValueError(
+                f"n_features_to_select must be at most the number of features or groups "
+                f"(n_features={self.n_features}); got {asked}. Lower it, or pass 'auto' or a fraction."
+            )
+        if number < len(self.included):
+            raise ValueError(
+                f"n_features_to_select must be at least the number of features in include "
+                f"({len(self.included)}); got {asked}. Raise it, or include fewer."
+            )
+        return number
+
+    def include_first(self, ranking: Ranking) -> Ranking:
+        """The ranking with the included features at its head, for strategies that do not know of them."""
+        others = [j for j in ranking.order if j not in self.included]
+        head = [j for j in ranking.order if j in self.included]
+        return replace(
+            ranking,
+            order=np.array([*head, *others], dtype=int),
+            n_selected=max(ranking.n_selected, len(self.included)),
+        )
+
+    def by_column(self, values: np.ndarray) -> np.ndarray:
+        """Values of the features at each column, NaN for excluded ones."""
+        return np.where(self.owner >= 0, values[self.owner], np.nan)
+
+    def rank(self, order: np.ndarray) -> np.ndarray:
+        """Rank of each column's feature, 1 for the best; excluded ones come last."""
+        rank = np.empty(len(order), dtype=int)
+        rank[order] = np.arange(1, len(order) + 1)
+        return np.where(self.owner >= 0, rank[self.owner], len(order) + 1)
+
+
+def _number_groups(labels, n_columns: int) -> np.ndarray:
+    """Number of each column's group, in the order of their first columns."""
+    if labels is None:
+        return np.arange(n_columns)
+    labels = np.asarray(labels)
+    if labels.shape != (n_columns,):
+        raise ValueError(
+            f"feature_groups must have one label a column of X ({n_columns}); got shape {labels.shape}. Pass "
+            "as many labels as columns. Labels of rows are groups of fit."
+        )
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def _mask(chosen, name: str, n_columns: int, names) -> np.ndarray:
+    """Mask of columns given by names, numbers or a mask."""
+    mask = np.zeros(n_columns, dtype=bool)
+    if chosen is None:
+        return mask
+    chosen = np.asarray(chosen)
+    if chosen.dtype == bool:
+        if chosen.shape != mask.shape:
+            raise ValueError(
+                f"{name} must have one entry a column of X ({n_columns}) as a mask; got shape "
+                f"{chosen.shape}. Pass a mask of that length, or the numbers or names of the columns."
+            )
+        return chosen
+    if chosen.dtype.kind in "UO":
+        known = [] if names is None else list(names)
+        if missing := [str(label) for label in chosen if label not in known]:
+            raise ValueError(f"{name} must hold names of columns of X; got {missing}. Drop these names.")
+        return np.isin(known, chosen.tolist())
+    if len(chosen) and (
+        chosen.dtype.kind not in "iu" or not -n_columns <= chosen.min() <= chosen.max() < n_columns
+    ):
+        raise ValueError(
+            f"{name} must hold numbers of the {n_columns} columns of X; got {chosen.tolist()}. Drop those "
+            "that are out of range."
+        )
+    mask[chosen.astype(int)] = True
+    return mask
+
+
+def explanation_facts(choice: ColumnChoice, reasons: Reasons | None) -> dict:
+    """What `explain` needs beside public attributes, by column, in plain types that any format stores."""
+    n_columns = len(choice.owner)
+    first = [int(np.flatnonzero(choice.owner == feature)[0]) for feature in range(choice.n_features)]
+    related: list[list[int]] = [[] for _ in range(n_columns)]
+    alone = pvalues = np.full(n_columns, np.nan)
+    if reasons is not None:
+        alone, pvalues = choice.by_column(reasons.alone), choice.by_column(reasons.pvalues)
+        related = [[first[k] for k in reasons.related.get(int(feature), [])] for feature in choice.owner]
+    return {
+        "alone": alone,
+        "pvalues": pvalues,
+        "related": related,
+        "included": np.isin(choice.owner, choice.included),
+        "excluded": choice.owner < 0,
+    }
+
+
+def explain(selector, unit: str = "nats") -> dict[str, list]:
+    """Columns of the table of reasons of a fitted selector, see `MINEFeatureSelector.explain`."""
+    nats = nats_a_unit(unit)
+    names = getattr(selector, "feature_names_in_", None)
+    names = [f"x{j}" for j in range(selector.n_features_in_)] if names is None else list(names)
+    order = np.lexsort((np.arange(len(names)), selector.ranking_))
+    computed = selector.support_ | (selector.strategy != "mrmr")
+    related = [", ".join(str(names[k]) for k in columns) for columns in selector._facts["related"]]
+    return {
+        "feature": [names[j] for j in order],
+        "selected": selector.support_[order].tolist(),
+        "alone": (selector._facts["alone"][order] / nats).tolist(),
+        "added": (np.where(computed, selector.scores_, np.nan)[order] / nats).tolist(),
+        "pvalue": selector.pvalues_[order].tolist(),
+        "related": [related[j] for j in order],
+        "reason": [_reason(selector, j, related[j], unit) for j in order],
+    }
+
+
+def _reason(selector, column: int, related: str, unit: str) -> str:
+    """Why a column was selected or not, in words."""
+    facts, alpha = selector._facts, selector.alpha
+    if facts["excluded"][column]:
+        return "excluded by the user"
+    verb = "holds" if selector.strategy == "marginal" else "adds"
+    pvalue = selector.pvalues_[column]
+    adds = f"{verb} {max(selector.scores_[column], 0.0) / nats_a_unit(unit):.2g} {unit} ({_p(pvalue)})"
+    if selector.support_[column]:
+        if facts["included"][column]:
+            return "included by the user"
+        return adds if pvalue <= alpha else f"fills the number asked for: {adds}"
+    alone, given = facts["pvalues"][column], related or "the selected features together"
+    if np.isnan(alone):
+        return "not chosen by the strategy"
+    if alone <= alpha and selector.strategy == "mrmr":
+        return f"more redundant than others, given {given}"
+    if alone <= alpha < pvalue:
+        return f"redundant given {given}: {adds}"
+    if pvalue <= alpha:
+        return f"more than the number asked for: {adds}"
+    return f"no dependence ({_p(alone)})"
+
+
+def _p(pvalue: float) -> str:
+    return "p < 0.001" if pvalue < 1e-3 else f"p = {pvalue:.2g}"

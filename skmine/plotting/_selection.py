@@ -1,0 +1,135 @@
+"""SelectionDisplay: what each feature holds alone, what it adds, and why it was selected or not."""
+
+import numpy as np
+
+from skmine._selection import explain
+from skmine._units import nats_a_unit
+from skmine.plotting._drawing import BLUE, GREY, VERMILION, check_fitted_as, make_axes
+
+_INCHES_A_ROW = 0.3
+
+
+class SelectionDisplay:
+    """Reasons of a selection: bars of the information alone and added, with the reason in words.
+
+    Make it with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    reasons : dict of str to list
+        Columns of the table of `MINEFeatureSelector.explain`.
+    unit : {"nats", "bits"}, default="nats"
+        Their unit.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What it is drawn in.
+    figure_ : matplotlib Figure
+        The figure of `ax_`.
+    bars_ : matplotlib BarContainer
+        What features add, from the top down; hatched for those that were not selected.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import load_iris
+    >>> from skmine import MINEFeatureSelector
+    >>> from skmine.plotting import SelectionDisplay
+    >>> selector = MINEFeatureSelector(2).fit(*load_iris(return_X_y=True, as_frame=True))
+    >>> display = SelectionDisplay.from_estimator(selector)
+    >>> print(display.ax_.get_yticklabels()[0].get_text())
+    petal width (cm)
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, reasons, *, unit="nats"):
+        nats_a_unit(unit)
+        self.reasons, self.unit = reasons, unit
+
+    @classmethod
+    def from_estimator(cls, estimator, *, max_features=20, unit="nats", ax=None):
+        """Draw the reasons of a selector.
+
+        Parameters
+        ----------
+        estimator : MINEFeatureSelector
+            Fitted.
+        max_features : int, default=20
+            Columns shown: selected ones first, in the order in which they were chosen.
+        unit : {"nats", "bits"}, default="nats"
+            Unit of what is drawn.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        SelectionDisplay
+
+        Raises
+        ------
+        TypeError
+            It is no MINEFeatureSelector.
+        NotFittedError
+            It is not fitted.
+        ValueError
+            `unit` is neither of the two.
+        ImportError
+            matplotlib is not installed.
+        """
+        check_fitted_as(estimator, "MINEFeatureSelector")
+        return cls(explain(estimator, unit), unit=unit).plot(ax, max_features=max_features)
+
+    def plot(self, ax=None, *, max_features=20):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        max_features : int, default=20
+            Columns shown.
+
+        Returns
+        -------
+        SelectionDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        shown = {key: values[:max_features] for key, values in self.reasons.items()}
+        names, places = [str(name) for name in shown["feature"]], np.arange(len(shown["feature"]))
+        self.figure_, self.ax_ = make_axes(ax, (10.0, 1.4 + _INCHES_A_ROW * len(names)))
+        alone, added = (np.nan_to_num(np.array(shown[key], dtype=float)) for key in ("alone", "added"))
+        self.ax_.scatter(alone, places, marker="|", s=160, color=VERMILION, zorder=3, label="alone")
+        self.bars_ = self.ax_.barh(places, np.maximum(added, 0), height=0.65, color=BLUE)
+        handles, labels = self.ax_.get_legend_handles_labels()
+        for state, label in ((True, "added, selected"), (False, "would add, not selected")):
+            bars = [bar for bar, taken in zip(self.bars_, shown["selected"], strict=True) if taken == state]
+            if not state:
+                for bar in bars:
+                    bar.set(facecolor="white", edgecolor=GREY, hatch="////")
+            if bars:
+                handles, labels = [*handles, bars[0]], [*labels, label]
+        for place, reason in zip(places, shown["reason"], strict=True):
+            self.ax_.annotate(
+                reason,
+                (1.01, place),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize="small",
+                annotation_clip=False,
+            )
+        self.ax_.set_yticks(places, names)
+        self.ax_.set_ylim(len(names) - 0.5, -0.5)
+        self.ax_.set_xlim(left=0)
+        self.ax_.set_xlabel(f"mutual information ({self.unit})")
+        self.ax_.grid(axis="x", alpha=0.3)
+        self.ax_.set_axisbelow(True)
+        self.ax_.legend(handles, labels, fontsize="small", loc="lower right")
+        if len(self.reasons["feature"]) > len(names):
+            self.ax_.set_title(f"first {len(names)} of {len(self.reasons['feature'])}", fontsize="medium")
+        return self
