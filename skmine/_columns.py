@@ -58,7 +58,7 @@ class Column:
             return np.equal(self.values, np.array(None, dtype=object)).astype(bool)
         return np.isnan(self.values)
 
-    def take(self, rows: np.ndarray) -> "Column":
+    def take(self, rows: np.ndarray | slice) -> "Column":
         """The column at some rows, by mask or numbers."""
         text = None if self.text is None else self.text[rows]
         return replace(self, values=self.values[rows], text=text)

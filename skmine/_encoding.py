@@ -1,11 +1,10 @@
 """Columns of any kind to float columns that a critic can read.
 
-Continuous columns become normal scores of their ranks, categories become one-hot codes, and a missing
-value becomes its own indicator with the value set to a constant. Mutual information does not change
-under these maps of a column (nothing is imputed; the information in missingness counts).
+Continuous columns become normal scores of their ranks, categories one-hot codes, and a missing value its own
+indicator beside a constant. Mutual information does not change under these maps: nothing is imputed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.special import logsumexp, ndtri
@@ -19,10 +18,9 @@ MAX_NUMERIC_LEVELS = 20
 #: Half turns of the cosines of a single numeric column that are always shown; of those that are shown where
 #: they depend on slow cosines of the other block; and of the slow ones.
 COSINES, FAST_COSINES, _SLOW_COSINES = np.arange(2, 10), np.arange(10, 41), np.arange(1, 5)
-#: Level of the test of that, with Bonferroni's correction within.
-_LEVEL = 0.01
-#: Rows at most, about, of that test.
-_TESTED_ROWS = 10_000
+#: Level of the test of that, with Bonferroni's correction within, and its rows at most, about; and rows whose
+#: functions are held in float64 at a time.
+_LEVEL, _TESTED_ROWS, _ROWS_AT_ONCE = 0.01, 10_000, 2**16
 #: From the median, up to which a column in its own units is about linear, not logarithmic.
 _SPREADS = 4.0
 #: Several discrete columns of more classes than the first, with fewer rows each than the second, are also
@@ -72,8 +70,7 @@ def _missing(column: Column) -> np.ndarray:
 
 def _entropy(column: Column, weight: np.ndarray | None) -> float:
     """Entropy in nats of the values of a column, of which missing is one."""
-    values, _ = _levels(column)
-    return float(entropy(np.bincount(_level_codes(column, values) + 1, weight)))
+    return float(entropy(np.bincount(_level_codes(column, _levels(column)[0]) + 1, weight)))
 
 
 class _Ranks:
@@ -117,24 +114,35 @@ class _OneHot:
         return (_level_codes(column, self.levels)[:, None] == np.arange(len(self.levels))) * 1.0
 
 
-def _moments(values: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, 1 for the deviation of a constant one."""
-    mean = np.average(values, axis=0, weights=weight)
-    deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
-    return mean, np.where(deviation == 0, 1.0, deviation)
+class _Standardised:
+    """Functions of the numeric columns, with mean 0 and variance 1; constant ones only centred."""
+
+    _raw: Callable[[np.ndarray], np.ndarray]
+
+    def _standardise(self, values: np.ndarray, weight: np.ndarray | None) -> None:
+        weight = np.ones(len(values)) if weight is None else weight
+        blocks = [slice(i, i + _ROWS_AT_ONCE) for i in range(0, len(values), _ROWS_AT_ONCE)]
+        shift = self._raw(values[blocks[0]]).mean(axis=0)  # keeps the sums accurate
+        powers = ((weight[rows], self._raw(values[rows]) - shift) for rows in blocks)
+        mean, square = sum(np.stack([w @ raw, w @ raw**2]) for w, raw in powers) / weight.sum()
+        variance = square - mean**2
+        self.mean, self.deviation = mean + shift, np.sqrt(np.where(variance > 1e-14 * square, variance, 1.0))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        return (self._raw(values) - self.mean) / self.deviation
 
 
-class _RobustViews:
+class _RobustViews(_Standardised):
     """The numeric columns in their own units, robustly scaled, with tails drawn in, and their log radius."""
 
     def __init__(self, values: np.ndarray, weight: np.ndarray | None):
         low, self.median, high = _quartiles(values, weight)
-        spread = (high - low) / 1.349
-        off = np.ma.masked_invalid(np.abs(values - self.median))
+        self.spread = (high - low) / 1.349
+        narrow = ~(self.spread > 0)
+        off = np.ma.masked_invalid(np.abs(values[:, narrow] - self.median[narrow]))
         fallback = np.ma.filled(np.ma.average(off, axis=0, weights=weight), 0)
-        self.spread = np.where(spread > 0, spread, np.where(fallback > 0, fallback, 1.0))
-        raw = self._raw(values)
-        self.mean, self.deviation = _moments(raw, weight)
+        self.spread[narrow] = np.where(fallback > 0, fallback, 1.0)
+        self._standardise(values, weight)
 
     def _raw(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
@@ -142,9 +150,6 @@ class _RobustViews:
         magnitude = np.log(np.abs(scaled) + 1e-3)
         log_radius = logsumexp(2 * magnitude, axis=1, keepdims=True) / 2
         return np.hstack([_SPREADS * np.arcsinh(scaled / _SPREADS), log_radius])
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        return (self._raw(values) - self.mean) / self.deviation
 
 
 def _quartiles(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
@@ -160,22 +165,18 @@ def _quartiles(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
     return np.transpose(found)
 
 
-class _TailRadius:
+class _TailRadius(_Standardised):
     """Log radius of the numeric columns with Cauchy margins: tails that grow together become easy."""
 
     def __init__(self, values: np.ndarray, weight: np.ndarray | None):
         self.ranks = [_Ranks(column, weight) for column in values.T]
-        raw = self._raw(values)
-        self.mean, self.deviation = _moments(raw, weight)
+        self._standardise(values, weight)
 
     def _raw(self, values: np.ndarray) -> np.ndarray:
         ranks = np.column_stack([rank(column) for rank, column in zip(self.ranks, values.T, strict=True)])
         quantiles = np.nan_to_num(np.tan(np.pi * (ranks - 0.5)))
         square = (quantiles**2).sum(axis=1, keepdims=True)
         return np.hstack([np.log(square + 1e-4), np.log1p(square)])
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        return (self._raw(values) - self.mean) / self.deviation
 
 
 class _RankCosines:
@@ -323,8 +324,7 @@ class BlockEncoder:
         return np.column_stack([columns[j].values for j in self.numeric])
 
     def _core(self, columns: list[Column]) -> np.ndarray:
-        parts = [encode(columns[j]) for j, encode in self.parts]
-        return np.hstack([np.empty((len(columns[0].values), 0)), *parts])
+        return np.hstack([np.empty((len(columns[0].values), 0)), *(e(columns[j]) for j, e in self.parts)])
 
     def _origin(self, columns: list[Column]) -> np.ndarray:
         widths = [encode(columns[j].take(slice(1))).shape[1] for j, encode in self.parts]

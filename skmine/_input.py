@@ -23,6 +23,8 @@ _LEAST_FOLDS = 3
 _REPEATED_ROWS, _MOST_REPEATS = 300, 3
 #: Rows of less weight, beside the heaviest, are those of weight 0.
 _LEAST_WEIGHT = 1e-12
+#: Rows encoded in float64 at a time.
+_ROWS_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,12 @@ class Rows:
 
     def _block(self, encoder: BlockEncoder) -> Block:
         """Encoded columns of X or of y."""
-        values = torch.as_tensor(encoder(self.columns[encoder.name]), dtype=torch.float32)
+        columns, parts = self.columns[encoder.name], []
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            some = columns if len(self) <= _ROWS_AT_ONCE else [column.take(rows) for column in columns]
+            parts.append(torch.as_tensor(encoder(some), dtype=torch.float32))
+        values = parts[0] if len(parts) == 1 else torch.cat(parts)
         probability = None if encoder.probability is None else torch.tensor(encoder.probability).to(values)
         return Block(values, encoder.n_core, probability, torch.tensor(encoder.origin), encoder.n_scaled)
 

@@ -228,19 +228,26 @@ class Screen:
             With a first estimate, by moments that are not studentised.
         """
         given, every = np.sort(np.asarray(among, dtype=int)), np.arange(self.n_features)
-        moments = self._screen_pairs(given)
-        freedom = np.multiply.outer(self.n_functions[given], self.n_functions) * len(self._pair_target)
-        # A pair of which both features are given appears once, and no feature with itself.
-        twice = np.isin(every, given) & (every <= given[:, None])
-        known = np.logical_and.outer(np.isin(given, self.chosen), np.isin(every, self.chosen))
-        excess = np.where(twice | known, -np.inf, moments - freedom)
-        surprise = (excess / np.sqrt(2 * np.maximum(freedom, 1))).ravel()
-        best = np.argsort(-surprise, kind="stable")[:_KEPT_PAIRS]
-        best = np.sort(best[surprise[best] > _PROMISING])
-        rows, columns = np.unravel_index(best, excess.shape)
-        pvalue = n_tests * chi2.sf(moments[rows, columns], np.maximum(freedom[rows, columns], 1))
-        members = np.column_stack([given[rows], columns])
-        return Candidates(members, excess[rows, columns] / (2 * self.n), np.minimum(pvalue, 1.0))
+        best, members = np.empty((3, 0)), np.empty((0, 2), dtype=int)
+        for number, moments in self._screen_pairs(given):
+            here = given[number]
+            freedom = np.multiply.outer(self.n_functions[here], self.n_functions) * len(self._pair_target)
+            # A pair of which both features are given appears once, and no feature with itself.
+            twice = np.isin(every, given) & (every <= here[:, None])
+            known = np.logical_and.outer(np.isin(here, self.chosen), np.isin(every, self.chosen))
+            excess = np.where(twice | known, -np.inf, moments - freedom)
+            surprise = (excess / np.sqrt(2 * np.maximum(freedom, 1))).ravel()
+            found = np.argpartition(-surprise, min(_KEPT_PAIRS, len(surprise) - 1))[:_KEPT_PAIRS]
+            found = np.sort(found[surprise[found] > _PROMISING])
+            of_found = np.stack([surprise[found], moments.ravel()[found], freedom.ravel()[found]])
+            best = np.hstack([best, of_found])
+            rows, columns = np.unravel_index(found, excess.shape)
+            members = np.vstack([members, np.column_stack([here[rows], columns])])
+            kept = np.sort(np.argsort(-best[0], kind="stable")[:_KEPT_PAIRS])
+            best, members = best[:, kept], members[kept]
+        _, moments, freedom = best
+        pvalue = n_tests * chi2.sf(moments, np.maximum(freedom, 1))
+        return Candidates(members, (moments - freedom) / (2 * self.n), np.minimum(pvalue, 1.0))
 
     def test_pairs(self, members: np.ndarray, n_tests: int) -> Candidates:
         """What given pairs add, by studentised moments.
@@ -269,13 +276,12 @@ class Screen:
         target = self.residual_target[:_PAIR_TARGET_FUNCTIONS]
         return target if self.weight is None else target * self.weight.astype(np.float32)
 
-    def _screen_pairs(self, among: np.ndarray) -> np.ndarray:
-        """Sums of squared moments of pairs (given features, all features), times the rows.
+    def _screen_pairs(self, among: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """Sums of squared moments of pairs (given features, all features), times the rows, block by block.
 
         Only for pairs of which the second feature is given too, and comes later, or is not given.
         """
         starts = np.searchsorted(self.residual_owner, np.arange(self.n_features + 1))
-        total = np.zeros((len(among), self.n_features))
         widest = max(1, _NUMBERS_AT_ONCE // max(len(self.residuals), self.n, 1))
         every = len(among) == self.n_features
         for first, last in blocks((starts[1:] - starts[:-1])[among], widest):
@@ -287,8 +293,9 @@ class Screen:
                 squares += ((self.residuals[rows] * target) @ columns.T) ** 2
             by_feature = sums(squares.T, starts[begin:] - starts[begin])
             bounds = np.cumsum([0, *(starts[1:] - starts[:-1])[among[first:last]]])
-            total[first:last, begin:] = sums(by_feature.T, bounds) / self.n
-        return total
+            total = np.zeros((last - first, self.n_features))
+            total[:, begin:] = sums(by_feature.T, bounds) / self.n
+            yield slice(first, last), total
 
     def _candidates(self, members, functions: np.ndarray, owner: np.ndarray, n_tests: int) -> Candidates:
         """Candidates by the moments of their functions (n_functions, n); `owner` numbers the candidates."""

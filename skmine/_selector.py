@@ -45,7 +45,8 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         - ``"forward"``: greedily by the information that a feature adds to the chosen ones: a copy adds
           none;
         - ``"interaction"``: as ``"forward"``, with all pairs of features as candidates too;
-        - ``"auto"``: ``"interaction"``, or ``"forward"`` where there are more than 5,000 features;
+        - ``"auto"``: ``"interaction"``, or ``"forward"`` where there are more than 20,000 features of 1,000
+          rows, or 6,300 of 10,000;
         - or a function of a :class:`skmine._strategies.Task` that returns a Ranking.
     alpha : float, default=0.05
         Level at which a feature is significant: the false discovery rate of ``"marginal"`` and ``"mrmr"``,

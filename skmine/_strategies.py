@@ -8,8 +8,9 @@ from skmine._greedy import Greedy
 from skmine._screening import Screen
 from skmine._task import Ranking, Reasons, Task
 
-#: Rows at most on which features are chosen given others, and features of which all pairs are screened.
-MAX_ROWS, MAX_PAIRED_FEATURES = 10_000, 5_000
+#: Rows at most on which features are chosen given others; and rows times the square of the features up to
+#: which "auto" screens all pairs: 20,000 features of 1,000 rows, some minutes.
+MAX_ROWS, MOST_PAIRED = 10_000, 4e11
 #: Features of the highest scores whose redundancy is computed together.
 _LOOKED_AT = 32
 #: Features that were left out for which related ones are looked for.
@@ -142,8 +143,9 @@ def select_interaction(task: Task) -> Ranking:
 
 
 def select_auto(task: Task) -> Ranking:
-    """``"interaction"``, or ``"forward"`` where there are more than 5,000 features."""
-    return Greedy(task, all_pairs=len(task.features) <= MAX_PAIRED_FEATURES).run()
+    """``"interaction"``, or ``"forward"`` where all pairs would take more than some minutes."""
+    work = len(task.targets[0]) * len(task.features) ** 2
+    return Greedy(task, all_pairs=work <= MOST_PAIRED).run()
 
 
 #: Strategies by name. A new one is one function above and its line here.

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -10,6 +11,8 @@ from scipy.stats import norm, rankdata
 
 from skmine._columns import read_columns, read_features
 from skmine._encoding import COSINES, FAST_COSINES, BlockEncoder, encodings
+from skmine._engine.sample import Folds
+from skmine._input import Rows
 
 
 def encode(data, name="X"):
@@ -400,3 +403,32 @@ def test_encodings__several_columns__show_no_cosines():
     assert encoder.n_scaled == 2
     assert encoder.origin.tolist() == [0, 1, 0, 1, -1, -1, -1]
     assert FAST_COSINES[0] == COSINES[-1] + 1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_encoder__rows_in_blocks__same_scales(monkeypatch, weighted):
+    rng = np.random.default_rng(0)
+    values = rng.standard_t(2, size=(500, 3)) + 1e3
+    values[:, 2] = 7.0  # constant: a level, not a number
+    weight = rng.uniform(0.5, 2, size=500) if weighted else None
+    columns = read_columns(values, "X")
+    together = BlockEncoder(columns, "X", weight)(columns)
+
+    monkeypatch.setattr("skmine._encoding._ROWS_AT_ONCE", 64)
+
+    np.testing.assert_allclose(BlockEncoder(columns, "X", weight)(columns), together, rtol=1e-9, atol=1e-12)
+
+
+def test_sample__rows_in_blocks__same_values(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=300), rng.choice(["a", "b", None], size=300)]).astype(object)
+    rows = Rows.read(X, rng.normal(size=300))
+    encoders = next(iter(encodings(rows.columns, None)))
+    folds = Folds(torch.arange(200)[None], (torch.arange(200, 250)[None], torch.arange(250, 300)[None]))
+    together = rows.sample(encoders, folds)
+
+    monkeypatch.setattr("skmine._input._ROWS_AT_ONCE", 7)
+    apart = rows.sample(encoders, folds)
+
+    assert torch.equal(apart.x.values, together.x.values)
+    assert torch.equal(apart.y.values, together.y.values)

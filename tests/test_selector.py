@@ -1,6 +1,7 @@
 """MINEFeatureSelector: each strategy finds what it should, and nothing where there is nothing."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -656,3 +657,49 @@ def test_fit__bad_weights_or_groups__is_told(rows, message):
 
     with pytest.raises(ValueError, match=message):
         MINEFeatureSelector().fit(X, y, **rows)
+
+
+def test_promising_pairs__few_numbers_at_a_time__same_pairs(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 40))
+    screen = screen_of(X, (X[:, 3] > 0) ^ (X[:, 7] > 0), discrete_target=True)
+    together = screen.promising_pairs(list(range(40)), 780)
+
+    monkeypatch.setattr(_screening, "_NUMBERS_AT_ONCE", 1)  # a feature at a time
+    monkeypatch.setattr(_screening, "_KEPT_PAIRS", len(together.members))
+
+    apart = screen.promising_pairs(list(range(40)), 780)
+
+    assert len(together.members) > 5
+    np.testing.assert_array_equal(apart.members, together.members)
+    np.testing.assert_allclose(apart.gain, together.gain, rtol=1e-4)  # products of float32
+
+
+def test_promising_pairs__many_features__no_table_of_all_pairs(monkeypatch):
+    rng = np.random.default_rng(0)
+    screen = screen_of(rng.integers(0, 2, size=(60, 1_500)).astype(float), rng.normal(size=60))
+    monkeypatch.setattr(_screening, "_NUMBERS_AT_ONCE", 2**16)
+
+    tracemalloc.start()
+    screen.promising_pairs(list(range(1_500)), 1_124_250)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1_500**2 * 8 / 2  # half of one number for each pair
+
+
+@pytest.mark.parametrize(("most", "screens_all"), [(80 * 20**2, True), (80 * 20**2 - 1, False)])
+def test_auto__work_of_all_pairs__decides(monkeypatch, most, screens_all):
+    monkeypatch.setattr("skmine._strategies.MOST_PAIRED", most)
+    widest = []
+    promising = Screen.promising_pairs
+    monkeypatch.setattr(
+        Screen,
+        "promising_pairs",
+        lambda self, among, n: widest.append(len(among)) or promising(self, among, n),
+    )
+    X = np.random.default_rng(0).normal(size=(80, 20))
+
+    MINEFeatureSelector(random_state=0).fit(X, X[:, 0])
+
+    assert (max(widest) == 20) is screens_all

@@ -26,6 +26,8 @@ _FAINT = 0.03
 _MOST_COORDINATES = 64
 #: Differences of canonical coordinates: how many at most, and the least correlation of a pair.
 _MOST_DIFFERENCES, _LEAST_CORRELATION = 4, 0.3
+#: Rows of a member that canonical coordinates are found from, at most: they then err by a 250th.
+_CANONICAL_ROWS = 2**16
 
 
 @dataclass(frozen=True)
@@ -285,7 +287,8 @@ def _fit_differences(sample: Sample) -> tuple[Projection | None, Projection | No
     canonical coordinates agrees; their scaled difference is the coordinate across that ridge. None where no
     canonical correlation, less what chance explains, is above 0.3.
     """
-    data = sample.x.values, sample.y.values, sample.folds.train, sample.row_weight
+    train = sample.folds.train[:, :_CANONICAL_ROWS]
+    data = sample.x.values, sample.y.values, train, sample.row_weight
     (solution,) = canonical_solutions(*data, RIDGES[:1], (1.0,))
     r = solution.correlations
     width = min(_MOST_DIFFERENCES, int((r.mean(0) > _LEAST_CORRELATION).sum()))
