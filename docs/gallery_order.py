@@ -23,6 +23,7 @@ _ORDER = [
     "bottleneck",
     "mode_collapse",
     "own_torch_model",
+    "larger_than_memory",
 ]
 
 

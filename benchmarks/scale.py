@@ -1,0 +1,245 @@
+"""Seconds and memory against rows and columns: files, Dask, several workers, the estimator, feature pairs.
+
+Each case runs in a process of its own. CPU seconds count all its threads; memory is the largest beyond that
+of the imported package. The sizes are small by default; ``--full`` takes those of the largest cases.
+"""
+
+import argparse
+import math
+import resource
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from joblib import parallel_config
+
+from benchmarks._run import machine, merge_rows, save_figure, write_rows
+from benchmarks.columns import commit, peak_bytes
+from skmine import MINEFeatureSelector, MutualInfoEstimator, mutual_info_matrix, mutual_info_regression
+
+KEYS = ("part", "rows", "columns", "workers")
+#: Rows and columns of each part: by default, and with --full.
+SIZES: dict[str, tuple[list, list]] = {
+    "parquet": ([(250_000, 20), (500_000, 20), (1_000_000, 20), (1_000_000, 40)], [(10_000_000, 50)]),
+    "dask": ([(1_000_000, 3), (2_000_000, 3), (4_000_000, 3)], [(100_000_000, 3)]),
+    "workers": ([(200_000, 32)], [(2_000_000, 32)]),
+    "estimator": ([(20_000, 20), (100_000, 20)], [(1_000_000, 20)]),
+    "pairs": ([(1000, 1000), (1000, 2000)], [(1000, 20_000)]),
+}
+#: Seconds and gigabytes that the full cases must not exceed: wall seconds, on two cores of their own.
+LIMITS = {"parquet": (360, 1.5), "dask": (480, 2.0), "estimator": (60, 1.0), "pairs": (600, 4.0)}
+LINE = (
+    "{part:<22}{rows:>12} rows{columns:>7} columns{workers:>3} workers{seconds:>9.1f} s"
+    "{cpu_seconds:>9.1f} CPU s{gigabytes:>8.2f} GB  {note}"
+)
+_ROWS_AT_ONCE = 500_000
+_PARTITION = 1_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--parts", nargs="+", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--full", action="store_true", help="the largest sizes: hours, and 4 GB of disk")
+    parser.add_argument("--folder", default=None, help="where the files go; else a temporary one")
+
+
+def draw(n: int, m: int, rng) -> np.ndarray:
+    """Columns of which ten, and the absolute value of the first, make the target, the last one."""
+    X = rng.normal(size=(n, m + 1))
+    X[:, m] += X[:, : min(10, m)].sum(axis=1) + 2 * np.abs(X[:, 0])
+    return X
+
+
+def write_parquet(path: Path, n: int, m: int) -> None:
+    """A file of float64 columns, written a few rows at a time; one that is there stays."""
+    import pyarrow
+    import pyarrow.parquet
+
+    if path.exists():
+        return
+    names = [*(f"x{j}" for j in range(m)), "y"]
+    schema = pyarrow.schema([(name, pyarrow.float64()) for name in names])
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+        for start in range(0, n, _ROWS_AT_ONCE):
+            X = draw(min(_ROWS_AT_ONCE, n - start), m, np.random.default_rng([n, start]))
+            writer.write_table(pyarrow.table(list(X.T), schema=schema))
+
+
+def parquet(n: int, m: int, folder: Path) -> list[dict]:
+    """All scores of a file, by one thread and by two."""
+    import polars
+
+    path = folder / f"rows{n}_columns{m}.parquet"
+    write_parquet(path, n, m)
+
+    def scores(workers: int) -> Callable:
+        table = polars.scan_parquet(path)
+        return lambda: mutual_info_regression(table.drop("y"), table.select("y"), n_jobs=workers)
+
+    return [measured("parquet", n, m, workers, scores(workers)) for workers in (1, 2)]
+
+
+def dask(n: int, m: int, folder: Path) -> list[dict]:
+    """Scores of a Dask array by worker processes, whose memory and CPU seconds count."""
+    import dask.array
+    from distributed import Client, LocalCluster
+
+    rows = []
+    for workers in (1, 2):
+        options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
+        with LocalCluster(**options, memory_limit="2GB") as cluster, Client(cluster) as client:
+            Z = dask.array.random.default_rng(0).normal(size=(n, m + 1), chunks=(_PARTITION, m + 1))
+            y = Z[:, m] + Z[:, 0] + dask.array.abs(Z[:, 1])
+            mutual_info_regression(Z[:1000, :m], np.random.default_rng(0).normal(size=1000))  # imports
+            before = client.run(usage)
+            row = measured("dask", n, m, workers, lambda: mutual_info_regression(Z[:, :m], y))  # noqa: B023
+            after = client.run(usage)
+        row["cpu_seconds"] = sum(after[worker][0] - before[worker][0] for worker in after)
+        row["gigabytes"] = max(memory for _, memory in after.values())  # a worker's in all
+        rows.append(row)
+    return rows
+
+
+def usage() -> tuple[float, float]:
+    """CPU seconds of this process, and its largest memory in gigabytes."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    return spent.ru_utime + spent.ru_stime, peak_bytes() / 1e9
+
+
+def workers(n: int, m: int, folder: Path) -> list[dict]:
+    """The same work by one and by two workers, threads and processes: scores, matrix and selection."""
+    data = draw(n, m, np.random.default_rng(0))
+    X, y = data[:, :m], data[:, m]
+    calls = {
+        "scores": lambda jobs: mutual_info_regression(X, y, n_jobs=jobs),
+        "matrix": lambda jobs: mutual_info_matrix(X[: n // 10], n_jobs=jobs),
+        "selection": lambda jobs: MINEFeatureSelector(strategy="marginal", n_jobs=jobs).fit(X, y),
+    }
+    rows = []
+    for backend in ("threading", "loky"):
+        with parallel_config(backend):
+            for name, call in calls.items():
+                for jobs in (1, 2):
+                    call(jobs)  # workers start
+                    part = f"{name}, {backend}"
+                    rows.append(measured(part, n, m, jobs, lambda: call(jobs)))  # noqa: B023
+    return rows
+
+
+def estimator(n: int, m: int, folder: Path) -> list[dict]:
+    """A joint estimate; beside it the error, for a target of which the information is known."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, m))
+    y = X[:, :5].sum(axis=1) + rng.normal(size=n)  # five units of signal, one of noise
+    found: list = []
+    row = measured("estimator", n, m, 1, lambda: found.append(MutualInfoEstimator(random_state=0).fit(X, y)))
+    truth = 0.5 * math.log(6)
+    low, high = found[0].mi_interval_
+    row["note"] = f"mi {found[0].mi_:.4f} in [{low:.4f}, {high:.4f}], truth {truth:.4f}"
+    return [row]
+
+
+def pairs(n: int, m: int, folder: Path) -> list[dict]:
+    """One pair of features that only together says anything, among all pairs."""
+    X = np.random.default_rng(0).normal(size=(n, m))
+    y = (X[:, 3] > 0) ^ (X[:, -7] > 0)
+    found: list = []
+    selector = MINEFeatureSelector(strategy="interaction", random_state=0)
+    row = measured("pairs", n, m, 1, lambda: found.append(selector.fit(X, y)))
+    row["note"] = f"selected {np.flatnonzero(found[0].support_).tolist()} of [3, {m - 7}]"
+    return [row]
+
+
+def measured(part: str, n: int, m: int, n_workers: int, call: Callable) -> dict:
+    before, started, cpu = peak_bytes(), time.perf_counter(), time.process_time()
+    call()
+    return {
+        "part": part,
+        "rows": n,
+        "columns": m,
+        "workers": n_workers,
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - cpu,
+        "gigabytes": (peak_bytes() - before) / 1e9,
+        "note": "",
+    }
+
+
+PARTS = {"parquet": parquet, "dask": dask, "workers": workers, "estimator": estimator, "pairs": pairs}
+
+
+def run_case(part: str, n: int, m: int, folder: Path) -> list[dict]:
+    """A case, after a small one that imports and compiles."""
+    warnings.simplefilter("ignore")
+    X = np.random.default_rng(0).normal(size=(300, 5))
+    mutual_info_matrix(X)
+    mutual_info_regression(X, np.tanh(20 * X[:, 0]), n_jobs=2)
+    return PARTS[part](n, m, folder)
+
+
+def extrapolate(rows: list[dict]) -> list[str]:
+    """What a thousand million rows of a thousand columns would take on 100 workers, on paper."""
+    largest = max((r for r in rows if r["part"] == "dask"), key=lambda r: float(r["rows"]), default=None)
+    if largest is None:
+        return []
+    cells = float(largest["rows"]) * (float(largest["columns"]) + 1)
+    by_number = float(largest["cpu_seconds"]) / cells
+    n, m, n_workers = 1e9, 1e3, 100
+    counts = 1.4e6 * 12  # bytes of a full table of counts: 1,180^2 cells, a number and a count
+    levels = math.ceil(math.log(n / _PARTITION, 8))
+    return [
+        f"{1e9 * by_number:.0f} CPU seconds for 10^9 numbers (largest run: {largest['rows']} rows)",
+        f"10^9 rows x 10^3 columns on {n_workers} workers: {n * m * by_number / n_workers / 60:.0f} minutes; "
+        f"tables of counts, {counts / 1e6:.0f} MB at most for each column and partition, are summed in "
+        f"{levels} steps: {m * (n / _PARTITION) / 7 * counts / n_workers / 1e9:.0f} GB leave each worker",
+    ]
+
+
+def draw_figure(rows: list[dict]) -> Path:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
+    panels = [("rows", part) for part in ("parquet", "dask", "estimator")] + [("columns", "pairs")]
+    for axis_name, part in panels:
+        shown = [r for r in rows if r["part"] == part and str(r["workers"]) == "1"]
+        other = "columns" if axis_name == "rows" else "rows"
+        least = min((int(r[other]) for r in shown), default=0)
+        shown = sorted((r for r in shown if int(r[other]) == least), key=lambda r: int(r[axis_name]))
+        x = [int(r[axis_name]) for r in shown]
+        column = axes[:, 0 if axis_name == "rows" else 1]
+        for axis, value in zip(column, ("cpu_seconds", "gigabytes"), strict=True):
+            axis.plot(x, [float(r[value]) for r in shown], "o-", label=f"{part}, {least:,} {other}")
+    for number, axis_name in enumerate(("rows", "columns")):
+        for axis, label in zip(axes[:, number], ("CPU seconds", "GB beyond the package"), strict=True):
+            axis.set(xscale="log", yscale="log", xlabel=axis_name, ylabel=label)
+            axis.legend(frameon=False)
+    return save_figure(figure, "scale")
+
+
+def note_limits(row: dict, limits: tuple[float, float] | None) -> None:
+    if limits and (row["seconds"] > limits[0] or row["gigabytes"] > limits[1]):
+        row["note"] += " ABOVE THE LIMIT"
+
+
+def run(arguments: argparse.Namespace) -> None:
+    made_by = {"commit": commit(), "machine": machine()}
+    print(made_by["machine"], "commit", made_by["commit"])
+    rows = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(arguments.folder or temporary)
+        for part in arguments.parts:
+            for n, m in SIZES[part][arguments.full]:
+                with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                    found = pool.submit(run_case, part, n, m, folder).result()
+                for row in found:
+                    note_limits(row, LIMITS.get(part) if arguments.full else None)
+                    print(LINE.format(**row), flush=True)
+                    rows.append(row | made_by)
+    merged = merge_rows("scale", rows, KEYS)
+    print(*extrapolate(merged), sep="\n")
+    print(write_rows("scale", merged))
+    print(draw_figure(merged))
