@@ -45,9 +45,8 @@ print(type(X).__name__, dict(X.collect_schema()))
 
 started = time.perf_counter()
 scores = mutual_info_regression(X, y, n_jobs=2)
-print(
-    f"{len(scores)} columns of {y.select(pl.len()).collect().item():,} rows: {time.perf_counter() - started:.1f} s"
-)
+seconds, n_rows = time.perf_counter() - started, y.select(pl.len()).collect().item()
+print(f"{len(scores)} columns of {n_rows:,} rows: {seconds:.1f} s")
 for j in np.argsort(-scores):
     print(f"  {known_before[j]:<16}{scores[j]:7.4f} nats")
 
