@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test fuzz lint docs bench matrix clean
 .NOTPARALLEL: # two pips must not write one environment
 .DELETE_ON_ERROR:
 
@@ -19,6 +19,12 @@ demo: $(VENV)/installed-plot ## Run one example; its picture goes to examples/ou
 
 test: $(VENV)/installed-test ## Run the tests and doctests; PYTEST_ARGS is passed on
 	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+# What CI has of the 10,000 inputs of `python -m benchmarks fuzz`: at most three minutes on one core.
+FUZZ_INPUTS ?= 2500
+
+fuzz: $(VENV)/installed-test ## Generated inputs through every public function; FUZZ_INPUTS is their number
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks fuzz -n $(FUZZ_INPUTS)
 
 lint: $(VENV)/installed-lint ## Check style, types and docstrings
 	$(BIN)/ruff check

@@ -15,6 +15,7 @@ from benchmarks import (
     drop_in,
     equitability,
     false_discoveries,
+    fuzz,
     gaussians,
     high_information,
     interactions,
@@ -54,6 +55,7 @@ BENCHMARKS = {
     "bottleneck": bottleneck,
     "bottleneck_tables": bottleneck_tables,
     "mode_coverage": mode_coverage,
+    "fuzz": fuzz,
 }
 
 

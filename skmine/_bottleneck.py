@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skmine import nn
 from skmine._callbacks import CallbackSupportMixin, fit_task, with_callbacks
 from skmine._documentation import DocumentationLinkMixin
-from skmine._frame_columns import check_numeric
+from skmine._frame_columns import check_classes, check_numeric
 from skmine._frozen import FrozenModule
 from skmine._progress import progress
 from skmine._refit import new_fit
@@ -215,6 +215,7 @@ class InformationBottleneckClassifier(
         device = resolve_device(self.device)
         widths = check_hidden_layer_sizes(self.hidden_layer_sizes)
         check_numeric(X)
+        check_classes(y)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
@@ -356,7 +357,8 @@ def _weighted_rows(X: np.ndarray, labels: np.ndarray, sample_weight):
 
 
 def _root_mean_square(X: np.ndarray, weight: torch.Tensor | None) -> float:
-    return float(np.sqrt(np.average((X**2).mean(axis=1), weights=weight)))
+    most = np.abs(X).max() or 1.0  # squares of the largest numbers have no float
+    return float(most * np.sqrt(np.average(((X / most) ** 2).mean(axis=1), weights=weight)))
 
 
 def _entropy(labels: np.ndarray, weight: torch.Tensor | None) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from skmine._columns import is_lazy, read_columns
+from skmine._columns import read_features, read_target
 
 
 def is_frame(X: Any) -> bool:
@@ -40,23 +40,23 @@ def take_columns(frame: Any, numbers: list[int], output: str) -> Any:
 
 
 def check_numeric(X: Any) -> None:
-    """Raise, with the name of the column and the remedy, where a column of a frame holds no numbers.
+    """Raise, with the name of the column and the remedy, where a column holds no numbers.
 
     Parameters
     ----------
-    X : array-like or DataFrame
-        The input; arrays are left to scikit-learn's checks.
+    X : array-like, sparse matrix or DataFrame
+        The input; arrays of numbers and sparse matrices are left to scikit-learn's checks.
 
     Raises
     ------
     TypeError
         A column holds dates or nested values, or the frame is not in memory.
     ValueError
-        A column holds text or categories.
+        X has not two dimensions; a column holds text or categories.
     """
-    if not is_lazy(X) and not is_frame(X):
+    if getattr(getattr(X, "dtype", None), "kind", "") in tuple("biuf"):
         return
-    for column in read_columns(X, "X"):
+    for column in read_features(X):
         if not column.categorical:
             continue
         try:
@@ -66,3 +66,26 @@ def check_numeric(X: Any) -> None:
                 f"{column.name} must hold numbers; got text or categories ({error}). Encode it, as by "
                 "sklearn.preprocessing.OneHotEncoder, or drop it."
             ) from error
+
+
+def check_classes(y: Any) -> None:
+    """Raise where y is not one column or more of labels or numbers, one in every row.
+
+    Parameters
+    ----------
+    y : array-like
+        The classes.
+
+    Raises
+    ------
+    TypeError
+        A column holds dates, nested values, or both labels and numbers.
+    ValueError
+        y is None, complex or infinite, or a value is missing.
+    """
+    for column in read_target(y):
+        if column.missing.any():
+            raise ValueError(
+                f"{column.name} must have a class in every row; got {int(column.missing.sum())} missing: y "
+                "contains NaN. Drop these rows."
+            )

@@ -213,7 +213,8 @@ class MINEGAN(
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         batch_size = check_batch_size(self.batch_size, len(X), auto=256)
         max_iter = choose_passes(self.max_iter, len(X), batch_size, _N_PASSES)
-        centre, scale = X.mean(0), np.sqrt(X.var(0).mean()) or 1.0
+        most = np.abs(X).max() or 1.0  # sums and squares of the largest numbers have no float
+        centre, scale = most * (X / most).mean(0), most * np.sqrt((X / most).var(0).mean()) or 1.0
 
         generator = make_generator(self.random_state)
         x = torch.tensor((X - centre) / scale, dtype=torch.float32).to(device)

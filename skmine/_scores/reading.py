@@ -29,7 +29,8 @@ PARAMETERS = {
 
 def read_one_target(y) -> Column:
     """The one column of a target, see :func:`skmine._columns.read_target`."""
-    if hasattr(y, "shape") and not hasattr(y, "columns") and len(y.shape) != 1:
+    is_table = hasattr(y, "columns") or getattr(getattr(y, "dtype", None), "kind", "") == "c"
+    if hasattr(y, "shape") and not is_table and len(y.shape) != 1:
         y = column_or_1d(y, warn=True)
     columns = read_target(y, lazy=True)
     if len(columns) != 1:
