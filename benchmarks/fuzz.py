@@ -1,8 +1,8 @@
 """Generated inputs through every public function: documented errors, finite values, caps, no global state.
 
 Hypothesis chooses kinds of columns, containers, weights and parameters. An error passes if it is a
-ValueError, TypeError or IndexError that names an argument; a value passes if it is finite and within its caps.
-Each fault is counted by its kind, and its first input is printed.
+ValueError, TypeError or IndexError that names an argument; a value passes if it is finite and within its
+caps. Each fault is counted by its kind, and its first input is printed.
 """
 
 import argparse
