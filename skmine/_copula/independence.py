@@ -181,6 +181,8 @@ def statistic_and_pvalue(sums: list[np.ndarray], n: int, several: bool) -> tuple
         # Permutations have the mean of the weighted chi-square, but a larger variance where products of
         # columns are large in the same rows: give the excess over the mean the deviation of the law.
         mean, variance = weights.sum(), _permutation_variance([left, right], lengths, n)
+        if variance <= 0:  # few rows, of which all permutations are alike
+            return statistic, 1.0
         excess = (statistic - mean) * np.sqrt(2 * (weights**2).sum() / variance)
         return statistic, float(weighted_chi2_sf(mean + excess, weights))
     return statistic, float(weighted_chi2_sf(statistic, weights))

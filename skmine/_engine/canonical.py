@@ -53,7 +53,7 @@ class Projection(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d or more) -> (n_members, ..., width)."""
         x = x[..., : self.mean.shape[-1]]
-        flat = x.reshape(x.shape[0], -1, x.shape[-1])
+        flat = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
         return torch.bmm(flat - self.mean.unsqueeze(1), self.weight).view(*x.shape[:-1], -1)
 
 

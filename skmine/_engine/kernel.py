@@ -25,6 +25,8 @@ _CHOOSING_ROWS = 2000
 _WIDTHS, _RIDGES = (0.15, 0.3, 0.6, 1.2, 2.4), torch.logspace(-6, 1, 15, dtype=torch.float64)
 #: Share of the number of landmarks that is added to the diagonal of their kernel, against rounding.
 _JITTER = 1e-7
+#: Widths from the centre, from which on rows are as far as any: squares of their distances keep eight digits.
+_FAR = 1e4
 #: Metrics learnt one from the other at most; each must lower the error to so much of what it was.
 _MOST_STEPS, LEAST_FALL = 3, 0.97
 #: Parts of the rows, each predicted from the others.
@@ -57,7 +59,9 @@ class Kernel(NamedTuple):
     ) -> "Kernel":
         """The kernel of a width that is a share of the median distance, at the first of some rows."""
         landmarks = x[:n_landmarks, list(columns)] @ transform
-        width = share * float(torch.pdist(landmarks[:_FEW_LANDMARKS]).median().clamp_min(1e-6))
+        distance = torch.pdist(landmarks[:_FEW_LANDMARKS])
+        typical = distance.median() if distance.median() > 0 else distance.mean()  # of mostly equal rows
+        width = share * float(typical.clamp_min(1e-6))
         landmarks = landmarks / width
         kernel = gaussian(landmarks, landmarks)
         kernel.diagonal().add_(_JITTER * len(kernel))
@@ -159,6 +163,8 @@ class Plan(NamedTuple):
 
 def gaussian(one: Tensor, other: Tensor) -> Tensor:
     """Kernel of width 1, (..., n, d), (..., m, d) -> (..., n, m)."""
+    # Squares of far coordinates would swallow the distances of near ones; from far ones the kernel is 0.
+    one, other = (rows.clamp(-_FAR, _FAR) for rows in (one, other))
     return torch.cdist(one, other).square_().mul_(-0.5).exp_()
 
 

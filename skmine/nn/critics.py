@@ -59,7 +59,7 @@ class BankLinear(nn.Module):
         """Shape (..., n_in) -> (..., n_out); with a bank, (n_members, ..., n_in)."""
         if self.weight.dim() == 2:
             return x @ self.weight + self.bias[0]
-        flat = x.reshape(x.shape[0], -1, x.shape[-1])
+        flat = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])  # of no column too
         return torch.baddbmm(self.bias, flat, self.weight).view(*x.shape[:-1], -1)
 
 

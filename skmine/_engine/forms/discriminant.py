@@ -1,5 +1,6 @@
 """The discriminant form: linear discriminants where y is discrete."""
 
+import math
 from operator import itemgetter
 from typing import cast
 
@@ -90,6 +91,6 @@ class ClassReference(Reference):
     def forward(self, u: Tensor, one_hot: Tensor) -> Tensor:
         """Class scores, ``(n_members, ..., d'), (..., n_classes) -> (n_members, ...)``."""
         rank = self.weight.shape[1]
-        flat = u[..., :rank].reshape(u.shape[0], -1, rank)
+        flat = u[..., :rank].reshape(u.shape[0], math.prod(u.shape[1:-1]), rank)
         flat = torch.baddbmm(self.bias, flat, self.weight)
         return torch.einsum("...c,...c->...", flat.view(*u.shape[:-1], -1), one_hot)

@@ -1,0 +1,62 @@
+"""Inputs that `python -m benchmarks fuzz` found a fault with, one of each kind."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from skmine import MINEGAN, InformationBottleneckClassifier, MutualInfoEstimator, mutual_info_test
+
+RNG = np.random.default_rng(0)
+ONE_VALUE = np.where(np.arange(60) == 0, 1.0, np.nan)
+NUMBERS = RNG.normal(size=60)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.mark.parametrize("critic", ["auto", "concat", "separable"])
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        (ONE_VALUE[:, None], NUMBERS),
+        (NUMBERS[:, None], ONE_VALUE),
+        (np.column_stack([ONE_VALUE, ONE_VALUE]), NUMBERS > 0),
+        (np.column_stack([ONE_VALUE, RNG.integers(0, 2, 60), np.arange(60)]), np.c_[np.zeros(60), ONE_VALUE]),
+    ],
+)
+def test_fit__column_of_one_value_among_gaps__is_finite(X, y, critic):
+    estimator = MutualInfoEstimator(critic=critic, cv=2, max_iter=5, random_state=0).fit(X, y)
+
+    assert np.isfinite([estimator.mi_, estimator.score(X, y)]).all()
+    assert estimator.mi_ <= estimator.mi_max_
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_fit__numbers_near_the_ends_of_floats__are_finite_or_an_error_with_the_remedy(scale):
+    X = scale * RNG.normal(size=(40, 2))
+
+    assert np.isfinite(MINEGAN(max_iter=2, random_state=0).fit(X).sample(3, random_state=0)).all()
+    with pytest.raises(ValueError, match="X must have columns of a common scale.*StandardScaler"):
+        InformationBottleneckClassifier(max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
+
+
+@pytest.mark.parametrize("n", range(4, 24, 3))
+def test_test__few_rows_of_many_ties__pvalue_without_a_warning(n):
+    rng = np.random.default_rng(n)
+    X = np.column_stack([np.arange(n), rng.standard_cauchy(n), rng.integers(0, 2, n)])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert 0 <= mutual_info_test(X, np.where(rng.uniform(size=n) < 0.7, 0.0, 1.0)).pvalue <= 1
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (["a", None] * 20, ValueError, "y must have a class in every row; got 20 missing"),
+        ([1, "a"] * 20, TypeError, "y has object values"),
+        ([1j] * 40, TypeError, "y has object values"),
+    ],
+)
+def test_fit__bad_classes__error_names_y(y, error, message):
+    with pytest.raises(error, match=message):
+        InformationBottleneckClassifier(max_iter=1).fit(NUMBERS[:40, None], np.array(y, dtype=object))
