@@ -7,9 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-#: Ridges on the within-block correlations, and shares of the sampling noise taken off the canonical
-#: correlations, among which the held-out value chooses.
-RIDGES = (1e-4, 0.03, 0.3)
+#: Ridge on the within-block correlations where nothing chooses one: a hundredth of a standard deviation.
+WHITENING_RIDGE = 1e-4
+#: Ridges, and shares of the sampling noise taken off the canonical correlations, among which the held-out
+#: value chooses. The least one sets the highest value of a pair, 6.9 nats.
+RIDGES = (1e-6, WHITENING_RIDGE, 0.03, 0.3)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
 #: Canonical coordinates that are kept, at most: a limit on time and memory.
 MAX_RANK = 256

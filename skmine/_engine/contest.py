@@ -8,13 +8,11 @@ from typing import Any
 import torch
 
 from skmine._engine.forms.form import Fit, Form, Start
-from skmine._engine.judge import JUDGING_ROWS, RELIABLE_ERROR, Judge, Scored, Verdict, share_learnt
+from skmine._engine.judge import JUDGING_ROWS, Judge, Scored, Verdict, share_learnt
 from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
 
-#: Nats below which no value is doubted for its size.
-_WARNING_NATS = 3.0
 #: Settings of a path that may be worse than the best of it, one after the other, before the path is left.
 _PATIENCE = 2
 #: Paths that are fitted for all members, of those that are promising for the first.
@@ -63,13 +61,12 @@ class Outcome:
                 "of each column. Pass more rows, fewer folds, a larger validation_fraction or less uneven "
                 "weights."
             )
-        rests_on_few = not verdict.is_tested or verdict.scored.pair_error > RELIABLE_ERROR
-        if mi > max(verdict.testable, _WARNING_NATS) and rests_on_few and verdict.unbiased is None:
+        if verdict.rests_on_form:
             doubts.append(
-                f"mi_ is {mi:.1f} nats, and the pairs of rows drawn here can test {verdict.testable:.1f}: "
-                "what is above rests on the form of the critic, right as a rule where the dependence is "
-                "Gaussian after a map of each column. Columns of few values are not: with such, the upper "
-                "end of the interval is open. More rows help, up to 2,000 (4.4 nats)."
+                f"mi_ is {mi:.1f} nats, and these rows can test values up to {verdict.testable:.1f}. It is "
+                "right if the dependence is Gaussian after a transformation of each column. Otherwise the "
+                "truth may be higher or lower: the upper end of mi_interval_ is open. Pass more rows: 2,000 "
+                "can test 4.4 nats."
             )
         training = verdict.scored.fit.training
         if training is not None and not training.converged:
@@ -251,20 +248,19 @@ class _Contest:
                 self.start = Start(self.start.simplest if self.start else reference, reference)
 
     def correct(self) -> None:
-        """Report the unbiased value of wide Gaussian blocks, where held-out rows cannot judge their critic.
+        """Report the unbiased value of Gaussian blocks, where held-out rows cannot judge their critic.
 
-        No critic may be better than the linear one by more than a standard error. Where that is the best, and
-        the rows are not Gaussian, the interval is open.
+        Either no pairs can test a value as large, or the blocks are wide and no critic is better than the
+        linear one by more than a standard error. Where the rows are not Gaussian, the interval is open.
         """
         best, plain, sample = self.best, self.start_verdict, self.sample
         if best is None or plain is None or self.start is None or sample.classes is not None:
             return
-        if not best.is_judged:
+        if not best.is_judged or plain.scored.fit.reference is not self.start.simplest:
             return
         x, y = sample.x.core, sample.y.core
         chance = x.shape[1] * y.shape[1] / (2 * len(x))
-        is_linear = plain.scored.fit.reference is self.start.simplest
-        if not is_linear or chance < LEAST_CHANCE or best.held_out > plain.held_out + best.standard_error:
+        if best.is_tested and (chance < LEAST_CHANCE or best.held_out > plain.held_out + best.standard_error):
             return
         is_possible = sample.weight is None and not sample.has_atoms
         value = unbiased_information(x, y) if is_possible else None

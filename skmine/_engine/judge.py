@@ -27,6 +27,8 @@ _CHOOSING_ROWS, _REJECTING_ROWS = 200, 400
 #: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, and for Gaussians of one strong
 #: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
 _MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
+#: Nats up to which no value is doubted that pairs took part in.
+_WELL_TESTED_NATS = 3.0
 #: Log of the mean of exp(T) over marginal pairs from which T is no log density ratio.
 _REFUTING_NATS = 3.0
 #: Largest relative standard error of that mean for this to count.
@@ -95,23 +97,32 @@ class Verdict:
         return self.scored.cautious_value - _GAP_PENALTY * max(self.training - self.held_out, 0.0)
 
     @property
+    def rests_on_form(self) -> bool:
+        """Whether the value is beyond what the marginal pairs can test, and so is right if its form is."""
+        if self.unbiased is not None or not self.is_judged:
+            return False
+        is_beyond = self.estimate > max(self.testable, _WELL_TESTED_NATS)
+        return not self.is_tested or (is_beyond and self.scored.pair_error > RELIABLE_ERROR)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Interval of 95 % in nats.
 
         The mean of the two values errs by a part of what overfitting adds: downwards, from the plain mean, it
         counts about as far as the held-out value, upwards two and a half times as far, since what was not
-        learnt grows with it.
+        learnt grows with it. The interval is open where the value rests on the form of the critic.
         The upper end is at least that of Fisher's z for a single correlation: of the estimate where no
         network could be judged, else of none, since a critic that found nothing has no standard error.
         """
         if self.unbiased is not None:
             reach = _NORMAL_QUANTILE * self.unbiased.standard_error
             return self.unbiased.estimate - reach, self.unbiased.estimate + reach
+        least_upper = math.inf if self.rests_on_form else self.least_upper
         below, above = (
             _NORMAL_QUANTILE * math.hypot(self.standard_error, k * self.overfit) for k in (0.5, 1.25)
         )
         reach = _fisher_upper(0.0 if self.is_judged else max(self.estimate, 0.0), self.n_effective)
-        return self.estimate - self.bias - below, max(self.estimate + above, reach, self.least_upper)
+        return self.estimate - self.bias - below, max(self.estimate + above, reach, least_upper)
 
 
 class Judge:
@@ -174,14 +185,10 @@ class Judge:
         return is_refuted or float(joint.mean()) <= self.testable
 
     def untested(self, start: Scored) -> "Verdict":
-        """On a closed form whose value no pairs can test: its mean log ratio.
-
-        The interval is open where columns have atoms: these are not Gaussian after any map.
-        """
+        """On a closed form whose value no pairs can test: its mean log ratio."""
         scored = Scored(start.fit, self.sample, Normalised())
-        upper = math.inf if self.can_judge and self.sample.has_atoms else 0.0
         verdict = self.verdict(scored, 0.0, None, is_tested=False)
-        return replace(verdict, is_judged=self.can_judge, least_upper=upper)
+        return replace(verdict, is_judged=self.can_judge)
 
     def verdict(
         self, scored: Scored, flexible: float, start: Verdict | None, is_tested: bool = True

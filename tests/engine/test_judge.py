@@ -280,6 +280,7 @@ def test_untested__mean_log_ratio_is_the_value_and_it_says_whether_the_rows_coul
     assert verdict.held_out != pytest.approx(scored.held_out_value, abs=1e-3)
     assert verdict.bias == 0
     assert verdict.is_judged is (n == 40)
+    assert math.isinf(verdict.interval[1]) is (n == 40)  # else Fisher's z
 
 
 # --- The verdict ---

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skmine._engine.canonical import RIDGES, Projection, canonical_solutions, whitening
+from skmine._engine.canonical import WHITENING_RIDGE, Projection, canonical_solutions, whitening
 from skmine._engine.critics import Reference, ReferencedCritic, normalised, of_members
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Block, Sample
@@ -275,7 +275,7 @@ def _whitened(x: Tensor, leading: Projection | None, relevant: Tensor, train_row
         if mask.any():
             axes, variance = whitening(rows[:, mask] - mean[mask])
             weight = x.new_zeros(d, min(_MOST_COORDINATES, len(variance)))
-            weight[mask] = (size * axes * (variance + RIDGES[0]).rsqrt()).flip(1)[:, :_MOST_COORDINATES]
+            weight[mask] = (size * axes * (variance + WHITENING_RIDGE).rsqrt()).flip(1)[:, :_MOST_COORDINATES]
             parts.append(weight.expand(n_members, -1, -1))
     return Projection(mean.repeat(n_members, 1) if leading is None else leading.mean, torch.cat(parts, 2))
 
@@ -289,7 +289,7 @@ def _fit_differences(sample: Sample) -> tuple[Projection | None, Projection | No
     """
     train = sample.folds.train[:, :_CANONICAL_ROWS]
     data = sample.x.values, sample.y.values, train, sample.row_weight
-    (solution,) = canonical_solutions(*data, RIDGES[:1], (1.0,))
+    (solution,) = canonical_solutions(*data, (WHITENING_RIDGE,), (1.0,))
     r = solution.correlations
     width = min(_MOST_DIFFERENCES, int((r.mean(0) > _LEAST_CORRELATION).sum()))
     if width == 0:
