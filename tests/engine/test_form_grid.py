@@ -198,7 +198,7 @@ def test_estimator__sharp_edges_of_few_rows__the_pool_wins_and_is_stored_whole(s
     estimator = MutualInfoEstimator(cv=3, max_iter=100, random_state=seed).fit(X, y)
     alone = clone(estimator).set_params(critic="concat").fit(X, y)
 
-    assert isinstance(estimator._critic.frozen.skeleton, PooledCritic)
+    assert isinstance(estimator._critic.frozen.module, PooledCritic)
     assert alone.mi_lower_ < estimator.mi_lower_ < joint.mi
     unseen = joint.sample(2000, seed + 1)
     assert estimator.score(*unseen) == pytest.approx(estimator.mi_lower_, abs=0.25)

@@ -361,7 +361,7 @@ def test_estimator__mixture__is_better_than_the_network_and_is_stored_whole(task
     estimator = MutualInfoEstimator(**quick).fit(X, y)
     alone = MutualInfoEstimator(critic="concat", **quick).fit(X, y)
 
-    skeleton = estimator._critic.frozen.skeleton
+    skeleton = estimator._critic.frozen.module
     while isinstance(skeleton, PooledCritic):
         skeleton = skeleton.second  # the one that was there before
     assert isinstance(skeleton.reference, MixtureReference)

@@ -485,7 +485,7 @@ def test_estimator__named_critic__is_valued_alone_however_good_others_are(critic
     named = MutualInfoEstimator(critic=critic, **quick).fit(X, y)
     contest = MutualInfoEstimator(**quick).fit(X, y)
 
-    assert isinstance(named._critic.frozen.skeleton, ReferencedCritic)
+    assert isinstance(named._critic.frozen.module, ReferencedCritic)
     assert named.n_iter_ == contest.n_iter_ == 50
     assert contest.mi_lower_ > named.mi_lower_ + 0.1
 
