@@ -1,4 +1,4 @@
-"""A second device that is none: tensors keep their values on the CPU, and a mixture of devices is an error."""
+"""A second device that is none: its tensors are on the CPU, and to mix them with those of the CPU is an error."""
 
 import torch
 from torch.overrides import TorchFunctionMode
