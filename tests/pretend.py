@@ -1,4 +1,4 @@
-"""A second device that is none: its tensors are on the CPU, and to mix them with those of the CPU is an error."""
+"""A second device that is none: tensors of both are on the CPU, and an operation that mixes them fails."""
 
 import torch
 from torch.overrides import TorchFunctionMode

@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import column_or_1d
 
-from skmine._columns import Column, Features, read_target
+from skmine._columns import Column, Features, is_lazy, read_target
 from skmine._copula import Margin
 from skmine._sklearn import StrOptions
 
@@ -29,7 +29,7 @@ PARAMETERS = {
 
 def read_one_target(y) -> Column:
     """The one column of a target, see :func:`skmine._columns.read_target`."""
-    is_table = hasattr(y, "columns") or getattr(getattr(y, "dtype", None), "kind", "") == "c"
+    is_table = is_lazy(y) or hasattr(y, "columns") or getattr(getattr(y, "dtype", None), "kind", "") == "c"
     if hasattr(y, "shape") and not is_table and len(y.shape) != 1:
         y = column_or_1d(y, warn=True)
     columns = read_target(y, lazy=True)
