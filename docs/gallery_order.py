@@ -18,6 +18,8 @@ _ORDER = [
     "selection_path",
     "choose_k",
     "interactions",
+    "stability",
+    "time_series",
     "one_hot_groups",
     "mnist_pixels",
     "bottleneck",

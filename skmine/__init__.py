@@ -14,6 +14,7 @@ from skmine._scores import (
     mutual_info_test,
 )
 from skmine._selector import MINEFeatureSelector
+from skmine._stability import SelectionStability, selection_stability
 from skmine._version import __version__, show_versions, warn_of_namesake
 
 warn_of_namesake()
@@ -24,6 +25,7 @@ __all__ = [
     "InformationBottleneckClassifier",
     "MINEFeatureSelector",
     "MutualInfoEstimator",
+    "SelectionStability",
     "__version__",
     "conditional_mutual_info",
     "dependence_table",
@@ -31,6 +33,7 @@ __all__ = [
     "mutual_info_matrix",
     "mutual_info_regression",
     "mutual_info_test",
+    "selection_stability",
     "show_versions",
 ]
 

@@ -21,6 +21,7 @@ from skmine import (
     InformationBottleneckClassifier,
     MINEFeatureSelector,
     MutualInfoEstimator,
+    SelectionStability,
     mutual_info_matrix,
     plotting,
 )
@@ -32,6 +33,7 @@ from skmine.plotting import (
     SamplesDisplay,
     SelectionDisplay,
     SelectionPathDisplay,
+    StabilityDisplay,
     TrainingDisplay,
 )
 from skmine.plotting._matrix import _cluster
@@ -137,6 +139,9 @@ def draw_each(unit):
         "SelectionDisplay": lambda: SelectionDisplay(
             {"feature": ["a"], "selected": [True], "alone": [0.1], "added": [0.1], "reason": [""]}, unit=unit
         ).plot(),
+        "StabilityDisplay": lambda: StabilityDisplay(
+            SelectionStability(np.ones(1), 1.0, np.ones((2, 1), dtype=bool), ["a"])
+        ).plot(),
         "SelectionPathDisplay": lambda: SelectionPathDisplay([0.1]).plot(unit=unit),
         "MutualInfoMatrixDisplay": lambda: MutualInfoMatrixDisplay.from_matrix([[1.0]], unit=unit),
         "InformationPlaneDisplay": lambda: InformationPlaneDisplay.from_values([2.0], [1.0], unit=unit),
@@ -149,7 +154,7 @@ def test_displays__all_public_ones__in_the_tests_of_all():
     assert sorted(draw_each("nats")) == sorted(plotting.__all__)
 
 
-@pytest.mark.parametrize("name", sorted(set(plotting.__all__) - {"SamplesDisplay"}))
+@pytest.mark.parametrize("name", sorted(set(plotting.__all__) - {"SamplesDisplay", "StabilityDisplay"}))
 @pytest.mark.parametrize("unit", ["nats", "bits"])
 def test_plot__unit__on_a_label(name, unit):
     display = draw_each(unit)[name]()
@@ -158,7 +163,7 @@ def test_plot__unit__on_a_label(name, unit):
     assert any(f"({unit})" in label for label in labels)
 
 
-@pytest.mark.parametrize("name", sorted(set(plotting.__all__) - {"SamplesDisplay"}))
+@pytest.mark.parametrize("name", sorted(set(plotting.__all__) - {"SamplesDisplay", "StabilityDisplay"}))
 def test_plot__unknown_unit__error_names_the_units(name):
     with pytest.raises(ValueError, match=r"unit must be 'nats' or 'bits'; got 'bans'"):
         draw_each("bans")[name]()

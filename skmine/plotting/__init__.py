@@ -12,6 +12,7 @@ from skmine.plotting._plane import InformationPlaneDisplay
 from skmine.plotting._pointwise import PointwiseDisplay
 from skmine.plotting._samples import SamplesDisplay
 from skmine.plotting._selection import SelectionDisplay
+from skmine.plotting._stability import StabilityDisplay
 from skmine.plotting._training import TrainingDisplay
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "SamplesDisplay",
     "SelectionDisplay",
     "SelectionPathDisplay",
+    "StabilityDisplay",
     "TrainingDisplay",
 ]

@@ -1,0 +1,152 @@
+"""How stable a selection is: the same selector on many halves of the rows."""
+
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import delayed
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from skmine._columns import Features
+from skmine._frames import column_names
+from skmine._progress import run_counted
+from skmine._sklearn import HasMethods, Interval, safe_indexing, validate_params
+from skmine._validation import check_lengths, read_groups
+
+
+@dataclass(frozen=True)
+class SelectionStability:
+    """Result of :func:`selection_stability`.
+
+    Attributes
+    ----------
+    frequency : ndarray of shape (n_features,)
+        Share of the resamples in which each feature was selected.
+    jaccard : float
+        Mean over all pairs of resamples of the size of the intersection over that of the union of the two
+        sets: 1 where all sets are the same. Two empty sets are the same.
+    supports : ndarray of shape (n_resamples, n_features)
+        Mask of the features selected in each resample.
+    feature_names : list
+        Names of the features; x0, x1 and so on where X has none.
+    """
+
+    frequency: np.ndarray
+    jaccard: float
+    supports: np.ndarray = field(repr=False)
+    feature_names: list = field(repr=False)
+
+
+@validate_params(
+    {
+        "selector": [HasMethods(["fit", "get_support"])],
+        "X": "no_validation",
+        "y": "no_validation",
+        "n_resamples": [Interval(Integral, 2, None, closed="left")],
+        "sample_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "groups": ["array-like", None],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def selection_stability(
+    selector,
+    X,
+    y=None,
+    *,
+    n_resamples=50,
+    sample_fraction=0.5,
+    groups=None,
+    random_state=None,
+    n_jobs=None,
+    verbose=False,
+):
+    """How often each feature is selected, and how alike the sets are, over subsamples of the rows.
+
+    Parameters
+    ----------
+    selector : selector
+        Of scikit-learn or of this package: it has ``fit`` and ``get_support``. It is cloned, not fitted.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        Features, as the selector takes them.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets), or None, default=None
+        Target.
+    n_resamples : int, default=50
+        Subsamples drawn.
+    sample_fraction : float, default=0.5
+        Share of the rows in each, without replacement.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Label of each row; whole groups are drawn.
+    random_state : int, RandomState or None, default=None
+        Seed of the subsamples. That of the selector stays as it is.
+    n_jobs : int or None, default=None
+        Subsamples fitted at once; the result does not depend on it.
+    verbose : bool, default=False
+        Whether to show progress: a bar with tqdm, else plain lines on stderr.
+
+    Returns
+    -------
+    SelectionStability
+        `frequency`, `jaccard` and `supports`.
+
+    Raises
+    ------
+    ValueError
+        y or `groups` has another length than X, or a subsample would hold fewer than two rows or groups.
+
+    References
+    ----------
+    Meinshausen and Bühlmann (2010), Stability selection, Journal of the Royal Statistical Society B, for
+    halves of the rows; Kalousis, Prados and Hilario (2007), Stability of feature selection algorithms,
+    Knowledge and Information Systems, eq. 3, for Jaccard's index.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmine import MINEFeatureSelector, selection_stability
+    >>> X, y = load_iris(return_X_y=True)
+    >>> result = selection_stability(MINEFeatureSelector(1), X, y, n_resamples=10, random_state=0)
+    >>> print(result.frequency.sum())
+    1.0
+    """
+    features = Features(X)
+    n_rows, n_columns = features.shape
+    if y is not None:
+        check_lengths(n_rows, len(y))
+    number = (
+        np.arange(n_rows)
+        if groups is None
+        else np.unique(read_groups(groups, n_rows), return_inverse=True)[1]
+    )
+    n_units = int(number.max()) + 1
+    n_drawn = round(sample_fraction * n_units)
+    if n_drawn < 2:
+        kind = "rows" if groups is None else "groups"
+        raise ValueError(
+            f"sample_fraction must draw at least 2 {kind} of {n_units}; got {sample_fraction}, which draws "
+            f"{n_drawn}. Raise it or pass more {kind}."
+        )
+    rng = check_random_state(random_state)
+    drawn = [np.isin(number, rng.choice(n_units, n_drawn, replace=False)) for _ in range(n_resamples)]
+    tasks = (delayed(_support)(selector, X, y, np.flatnonzero(mask)) for mask in drawn)
+    supports = np.array(run_counted(tasks, n_jobs, verbose, n_resamples, "resample"), dtype=bool)
+    names = column_names(features.named, n_columns)
+    return SelectionStability(supports.mean(axis=0), _mean_jaccard(supports), supports, names)
+
+
+def _support(selector, X, y, rows: np.ndarray) -> np.ndarray:
+    """Mask of the features that a clone selects on some rows."""
+    target = () if y is None else (safe_indexing(y, rows),)
+    return clone(selector).fit(safe_indexing(X, rows), *target).get_support()
+
+
+def _mean_jaccard(supports: np.ndarray) -> float:
+    """Mean index over all pairs of sets."""
+    sets = supports.astype(float)
+    size, both = sets.sum(axis=1), sets @ sets.T
+    union = size[:, None] + size - both
+    index = np.where(union > 0, both / np.maximum(union, 1), 1.0)
+    return float(index[np.triu_indices(len(sets), 1)].mean())

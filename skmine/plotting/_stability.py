@@ -1,0 +1,110 @@
+"""StabilityDisplay: how often each feature is selected over resamples."""
+
+import numpy as np
+
+from skmine.plotting._drawing import BLUE, GREY, make_axes
+
+_INCHES_A_BAR = 0.27
+
+
+class StabilityDisplay:
+    """Share of the resamples in which each feature was selected, as bars; most frequent first.
+
+    Make it with :meth:`from_result`.
+
+    Parameters
+    ----------
+    result : SelectionStability
+        Of :func:`skmine.selection_stability`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What it is drawn in.
+    figure_ : matplotlib Figure
+        The figure of `ax_`.
+    bars_ : matplotlib BarContainer
+        The bars, from the top down; those below one half are hatched.
+    shown_ : ndarray of shape (n_shown,)
+        Numbers of the features shown, from the top down.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import load_iris
+    >>> from skmine import MINEFeatureSelector, selection_stability
+    >>> from skmine.plotting import StabilityDisplay
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> result = selection_stability(MINEFeatureSelector(1), X, y, n_resamples=5, random_state=0)
+    >>> display = StabilityDisplay.from_result(result)
+    >>> print(len(display.bars_))
+    4
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, result):
+        self.result = result
+
+    @classmethod
+    def from_result(cls, result, *, max_features=20, ax=None):
+        """Draw a result of :func:`skmine.selection_stability`.
+
+        Parameters
+        ----------
+        result : SelectionStability
+            What the function returned.
+        max_features : int, default=20
+            The most frequent so many are shown.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        StabilityDisplay
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        return cls(result).plot(ax, max_features=max_features)
+
+    def plot(self, ax=None, *, max_features=20):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure.
+        max_features : int, default=20
+            The most frequent so many are shown.
+
+        Returns
+        -------
+        StabilityDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        frequency = self.result.frequency
+        self.shown_ = np.argsort(-frequency, kind="stable")[:max_features]
+        places = np.arange(len(self.shown_))
+        self.figure_, self.ax_ = make_axes(ax, (6.4, 1.4 + _INCHES_A_BAR * len(places)))
+        self.bars_ = self.ax_.barh(places, frequency[self.shown_], color=BLUE, height=0.7)
+        for bar, share in zip(self.bars_, frequency[self.shown_], strict=True):
+            if share < 0.5:
+                bar.set(facecolor="white", edgecolor=GREY, hatch="////")
+        self.ax_.axvline(0.5, color="black", lw=0.8, ls=":")
+        self.ax_.set_yticks(places, [str(self.result.feature_names[j]) for j in self.shown_])
+        self.ax_.set_ylim(len(places) - 0.5, -0.5)
+        self.ax_.set_xlim(0, 1)
+        n_resamples, n_features = self.result.supports.shape
+        self.ax_.set_xlabel(f"share of {n_resamples} resamples that select it")
+        shown = f"; first {len(places)} of {n_features}" if len(places) < n_features else ""
+        self.ax_.set_title(f"Jaccard's index {self.result.jaccard:.2f}{shown}", fontsize="medium")
+        self.ax_.grid(axis="x", alpha=0.3)
+        self.ax_.set_axisbelow(True)
+        return self
