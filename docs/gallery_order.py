@@ -20,6 +20,7 @@ _ORDER = [
     "interactions",
     "stability",
     "time_series",
+    "text_pipeline",
     "one_hot_groups",
     "mnist_pixels",
     "bottleneck",
