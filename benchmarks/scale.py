@@ -206,6 +206,8 @@ def draw_figure(rows: list[dict]) -> Path:
     panels = [("rows", part) for part in ("parquet", "dask", "estimator")] + [("columns", "pairs")]
     for axis_name, part in panels:
         shown = [r for r in rows if r["part"] == part and str(r["workers"]) == "1"]
+        if not shown:
+            continue
         other = "columns" if axis_name == "rows" else "rows"
         least = min((int(r[other]) for r in shown), default=0)
         shown = sorted((r for r in shown if int(r[other]) == least), key=lambda r: int(r[axis_name]))
