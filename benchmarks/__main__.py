@@ -28,6 +28,7 @@ from benchmarks import (
     scale,
     self_consistency,
     small_samples,
+    stability,
 )
 
 BENCHMARKS = {
@@ -52,6 +53,7 @@ BENCHMARKS = {
     "false_discoveries": false_discoveries,
     "real_data": real_data,
     "real_tables": real_tables,
+    "stability": stability,
     "bottleneck": bottleneck,
     "bottleneck_tables": bottleneck_tables,
     "mode_coverage": mode_coverage,
