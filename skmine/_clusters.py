@@ -15,11 +15,12 @@ from skmine import _partitions as tasks
 from skmine._columns import check_features, read_target
 from skmine._copula import (
     BlockFunctions,
+    BlockLaw,
     Grid,
     Margin,
     column_blocks,
+    law_of_sums,
     screen_pairs,
-    statistic_and_pvalue,
 )
 from skmine._progress import counter
 from skmine._validation import check_lengths
@@ -232,8 +233,8 @@ class ClusterTable:
         np.fill_diagonal(matrix, [margin.largest_information for margin in margins])
         return matrix
 
-    def independence(self) -> tuple[float, float]:
-        """Statistic and p-value of the independence of X and y."""
+    def independence(self) -> BlockLaw:
+        """Statistic of the independence of X and y, and its law."""
         margins = self.margins()
         n, d = len(margins[0]), self.n_features
         sides = [BlockFunctions(block, n) for block in (margins[:d], margins[d:])]
@@ -242,7 +243,7 @@ class ClusterTable:
         for side, total in zip(sides, means, strict=True):
             side.mean = total / n
         sums = self._sums(plan, tasks.sum_moments, tasks.add_arrays, tasks.all_arrays, "pass")[0]
-        return statistic_and_pvalue(sums, n, d > 1 or len(margins) > d + 1)
+        return law_of_sums(sums, n, d > 1 or len(margins) > d + 1)
 
 
 def sample_rows(X, y, n_rows: int, seed: int):

@@ -9,10 +9,12 @@ a table of residual moments, without fitting anything.
 from skmine._copula.counts import Grid, Summary, merge
 from skmine._copula.independence import (
     BlockFunctions,
+    BlockLaw,
     block_independence,
+    block_law,
     independence_pvalues,
+    law_of_sums,
     moment_sums,
-    statistic_and_pvalue,
     weighted_chi2_sf,
 )
 from skmine._copula.information import pair_information, plug_in_information
@@ -23,14 +25,17 @@ from skmine._copula.moments import block_information, column_blocks, product_sum
 
 __all__ = [
     "BlockFunctions",
+    "BlockLaw",
     "Grid",
     "Margin",
     "PairScores",
     "Summary",
     "block_independence",
     "block_information",
+    "block_law",
     "column_blocks",
     "independence_pvalues",
+    "law_of_sums",
     "merge",
     "moment_sums",
     "pair_information",
@@ -39,6 +44,5 @@ __all__ = [
     "product_sums",
     "score_pairs",
     "screen_pairs",
-    "statistic_and_pvalue",
     "weighted_chi2_sf",
 ]

@@ -1,5 +1,7 @@
 """Tests of independence from moments of orthonormal functions: nothing is fitted or permuted."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.stats import chi2, norm
 
@@ -107,6 +109,31 @@ _DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
 _ROWS = 2**13
 
 
+class BlockLaw(NamedTuple):
+    """A statistic of two blocks, and its law under independence.
+
+    Attributes
+    ----------
+    statistic : float
+        Sum of the squared mean products of their functions, times n - 1.
+    weights : ndarray of shape (k,)
+        Of the squared normals that it is a sum of as n grows; none where a block is constant.
+    spread : float
+        Standard deviation over permutations of the rows, as a multiple of that of this sum.
+    """
+
+    statistic: float
+    weights: np.ndarray
+    spread: float
+
+    def pvalue(self) -> float:
+        """Probability of a statistic as large under independence."""
+        if not len(self.weights):
+            return 1.0
+        mean = self.weights.sum()
+        return float(weighted_chi2_sf(mean + (self.statistic - mean) / self.spread, self.weights))
+
+
 def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float, float]:
     """Statistic and p-value of the independence of two blocks of columns.
 
@@ -118,6 +145,22 @@ def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float
     Returns
     -------
     statistic, pvalue : float
+    """
+    law = block_law(first, second)
+    return law.statistic, law.pvalue()
+
+
+def block_law(first: list[Margin], second: list[Margin]) -> BlockLaw:
+    """Statistic of the independence of two blocks of columns, and its law.
+
+    Parameters
+    ----------
+    first, second : list of Margin
+        Columns of the same rows.
+
+    Returns
+    -------
+    BlockLaw
     """
     n = len(first[0])
     sides = BlockFunctions(first, n), BlockFunctions(second, n)
@@ -132,11 +175,11 @@ def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float
     for codes in blocks[1:]:
         for total, part in zip(sums, moment_sums(*sides, *codes), strict=True):
             total += part
-    return statistic_and_pvalue(sums, n, several)
+    return law_of_sums(sums, n, several)
 
 
 def moment_sums(left: "BlockFunctions", right: "BlockFunctions", codes, other_codes) -> list[np.ndarray]:
-    """Sums over some rows, of which :func:`statistic_and_pvalue` makes the test.
+    """Sums over some rows, of which :func:`law_of_sums` makes the test.
 
     Parameters
     ----------
@@ -155,7 +198,7 @@ def moment_sums(left: "BlockFunctions", right: "BlockFunctions", codes, other_co
     return [one.T @ other, one.T @ one, other.T @ other, np.array(lengths)]
 
 
-def statistic_and_pvalue(sums: list[np.ndarray], n: int, several: bool) -> tuple[float, float]:
+def law_of_sums(sums: list[np.ndarray], n: int, several: bool) -> BlockLaw:
     """The test of two blocks of columns.
 
     Parameters
@@ -169,23 +212,23 @@ def statistic_and_pvalue(sums: list[np.ndarray], n: int, several: bool) -> tuple
 
     Returns
     -------
-    statistic, pvalue : float
+    BlockLaw
     """
     products, left, right, lengths = sums
     if not products.size:
-        return 0.0, 1.0
+        return BlockLaw(0.0, np.empty(0), 1.0)
     statistic = (n - 1) * float(((products / n) ** 2).sum())
     scales = [np.linalg.eigvalsh(side / n) for side in (left, right)]
     weights = np.outer(*(scale[scale > 1e-9 * scale.max()] for scale in scales)).ravel()
+    spread = 1.0
     if n > 3 and several:
         # Permutations have the mean of the weighted chi-square, but a larger variance where products of
-        # columns are large in the same rows: give the excess over the mean the deviation of the law.
-        mean, variance = weights.sum(), _permutation_variance([left, right], lengths, n)
+        # columns are large in the same rows.
+        variance = _permutation_variance([left, right], lengths, n)
         if variance <= 0:  # few rows, of which all permutations are alike
-            return statistic, 1.0
-        excess = (statistic - mean) * np.sqrt(2 * (weights**2).sum() / variance)
-        return statistic, float(weighted_chi2_sf(mean + excess, weights))
-    return statistic, float(weighted_chi2_sf(statistic, weights))
+            return BlockLaw(statistic, np.empty(0), 1.0)
+        spread = float(np.sqrt(variance / (2 * (weights**2).sum())))
+    return BlockLaw(statistic, weights, spread)
 
 
 def _permutation_variance(products: list[np.ndarray], lengths: np.ndarray, n: int) -> float:

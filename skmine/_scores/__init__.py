@@ -1,17 +1,17 @@
 """Scores of features: drop-ins for scikit-learn's, pairwise and conditional forms, and a test.
 
-`drop_in`, `dependence` and `table` hold the public functions; `reading` reads the input of all.
+`drop_in`, `dependence`, `table` and `testing` hold the public functions; `reading` reads the input of all.
+`given` holds the regressions of the test given other columns.
 """
 
 from skmine._scores.dependence import (
-    MutualInfoTestResult,
     conditional_mutual_info,
     mutual_info_matrix,
-    mutual_info_test,
 )
 from skmine._scores.drop_in import mutual_info_classif, mutual_info_regression
 from skmine._scores.reading import are_few_integers, is_class, read_discrete_features
 from skmine._scores.table import dependence_table
+from skmine._scores.testing import MutualInfoTestResult, mutual_info_test
 
 __all__ = [
     "MutualInfoTestResult",

@@ -1,15 +1,13 @@
-"""Dependence beyond one feature and one target: all pairs, given others, and tested."""
+"""Dependence beyond one feature and one target: all pairs, and given others."""
 
 import math
-from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from joblib import delayed
 
 from skmine._clusters import ClusterTable, is_clustered
-from skmine._columns import Features, read_features, read_target
-from skmine._copula import Margin, block_independence, block_information, column_blocks
+from skmine._columns import Features, read_features
+from skmine._copula import block_information, column_blocks
 from skmine._estimator import MutualInfoEstimator
 from skmine._progress import run_counted
 from skmine._scores.reading import PARAMETERS, read_discrete_features, read_margins
@@ -20,21 +18,6 @@ from skmine._validation import check_lengths, draw_seed, make_generator, warn_of
 #: Numbers of the columns of a block whose pairs with those of another are worked on together, where they are
 #: not in memory: two blocks take at most 0.7 GB.
 _NUMBERS_A_BLOCK = 2**24
-
-
-class MutualInfoTestResult(NamedTuple):
-    """Result of :func:`mutual_info_test`.
-
-    Attributes
-    ----------
-    statistic : float
-        Weighted sum of squared moments, times the number of rows less one.
-    pvalue : float
-        Probability of a statistic as large under independence.
-    """
-
-    statistic: float
-    pvalue: float
 
 
 @validate_params(PARAMETERS, prefer_skip_nested_validation=True)
@@ -195,68 +178,6 @@ def conditional_mutual_info(
     below = math.hypot(joint - joint_ends[0], given_ends[1] - given)
     above = math.hypot(joint_ends[1] - joint, given - given_ends[0])
     return value / nats, ((value - below) / nats, (value + above) / nats)
-
-
-def mutual_info_test(X, y, *, discrete_features="auto"):
-    """Test of the independence of X and y, without permutations.
-
-    The statistic compares products of smooth functions of the ranks (indicators of levels for categories)
-    of X and of y; for several columns the products of two columns count as functions too. Under
-    independence it is a weighted sum of squared normals.
-
-    Parameters
-    ----------
-    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
-        Columns of any kind; those of a LazyFrame or Dataset are read a few at a time, and the workers of a
-        Dask array or DataFrame count its rows.
-    y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Target columns of any kind.
-    discrete_features : "auto", bool or array-like, default="auto"
-        As in :func:`mutual_info_regression`.
-
-    Returns
-    -------
-    MutualInfoTestResult
-        ``statistic`` and ``pvalue``.
-
-    Raises
-    ------
-    ValueError
-        X or y is empty, infinite, complex or of another length.
-    IndexError
-        `discrete_features` does not fit the columns of X.
-    TypeError
-        A column holds dates, or objects that are neither strings nor numbers.
-
-    References
-    ----------
-    Gretton et al. (2008), A kernel statistical test of independence, for the null distribution of such
-    statistics; Kuonen (1999) for its tail.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skmine import mutual_info_test
-    >>> rng = np.random.default_rng(0)
-    >>> x = rng.normal(size=(500, 1))
-    >>> result = mutual_info_test(x, x[:, 0] ** 2 + rng.normal(size=500))
-    >>> result.pvalue < 1e-6
-    True
-    """
-    if is_clustered(X):
-        table = ClusterTable(X, y, read_discrete_features(discrete_features, X.shape[1]))
-        return MutualInfoTestResult(*table.independence())
-    features, targets = Features(X), read_target(y, lazy=True)
-    check_lengths(features.shape[0], len(targets[0].values))
-    discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
-    first = [
-        replace(Margin.of_column(column, discrete[j]), values=None)  # the cells do: a byte for each value
-        for chunk in features.chunks()
-        for j, column in zip(chunk, features.read(chunk), strict=True)
-    ]
-    return MutualInfoTestResult(
-        *block_independence(first, [Margin.of_column(c, c.categorical) for c in targets])
-    )
 
 
 def _as_shown(matrix: np.ndarray, X, scale: str, nats: float):

@@ -1,0 +1,349 @@
+"""Is there any dependence at all, also given other columns? One p-value, and what could have been seen."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.sparse import csr_array
+from scipy.stats import multivariate_normal, ncx2, norm
+
+from skmine._clusters import ClusterTable, is_clustered
+from skmine._columns import Column, Features, read_features, read_target
+from skmine._copula import BlockLaw, Margin, block_law, weighted_chi2_sf
+from skmine._scores.given import Given, Residuals, rank_functions
+from skmine._scores.reading import read_discrete_features
+from skmine._validation import check_lengths, check_weight, draw_seed, make_generator
+
+#: Level and power of the smallest detectable dependence.
+_LEVEL, _POWER = 0.05, 0.8
+#: Functions of a block at most, in all and for each row, and degrees that are tried in turn.
+_MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 200, 0.12
+_DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
+#: Degrees of products that are weighted by a column of Z; products a row at most.
+_WEIGHTED_DEGREES, _PRODUCTS_A_ROW = (3, 2, 1), 0.125
+#: Products whose covariance is decomposed; beyond, the rows' similarities are, of so many rows.
+_MOST_PRODUCTS, _GRAM_ROWS, _NULL_ROWS = 400, 1000, 5000
+#: Fewest rows of positive weight, or groups, of a test given Z, with weights or groups.
+_FEWEST = 8
+
+
+class MutualInfoTestResult(NamedTuple):
+    """Result of :func:`mutual_info_test`.
+
+    Attributes
+    ----------
+    statistic : float
+        Weighted sum of squared moments, times the number of rows (less one without Z).
+    pvalue : float
+        Probability of a statistic as large under independence.
+    detectable : float
+        Mutual information in nats of the weakest rising or falling dependence that a test at the level 0.05
+        would find in rows like these with a probability of 80 %; infinity where a column is constant.
+        Dependence of other forms must be stronger.
+    """
+
+    statistic: float
+    pvalue: float
+    detectable: float
+
+
+def mutual_info_test(
+    X, y, Z=None, *, discrete_features="auto", sample_weight=None, groups=None, random_state=None
+):
+    """Test whether X and y are independent, or independent given Z, without permutations.
+
+    Without Z, the statistic sums squared covariances between smooth functions of the ranks of X and of y
+    (indicators of levels for categories; for several columns also products of two columns). With Z, each
+    function is first replaced by its residual after regression on Z.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        Columns of any kind.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target columns of any kind.
+    Z : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_conditions) or None, default=None
+        Columns of any kind that are held fixed: the test is whether X adds to them about y.
+    discrete_features : "auto", bool or array-like, default="auto"
+        As in :func:`mutual_info_regression`, for the columns of X.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights of the rows, as of a survey: the test is about the weighted population. Only their ratios
+        matter; rows of weight 0 are left out.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Label of each row's group, such as a patient. Rows of a group may depend on one another, rows of
+        different groups may not. The test needs many groups: with fewer than about 50 it finds little.
+    random_state : int, RandomState or None, default=None
+        Seed of the rows that span the regressions on Z; without Z nothing is random up to 5,000 rows.
+
+    Returns
+    -------
+    MutualInfoTestResult
+        ``statistic``, ``pvalue`` and ``detectable``.
+
+    Raises
+    ------
+    ValueError
+        X, y or Z is empty, infinite, complex or of another length, a weight is negative, or fewer than 8 rows
+        or groups are left for a test given Z, with weights or with groups.
+    IndexError
+        `discrete_features` does not fit the columns of X.
+    TypeError
+        A column holds dates, or objects that are neither strings nor numbers.
+
+    Notes
+    -----
+    With Z, functions of X and of y are regressed on Z by kernel ridge regression, with generalised
+    cross-validation. The regressions of X do not see y, and those of y do not see X. If X and y are
+    independent given Z, residuals then have a mean product near zero even where regressions overfit, and the
+    law of the statistic accounts for what they overfit. Two statistics are combined: products of residuals,
+    and these products weighted by each column of Z, which find dependence that changes sign with Z.
+
+    No test can be right for every form of dependence on Z (Shah and Peters, 2020): where X and y both depend
+    on Z in a way that the regressions cannot follow, p-values are too small.
+
+    References
+    ----------
+    Gretton et al. (2008), A kernel statistical test of independence, for the null distribution without Z.
+    Shah and Peters (2020), The hardness of conditional independence testing and the generalised covariance
+    measure, Annals of Statistics. Scheidegger, Hörrmann and Bühlmann (2022), The weighted generalised
+    covariance measure, JMLR. Kuonen (1999) for the tail of weighted sums of squared normals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmine import mutual_info_test
+    >>> rng = np.random.default_rng(0)
+    >>> Z = rng.normal(size=(500, 1))
+    >>> X = Z**2 + 0.5 * rng.normal(size=(500, 1))
+    >>> y = Z[:, 0] ** 2 + rng.normal(size=500)
+    >>> mutual_info_test(X, y).pvalue < 1e-6
+    True
+    >>> mutual_info_test(X, y, Z, random_state=0).pvalue > 0.05
+    True
+    """
+    plain = Z is None and sample_weight is None and groups is None
+    if plain and is_clustered(X):
+        table = ClusterTable(X, y, read_discrete_features(discrete_features, X.shape[1]))
+        return _result(table.independence(), len(table.margins()[0]))
+    features, targets = Features(X), read_target(y, lazy=plain)
+    n = features.shape[0]
+    check_lengths(n, len(targets[0].values))
+    discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
+    if plain:
+        return _result(block_law(_cells(features, discrete), _cells_of_target(targets)), n)
+    weight = np.ones(n) if sample_weight is None else check_weight(sample_weight, n)
+    rows = np.flatnonzero(weight)
+    number = np.unique(_number_of_group(groups, n)[rows], return_inverse=True)[1]
+    n_groups = int(number.max()) + 1
+    if n_groups < _FEWEST:
+        kind = "rows of positive weight" if groups is None else "groups"
+        raise ValueError(
+            f"X must have at least {_FEWEST} {kind} for a test given Z, with weights or with groups; got "
+            f"{n_groups}. Pass more rows."
+        )
+    rng = np.random.default_rng(draw_seed(make_generator(random_state)))
+    conditions = [] if Z is None else read_features(Z, "Z")
+    for column in conditions[:1]:
+        check_lengths(n, len(column.values), ("X", "Z"))
+    columns, targets, conditions = (
+        [column.take(rows) for column in block] for block in (features.read(), targets, conditions)
+    )
+    sides = [_block_functions(columns, discrete), _block_functions(targets, [False] * len(targets))]
+    if not all(side.shape[1] for side in sides):
+        return MutualInfoTestResult(0.0, 1.0, math.inf)
+    given = Given(conditions, weight[rows], rng)
+    first, second = (given.residuals(side) for side in sides)
+    return _test_residuals(first, second, given.scores, number, rng)
+
+
+def _cells(features: Features, discrete: np.ndarray) -> list[Margin]:
+    return [
+        replace(Margin.of_column(column, discrete[j]), values=None)  # the cells do: a byte for each value
+        for chunk in features.chunks()
+        for j, column in zip(chunk, features.read(chunk), strict=True)
+    ]
+
+
+def _cells_of_target(targets: list[Column]) -> list[Margin]:
+    return [Margin.of_column(column, column.categorical) for column in targets]
+
+
+def _result(law: BlockLaw, n: int) -> MutualInfoTestResult:
+    """Of the test without Z, whose leading functions have the largest weight."""
+    detectable = _detectable(law, n * law.weights.max(initial=0.0), _LEVEL)
+    return MutualInfoTestResult(law.statistic, law.pvalue(), detectable)
+
+
+def _test_residuals(
+    first: Residuals, second: Residuals, scores: np.ndarray, number: np.ndarray, rng: np.random.Generator
+) -> MutualInfoTestResult:
+    """Test of products of residuals, and of products weighted by the columns of Z."""
+    n, n_scores = scores.shape
+    degree = next((d for d in _WEIGHTED_DEGREES if d**2 * n_scores <= _PRODUCTS_A_ROW * n), 1)
+    blocks = [(first.values, second.values, np.ones((n, 1)))]
+    if n_scores:
+        blocks.append((first.values[:, :degree], second.values[:, :degree], scores))
+    most = max(math.prod(part.shape[1] for part in block) for block in blocks)
+    sums = _GroupSums(number, rng, _NULL_ROWS if most <= _MOST_PRODUCTS else _GRAM_ROWS)
+    inflation = first.inflation(second)
+    factors = [_factor(*block, sums) for block in blocks]
+    laws = [_law(*pair, sums, inflation) for pair in zip(blocks, factors, strict=True)]
+    pvalue = min(law.pvalue() for law in laws)
+    if len(laws) > 1 and 0 < pvalue < 1:
+        pvalue = _of_smaller(pvalue, _correlation(*factors))
+    signal = n * float(np.prod([(side.values[:, 0] ** 2).mean() for side in (first, second)]))
+    detectable = _detectable(laws[0], signal, _LEVEL / len(laws))
+    return MutualInfoTestResult(laws[0].statistic, pvalue, detectable)
+
+
+def _of_smaller(pvalue: float, correlation: float) -> float:
+    """Probability that the smaller of two p-values is as small, for normal scores of this correlation."""
+    quantile = norm.isf(pvalue)
+    law = multivariate_normal(cov=[[1, correlation], [correlation, 1]], allow_singular=True)
+    both_above = float(law.cdf([-quantile, -quantile], rng=np.random.default_rng(0)))
+    return min(2 * pvalue - both_above, 1.0)
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Correlation of two statistics over random signs of the groups."""
+
+    def covariance(one: np.ndarray, other: np.ndarray) -> float:
+        own = (one**2).sum(axis=1) @ (other**2).sum(axis=1)
+        return float(((one.T @ other) ** 2).sum() - own)
+
+    size = covariance(first, first) * covariance(second, second)
+    return float(np.clip(covariance(first, second) / math.sqrt(size), 0.0, 1.0)) if size > 0 else 0.0
+
+
+class _GroupSums:
+    """Sums over the groups of rows, of at most so many rows."""
+
+    def __init__(self, number: np.ndarray, rng: np.random.Generator, most: int):
+        n_groups = int(number.max()) + 1
+        shuffled = rng.permutation(n_groups)[number]  # whole groups, in random order
+        order = np.argsort(shuffled, kind="stable")
+        last = shuffled[order[min(most, len(order)) - 1]]
+        self.rows = order[shuffled[order] <= last]
+        codes = shuffled[self.rows]
+        self.matrix = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        return self.matrix @ values
+
+
+def _factor(left: np.ndarray, right: np.ndarray, scores: np.ndarray, sums: _GroupSums) -> np.ndarray:
+    """Sums over groups of products of residuals and scores, or as many columns of the same similarities."""
+    left, right, scores = (part[sums.rows] for part in (left, right, scores))
+    if left.shape[1] * right.shape[1] * scores.shape[1] <= _MOST_PRODUCTS:
+        products = left[:, :, None, None] * right[:, None, :, None] * scores[:, None, None, :]
+        return sums(products.reshape(len(products), -1))
+    gram = sums(sums((left @ left.T) * (right @ right.T) * (scores @ scores.T)).T)
+    variance, axes = np.linalg.eigh(gram)
+    return axes * np.sqrt(np.maximum(variance, 0.0))
+
+
+def _law(block: tuple, factor: np.ndarray, sums: _GroupSums, inflation: float) -> BlockLaw:
+    """Statistic of the mean products of residuals and scores, and its law.
+
+    Under independence the signs of the groups are as good as random. The variance over these signs sets the
+    spread, because the eigenvalues of an estimated covariance are too far apart.
+    """
+    left, right, scores = block
+    moments = np.stack([(left * score[:, None]).T @ right for score in scores.T])
+    own = ((factor**2).sum(axis=1) ** 2).sum()
+    if not own:  # a block is a function of Z
+        return BlockLaw(0.0, np.empty(0), 1.0)
+    weights = np.linalg.eigvalsh(factor.T @ factor)
+    square = (weights**2).sum()
+    spread = np.sqrt(max(square - own, 1e-6 * own) / square)
+    weights = weights[weights > 1e-9 * weights[-1]] * inflation / len(sums.rows)
+    return BlockLaw(float((moments**2).sum()) / len(left), weights, float(spread))
+
+
+def _detectable(law: BlockLaw, signal: float, level: float) -> float:
+    """Nats of a dependence along the leading functions that is found with a probability of 80 %.
+
+    A dependence of correlation r adds signal * r^2 to the statistic. Its information is that of a normal
+    pair, -log(1 - r^2) / 2.
+    """
+    if not len(law.weights) or not signal:
+        return math.inf
+    mean = law.weights.sum()
+
+    def surplus(threshold: float) -> float:
+        return float(weighted_chi2_sf(threshold, law.weights)) - level
+
+    high = 2 * mean
+    while surplus(high) > 0:
+        high *= 2
+    threshold = mean + law.spread * (brentq(surplus, mean / 10, high, rtol=1e-4) - mean)
+
+    def shortfall(shift: float) -> float:
+        return _shifted_sf(threshold, law.weights, shift) - _POWER
+
+    high = 1.0
+    while shortfall(high) < 0:
+        high *= 2
+    squared = brentq(shortfall, 0.0, high, rtol=1e-3) * law.weights.max() / signal
+    return -0.5 * math.log1p(-squared) if squared < 1 else math.inf
+
+
+def _shifted_sf(threshold: float, weights: np.ndarray, shift: float) -> float:
+    """Probability that a weighted sum of squared normals exceeds a threshold, one of them not central.
+
+    Parameters
+    ----------
+    threshold : float
+        The value.
+    weights : ndarray of shape (k,)
+        Positive.
+    shift : float
+        Squared mean of the normal of the largest weight.
+
+    References
+    ----------
+    Liu, Tang and Zhang (2009), A new chi-square approximation to the distribution of non-negative definite
+    quadratic forms in non-central normal variables, Computational Statistics and Data Analysis.
+    """
+    largest = weights.max()
+    one, two, three, four = ((weights**k).sum() + k * largest**k * shift for k in (1, 2, 3, 4))
+    skewness, kurtosis = three / two**1.5, four / two**2
+    if skewness**2 > kurtosis:
+        scale = 1 / (skewness - math.sqrt(skewness**2 - kurtosis))
+        offset = skewness * scale**3 - scale**2
+    else:
+        scale, offset = 1 / skewness, 0.0
+    freedom = scale**2 - 2 * offset
+    standard = (threshold - one) / math.sqrt(2 * two)
+    return float(ncx2.sf(standard * math.sqrt(2) * scale + freedom + offset, freedom, offset))
+
+
+def _block_functions(columns: list[Column], discrete) -> np.ndarray:
+    """Centred functions of a block, at most so many; products of two columns too."""
+    n = len(columns[0].values)
+    most = min(_MOST_FUNCTIONS, _FUNCTIONS_A_ROW * n)
+
+    def single(degree: int) -> list[np.ndarray]:
+        return [rank_functions(c, d, degree) for c, d in zip(columns, discrete, strict=True)]
+
+    parts = next(
+        (p for p in map(single, _DEGREES) if sum(f.shape[1] for f in p) <= most), single(_DEGREES[-1])
+    )
+    for degree in _PRODUCT_DEGREES if len(columns) > 1 else ():
+        factors = single(degree)
+        pairs = [(one, other) for j, one in enumerate(factors) for other in factors[:j]]
+        if sum(one.shape[1] * other.shape[1] for one, other in pairs) <= most:
+            products = [(a[:, :, None] * b[:, None, :]).reshape(n, -1) for a, b in pairs]
+            return np.hstack([*parts, *(p - p.mean(axis=0) for p in products)])
+    return np.hstack(parts)
+
+
+def _number_of_group(groups, n: int) -> np.ndarray:
+    """Number of each row's group, from 0; rows are groups of their own without labels."""
+    if groups is None:
+        return np.arange(n)
+    labels = np.asarray(groups)
+    check_lengths(n, len(labels))
+    return np.unique(labels, return_inverse=True)[1]
