@@ -243,7 +243,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         Warns
         -----
         UserWarning
-            A column has no value at all, and is left out; or text was read as numbers.
+            A column has no value at all; text was read as numbers; a tenth of the rows are copies of others.
         ConvergenceWarning
             Training had not ended after ``max_iter`` minibatches, `mi_` is above what these rows can test, or
             they can judge no network.
@@ -266,7 +266,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         """Fit in place; whether it was interrupted."""
         device = resolve_device(self.device)
         rows = Rows.read(X, y, sample_weight)
-        rows.check_can_train()
+        rows.check_can_train(has_groups=groups is not None)
         generator = make_generator(self.random_state)
         go_on = self.warm_start and hasattr(self, "_critic")
         self._fold_seed = self._fold_seed if go_on else draw_seed(generator)

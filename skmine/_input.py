@@ -1,5 +1,6 @@
 """Rows in: X, y, weights and folds as a user passes them, checked and ready to encode."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -21,6 +22,11 @@ _LEAST_FOLDS = 3
 #: A number of folds is drawn for so many rows in all, at most so many times: of few rows another draw has
 #: another value.
 _REPEATED_ROWS, _MOST_REPEATS = 300, 3
+#: Share of the rows that may be copies of others.
+_MOST_COPIES = 0.1
+#: Distinct values of a column of measurements, as a share of the distinct rows.
+_MEASURED = 0.9
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: multiplication spreads the bits
 #: Rows of less weight, beside the heaviest, are those of weight 0.
 _LEAST_WEIGHT = 1e-12
 #: Rows encoded in float64 at a time.
@@ -81,10 +87,36 @@ class Rows:
         probability = None if encoder.probability is None else torch.tensor(encoder.probability).to(values)
         return Block(values, encoder.n_core, probability, torch.tensor(encoder.origin), encoder.n_scaled)
 
-    def check_can_train(self) -> None:
-        """Raise ValueError where there are too few rows; warn where a column has no value."""
+    def check_can_train(self, has_groups: bool = False) -> None:
+        """Raise ValueError where there are too few rows; warn of columns without a value, and of copies."""
         missing = [c.name for block in self.columns.values() for c in block if c.missing.all()]
         check_training_rows(len(self), missing, self.weight)
+        if not has_groups:
+            self._warn_of_copies()
+
+    def _warn_of_copies(self) -> None:
+        """Warn where many rows are copies of others, and measurements are copied with them.
+
+        Rows of a few whole numbers repeat by themselves. A column of measurements is nearly as varied as the
+        rows, and its values are not multiples of a unit.
+        """
+        columns = [column for block in self.columns.values() for column in block]
+        numeric = [column.values for column in columns if not column.categorical]
+        if not numeric or _n_distinct(numeric) > (1 - _MOST_COPIES) * len(self):
+            return
+        labels = [c.as_input().astype(str) for c in columns if c.categorical]
+        numbers = [np.unique(label, return_inverse=True)[1].astype(np.float64) for label in labels]
+        n_distinct = _n_distinct(numeric + numbers)
+        if n_distinct > (1 - _MOST_COPIES) * len(self):
+            return
+        if any(_n_distinct([v]) > _MEASURED * n_distinct and not _has_unit(v) for v in numeric):
+            warnings.warn(
+                f"{len(self) - n_distinct} of {len(self)} rows are exact copies of other rows. mi_ is too "
+                "high where folds train on copies of the rows that they hold out. Drop them, for example by "
+                "pandas.DataFrame.drop_duplicates, or pass groups with one number for all copies of a row.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def fingerprint(self, splits: list, last: str | None) -> str:
         """Hash of the rows and of their splits; ValueError where that of the last fit is another."""
@@ -182,3 +214,22 @@ class Rows:
                     f"({error}). Where cross_val_score or a search passes a part of the rows to fit, pass a "
                     "splitter such as GroupKFold(3), and groups through metadata routing, not its splits."
                 ) from error
+
+
+def _n_distinct(columns: list[np.ndarray]) -> int:
+    """Number of distinct rows of columns of numbers, by a hash of 64 bits."""
+    hashed = np.zeros(len(columns[0]), dtype=np.uint64)
+    for values in columns:
+        bits = np.where(np.isnan(values), np.nan, values + 0.0).view(np.uint64)  # one NaN, one zero
+        hashed = (hashed ^ bits) * _ODD
+        hashed ^= hashed >> np.uint64(29)
+    return len(np.unique(hashed))
+
+
+def _has_unit(values: np.ndarray) -> bool:
+    """Whether numbers are multiples of the least distance between them, but for an offset."""
+    steps = np.diff(np.unique(values[np.isfinite(values)]))
+    if not len(steps):
+        return True
+    multiples = steps / steps.min()
+    return bool((np.abs(multiples - np.round(multiples)) < 1e-6 * multiples).all())
