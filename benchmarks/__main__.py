@@ -30,6 +30,7 @@ from benchmarks import (
     self_consistency,
     small_samples,
     stability,
+    unstructured,
 )
 
 BENCHMARKS = {
@@ -53,6 +54,7 @@ BENCHMARKS = {
     "interactions": interactions,
     "redundancy": redundancy,
     "false_discoveries": false_discoveries,
+    "unstructured": unstructured,
     "real_data": real_data,
     "real_tables": real_tables,
     "stability": stability,
