@@ -1,4 +1,4 @@
-"""Mutual information estimation by neural critics (MINE), with the scikit-learn API."""
+"""Mutual information estimation and feature selection, with the scikit-learn API."""
 
 from importlib import import_module
 
@@ -15,6 +15,7 @@ from skmine._scores import (
 )
 from skmine._selector import MINEFeatureSelector
 from skmine._stability import SelectionStability, selection_stability
+from skmine._task import SelectionRanking, SelectionTask
 from skmine._version import __version__, show_versions, warn_of_namesake
 
 warn_of_namesake()
@@ -25,7 +26,9 @@ __all__ = [
     "InformationBottleneckClassifier",
     "MINEFeatureSelector",
     "MutualInfoEstimator",
+    "SelectionRanking",
     "SelectionStability",
+    "SelectionTask",
     "__version__",
     "conditional_mutual_info",
     "dependence_table",
@@ -37,7 +40,7 @@ __all__ = [
     "show_versions",
 ]
 
-#: Imported when they are first used: each needs more than a fit does.
+#: Submodules that are imported on first use, to keep ``import skmine`` fast.
 _MODULES = ("distributions", "nn", "plotting")
 
 

@@ -1,4 +1,4 @@
-"""MutualInfoEstimator: mutual information of two blocks of columns, by cross-fitted critics."""
+"""MutualInfoEstimator: mutual information between two sets of columns, by cross-fitted critics."""
 
 import copy
 import warnings
@@ -38,101 +38,97 @@ from skmine.nn.isolation import isolated
 
 
 class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
-    """Mutual information I(X; Y) in nats, by the best of several kinds of critics, cross-fitted.
+    """Estimate the mutual information I(X; Y), in nats, between two sets of columns.
 
-    A critic estimates the log density ratio of a row of X and a row of y. Closed forms, mixtures of
-    Gaussians, mixtures on predictions of kernel ridge regression, counts on a grid of ranks and a neural
-    network (MINE) compete; the one of the highest value on rows that it has not seen is kept. That value is
-    a lower bound in expectation. Together with the value on the training rows it gives an estimate whose
-    bias cancels to first order.
+    Each fit compares several models of the log density ratio of X and y, called critics: closed forms,
+    mixtures of Gaussians, kernel ridge regression, counts on a grid of ranks, and a neural network (MINE).
+    It keeps the critic with the highest value on held-out rows, by cross-validation.
 
-    Columns may be continuous, discrete, boolean or categorical, with missing values: nothing is imputed,
-    and missingness counts as information. Columns are read through their ranks, several numeric ones also
-    in their own units, up to shift and scale; where X or y has one continuous column, the result does not
-    change under any increasing map of it.
+    Columns can be continuous, discrete, boolean or categorical, and can have missing values. Nothing is
+    imputed: a missing value counts as a value of its own.
 
     Parameters
     ----------
     bound : {"mine", "dv", "mine-f", "infonce", "smile", "js"} or DonskerVaradhan, default="mine"
-        The bound that is climbed and reported, see :data:`skmine.nn.BOUNDS`; or an instance of a
-        subclass of :class:`skmine.nn.DonskerVaradhan`.
+        Bound to maximise and report, see :data:`skmine.nn.BOUNDS`. Change it to compare bounds, or pass an
+        instance of your own subclass of :class:`skmine.nn.DonskerVaradhan`.
     critic : {"auto", "concat", "separable"}, callable or scikit-learn model, default="auto"
-        ``"auto"`` holds a contest: closed forms first, then mixtures, grids and a network. Any other critic
-        is valued alone, so that `mi_` says how much it finds: a network on the best closed form by its name
-        in :data:`skmine.nn.CRITICS` or a factory ``(d_x, d_y) -> torch.nn.Module`` (one output a class by
-        name, where y is discrete), or what a regressor or classifier predicts of y for rows not seen.
+        ``"auto"`` compares all critics and keeps the best. Set it to measure how much one critic finds:
+
+        - a name in :data:`skmine.nn.CRITICS`: that network, added to the best closed form;
+        - a function ``(d_x, d_y) -> torch.nn.Module``: your own network;
+        - a scikit-learn regressor or classifier: its out-of-fold predictions of y.
     hidden_layer_sizes : int or sequence of int, default=(64, 64, 64)
-        Widths of the hidden layers of a named critic.
+        Widths of the hidden layers of the network. A smaller network trains faster.
     learning_rate_init : float, default=4e-3
-        Learning rate of AdamW.
+        Learning rate of AdamW. Lower it if the training curve is unstable.
     weight_decay : float, default=1.0
-        Weight decay of AdamW at the start; it is cut while there is no overfitting, and whenever the
-        held-out value stops rising.
+        Initial weight decay of AdamW. It is lowered during training, unless the network overfits.
     batch_size : int or "auto", default="auto"
-        Rows of a minibatch of the network; ``"auto"`` is 64, or all training rows where there are fewer.
+        Rows in a minibatch of the network; ``"auto"`` uses at most 64.
     max_iter : int or "auto", default="auto"
-        Most minibatches of the network; 0 leaves it out. ``"auto"`` is 1,000, and beyond 1,000 training rows
-        grows with their square root, as the sampling error falls with it.
+        Maximum number of minibatches. Raise it if a ``ConvergenceWarning`` asks for it; 0 skips the network.
+        ``"auto"`` allows at least 1,000, and more for large samples.
     n_iter_no_change : int, default=3
-        Checks of the held-out value (one every 50 minibatches) without a rise before training restarts
-        from the best weights with less weight decay; it ends when a restart, or the start, brings no rise.
+        Patience: number of checks, one every 50 minibatches, without an improvement of the held-out value
+        before training restarts from the best weights with less weight decay, or ends.
     tol : float, default=2e-3
-        Smallest rise that counts, in nats.
+        Smallest improvement that counts, in nats. Raise it for a faster, rougher estimate.
     cv : int, cross-validation splitter, iterable or None, default=5
-        Folds: their number (from 36 rows on at most one for every 12 rows, below one for every 4; up to 100
-        rows drawn three times, up to 150 twice), a splitter, or pairs of training and held-out row numbers,
-        cut to the length of the shortest. None holds out ``validation_fraction`` of the rows once.
+        Number of folds, reduced for small samples (see Notes), a splitter such as ``TimeSeriesSplit``, or
+        pairs of training and held-out row indices. None makes a single split, which is faster.
     validation_fraction : float, default=0.2
-        Share of the rows held out where ``cv`` is None; at least 12 of 36 or more.
+        Share of the rows to hold out if ``cv=None``.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the networks of the last fit, on the same rows. There is no contest
-        then, nor in the first fit: ``critic="auto"`` means ``"concat"``.
+        Whether ``fit`` continues to train the networks of the previous fit on the same rows. No other
+        critic is then compared.
     device : str or torch.device, default="auto"
-        Where to train: ``"auto"`` is CUDA where there is one, else the CPU.
+        Where to train. ``"auto"`` uses CUDA if it is available, otherwise the CPU.
     random_state : int, RandomState or None, default=None
-        Seed of the folds, the initial weights and the minibatches.
+        Seed of the folds, the initial weights and the minibatches. Pass an int for reproducible results.
     verbose : bool, default=False
-        Whether to show progress: a bar with tqdm, else plain lines on stderr.
+        Whether to show progress, as a bar if tqdm is installed and as lines on stderr otherwise.
 
     Attributes
     ----------
     mi_ : float
-        Estimate of I(X; Y) in nats: the mean of the held-out and the training value, whose biases cancel to
-        first order, and up to a quarter of the gap between them where more than a closed form was needed. Of
-        two discrete blocks the plug-in value; of wide Gaussian ones that of unbiased log determinants. At
-        most `mi_max_`; slightly negative when X and y are independent.
+        Estimate of I(X; Y) in nats: the value to report. It is not clipped, so it can be slightly negative
+        when X and y are independent.
     mi_lower_ : float
-        Held-out value in nats of the critic that won: a lower bound of I(X; Y) in expectation, raised a
-        little by the choice.
+        Held-out value in nats: a lower bound of I(X; Y) in expectation, apart from a small optimism because
+        the best critic was chosen. Use it for a conservative statement.
     mi_std_ : float
-        Standard error of the mean log ratio over the rows, in nats.
+        Standard error of the mean log ratio over the rows, in nats. It covers sampling error only;
+        `mi_interval_` also covers overfitting.
     mi_interval_ : tuple of two floats
-        Interval of 95 % for I(X; Y) in nats, from the sampling error and the gap between training and
-        held-out value. It reaches further up than down, where what was not learnt lies, and as far up as that
-        of any critic about as good. Structure that no critic has found, such as a thin band, is not in it.
+        95 % interval for I(X; Y) in nats, from the sampling error and the gap between training and held-out
+        values. It does not cover structure that no critic found.
     mi_max_ : float
-        Most that I(X; Y) can be, in nats: the entropy of a discrete X or y, or the sum of the entropies of
-        its columns where each has few values; infinity where neither has.
+        Upper limit of I(X; Y) in nats: the entropy of X or y if one of them is discrete, otherwise infinity.
+        Compare `mi_` with it to see how much of y is explained.
     history_ : list of dict
-        ``iteration``, ``training`` and ``held_out`` (nats) of the network at each check, though another
-        critic may have won; of the first fold alone where the others were not worth training. One entry, of
-        the winner, where no network was trained.
+        Training curve of the network, to diagnose convergence: ``iteration``, ``training`` and ``held_out``
+        (nats). A single entry means that no network was trained.
     n_iter_ : int
-        Minibatches that the network took.
+        Number of minibatches used.
     device_ : str
-        The device that was used.
+        Device that was used.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, if it has any.
+        Names of the columns of X, if it has names.
 
     Notes
     -----
-    No sample can test a bound of more nats than the log of its number of marginal pairs (McAllester and
-    Stratos 2020). Where a closed form finds more (2 nats at 500 rows, 4.4 from 2,000 on) and the pairs do not
-    refute it, no other critic competes, and the estimate is its mean log ratio, with a warning above 3 nats.
-    So it is, with a warning, where folds hold out fewer than 12 rows, as 5 folds of fewer than 36 do, or few
-    rows have most of the weight.
+    - `mi_` is the average of the training and held-out values, plus a small correction if more than a closed
+      form was needed. Two discrete sets have the plug-in estimate, wide Gaussian ones an unbiased
+      log-determinant.
+    - Columns are replaced by their ranks. With one continuous column on a side, increasing transformations of
+      it do not change the result. Several numeric columns are also compared in their own units.
+    - Folds hold out at least 12 rows if X has 36 or more. Up to 100 rows are split three times, up to 150
+      twice. If folds are smaller, `mi_` is the value of a closed form, with a warning.
+    - n rows cannot verify values far above log(n) nats (McAllester and Stratos, 2020). `mi_` is then the
+      value of a closed form, with a warning above 3 nats.
 
     References
     ----------
@@ -213,7 +209,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None):
-        """Train the critics and estimate I(X; Y).
+        """Estimate I(X; Y) from rows of X and y.
 
         Parameters
         ----------
@@ -222,10 +218,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target columns of any kind.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Non-negative weights of the rows; rows of weight 0 are left out.
+            Non-negative weights of the rows. Rows with weight 0 are ignored.
         groups : array-like of shape (n_samples,) or None, default=None
-            Group of each row. Rows of a group are trained on or held out together: a number of folds is
-            drawn by group, and a splitter such as ``GroupKFold`` gets them.
+            Group label of each row. Pass it if rows are related, such as visits of one patient: a group is
+            never split between training and held-out rows.
 
         Returns
         -------
@@ -237,16 +233,15 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         TypeError
             A column holds dates, or objects that are neither strings nor numbers.
         ValueError
-            X or y is empty, infinite, complex, too short or of another length; weights are negative or all
-            zero; a parameter is out of its range.
+            X or y is empty, infinite or complex, has too few rows, or the lengths differ; a weight is
+            negative or all are zero; or a parameter is out of range.
 
         Warns
         -----
         UserWarning
-            A column has no value at all; text was read as numbers; a tenth of the rows are copies of others.
+            A column is empty, text was read as numbers, or many rows are copies of other rows.
         ConvergenceWarning
-            Training had not ended after ``max_iter`` minibatches, `mi_` is above what these rows can test, or
-            they can judge no network.
+            Training stopped at ``max_iter``, or there are too few rows to verify `mi_` or to judge a network.
         """
         with fit_task(self, X, y, sample_weight) as on_check:
             self._fit_quietly(X, y, sample_weight, groups, on_check)
@@ -255,7 +250,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         return self
 
     def _fit_quietly(self, X, y, sample_weight=None, groups=None, on_check=None):
-        """As ``fit``, for our own use: parameters are right, and results are not warned of."""
+        """Fit without validating the parameters and without warnings about the results, for internal use."""
         with isolated(), new_fit(self) as fitted:
             is_interrupted = fitted._fit(X, y, sample_weight, groups, on_check)
         if is_interrupted:
@@ -263,7 +258,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         return self
 
     def _fit(self, X, y, sample_weight, groups, on_check) -> bool:
-        """Fit in place; whether it was interrupted."""
+        """Fit in place and return whether training was interrupted."""
         device = resolve_device(self.device)
         rows = Rows.read(X, y, sample_weight)
         rows.check_can_train(has_groups=groups is not None)
@@ -314,10 +309,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
 
     def _make_bound(self):
         bound = nn.BOUNDS[self.bound]() if isinstance(self.bound, str) else self.bound
-        return copy.deepcopy(bound)  # what is fitted does not follow later changes of the parameter
+        return copy.deepcopy(bound)  # later changes of the parameter must not affect the fit
 
     def _set_results(self, outcome: Outcome, max_iter: int) -> None:
-        """Fitted values, and why they may be off."""
+        """Set the fitted attributes, and collect the warnings about them."""
         verdict, training = outcome.verdict, outcome.training
         self.mi_lower_ = verdict.held_out
         self.mi_ = min(verdict.estimate, self.mi_max_)
@@ -330,7 +325,9 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         self._doubts = outcome.doubts(self.mi_, max_iter)
 
     def score(self, X, y, sample_weight=None):
-        """The bound on the rows given, in nats; on unseen rows a lower bound in expectation.
+        """Value of the bound on the given rows, in nats.
+
+        On rows that were not used in ``fit`` it is a lower bound of I(X; Y) in expectation.
 
         Parameters
         ----------
@@ -344,14 +341,14 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         Returns
         -------
         float
-            Nats; may be negative. The same rows give the same value.
+            Value in nats, which can be negative. The same rows always give the same value.
 
         Raises
         ------
         NotFittedError
-            ``fit`` was not called.
+            The estimator is not fitted.
         ValueError
-            X or y is not as in ``fit``, or there is one row only and y is not discrete.
+            The columns do not match those of ``fit``, or there is only one row and y is not discrete.
         """
         rows = self._read_fitted(X, y, sample_weight)
         with isolated():
@@ -365,20 +362,20 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Columns as in ``fit``.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), or None, default=None
-            Target columns as in ``fit``. None gives the information that a row of X carries about y
-            before y is seen, ``KL(p(y | x) || p(y))``.
+            Target columns as in ``fit``. With None, the result is the information that each row of X
+            carries about y before y is observed, ``KL(p(y | x) || p(y))``.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            ``log p(x, y) / (p(x) p(y))`` in nats. A row has the same value in any batch.
+            ``log p(x, y) / (p(x) p(y))`` in nats. The value of a row does not depend on the other rows.
 
         Raises
         ------
         NotFittedError
-            ``fit`` was not called.
+            The estimator is not fitted.
         ValueError
-            X or y is not as in ``fit``.
+            The columns do not match those of ``fit``.
         """
         if y is None:
             check_is_fitted(self)

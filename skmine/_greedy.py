@@ -3,7 +3,7 @@
 import numpy as np
 
 from skmine._screening import Candidates
-from skmine._task import Ranking, Reasons, Task
+from skmine._task import Reasons, SelectionRanking, SelectionTask
 
 #: Candidates of the largest moments that are judged by left-out rows at each step.
 _JUDGED = 6
@@ -16,7 +16,7 @@ _LIKELY = 0.5
 class Greedy:
     """Chooses, step by step, the significant single or pair that adds most a feature; then likely ones."""
 
-    def __init__(self, task: Task, all_pairs: bool):
+    def __init__(self, task: SelectionTask, all_pairs: bool):
         self.task, self.all_pairs = task, all_pairs
         self.screen = task.screen()
         n_features = len(task.features)
@@ -24,7 +24,7 @@ class Greedy:
         self.alone, self.alone_pvalues = np.zeros(n_features), np.ones(n_features)
         self.chosen: list[int] = list(task.included)
 
-    def run(self) -> Ranking:
+    def run(self) -> SelectionRanking:
         n_features = len(self.scores)
         n_most = n_features if self.task.n_select is None else self.task.n_select
         singles = self.screen.singles()
@@ -63,7 +63,7 @@ class Greedy:
         ]
         related = {int(j): self.screen.related(j, self.chosen) for j in explained}
         reasons = Reasons(-self.alone, self.alone_pvalues, related)
-        return Ranking(order, n_selected, self.scores, self.pvalues, reasons)
+        return SelectionRanking(order, n_selected, self.scores, self.pvalues, reasons)
 
     @property
     def _n_pairs(self) -> int:

@@ -5,7 +5,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skmine._task import Ranking, Reasons
+from skmine._task import Reasons, SelectionRanking
 from skmine._units import nats_a_unit
 
 
@@ -86,7 +86,7 @@ class ColumnChoice:
             )
         return number
 
-    def include_first(self, ranking: Ranking) -> Ranking:
+    def include_first(self, ranking: SelectionRanking) -> SelectionRanking:
         """The ranking with the included features at its head, for strategies that do not know of them."""
         others = [j for j in ranking.order if j not in self.included]
         head = [j for j in ranking.order if j in self.included]

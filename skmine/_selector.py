@@ -1,4 +1,4 @@
-"""MINEFeatureSelector: the features that depend on a target, alone or together."""
+"""MINEFeatureSelector: select the features that depend on a target, alone or together."""
 
 from numbers import Integral, Real
 from typing import ClassVar
@@ -25,75 +25,83 @@ from skmine._strategies import STRATEGIES
 from skmine._validation import check_training_rows, draw_seed, make_generator, resolve_device
 from skmine.nn.isolation import isolated
 
-#: Joint critics of the path: small ones, for there is one a step.
+#: Joint critics of `mi_path_`: small ones, because each step trains one.
 _PATH_CRITIC = {"cv": 3, "hidden_layer_sizes": (32,), "n_iter_no_change": 1, "tol": 1e-2}
 
 
 class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
-    """Select features by the mutual information that they have with a target.
+    """Select features by their mutual information with a target.
+
+    The default drops redundant columns, finds pairs of features that matter only together, and stops when no
+    feature adds information. X can hold numbers, text, categories and missing values.
 
     Parameters
     ----------
     n_features_to_select : "auto", int or float, default="auto"
-        How many features to select: a number, a fraction of them, or ``"auto"`` for those that are
-        significant at `alpha`.
+        Number or fraction of the features to select. ``"auto"`` selects the significant ones, see `alpha`.
     strategy : {"auto", "marginal", "mrmr", "forward", "interaction"} or callable, default="auto"
-        How features are chosen:
+        How to choose the features:
 
-        - ``"marginal"``: each by its own mutual information with y, regardless of the others;
-        - ``"mrmr"``: relevance less mean redundancy with the chosen features;
-        - ``"forward"``: greedily by the information that a feature adds to the chosen ones: a copy adds
-          none;
-        - ``"interaction"``: as ``"forward"``, with all pairs of features as candidates too;
-        - ``"auto"``: ``"interaction"``, or ``"forward"`` where there are more than 20,000 features of 1,000
-          rows, or 6,300 of 10,000;
-        - or a function of a :class:`skmine._strategies.Task` that returns a Ranking.
+        - ``"marginal"``: by each feature's own mutual information with y. Fastest; keeps redundant columns.
+        - ``"mrmr"``: by relevance minus mean redundancy with the features already selected.
+        - ``"forward"``: one at a time, by the information that a feature adds to those already selected.
+          Redundant columns add none.
+        - ``"interaction"``: like ``"forward"``, but also tries all pairs of features, so it finds XOR.
+        - ``"auto"``: ``"interaction"``, or ``"forward"`` if there are too many pairs (more than 20,000
+          features with 1,000 rows, or 6,300 with 10,000).
+        - a function that takes a :class:`SelectionTask` and returns a :class:`SelectionRanking`.
     alpha : float, default=0.05
-        Level at which a feature is significant: the false discovery rate of ``"marginal"`` and ``"mrmr"``,
-        and of the others the probability, at each step, to add a feature where none adds any.
+        Significance level. For ``"marginal"`` and ``"mrmr"`` it is the false discovery rate. For the other
+        strategies it is the probability, at each step, of adding a feature when none adds information.
+        Lower it to select fewer features.
     feature_groups : array-like of shape (n_features,) or None, default=None
-        Label of each column; columns with the same label, such as the indicators of one category, are
+        Group label of each column. Columns with the same label, such as the indicators of one category, are
         selected together or not at all.
     include, exclude : array-like or None, default=None
-        Columns that are always or never selected: names, numbers, or a mask of shape (n_features,). Included
-        ones come first and count towards `n_features_to_select`; the others are chosen given them.
+        Columns to select always or never: names, indices, or a mask of shape (n_features,). Included columns
+        are selected first and count towards `n_features_to_select`.
     discrete_features : "auto", bool or array-like, default="auto"
-        Columns that are labels, as in :func:`mutual_info_regression`.
+        Columns to treat as labels without order, as in :func:`mutual_info_regression`.
     mi_path : bool, default=False
-        Whether small joint critics are trained for `mi_path_`; about half a second a selected feature at
-        1,000 rows. They need 8 rows.
+        Whether to estimate `mi_path_`. It trains one small critic for each selected feature, about half a
+        second each for 1,000 rows, and needs at least 8 rows.
     device : str or torch.device, default="auto"
-        Where the critics are trained.
+        Where to train the critics of `mi_path_`.
     random_state : int, RandomState or None, default=None
-        Seed of the critics, and of the rows where there are more than 10,000 and a strategy looks at
-        features jointly.
+        Seed of these critics, and of the 10,000 rows that are drawn from a larger X by strategies that
+        compare features jointly. Pass an int for reproducible results.
     n_jobs : int or None, default=None
-        Critics trained at once.
+        Number of parallel jobs. The result does not depend on it.
     verbose : bool, default=False
-        Whether to show progress: a bar with tqdm, else plain lines on stderr.
+        Whether to show progress, as a bar if tqdm is installed and as lines on stderr otherwise.
 
     Attributes
     ----------
-    scores_ : ndarray of shape (`n_features_in_`,)
-        Nats: the mutual information of the feature (``"marginal"``), the same less redundancy (``"mrmr"``),
-        or what it added when it was chosen, to second order (the others; for features not chosen, what
-        they would add). A column has the score of its group.
-    pvalues_ : ndarray of shape (`n_features_in_`,)
-        Of no mutual information (``"marginal"``, ``"mrmr"``) or of adding none (the others), adjusted for the
-        number of candidates.
-    ranking_ : ndarray of shape (`n_features_in_`,)
-        1 for the best feature; columns of a group share their rank.
     support_ : ndarray of shape (`n_features_in_`,)
-        Mask of the selected features.
+        Mask of the selected columns.
+    ranking_ : ndarray of shape (`n_features_in_`,)
+        Rank of each column, 1 for the best. Columns of a group share a rank.
+    scores_ : ndarray of shape (`n_features_in_`,)
+        Score of each column (or its group) in nats: its mutual information with y (``"marginal"``), the same
+        minus redundancy (``"mrmr"``), or the information that it added when it was selected, or would add
+        now (other strategies; a second-order approximation).
+    pvalues_ : ndarray of shape (`n_features_in_`,)
+        P-value of the score, adjusted for the number of candidates. A small value means that the feature
+        carries information (``"marginal"``, ``"mrmr"``) or adds some (other strategies).
     n_features_ : int
         Number of selected columns.
     mi_path_ : ndarray of shape (n_selected,)
-        Joint mutual information in nats of y and the selected features (groups) up to each, in the order
-        of `ranking_`; where `mi_path` is True and the strategy is not ``"marginal"``.
+        Mutual information in nats of y with the first 1, 2, ... selected features jointly, to decide where
+        to stop. Only with ``mi_path=True`` and a strategy other than ``"marginal"``.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, if it has any.
+        Names of the columns of X, if it has names.
+
+    See Also
+    --------
+    MINEFeatureSelector.explain : Table of why each column was selected or not.
+    selection_stability : How often each feature is selected on subsamples.
 
     References
     ----------
@@ -165,21 +173,22 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None):
-        """Choose the features.
+        """Select the features.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
-            Columns of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
-            Dataset and a memory-mapped array are read a few columns at a time. Of a Dask array or DataFrame,
-            ``"marginal"`` takes counts, and the other strategies take 10,000 rows.
+            Columns of any kind. A missing value counts as a value of its own. Data larger than memory can be
+            a polars LazyFrame, a pyarrow Dataset or a memory-mapped array, which are read a few columns at a
+            time, or a Dask collection (strategies other than ``"marginal"`` then use 10,000 rows).
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target columns of any kind.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the rows, as of a survey. Only their ratios matter; rows of weight 0 are left out.
+            Weights of the rows, such as survey weights. Only their ratios matter. Rows with weight 0 are
+            ignored.
         groups : array-like of shape (n_samples,) or None, default=None
-            Label of each row; rows with the same label, such as visits of one patient, may depend on each
-            other. Tests count groups in place of rows, and groups are left out whole.
+            Group label of each row. Pass it if rows are related, such as visits of one patient: p-values then
+            count groups instead of rows.
 
         Returns
         -------
@@ -191,17 +200,17 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         TypeError
             A column holds dates, or objects that are neither strings nor numbers.
         ValueError
-            X or y is empty, infinite, complex or of another length; `sample_weight` or `groups` does not fit
-            the rows of X; or `feature_groups`, `include`, `exclude` or `n_features_to_select` the columns.
+            X or y is empty, infinite or complex; the lengths differ; or `feature_groups`, `include`,
+            `exclude` or `n_features_to_select` does not match the columns of X.
         IndexError
-            `discrete_features` does not fit the columns of X.
+            `discrete_features` does not match the columns of X.
         """
         with isolated(), new_fit(self) as fitted:
             fitted._fit(X, y, sample_weight, groups)
         return self
 
     def _fit(self, X, y, sample_weight, groups) -> None:
-        """Fit in place."""
+        """Fit this object itself."""
         resolve_device(self.device)
         jointly = self.strategy != "marginal"
         seed = draw_seed(make_generator(self.random_state))
@@ -228,7 +237,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
             self.mi_path_ = self._path(rows, ranking.n_selected, seed)
 
     def explain(self, unit="nats"):
-        """Why each feature was selected or not.
+        """Explain why each column was selected or not.
 
         Parameters
         ----------
@@ -238,28 +247,27 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         Returns
         -------
         DataFrame
-            Of the library of X in fit, pandas for an array. One row for each column of X, selected ones
-            first, in the order in which they were chosen:
+            One row for each column of X, with the selected ones first, in the order of selection. It is a
+            frame of the library of X, or of pandas if X is an array. Its columns are:
 
             - ``feature``: name;
-            - ``selected``: whether it is;
-            - ``alone``: information about y of the feature alone;
-            - ``added``: what it added when it was chosen; of the others, what it would add now;
-            - ``pvalue``: of adding nothing;
-            - ``related``: selected features that share most information with a redundant one;
-            - ``reason``: in words.
+            - ``selected``: whether it was selected;
+            - ``alone``: information about y that the feature carries by itself;
+            - ``added``: information that it added when it was selected, or would add now;
+            - ``pvalue``: p-value of ``added``;
+            - ``related``: for a redundant feature, the selected features most similar to it;
+            - ``reason``: the reason in words.
 
-            Of ``"mrmr"``, ``added`` is relevance less redundancy, of selected features alone. Both numbers
-            are to second order for the strategies that compare features jointly, as `scores_`.
+            With ``"mrmr"``, ``added`` is relevance minus redundancy, for selected features only.
 
         Raises
         ------
         NotFittedError
-            It is not fitted.
+            The selector is not fitted.
         ValueError
-            `unit` is neither of the two.
+            `unit` is unknown.
         ImportError
-            X was an array, and pandas is not installed.
+            X was an array and pandas is not installed.
 
         Examples
         --------
@@ -287,7 +295,8 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         Returns
         -------
         table of shape (n_samples, `n_features_`)
-            Of the kind of X: of a LazyFrame, a Dataset and a Dask collection nothing is read.
+            The selected columns, of the same type as X. A LazyFrame, a Dataset or a Dask collection stays
+            lazy.
         """
         check_is_fitted(self)
         chosen, output = np.flatnonzero(self.support_), output_container(self)

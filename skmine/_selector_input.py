@@ -10,7 +10,7 @@ from skmine._columns import Column, Features, read_target
 from skmine._copula import Grid, Margin
 from skmine._scores import are_few_integers, is_class, read_discrete_features
 from skmine._strategies import MAX_ROWS
-from skmine._task import Task
+from skmine._task import SelectionTask
 from skmine._validation import check_lengths, check_weight, read_groups
 
 
@@ -112,7 +112,7 @@ class SelectorInput:
             columns = features.read_rows(rows)
         return cls(n_columns, features.named, columns, targets, discrete, None, weight, number)
 
-    def task(self, owner: np.ndarray, n_select, alpha: float, on_step, n_jobs, included=()) -> Task:
+    def task(self, owner: np.ndarray, n_select, alpha: float, on_step, n_jobs, included=()) -> SelectionTask:
         """What a strategy works on; `owner` is the number of each column's feature, -1 for none."""
         if self.table is not None:
             for grid in self.table.grids[self.n_columns :]:
@@ -128,7 +128,7 @@ class SelectorInput:
             features = list(features)
         targets = [Margin.of_column(column, is_class(column), self.weight) for column in self.targets]
         shared = (n_select, alpha, on_step, n_jobs, self.weight, self.groups, list(included))
-        return Task(features, targets, *shared)
+        return SelectionTask(features, targets, *shared)
 
 
 def named_columns(X):
@@ -167,14 +167,14 @@ class _Features(Sequence):
 
 
 @dataclass
-class _ClusterTask(Task):
+class _ClusterTask(SelectionTask):
     """A task whose columns stay on a cluster: the relevance of single features is all that is known."""
 
     table: ClusterTable | None = None
     owner: np.ndarray | None = None
 
     def relevance(self) -> tuple[np.ndarray, np.ndarray]:
-        """As that of :class:`Task`."""
+        """As that of :class:`SelectionTask`."""
         assert self.table is not None
         assert self.owner is not None
         d = self.table.n_features

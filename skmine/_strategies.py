@@ -6,7 +6,7 @@ from scipy.stats import false_discovery_control
 from skmine._copula import Margin, pair_information
 from skmine._greedy import Greedy
 from skmine._screening import Screen
-from skmine._task import Ranking, Reasons, Task
+from skmine._task import Reasons, SelectionRanking, SelectionTask
 
 #: Rows at most on which features are chosen given others; and rows times the square of the features up to
 #: which "auto" screens all pairs: 20,000 features of 1,000 rows, some minutes.
@@ -17,7 +17,7 @@ _LOOKED_AT = 32
 _MOST_RELATED = 200
 
 
-def select_marginal(task: Task) -> Ranking:
+def select_marginal(task: SelectionTask) -> SelectionRanking:
     """By the mutual information of each feature alone; "auto" by the false discovery rate.
 
     References
@@ -30,10 +30,10 @@ def select_marginal(task: Task) -> Ranking:
     order = np.lexsort((pvalues, -mi, adjusted > task.alpha, ~included))
     n_significant = int(((adjusted <= task.alpha) | included).sum())
     n_selected = n_significant if task.n_select is None else task.n_select
-    return Ranking(order, n_selected, mi, adjusted, Reasons(mi, adjusted, {}))
+    return SelectionRanking(order, n_selected, mi, adjusted, Reasons(mi, adjusted, {}))
 
 
-def select_mrmr(task: Task) -> Ranking:
+def select_mrmr(task: SelectionTask) -> SelectionRanking:
     """By relevance less mean redundancy with the features already chosen, both mutual information.
 
     "auto" stops where no significant feature has more relevance than redundancy.
@@ -64,10 +64,10 @@ def select_mrmr(task: Task) -> Ranking:
     ranked = [*redundancy.chosen, *rest[np.argsort(-value[rest], kind="stable")]]
     related = _relate(task, redundancy.chosen, [j for j in ranked if left[j] and adjusted[j] <= task.alpha])
     reasons = Reasons(mi, adjusted, related)
-    return Ranking(np.array(ranked, dtype=int), len(redundancy.chosen), scores, adjusted, reasons)
+    return SelectionRanking(np.array(ranked, dtype=int), len(redundancy.chosen), scores, adjusted, reasons)
 
 
-def _relate(task: Task, chosen: list[int], left: list[int]) -> dict[int, list[int]]:
+def _relate(task: SelectionTask, chosen: list[int], left: list[int]) -> dict[int, list[int]]:
     """Chosen features that share most with some that were left out, the first few."""
     left = left[:_MOST_RELATED]
     which = [*chosen, *left]
@@ -117,7 +117,7 @@ class _Redundancy:
         return np.maximum(Screen([[m] for m in margins], [other], self.weight).singles().gain, 0.0)
 
 
-def select_forward(task: Task) -> Ranking:
+def select_forward(task: SelectionTask) -> SelectionRanking:
     """Greedily by the information that a feature adds to those already chosen, alone or with one of them.
 
     "auto" stops where no feature adds any.
@@ -130,7 +130,7 @@ def select_forward(task: Task) -> Ranking:
     return Greedy(task, all_pairs=False).run()
 
 
-def select_interaction(task: Task) -> Ranking:
+def select_interaction(task: SelectionTask) -> SelectionRanking:
     """As "forward", with all pairs of features as candidates too: XOR is found.
 
     "auto" stops where neither a feature nor a pair adds any.
@@ -142,7 +142,7 @@ def select_interaction(task: Task) -> Ranking:
     return Greedy(task, all_pairs=True).run()
 
 
-def select_auto(task: Task) -> Ranking:
+def select_auto(task: SelectionTask) -> SelectionRanking:
     """``"interaction"``, or ``"forward"`` where all pairs would take more than some minutes."""
     work = len(task.targets[0]) * len(task.features) ** 2
     return Greedy(task, all_pairs=work <= MOST_PAIRED).run()

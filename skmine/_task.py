@@ -1,4 +1,4 @@
-"""What a strategy of selection works on, and what it returns."""
+"""What a selection strategy receives and what it returns."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,34 +10,61 @@ from skmine._copula import Margin, independence_pvalues, pair_information
 from skmine._progress import run_counted
 from skmine._screening import Screen
 
-#: Features, and numbers of them, whose relevance is computed together, at most.
+#: Maximum number of features, and of their values, whose relevance is computed together.
 _AT_ONCE, _NUMBERS_A_CHUNK = 32, 2_000_000
 
 
 @dataclass
-class Task:
-    """What a strategy works on.
+class SelectionTask:
+    """Data and settings that a selection strategy receives.
+
+    A strategy is a function that takes a `SelectionTask` and returns a :class:`SelectionRanking`. Pass it as
+    ``strategy`` to :class:`MINEFeatureSelector`, which makes the task.
 
     Attributes
     ----------
     features : sequence of list of Margin
-        Margins of each feature; several for a group of columns.
+        Columns of each feature; a group of columns has several. See Notes for what a margin offers.
     targets : list of Margin
         Target columns.
     n_select : int or None
-        Features to select; None selects those that are significant.
+        Number of features to select. With None, select those that are significant.
     alpha : float
-        False discovery rate, or error rate of each step, at which a feature is significant.
+        Significance level, as in :class:`MINEFeatureSelector`.
     on_step : callable
-        Called with each feature as it is chosen.
+        Call it with the index of each selected feature to update the progress bar.
     n_jobs : int or None
-        Features whose relevance is computed at once.
-    weight : ndarray of shape (n,) or None
-        Weights of the rows, of mean 1, that the margins were made with.
-    groups : ndarray of shape (n,) or None
-        Number of each row's group; rows of a group may depend on each other.
+        Number of parallel jobs.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of the rows, with mean 1.
+    groups : ndarray of shape (n_samples,) or None
+        Group number of each row. Rows of a group may depend on each other.
     included : list of int
-        Features that are chosen first, whatever they add.
+        Features to select first, regardless of what they add.
+
+    Notes
+    -----
+    A margin holds one column, reduced to cells of its ranks (or levels):
+
+    - ``codes``, shape (n_samples,): cell of each row;
+    - ``mass``, shape (n_cells,): share of the rows in each cell;
+    - ``values``: the numbers, or None for labels;
+    - ``polynomials(degree)``: orthonormal functions of the cells, shape (n_cells, n_functions), and the
+      degree of each.
+
+    Examples
+    --------
+    A strategy that keeps the one feature with the highest mutual information:
+
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from skmine import MINEFeatureSelector, SelectionRanking
+    >>> def best_one(task):
+    ...     mi, pvalues = task.relevance()
+    ...     return SelectionRanking(np.argsort(-mi), n_selected=1, scores=mi, pvalues=pvalues)
+    >>> selector = MINEFeatureSelector(strategy=best_one).fit(*load_iris(return_X_y=True))
+    >>> selector.n_features_
+    1
     """
 
     features: Sequence[list[Margin]]
@@ -51,16 +78,35 @@ class Task:
     included: list[int] = field(default_factory=list)
 
     def screen(self, which: Sequence[int] | None = None) -> Screen:
-        """Moments of all features, or of some."""
+        """Sums that compare features with the targets, as the built-in strategies use them.
+
+        Parameters
+        ----------
+        which : sequence of int or None, default=None
+            Indices of the features; None takes all.
+
+        Returns
+        -------
+        Screen
+            Private: it can change in any version.
+        """
         features = list(self.features) if which is None else [self.features[j] for j in which]
         return Screen(features, self.targets, self.weight, self.groups)
 
     def relevance(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mutual information in nats and p-value of each feature alone.
+        """Mutual information and p-value of each feature with the targets.
 
-        Of several columns and targets the largest value counts, a lower bound of the joint one, with the
-        smallest p-value times the number of pairs. With weights or groups of rows both are of moments, to
-        second order.
+        Returns
+        -------
+        mi : ndarray of shape (n_features,)
+            Mutual information in nats. If a feature or the target has several columns, it is the largest
+            value of any pair of columns, which is a lower bound of the joint value.
+        pvalue : ndarray of shape (n_features,)
+            P-value of independence, corrected for the number of these pairs.
+
+        Notes
+        -----
+        With weights or groups, both are second-order approximations.
         """
         if self.weight is not None or self.groups is not None:
             singles = self.screen().singles(n_tests=1)
@@ -88,17 +134,16 @@ def _relevance(features: Sequence[list[Margin]], targets: list[Margin]) -> np.nd
 
 @dataclass(frozen=True)
 class Reasons:
-    """Why features were chosen or not.
+    """Why features were selected or not.
 
     Attributes
     ----------
     alone : ndarray of shape (n_features,)
-        Information of each feature alone in nats.
+        Mutual information of each feature alone with the target, in nats.
     pvalues : ndarray of shape (n_features,)
-        Of no information alone, adjusted for the number of features.
+        P-values of `alone`, adjusted for the number of features.
     related : dict of int to list of int
-        For features that depend on the target, but add nothing: chosen features that share most information
-        with them.
+        For features that depend on the target but add nothing: the selected features most similar to them.
     """
 
     alone: np.ndarray
@@ -107,21 +152,29 @@ class Reasons:
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """What a strategy found.
+class SelectionRanking:
+    """Ranking of the features that a selection strategy returns.
 
     Attributes
     ----------
     order : ndarray of shape (n_features,)
-        All features, best first.
+        Indices of all features, best first.
     n_selected : int
-        The first so many are selected.
+        Number of features to select, from the start of `order`.
     scores : ndarray of shape (n_features,)
-        Nats; see the strategies.
+        Score of each feature in nats, shown as `scores_`.
     pvalues : ndarray of shape (n_features,)
-        Adjusted for the number of features, or pairs of features, tried.
-    reasons : Reasons or None
-        None where the strategy gives none.
+        P-values, adjusted for the number of candidates, shown as `pvalues_`.
+    reasons : Reasons or None, default=None
+        Details for :meth:`MINEFeatureSelector.explain`, which only the built-in strategies give.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmine import SelectionRanking
+    >>> ranking = SelectionRanking(np.array([1, 0]), 1, np.array([0.1, 0.4]), np.array([0.2, 0.001]))
+    >>> print(ranking.order[: ranking.n_selected])
+    [1]
     """
 
     order: np.ndarray

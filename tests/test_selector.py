@@ -20,7 +20,7 @@ from skmine import MINEFeatureSelector, _screening, _selector_input
 from skmine._columns import read_columns
 from skmine._copula import Margin
 from skmine._screening import Screen
-from skmine._strategies import STRATEGIES, Ranking
+from skmine._strategies import STRATEGIES, SelectionRanking
 
 
 def draw_copies(seed=0, n=400):
@@ -310,7 +310,7 @@ def test_fit__bad_parameter__is_told(parameters, message):
 def test_fit__own_strategy__decides():
     def last_first(task):
         n_features = len(task.features)
-        return Ranking(np.arange(n_features)[::-1], 1, np.zeros(n_features), np.ones(n_features))
+        return SelectionRanking(np.arange(n_features)[::-1], 1, np.zeros(n_features), np.ones(n_features))
 
     X, y = draw_copies()
 
@@ -491,7 +491,7 @@ def test_fit__included_copy__the_original_adds_nothing(strategy):
 def test_fit__own_strategy__included_features_come_first():
     def last_first(task):
         n_features = len(task.features)
-        return Ranking(np.arange(n_features)[::-1], 1, np.zeros(n_features), np.ones(n_features))
+        return SelectionRanking(np.arange(n_features)[::-1], 1, np.zeros(n_features), np.ones(n_features))
 
     X, y = draw_copies()
 

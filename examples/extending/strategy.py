@@ -1,12 +1,11 @@
 """A selection strategy of your own: the features whose ranks go with those of the target in a straight line.
 
-A strategy is a function of a ``Task`` that returns a ``Ranking``; pass it as ``strategy``.
+A strategy is a function of a ``SelectionTask`` that returns a ``SelectionRanking``; pass it as ``strategy``.
 """
 
 import numpy as np
 
-from skmine import MINEFeatureSelector
-from skmine._strategies import Ranking
+from skmine import MINEFeatureSelector, SelectionRanking
 
 
 def normal_scores(margin):
@@ -19,7 +18,7 @@ def by_rank_correlation(task):
     target = normal_scores(task.targets[0])
     scores = np.array([abs(np.mean(normal_scores(block[0]) * target)) for block in task.features])
     n_selected = 1 if task.n_select is None else task.n_select
-    return Ranking(np.argsort(-scores), n_selected, scores, pvalues=np.ones(len(scores)))
+    return SelectionRanking(np.argsort(-scores), n_selected, scores, pvalues=np.ones(len(scores)))
 
 
 if __name__ == "__main__":
