@@ -40,7 +40,7 @@ def public_objects() -> Iterator[str]:
             yield f"{module.__name__}.{name}"
             if inspect.isclass(thing):
                 for method, value in vars(thing).items():
-                    if not method.startswith("_") and inspect.isfunction(value):
+                    if not method.startswith("_") and getattr(value, "__name__", "") == method:
                         yield f"{module.__name__}.{name}.{method}"
 
 
