@@ -1,6 +1,7 @@
 """Texts and examples: the files of "Extending" run, and the figures in README are those of the benchmarks."""
 
 import csv
+import re
 import runpy
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 EXTENDING = sorted((ROOT / "examples" / "extending").glob("*.py"))
+PAGES = sorted((ROOT / "docs").glob("*.rst")) + sorted((ROOT / "docs" / "user_guide").glob("*.rst"))
 
 
 @pytest.mark.parametrize("path", EXTENDING, ids=lambda path: path.stem)
@@ -34,3 +36,22 @@ def test_readme__accuracy__is_that_of_the_benchmark():
 
 def test_readme__length__is_at_most_120_lines():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page__links_to_other_pages__lead_to_a_file(page):
+    links = re.findall(r":doc:`(?:[^`<]*<)?([^`>]+)>?`", page.read_text(encoding="utf-8"))
+
+    for link in links:
+        folder = ROOT / "docs" if link.startswith("/") else page.parent
+        target = folder / link.lstrip("/")
+        example = ROOT / "examples" / f"{target.name}.py"
+        is_gallery = target.parent.name == "auto_examples" and (target.name == "index" or example.exists())
+        assert is_gallery or target.with_suffix(".rst").exists(), link
+
+
+def test_user_guide__every_page__is_in_its_contents():
+    guide = ROOT / "docs" / "user_guide"
+    listed = set(re.findall(r"^   (\w+)$", (guide / "index.rst").read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert listed == {page.stem for page in guide.glob("*.rst")} - {"index"}
