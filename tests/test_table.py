@@ -181,6 +181,19 @@ def test_interval__classes__is_as_wide_as_estimates_vary(seed):
     assert (high - low).mean() / 3.92 == pytest.approx(values.std(), rel=0.27)
 
 
+def test_interval__dependence_that_only_labels_show__as_wide_as_its_log_ratio_varies():
+    n_levels, n_rows = 40, 20
+    x = np.repeat(np.arange(n_levels), n_rows)  # seven in ten rows of odd, three of even numbers
+    y = np.concatenate([np.arange(n_rows) < (14 if level % 2 else 6) for level in range(n_levels)])
+    deviation = (0.7 * 0.3 / len(x)) ** 0.5 * np.log(0.7 / 0.3)
+
+    row = dependence_table(x[:, None], y).iloc[0]
+
+    assert 0 < row["value"]
+    # 2 * 1.96 deviations wide, less what the estimate is low by.
+    assert 2 * deviation < row["high"] - row["low"] < 5 * deviation
+
+
 def test_interval__confidence__widens_it():
     X, y = draw_table()
 

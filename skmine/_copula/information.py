@@ -17,6 +17,8 @@ from skmine._copula.trees import pair_trees
 
 #: Most levels of a column without order that the smooth functions read.
 MOST_SMOOTH_LEVELS = 16
+#: Share of the weights from which the variance of the smooth functions is that of the estimate.
+_PREVAILS = 0.5
 #: Halvings of the ranks at most, in which a tree looks for classes; and those that serve as classes.
 _DEEPEST, _AS_CLASSES = 12, 5
 
@@ -57,7 +59,7 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
     -------
     ndarray of shape (3, n_columns)
         Nats; the same not weighted against independence; and the variance of the log ratio over the rows in
-        squared nats, NaN where the smooth functions do not explain the dependence.
+        squared nats, NaN where the smooth functions do not explain the dependence or other estimates prevail.
     """
     mi, lower = np.zeros((2, len(margins)))
     variance = np.full(len(margins), np.nan)
@@ -82,7 +84,9 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
             found[j] += [(value, value) for value in _by_classes(margin, target)]
         if unexplained[j] or margin.repeats or target.repeats:
             found[j] += [(value, value) for value in _by_levels(margin, target)]
-        free[j], mi[j] = _weighted(np.array(found[j]), len(target))
+        free[j], mi[j], share_smooth = _weighted(np.array(found[j]), len(target))
+        if share_smooth < _PREVAILS:
+            variance[j] = np.nan
     highest = [min(m.largest_information, target.largest_information) for m in margins]
     return np.stack([np.clip(mi, 0.0, highest), np.clip(free, 0.0, highest), variance])
 
@@ -131,8 +135,10 @@ def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.
     return mi / (1 + np.sqrt(n) * np.exp(np.minimum(-n * lower, 700)))
 
 
-def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float]:
+def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float]:
     """Means of estimates (value, lower) by what new rows would give; the second with independence.
+
+    The third is the share of the first estimate.
 
     References
     ----------
@@ -142,7 +148,7 @@ def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float]:
     weight = np.exp(n * (lower - lower.max()))
     mean = weight @ mi / weight.sum()
     weighted = weigh_against_independence(mean, lower.max() + np.log(weight.sum()) / n, n)
-    return float(mean), float(weighted)
+    return float(mean), float(weighted), float(weight[0] / weight.sum())
 
 
 def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
