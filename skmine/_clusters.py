@@ -243,7 +243,7 @@ class ClusterTable:
         for side, total in zip(sides, means, strict=True):
             side.mean = total / n
         sums = self._sums(plan, tasks.sum_moments, tasks.add_arrays, tasks.all_arrays, "pass")[0]
-        return law_of_sums(sums, n, d > 1 or len(margins) > d + 1)
+        return law_of_sums(sums, n)
 
 
 def sample_rows(X, y, n_rows: int, seed: int):

@@ -189,7 +189,7 @@ def test_interval__dependence_that_only_labels_show__as_wide_as_its_log_ratio_va
 
     row = dependence_table(x[:, None], y).iloc[0]
 
-    assert 0 < row["value"]
+    assert row["value"] > 0
     # 2 * 1.96 deviations wide, less what the estimate is low by.
     assert 2 * deviation < row["high"] - row["low"] < 5 * deviation
 

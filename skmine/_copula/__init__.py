@@ -10,7 +10,6 @@ from skmine._copula.counts import Grid, Summary, merge
 from skmine._copula.independence import (
     BlockFunctions,
     BlockLaw,
-    block_independence,
     block_law,
     independence_pvalues,
     law_of_sums,
@@ -30,7 +29,6 @@ __all__ = [
     "Margin",
     "PairScores",
     "Summary",
-    "block_independence",
     "block_information",
     "block_law",
     "column_blocks",

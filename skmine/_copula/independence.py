@@ -8,6 +8,8 @@ from scipy.stats import chi2, norm
 from skmine._copula.margins import Margin
 
 _BISECTIONS = 80
+#: Variance over permutations, as a share of that for many rows, that is rounding.
+_ALIKE = 1e-9
 #: Polynomials are bounded, so their mean products are normal in the tails too.
 _HIGHEST_DEGREE = 6
 
@@ -19,7 +21,8 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
     polynomial of degree a in the rank of the one and of degree b in that of the other (indicators of levels
     have degree 1). Under independence, over permutations of the rows, the
     products are uncorrelated with mean zero and variance ``1 / (n - 1)``: the statistic is a weighted sum
-    of squared normals as n grows. It is Pearson's statistic for two discrete columns.
+    of squared normals as n grows. Its variance over permutations is exact: rare levels make it much larger.
+    It is Pearson's statistic for two discrete columns.
 
     Parameters
     ----------
@@ -36,6 +39,7 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
     n = len(target)
     functions, order = target.polynomials(_HIGHEST_DEGREE)
     n_cells = len(target.mass)
+    own_sums = _permutation_sums(functions, order, target.mass * n)
     statistics: dict = {}
     for j, margin in enumerate(margins):
         others, other_order = margin.polynomials(_HIGHEST_DEGREE)
@@ -43,24 +47,57 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
         counts = np.bincount(cell, target.times, len(margin.mass) * n_cells).reshape(-1, n_cells)
         moments = others.T @ counts @ functions / n
         weights = 1 / np.outer(other_order, order)
-        same = statistics.setdefault(tuple(other_order), (weights.ravel(), [], []))
+        same = statistics.setdefault(tuple(other_order), (weights.ravel(), [], [], []))
         same[1].append(j)
         same[2].append((n - 1) * (weights * moments**2).sum())
+        sums = _permutation_sums(others, other_order, margin.mass * n)
+        same[3].append(_spread(np.stack([sums, own_sums]), same[0], n))
     pvalues = np.ones(len(margins))
-    for weights, columns, values in statistics.values():
-        if len(weights):
-            pvalues[columns] = weighted_chi2_sf(np.array(values), weights)
+    for weights, *found in statistics.values():
+        columns, values, spreads = map(np.array, found)
+        varies = spreads > 0
+        if len(weights) and varies.any():
+            pvalues[columns[varies]] = weighted_chi2_sf(values[varies], weights, spreads[varies])
     return pvalues
 
 
-def weighted_chi2_sf(statistic, weights: np.ndarray) -> np.ndarray:
-    """Probability that ``sum_i weights_i Z_i^2`` of standard normal Z exceeds a statistic.
+def _permutation_sums(functions: np.ndarray, order: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Of orthonormal functions over the roots of their orders: trace and squares of their products, lengths.
+
+    The last is the sum over the rows of the squares of their squared lengths; `counts` has the rows of each
+    cell.
+    """
+    n = counts.sum()
+    lengths = (functions**2 / order).sum(axis=1)
+    return np.array([n * (1 / order).sum(), n**2 * (1 / order**2).sum(), counts @ lengths**2])
+
+
+def _spread(sums: np.ndarray, weights: np.ndarray, n: int) -> float:
+    """Standard deviation over permutations, as a multiple of that of the weighted sum of squared normals.
+
+    `sums` are those of the two blocks, see :func:`_permutation_sums`; 0 where all permutations are alike.
+    """
+    if n <= 3 or not len(weights):
+        return 1.0
+    trace, square, lengths = sums.T
+    variance = _permutation_variance(trace, square, lengths, n)
+    ratio = variance / (2 * (weights**2).sum())
+    return float(np.sqrt(ratio)) if ratio > _ALIKE else 0.0
+
+
+def weighted_chi2_sf(statistic, weights: np.ndarray, spread=1.0) -> np.ndarray:
+    """Probability that ``sum_i weights_i G_i`` exceeds a statistic.
+
+    The G are gamma variables of mean 1 and standard deviation ``spread * 2**0.5``: squared normals where the
+    spread is 1.
 
     Parameters
     ----------
     statistic : float or ndarray of shape (m,)
         The values.
     weights : ndarray of shape (k,)
+        Positive.
+    spread : float or ndarray of shape (m,), default=1.0
         Positive.
 
     Returns
@@ -73,20 +110,21 @@ def weighted_chi2_sf(statistic, weights: np.ndarray) -> np.ndarray:
     Lugannani and Rice (1980); Kuonen (1999), Saddlepoint approximations for distributions of quadratic
     forms in normal variables, Biometrika, eq. 4.
     """
-    statistic = np.asarray(statistic, dtype=np.float64)
+    statistic, scale = np.broadcast_arrays(np.asarray(statistic, dtype=np.float64), np.square(spread))
     if np.ptp(weights) <= 1e-12 * weights[0]:
-        return chi2.sf(statistic / weights[0], len(weights))
+        return chi2.sf(statistic / weights[0] / scale, len(weights) / scale)
     mean = weights.sum()
     # The formula is 0 / 0 at the mean: there, the mean of what it gives on both sides.
     near = np.abs(statistic - mean) < 1e-4 * mean
     sides = [np.where(near, mean * factor, statistic) for factor in (1 - 2e-4, 1 + 2e-4)]
     probability = np.mean(
-        [_saddle_point_sf(np.maximum(side, 1e-12 * mean), weights) for side in sides], axis=0
+        [_saddle_point_sf(np.maximum(side, 1e-12 * mean), weights, scale) for side in sides], axis=0
     )
     return np.where(statistic <= 0, 1.0, probability)
 
 
-def _saddle_point_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _saddle_point_sf(statistic: np.ndarray, weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    # A weight w is that of a chi-square of 1 / scale degrees of freedom, times scale. In units of t * scale,
     # K'(t) = sum w / (1 - 2 w t) rises from 0 at minus infinity to infinity at 1 / (2 max w).
     low, high = -len(weights) / (2 * statistic), np.full_like(statistic, 1 / (2 * weights.max()))
     for _ in range(_BISECTIONS):
@@ -94,8 +132,9 @@ def _saddle_point_sf(statistic: np.ndarray, weights: np.ndarray) -> np.ndarray:
         above = (weights / (1 - 2 * weights * point[..., None])).sum(axis=-1) > statistic
         low, high = np.where(above, low, point), np.where(above, point, high)
     remainder = 1 - 2 * weights * point[..., None]
-    generating = -0.5 * np.log(remainder).sum(axis=-1)
-    curvature = 2 * ((weights / remainder) ** 2).sum(axis=-1)
+    generating = -0.5 * np.log(remainder).sum(axis=-1) / scale
+    curvature = 2 * ((weights / remainder) ** 2).sum(axis=-1) * scale
+    point = point / scale
     root = np.sign(point) * np.sqrt(np.maximum(2 * (point * statistic - generating), 0.0))
     shift = point * np.sqrt(curvature)
     return np.clip(norm.sf(root + np.log(shift / root) / root), 0.0, 1.0)
@@ -130,24 +169,7 @@ class BlockLaw(NamedTuple):
         """Probability of a statistic as large under independence."""
         if not len(self.weights):
             return 1.0
-        mean = self.weights.sum()
-        return float(weighted_chi2_sf(mean + (self.statistic - mean) / self.spread, self.weights))
-
-
-def block_independence(first: list[Margin], second: list[Margin]) -> tuple[float, float]:
-    """Statistic and p-value of the independence of two blocks of columns.
-
-    Parameters
-    ----------
-    first, second : list of Margin
-        Columns of the same rows.
-
-    Returns
-    -------
-    statistic, pvalue : float
-    """
-    law = block_law(first, second)
-    return law.statistic, law.pvalue()
+        return float(weighted_chi2_sf(self.statistic, self.weights, self.spread))
 
 
 def block_law(first: list[Margin], second: list[Margin]) -> BlockLaw:
@@ -170,12 +192,11 @@ def block_law(first: list[Margin], second: list[Margin]) -> BlockLaw:
     ]
     for number, side in enumerate(sides):
         side.mean = np.add.reduce([side.product_sums(codes[number]) for codes in blocks]) / n
-    several = len(first) > 1 or len(second) > 1
     sums = moment_sums(*sides, *blocks[0])
     for codes in blocks[1:]:
         for total, part in zip(sums, moment_sums(*sides, *codes), strict=True):
             total += part
-    return law_of_sums(sums, n, several)
+    return law_of_sums(sums, n)
 
 
 def moment_sums(left: "BlockFunctions", right: "BlockFunctions", codes, other_codes) -> list[np.ndarray]:
@@ -198,7 +219,7 @@ def moment_sums(left: "BlockFunctions", right: "BlockFunctions", codes, other_co
     return [one.T @ other, one.T @ one, other.T @ other, np.array(lengths)]
 
 
-def law_of_sums(sums: list[np.ndarray], n: int, several: bool) -> BlockLaw:
+def law_of_sums(sums: list[np.ndarray], n: int) -> BlockLaw:
     """The test of two blocks of columns.
 
     Parameters
@@ -207,8 +228,6 @@ def law_of_sums(sums: list[np.ndarray], n: int, several: bool) -> BlockLaw:
         See :func:`moment_sums`; over all rows.
     n : int
         Rows.
-    several : bool
-        Whether a block has more than one column.
 
     Returns
     -------
@@ -220,27 +239,27 @@ def law_of_sums(sums: list[np.ndarray], n: int, several: bool) -> BlockLaw:
     statistic = (n - 1) * float(((products / n) ** 2).sum())
     scales = [np.linalg.eigvalsh(side / n) for side in (left, right)]
     weights = np.outer(*(scale[scale > 1e-9 * scale.max()] for scale in scales)).ravel()
-    spread = 1.0
-    if n > 3 and several:
-        # Permutations have the mean of the weighted chi-square, but a larger variance where products of
-        # columns are large in the same rows.
-        variance = _permutation_variance([left, right], lengths, n)
-        if variance <= 0:  # few rows, of which all permutations are alike
-            return BlockLaw(statistic, np.empty(0), 1.0)
-        spread = float(np.sqrt(variance / (2 * (weights**2).sum())))
+    # Permutations have the mean of the weighted chi-square, but a larger variance where functions of either
+    # block are large in a few rows.
+    of_sides = [
+        [np.trace(side), (side**2).sum(), total] for side, total in zip((left, right), lengths, strict=True)
+    ]
+    spread = _spread(np.array(of_sides), weights, n)
+    if not spread:  # few rows, of which all permutations are alike
+        return BlockLaw(statistic, np.empty(0), 1.0)
     return BlockLaw(statistic, weights, spread)
 
 
-def _permutation_variance(products: list[np.ndarray], lengths: np.ndarray, n: int) -> float:
+def _permutation_variance(trace: np.ndarray, square: np.ndarray, lengths: np.ndarray, n: int) -> float:
     """Variance of the statistic of two blocks of centred functions over all permutations of the rows.
+
+    The arguments, of both blocks, are those of :func:`_permutation_sums`.
 
     References
     ----------
     Kazi-Aoual, Hitier, Sabatier and Lebreton (1995), Refined approximations to permutation tests for
     multivariate inference, Computational Statistics and Data Analysis.
     """
-    trace = np.array([np.trace(side) for side in products])
-    square = np.array([(side**2).sum() for side in products])
     spread = np.prod((n - 1) * square - trace**2)
     kurtosis = np.prod(n * (n + 1) * lengths - (n - 1) * (trace**2 + 2 * square))
     variance = 2 * spread / ((n - 1) ** 2 * (n + 1) * (n - 2))

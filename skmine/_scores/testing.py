@@ -273,12 +273,12 @@ def _detectable(law: BlockLaw, signal: float, level: float) -> float:
     mean = law.weights.sum()
 
     def surplus(threshold: float) -> float:
-        return float(weighted_chi2_sf(threshold, law.weights)) - level
+        return float(weighted_chi2_sf(threshold, law.weights, law.spread)) - level
 
     high = 2 * mean
     while surplus(high) > 0:
         high *= 2
-    threshold = mean + law.spread * (brentq(surplus, mean / 10, high, rtol=1e-4) - mean)
+    threshold = brentq(surplus, 0.0, high, rtol=1e-4)
 
     def shortfall(shift: float) -> float:
         return _shifted_sf(threshold, law.weights, shift) - _POWER
