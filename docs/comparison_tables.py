@@ -27,32 +27,21 @@ def published(table: str, columns: Iterable) -> list[list[str]]:
     found = []
     for (method, source), group in rows.groupby(["method", "source"], sort=False):
         values = dict(zip(group["column"], group["value"], strict=True))
-        found.append([method, *(values.get(str(column), "") for column in columns), f"published: {source}"])
+        found.append([method, *(values[str(column)] for column in columns), f"published: {source}"])
     return found
 
 
 def beyond_normal() -> str:
-    """Error over the 40 tasks of Beyond Normal, ours and the rivals', measured and published."""
+    """Error over the 40 tasks of Beyond Normal: ours, and what others published."""
     ours = results("beyond_normal")
     sizes = sorted(ours["n"].unique())
-    ours = [
-        ours.assign(method="skmine, ``mi_``"),
-        ours.assign(method="skmine, ``mi_lower_``", mi=ours["lower"]),
-    ]
-    others = results("rivals")
-    if len(others):
-        others = others[others["method"] != "skmine"]
-    measured = pd.concat([*ours, others])
     rows = []
-    for method, group in measured.groupby("method", sort=False):
-        group = group[group["task"].isin(ours[0]["task"])]
-        errors = {n: (g["mi"] - g["truth"]).abs() for n, g in group.groupby("n")}
-        cells = [_error(errors.get(n), group[group["n"] == n], ours[0]["task"].nunique()) for n in sizes]
-        seconds = group[group["n"] == sizes[-1]]["seconds"].median()
-        rows.append([method, *cells, f"{seconds:.1f}", "measured"])
-    rows += [[row[0], *row[1:-1], "", row[-1]] for row in published("beyond_normal", sizes)]
-    head = ["method", *(f"n = {n:,}" for n in sizes), f"seconds at n = {sizes[-1]:,}", "source"]
-    return _table(head, rows)
+    for key, name in (("mi", "skmine, ``mi_``"), ("lower", "skmine, ``mi_lower_``")):
+        error = (ours[key] - ours["truth"]).abs().groupby(ours["n"]).mean()
+        rows.append([name, *(f"{error[n]:.3f}" for n in sizes), "measured"])
+    return _table(
+        ["method", *(f"n = {n:,}" for n in sizes), "source"], rows + published("beyond_normal", sizes)
+    )
 
 
 def further() -> str:
@@ -63,13 +52,6 @@ def further() -> str:
         for row in (table[table["seed"] == 0].itertuples() if len(table) else ())
     ]
     return _table(["joint", "rows", "truth", "``mi_``", "``mi_interval_``"], rows)
-
-
-def _error(errors, group: pd.DataFrame, n_tasks: int) -> str:
-    if errors is None or not len(errors):
-        return ""
-    done = group["task"].nunique()
-    return f"{errors.mean():.3f}" + (f" ({done} tasks)" if done < n_tasks else "")
 
 
 def rivals() -> str:
@@ -113,7 +95,7 @@ def discrete() -> str:
     for (kind, n), group in table.groupby(["group", "n"], sort=False) if len(table) else ():
         ours = (group["mi"] - group["truth"]).abs().mean()
         plug_in = (group["plug_in"] - group["truth"]).abs().mean()
-        cell = "" if np.isnan(plug_in) else f"{plug_in:.3f}"
+        cell = "does not apply" if np.isnan(plug_in) else f"{plug_in:.3f}"
         rows.append([kind, f"{n:,}", f"{ours:.3f}", cell])
     return _table(["columns", "rows", "skmine, ``mi_``", "plug-in value"], rows)
 
@@ -208,7 +190,7 @@ def real_data() -> str:
     rows = []
     for (name, n_features), group in table.groupby(["set", "features"], sort=False):
         cells = {r.method: f"{r.accuracy:.3f} ± {r.error:.3f}" for r in group.itertuples()}
-        rows.append([f"{name}, {n_features}", *(cells.get(method, "") for method in methods)])
+        rows.append([f"{name}, {n_features}", *(cells[method] for method in methods)])
     return _table(["set, features", *methods], rows)
 
 
@@ -218,7 +200,7 @@ def bottleneck() -> str:
     table = table[table["part"] == "digits"]
     rows = []
     for (method, beta), group in table.groupby(["method", "beta"], sort=False):
-        price = "" if method in ("plain", "dropout") else f"{beta:g}"
+        price = "none" if method in ("plain", "dropout") else f"{beta:g}"
         rows.append([method, price, f"{group['error'].mean():.2f}", f"{group['log_loss'].mean():.3f}"])
     return _table(["method", "beta", "test error, %", "log loss"], rows)
 
@@ -238,6 +220,25 @@ def mode_coverage() -> str:
             ]
         )
     return _table(["data", "network", "modes covered", "rows on a mode", "draws"], rows)
+
+
+def seconds() -> str:
+    """CPU seconds of each task at three sizes."""
+    table = results("seconds")
+    sizes = sorted(table["rows"].unique())
+    value = table.set_index(["task", "rows"])["cpu_seconds"]
+    rows = [[f"``{t}``", *(_rounded(value[t, n]) for n in sizes)] for t in dict.fromkeys(table["task"])]
+    return _table(["task", *(f"{n:,} rows" for n in sizes)], rows)
+
+
+def _rounded(value: float) -> str:
+    """Two significant figures, at most two decimals."""
+    return f"{value:.2f}" if value < 1 else f"{float(f'{value:.2g}'):g}"
+
+
+def seconds_machine() -> str:
+    """The machine that `seconds` was measured on."""
+    return f"*{results('seconds')['machine'].iloc[0]}*\n"
 
 
 def coverage() -> str:
@@ -281,6 +282,8 @@ TABLES: dict[str, Callable[[], str]] = {
         real_data,
         bottleneck,
         mode_coverage,
+        seconds,
+        seconds_machine,
         coverage,
         conditions,
     )
