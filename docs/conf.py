@@ -42,7 +42,11 @@ html_context = {"default_mode": "auto"}
 html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"image_light": "_static/favicon.svg", "image_dark": "_static/favicon.svg", "text": "skmine"},
+    "logo": {
+        "image_light": "_static/favicon.svg",
+        "image_dark": "_static/favicon.svg",
+        "text": f"skmine {version}",
+    },
     "show_toc_level": 2,
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
@@ -50,7 +54,10 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {name: [] for name in ("index", "quickstart", "comparison", "changelog", "references")}
+html_sidebars = {
+    name: []
+    for name in ("index", "quickstart", "comparison", "seconds", "glossary", "changelog", "references")
+}
 
 # The API pages follow each module's __all__: a new class or function needs no edit here.
 autosummary_generate = True
