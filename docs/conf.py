@@ -55,8 +55,7 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {
-    name: []
-    for name in ("index", "quickstart", "comparison", "seconds", "glossary", "changelog", "references")
+    name: [] for name in ("index", "quickstart", "comparison", "seconds", "changelog", "references")
 }
 
 # The API pages follow each module's __all__: a new class or function needs no edit here.
