@@ -12,6 +12,8 @@ WHITENING_RIDGE = 1e-4
 #: Ridges, and shares of the sampling noise taken off the canonical correlations, among which the held-out
 #: value chooses. The least one sets the highest value of a pair, 6.9 nats.
 RIDGES = (1e-6, WHITENING_RIDGE, 0.03, 0.3)
+#: Principal components that are kept of wide blocks, in place of a larger ridge.
+RANKS = (4, 16, 64)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
 #: Canonical coordinates that are kept, at most: a limit on time and memory.
 MAX_RANK = 256
@@ -102,31 +104,37 @@ class _CanonicalCorrelations:
         self.axes_y, self.variance_y = whitening(y)
         self.cross = (x @ self.axes_x).T @ (y @ self.axes_y) / len(x)
 
-    def solve(self, ridge: float) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def solve(self, ridge: float, rank: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Whitening weights of x and of y, canonical directions first, covariances, and correlations.
 
-        At most MAX_RANK columns each; the correlations are those of the leading columns.
+        At most MAX_RANK columns each, of the leading principal components where their number is given; the
+        correlations are those of the leading columns.
         """
-        scale_x = (self.variance_x + ridge).rsqrt()
-        scale_y = (self.variance_y + ridge).rsqrt()
-        left, r, right = torch.linalg.svd(scale_x[:, None] * self.cross * scale_y, full_matrices=True)
+        (axes_x, variance_x), (axes_y, variance_y) = self._components(rank)
+        scale_x, scale_y = (variance_x + ridge).rsqrt(), (variance_y + ridge).rsqrt()
+        cross = self.cross[-len(variance_x) :, -len(variance_y) :]
+        left, r, right = torch.linalg.svd(scale_x[:, None] * cross * scale_y, full_matrices=True)
         sign_x, sign_y = _signs(left), _signs(right.T)
         sign_y[: len(r)] = sign_x[: len(r)]
         left, right = (left * sign_x)[:, :MAX_RANK], (right.T * sign_y)[:, :MAX_RANK]
         r = r[:MAX_RANK]
         return (
-            self.axes_x @ (scale_x[:, None] * left),
-            self.axes_y @ (scale_y[:, None] * right),
-            left.T @ ((self.variance_x * scale_x**2)[:, None] * left),
-            right.T @ ((self.variance_y * scale_y**2)[:, None] * right),
+            axes_x @ (scale_x[:, None] * left),
+            axes_y @ (scale_y[:, None] * right),
+            left.T @ ((variance_x * scale_x**2)[:, None] * left),
+            right.T @ ((variance_y * scale_y**2)[:, None] * right),
             r,
         )
 
-    def noise(self, ridge: float) -> float:
+    def _components(self, rank: int) -> list[tuple[Tensor, Tensor]]:
+        """Principal axes and variances of x and of y; the leading ones, last, where a number is given."""
+        parts = ((self.axes_x, self.variance_x), (self.axes_y, self.variance_y))
+        return [(axes[:, -rank:], variance[-rank:]) for axes, variance in parts]
+
+    def noise(self, ridge: float, rank: int = 0) -> float:
         """Largest squared sample correlation to expect from independent blocks (Wachter 1980)."""
         ratio_x, ratio_y = (
-            min(float((v / (v + ridge)).sum()) / self.n_effective, 0.999)
-            for v in (self.variance_x, self.variance_y)
+            min(float((v / (v + ridge)).sum()) / self.n_effective, 0.999) for _, v in self._components(rank)
         )
         edge = math.sqrt(ratio_x * (1 - ratio_y)) + math.sqrt(ratio_y * (1 - ratio_x))
         return min(edge**2, 0.999)
@@ -187,12 +195,18 @@ def canonical_solutions(
     weight: Tensor,
     ridges: Sequence[float] = RIDGES,
     noise_shares: Sequence[float] = NOISE_SHARES,
+    ranks: Sequence[int] = (),
 ) -> Iterator[CanonicalSolution]:
-    """Solutions of all members for every ridge and every share of noise."""
+    """Solutions of all members for every ridge, or number of principal components, and share of noise.
+
+    Those of one ridge, which follow one another, have the same projections.
+    """
     fits = [_CanonicalCorrelations(x[rows], y[rows], weight[rows]) for rows in train_rows]
     mean_x, mean_y = (torch.stack([getattr(f, m) for f in fits]) for m in ("mean_x", "mean_y"))
-    for ridge in ridges:
-        solved = [f.solve(ridge) for f in fits]
+    widest = max(x.shape[1], y.shape[1])
+    kept = [(WHITENING_RIDGE, rank) for rank in ranks if rank < widest]
+    for ridge, number in [*((ridge, 0) for ridge in ridges), *kept]:
+        solved = [f.solve(ridge, number) for f in fits]
         width_x, width_y = (min(s[i].shape[1] for s in solved) for i in (0, 1))
         rank = min(width_x, width_y)
         # The members keep as many coordinates as the poorest of them.
@@ -200,11 +214,11 @@ def canonical_solutions(
         weight_y = torch.stack([s[1][:, :width_y] for s in solved])
         covariance_x, covariance_y = (torch.stack([s[i][:rank, :rank] for s in solved]) for i in (2, 3))
         r = torch.stack([s[4][:rank] for s in solved])
-        noise = torch.tensor([f.noise(ridge) for f in fits], dtype=r.dtype, device=r.device)
+        noise = torch.tensor([f.noise(ridge, number) for f in fits], dtype=r.dtype, device=r.device)
+        projections = Projection(mean_x, weight_x), Projection(mean_y, weight_y)
         for share in noise_shares:
             yield CanonicalSolution(
-                Projection(mean_x, weight_x),
-                Projection(mean_y, weight_y),
+                *projections,
                 covariance_x,
                 covariance_y,
                 r,

@@ -266,7 +266,7 @@ class _Contest:
         value = unbiased_information(x, y) if is_possible else None
         if value is not None and value.is_gaussian:
             self.best = replace(best, estimate=value.estimate, bias=0.0, unbiased=value)
-        elif chance > OPENING_CHANCE and best.scored is plain.scored:
+        elif chance > OPENING_CHANCE:
             self.best = replace(best, least_upper=math.inf)
 
     def _consider(self, verdict: Verdict) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from skmine._engine.forms.form import Fit
+from skmine._engine.forms.form import GAP_PENALTY, Fit
 from skmine._engine.sample import Sample, effective_rows
 from skmine._engine.scoring import Scored
 from skmine._engine.unbiased import UnbiasedValue
@@ -34,7 +34,6 @@ _REFUTING_NATS = 3.0
 #: Largest relative standard error of that mean for this to count.
 RELIABLE_ERROR = 0.5
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
-_GAP_PENALTY = 0.1  # a nat between the training and the held-out value, where critics are compared
 #: Bias of a critic of no fixed form, as a share of half the distance between training and held-out value.
 #: Where smoothing is chosen by the held-out value, its derivatives cancel: for a function of d variables with
 #: s derivatives the bias is d / (2 s) of what overfitting costs (Stone 1982): of two variables and two
@@ -94,7 +93,7 @@ class Verdict:
     @cached_property
     def merit(self) -> float:
         """What critics are compared by: the cautious held-out value, less a share of the gap in training."""
-        return self.scored.cautious_value - _GAP_PENALTY * max(self.training - self.held_out, 0.0)
+        return self.scored.cautious_value - GAP_PENALTY * max(self.training - self.held_out, 0.0)
 
     @property
     def rests_on_form(self) -> bool:

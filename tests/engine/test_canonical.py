@@ -132,3 +132,25 @@ def test_weighted_mean__sets_of_rows__each_counts_as_its_rows_weigh():
 
     # The weights of the members are 2 and 6, in both sets of values.
     assert weighted_mean(values, weight) == pytest.approx((2 * (1 + 5) + 6 * (3 + 7)) / 16)
+
+
+def test_canonical_solutions__number_of_components__those_of_the_largest_variance():
+    x = torch.randn(300, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([3.0, 2, 1, 1, 1, 1])
+    y = torch.randn(300, 5, generator=torch.Generator().manual_seed(1))
+    rows = torch.arange(300).unsqueeze(0)
+
+    (solution,) = canonical_solutions(x, y, rows, torch.ones(300), (), (0.0,), ranks=(2,))
+
+    assert solution.projection_x.width == solution.projection_y.width == 2
+    assert solution.correlations.shape == (1, 2)
+    # Of the other columns, of variance one, the leading components hold what chance correlates.
+    weight = solution.projection_x.weight[0].norm(dim=1)
+    assert weight[:2].min() > 0.3
+    assert weight[2:].max() < 0.1
+
+
+def test_canonical_solutions__as_many_components_as_columns__are_left_out():
+    x, y = torch.randn(2, 100, 3, generator=torch.Generator().manual_seed(0))
+    rows = torch.arange(100).unsqueeze(0)
+
+    assert not list(canonical_solutions(x, y, rows, torch.ones(100), (), (0.0,), ranks=(3, 9)))

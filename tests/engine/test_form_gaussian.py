@@ -1,10 +1,12 @@
 """The Gaussian form: exact where the closed form is exact, harmless where there is nothing to find."""
 
+import numpy as np
 import pytest
 import torch
-from blocks import draw_pairs, make_sample, one_split
+from blocks import draw_pairs, held_out_value, make_sample, one_split
 
-from skmine._engine.forms.gaussian import Gaussian
+from skmine._engine.canonical import canonical_solutions
+from skmine._engine.forms.gaussian import Gaussian, GaussianReference
 
 
 def fit(x, y, weight=None):
@@ -157,3 +159,38 @@ def test_fit__critic__is_the_reference_of_its_coordinates():
     torch.testing.assert_close(found.critic(x[rows], y[rows]), found.reference(u, v))
     assert found.states == ({}, {})
     assert found.training is None
+
+
+def latent_blocks(n, d, seed):
+    """A latent column of each side in all of many columns, with noise; 0.8 nats between the latent ones."""
+    rng = np.random.default_rng(seed)
+    latent = rng.normal(size=(2, n, 1))
+    latent[1] = 0.9 * latent[0] + np.sqrt(1 - 0.81) * latent[1]
+    return tuple(torch.as_tensor(z + 2 * rng.normal(size=(n, d)), dtype=torch.float32) for z in latent)
+
+
+def test_fit__more_columns_than_rows__leading_components_are_read(seed):
+    sample = make_sample(*latent_blocks(240, 300, seed))
+
+    reference = Gaussian().fit(sample, None).reference
+
+    # The mean of 300 columns knows its latent column up to noise of 4 / 300: the truth is 0.80. Sixty rows of
+    # each fold err by 0.9 / 240^(1/2) = 0.06; four of these.
+    assert held_out_value(sample, Gaussian().fit(sample, None)) == pytest.approx(0.8, abs=0.25)
+    assert (reference.correlations[:, 0] > 0.8).all()
+
+
+def test_mean_of__solution__is_the_mean_log_ratio_of_its_rows():
+    x, y = draw_pairs(200, [0.9, 0.5, 0.1])
+    rows = torch.arange(200).unsqueeze(0)
+
+    for solution in canonical_solutions(x, y, rows, torch.ones(200), ranks=(1, 2)):
+        reference = GaussianReference(
+            solution.projection_x,
+            solution.projection_y,
+            solution.correlations,
+            solution.covariance_x,
+            solution.covariance_y,
+        )
+        expected = reference(reference.project_x(x[rows]), reference.project_y(y[rows])).mean(1)
+        torch.testing.assert_close(reference.mean_of(solution), expected, atol=1e-4, rtol=1e-4)

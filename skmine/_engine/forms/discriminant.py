@@ -1,6 +1,7 @@
 """The discriminant form: linear discriminants where y is discrete."""
 
 import math
+from functools import lru_cache
 from operator import itemgetter
 from typing import cast
 
@@ -35,16 +36,21 @@ class Discriminant(Form):
         members = one_hot[train] * weight[train].unsqueeze(-1)
         counts = members.sum(1).clamp_min(1e-6).unsqueeze(-1)
 
+        @lru_cache(1)
+        def read(projection: Projection, rank: int) -> tuple[Tensor, Tensor]:
+            """Means of the classes, and the rows that choose."""
+            return members.mT @ projection(x[train])[..., :rank] / counts, projection(x[rows])[..., :rank]
+
         def candidates():
             for solution in canonical_solutions(x, one_hot, train, weight):
                 projection, r = solution.projection_x, solution.correlations
                 rank = r.shape[1]
-                means = members.mT @ projection(x[train])[..., :rank] / counts
+                means, choosing = read(projection, rank)
                 means = means * (r / solution.sample_correlations.clamp_min(1e-6)).unsqueeze(1)
                 within = (1 - r**2).unsqueeze(1)
                 slopes = (means / within).mT.contiguous()
                 bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)
-                scores = torch.baddbmm(bias, projection(x[rows])[..., :rank], slopes) + log_probability
+                scores = torch.baddbmm(bias, choosing, slopes) + log_probability
                 log_ratio = scores.log_softmax(-1) - log_probability
                 held_out = (log_ratio * one_hot[rows]).sum(-1) * weight[rows]
                 yield float(held_out.sum()), ClassReference(projection, slopes, bias)

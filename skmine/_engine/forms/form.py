@@ -12,6 +12,9 @@ from skmine._engine.critics import Reference
 from skmine._engine.sample import Sample
 from skmine.nn.training import TrainingResult
 
+#: A nat between the training and the held-out value, where critics are compared.
+GAP_PENALTY = 0.1
+
 
 @dataclass(frozen=True)
 class Fit:

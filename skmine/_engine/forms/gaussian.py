@@ -1,13 +1,14 @@
 """The Gaussian form: canonical correlations of the columns, normal scores of their ranks."""
 
+from functools import lru_cache, partial
 from operator import itemgetter
 
 import torch
 from torch import Tensor
 
-from skmine._engine.canonical import Projection, canonical_solutions
+from skmine._engine.canonical import RANKS, CanonicalSolution, Projection, canonical_solutions
 from skmine._engine.critics import Reference, ReferencedCritic
-from skmine._engine.forms.form import Fit, Form
+from skmine._engine.forms.form import GAP_PENALTY, Fit, Form
 from skmine._engine.sample import Sample
 
 
@@ -29,9 +30,10 @@ class Gaussian(Form):
         x, y, weight = sample.x.core, sample.y.core, sample.row_weight
         rows = sample.choosing
         share = weight[rows] / weight[rows].sum()
+        read_x, read_y = (lru_cache(1)(partial(_read, block[rows])) for block in (x, y))
 
         def candidates():
-            for solution in canonical_solutions(x, y, sample.folds.train, weight):
+            for solution in canonical_solutions(x, y, sample.folds.train, weight, ranks=RANKS):
                 reference = GaussianReference(
                     solution.projection_x,
                     solution.projection_y,
@@ -39,14 +41,20 @@ class Gaussian(Form):
                     solution.covariance_x,
                     solution.covariance_y,
                 )
-                joint = reference(reference.project_x(x[rows]), reference.project_y(y[rows]))
-                yield float((share * joint).sum()), reference
+                joint = reference(read_x(solution.projection_x), read_y(solution.projection_y))
+                held_out = float((share * joint).sum())
+                gap = float(reference.mean_of(solution).mean()) - held_out
+                yield held_out - GAP_PENALTY * max(gap, 0.0), reference
 
         value, best = max(candidates(), key=itemgetter(0))
         if value <= 0:
             best.correlations.zero_()
             best.constant.zero_()
         return Fit(ReferencedCritic(best), reference=best)
+
+
+def _read(rows: Tensor, projection: Projection) -> Tensor:
+    return projection(rows)
 
 
 class GaussianReference(Reference):
@@ -98,6 +106,13 @@ class GaussianReference(Reference):
         v_term = (quadratic * v**2).sum(-1)
         cross = torch.einsum("...k,...k->...", u * (r / (1 - r**2)), v)
         return cross - u_term - v_term + self.constant.view(bank)
+
+    def mean_of(self, solution: CanonicalSolution) -> Tensor:
+        """Mean log ratio of the rows whose second moments a solution holds, (n_members,)."""
+        r = self.correlations
+        square = sum(part.diagonal(0, 1, 2) for part in (solution.covariance_x, solution.covariance_y))
+        product = solution.sample_correlations
+        return ((r * product - r**2 * square / 2) / (1 - r**2)).sum(1) + self.constant.flatten()
 
     def all_pairs(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio of every row of u with every row of v, (n_members, n, d') twice -> (n_members, n, n)."""

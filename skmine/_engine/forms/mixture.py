@@ -108,7 +108,8 @@ class GaussianMixture(MixtureForm):
         """Maps for each reading of the columns."""
         if start is None:
             return
-        sides = [start.best.project_x, start.best.project_y][: 2 if sample.classes is None else 1]
+        start_from = start.best.confirmed()
+        sides = [start_from.project_x, start_from.project_y][: 2 if sample.classes is None else 1]
         for number, pair in enumerate(sample.readings):
             if number and all(len(reading.relevant) > _MOST_COLUMNS for reading in pair[: len(sides)]):
                 continue  # the same coordinates again
