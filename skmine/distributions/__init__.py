@@ -1,9 +1,13 @@
-"""Joint distributions (X, Y) with known mutual information I(X; Y) in nats.
+"""Joint distributions of (X, Y) whose mutual information I(X; Y) is known, in nats.
 
-Every joint has `d_x`, `d_y`, `mi`, `sample(n_samples, random_state)` and `log_ratio(X, Y)`. Joints
-compose: `Transformed` (by subclasses of `Transform`, such as `Asinh` and `Spiral`), `Concatenated`,
-`Padded`, `Mixture`, `WithInliers`, `Independent`. To add one, subclass `JointDistribution` in one of
-the modules and give it a line here and in `other_tasks`.
+Use them to check an estimator on data that resemble yours. Every distribution has the attributes `d_x`, `d_y`
+and `mi`, and the methods `sample(n_samples, random_state)` and `log_ratio(X, Y)`.
+
+Distributions can be combined and changed: see `Transformed` (with a `Transform` such as `Asinh` or `Spiral`),
+`Concatenated`, `Padded`, `Mixture`, `WithInliers` and `Independent`.
+
+To add a distribution, subclass `JointDistribution` in one of the modules, and list it here and in
+`other_tasks`.
 """
 
 from skmine.distributions._base import JointDistribution

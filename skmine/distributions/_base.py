@@ -1,4 +1,4 @@
-"""The contract of a joint distribution with known mutual information, and parameter checks."""
+"""Base class of joint distributions with known mutual information, and parameter checks."""
 
 import inspect
 import math
@@ -19,23 +19,22 @@ _SAMPLING_SEED = 20230601
 
 
 class JointDistribution(ABC):
-    """Joint distribution of (X, Y) with known mutual information.
+    """Base class: joint distribution of (X, Y) with known mutual information.
 
-    Subclasses set `d_x` and `d_y` in `__init__` and write `_sample` and `_mutual_information`. They
-    write `_log_ratio` when it has a closed form of its own; otherwise it follows from the
-    densities `_log_prob`, `_log_prob_x` and `_log_prob_y`, where those exist.
+    A subclass sets `d_x` and `d_y` and implements `_sample` and `_mutual_information`. It also implements
+    either `_log_ratio`, or the densities `_log_prob`, `_log_prob_x` and `_log_prob_y`, from which the log
+    ratio follows.
 
     Attributes
     ----------
     d_x, d_y : int
         Number of columns of X and of Y.
     mi : float
-        I(X; Y) in nats, at least 0 up to rounding. Computed at first use and kept.
+        I(X; Y) in nats, not negative up to rounding. It is computed at first use and then kept.
     mi_standard_error : float
-        Standard error of `mi` in nats: 0.0 when `mi` is exact or by quadrature (error below
-        1e-4 unless the class says otherwise);
-        positive only where the class says that `mi` is a mean of the exact log ratio over
-        1,000,000 rows of a fixed seed.
+        Standard error of `mi` in nats. It is 0.0 if `mi` is exact or computed by quadrature, whose error is
+        below 1e-4 unless the class says otherwise. It is positive if `mi` is a mean of the exact log ratio
+        over 1,000,000 rows, drawn with a fixed seed.
     """
 
     d_x: int
@@ -75,7 +74,7 @@ class JointDistribution(ABC):
 
     @property
     def mi_standard_error(self):
-        """Standard error of `mi` in nats; 0.0 when exact or by quadrature."""
+        """Standard error of `mi` in nats; 0.0 if `mi` is exact or computed by quadrature."""
         return self._mi_and_error[1]
 
     def sample(self, n_samples, random_state=None):
@@ -86,6 +85,7 @@ class JointDistribution(ABC):
         n_samples : int
             Number of rows, at least 1.
         random_state : int, RandomState instance or None, default=None
+            Pass an int for the same rows at each call.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class JointDistribution(ABC):
         return np.asarray(X, dtype=np.float64), np.asarray(Y, dtype=np.float64)
 
     def log_ratio(self, X, Y):
-        """Pointwise mutual information log p(x, y) - log p(x) - log p(y), row by row.
+        """Pointwise mutual information log p(x, y) - log p(x) - log p(y) of each row.
 
         Parameters
         ----------
@@ -107,15 +107,15 @@ class JointDistribution(ABC):
         Returns
         -------
         log_ratio : ndarray of shape (n,)
-            In nats. Its mean over rows of the joint converges to `mi`. Rows outside the support
-            of the joint give -inf, or nan where a marginal density is zero as well.
+            In nats. Its mean over rows drawn from the distribution converges to `mi`. Rows outside the
+            support give -inf, or nan if a marginal density is also zero.
         """
         X, Y = self._check_pair(X, Y)
         with _quiet():
             return self._log_ratio(X, Y)
 
     def log_prob(self, X, Y):
-        """Log density of the joint, row by row: Lebesgue or counting measure by column.
+        """Log joint density of each row. Discrete columns have probabilities instead of densities.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class JointDistribution(ABC):
         Raises
         ------
         NotImplementedError
-            If the joint has no density in closed form.
+            If the density has no closed form.
         """
         X, Y = self._check_pair(X, Y)
         with _quiet():
@@ -147,19 +147,19 @@ class JointDistribution(ABC):
             return self._log_prob_y(check_rows(Y, self.d_y, "Y"))
 
     def _axis_breaks(self):
-        """Points on each axis that separate the panels of a quadrature; 1 x 1 joints only.
+        """Points on each axis that separate the panels of a quadrature, for one column on each side.
 
-        None when the joint gives no panels.
+        None if the distribution defines no panels.
         """
         return None
 
     def _mi_by_grid_or_sampling(self):
-        """I(X; Y) on the panels of `_axis_breaks`; by sampling if there are none or too few."""
+        """I(X; Y) by quadrature on the panels of `_axis_breaks`; by sampling if that is not possible."""
         value = None if self._axis_breaks() is None else mutual_information_on_grid(self)
         return self._mi_by_sampling() if value is None else value
 
     def _mi_by_sampling(self):
-        """Mean of the log ratio over rows of a fixed seed, and its standard error."""
+        """Mean of the log ratio over rows drawn with a fixed seed, and its standard error."""
         rng = np.random.RandomState(_SAMPLING_SEED)
         chunks = [
             self._log_ratio(*self._sample(_SAMPLING_CHUNK, rng))
@@ -187,7 +187,7 @@ def _quiet():
 
 
 def describe(instance):
-    """`Name(parameter=value, ...)` from the constructor's signature; arrays by their shape."""
+    """`Name(parameter=value, ...)`, with the shape of arrays instead of their values."""
     names = inspect.signature(type(instance)).parameters
     values = ((name, getattr(instance, name)) for name in names)
     inside = ", ".join(f"{name}={_short(value)}" for name, value in values)
@@ -204,7 +204,7 @@ def _short(value):
 
 
 def log_prob_unit_interval(points):
-    """Log density of the uniform law on [0, 1] for one column, shape (n, 1) -> (n,)."""
+    """Log density of the uniform distribution on [0, 1] for one column, shape (n, 1) -> (n,)."""
     return np.where((points[:, 0] >= 0) & (points[:, 0] <= 1), 0.0, -np.inf)
 
 
@@ -231,7 +231,7 @@ def check_count(value, name, minimum=1):
 
 
 def check_number(value, name, low=-np.inf, high=np.inf, closed="neither"):
-    """Return a finite float between `low` and `high`; `closed` names the ends that count."""
+    """Return a finite float between `low` and `high`; `closed` says which ends are allowed."""
     has_low, has_high = closed in ("left", "both"), closed in ("right", "both")
     inside = (isinstance(value, Real) and math.isfinite(value)) and (
         low < value < high or (has_low and value == low) or (has_high and value == high)

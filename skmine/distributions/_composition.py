@@ -1,4 +1,4 @@
-"""Joints made of joints: transformed, concatenated, padded with noise."""
+"""Distributions made from others: transformed, concatenated, padded with noise."""
 
 import numpy as np
 
@@ -7,14 +7,14 @@ from skmine.distributions._transforms import Transform
 
 
 class Transformed(JointDistribution):
-    """X and Y of a joint after injective maps; `mi` is that of the base.
+    """Apply injective maps to X and to Y, which do not change `mi`.
 
     Parameters
     ----------
     base : JointDistribution
-        The joint before the maps.
+        The distribution before the maps.
     transform_x, transform_y : Transform, list of Transform, or None, default=None
-        A list is applied from left to right; None leaves the columns as they are.
+        A list is applied from left to right. None leaves the columns unchanged.
 
     Examples
     --------
@@ -67,12 +67,12 @@ class Transformed(JointDistribution):
 
 
 class Concatenated(JointDistribution):
-    """Independent joints side by side; `mi` is the sum.
+    """Concatenate the columns of independent distributions. `mi` is the sum of theirs.
 
     Parameters
     ----------
     joints : sequence of JointDistribution
-        At least one. Their columns of X stand in this order, and so do those of Y.
+        At least one. Their columns are concatenated in this order, both for X and for Y.
 
     Examples
     --------
@@ -121,14 +121,14 @@ class Concatenated(JointDistribution):
 
 
 class Padded(JointDistribution):
-    """A joint with independent standard normal columns after those of X and of Y.
+    """Append columns of independent standard normal noise to X and to Y. This does not change `mi`.
 
-    `mi` is that of the base. Turn the columns with `Affine.rotation` to hide the signal.
+    To hide the informative columns, apply `Affine.rotation` afterwards.
 
     Parameters
     ----------
     base : JointDistribution
-        The joint that fills the first columns.
+        The distribution of the first columns.
     extra_x, extra_y : int, default=0
         Number of columns of noise.
 

@@ -1,4 +1,4 @@
-"""Continuous joints in closed form: multivariate normal, Student t, additive uniform noise."""
+"""Continuous distributions in closed form: multivariate normal, Student t, additive uniform noise."""
 
 from abc import abstractmethod
 
@@ -16,7 +16,7 @@ from skmine.distributions._quadrature import NORMAL_BREAKS
 
 
 class _Elliptical(JointDistribution):
-    """Shared by the normal and the Student t: location, dispersion, Mahalanobis distances."""
+    """Shared code of the normal and the Student t: location, dispersion, Mahalanobis distances."""
 
     def _set_dispersion(self, dispersion, d_x, mean, name):
         dispersion = np.array(dispersion, dtype=np.float64)
@@ -64,18 +64,18 @@ class _Elliptical(JointDistribution):
 
 
 class MultivariateNormal(_Elliptical):
-    """Jointly normal (X, Y).
+    """Normal distribution of (X, Y).
 
     `mi` is exact: half the log of det(covariance of X) det(covariance of Y) / det(covariance).
 
     Parameters
     ----------
     covariance : array-like of shape (d_x + d_y, d_x + d_y)
-        Positive definite; columns of X first.
+        Positive definite matrix, with the columns of X first.
     d_x : int
         Number of columns of X.
     mean : array-like of shape (d_x + d_y,), default=None
-        None means zero.
+        Mean of each column. None means zero.
 
     References
     ----------
@@ -97,7 +97,7 @@ class MultivariateNormal(_Elliptical):
 
     @classmethod
     def bivariate(cls, correlation):
-        """One column each, variance one. I = -log(1 - correlation^2) / 2 nats.
+        """One column on each side, with variance 1. I = -log(1 - correlation^2) / 2 nats.
 
         >>> round(MultivariateNormal.bivariate(0.5).mi, 4)
         0.1438
@@ -106,7 +106,7 @@ class MultivariateNormal(_Elliptical):
 
     @classmethod
     def pairs(cls, n_pairs, correlation):
-        """`n_pairs` independent pairs (X_i, Y_i) of one correlation (Belghazi et al., 2018, 4.1).
+        """`n_pairs` independent pairs (X_i, Y_i) with the same correlation (Belghazi et al., 2018, 4.1).
 
         I = -n_pairs log(1 - correlation^2) / 2 nats.
 
@@ -119,7 +119,7 @@ class MultivariateNormal(_Elliptical):
 
     @classmethod
     def dense(cls, d_x, d_y, correlation=0.5):
-        """Every two of the d_x + d_y columns have the same correlation, in [0, 1).
+        """All pairs of the d_x + d_y columns have the same correlation, in [0, 1).
 
         >>> round(MultivariateNormal.dense(25, 25).mi, 4)
         1.2922
@@ -130,10 +130,10 @@ class MultivariateNormal(_Elliptical):
 
     @classmethod
     def sparse(cls, d_x, d_y, n_interacting=2, strength=2.0):
-        """Pair the first `n_interacting` columns of X and Y; the others are noise.
+        """The first `n_interacting` columns of X and Y are dependent in pairs. The others are noise.
 
-        A pair shares a normal latent variable: X_i = strength Z_i + E_i and Y_i = strength Z_i +
-        F_i, scaled to variance one: correlation strength^2 / (1 + strength^2) (Czyz et al., 2023).
+        Each pair has a common latent variable Z_i: X_i = strength Z_i + E_i and Y_i = strength Z_i + F_i,
+        both scaled to variance 1. Its correlation is strength^2 / (1 + strength^2) (Czyz et al., 2023).
 
         >>> round(MultivariateNormal.sparse(25, 25).mi, 4)
         1.0217
@@ -153,7 +153,7 @@ class MultivariateNormal(_Elliptical):
         return cls(covariance, d_x)
 
     def canonical_correlations(self):
-        """Correlations of the canonical pairs, descending, shape (min(d_x, d_y),).
+        """Canonical correlations in descending order, shape (min(d_x, d_y),).
 
         >>> MultivariateNormal.sparse(3, 3, n_interacting=1).canonical_correlations()
         array([0.8, 0. , 0. ])
@@ -182,23 +182,24 @@ class MultivariateNormal(_Elliptical):
 
 
 class MultivariateStudent(_Elliptical):
-    """Jointly Student t (X, Y): a normal divided by sqrt(chi-squared(dof) / dof).
+    """Student t distribution of (X, Y): a normal vector divided by sqrt(chi-squared(dof) / dof).
 
-    `mi` is exact: that of the normal with covariance `dispersion` plus a term that depends on
-    `dof`, `d_x` and `d_y` only, h(d_x) + h(d_y) - h(d_x + d_y), where h(d) is the entropy of the
-    standard Student t in d dimensions. X and Y depend on each other even when the dispersion is
-    the identity.
+    X and Y depend on each other even if the dispersion is the identity, because they have a common scale.
+
+    `mi` is exact. It is that of a normal distribution with covariance `dispersion`, plus h(d_x) + h(d_y) -
+    h(d_x + d_y), where h(d) is the entropy of the standard Student t distribution in d dimensions.
 
     Parameters
     ----------
     dispersion : array-like of shape (d_x + d_y, d_x + d_y)
-        Positive definite; columns of X first. The covariance is dof / (dof - 2) times it.
+        Positive definite matrix, with the columns of X first. If dof > 2, the covariance is dof / (dof - 2)
+        times it.
     d_x : int
         Number of columns of X.
     dof : float
-        Degrees of freedom, positive.
+        Degrees of freedom, positive. Fewer give heavier tails.
     mean : array-like of shape (d_x + d_y,), default=None
-        Centre; None means zero.
+        Centre of each column. None means zero.
 
     References
     ----------
@@ -218,7 +219,7 @@ class MultivariateStudent(_Elliptical):
 
     @classmethod
     def identity(cls, d_x, d_y, dof):
-        """Uncorrelated columns that share one scale.
+        """Uncorrelated columns with a common random scale.
 
         >>> round(MultivariateStudent.identity(1, 1, dof=1).mi, 4)
         0.2242
@@ -251,14 +252,14 @@ class MultivariateStudent(_Elliptical):
 
 
 class AdditiveUniformNoise(JointDistribution):
-    """X uniform on [0, 1], Y = X + noise uniform on [-epsilon, epsilon].
+    """X is uniform on [0, 1]; Y is X plus uniform noise on [-epsilon, epsilon].
 
-    `mi` is exact: epsilon - log(2 epsilon) nats for epsilon <= 1/2, and 1 / (4 epsilon) above.
+    `mi` is exact: epsilon - log(2 epsilon) nats if epsilon <= 1/2, otherwise 1 / (4 epsilon).
 
     Parameters
     ----------
     epsilon : float
-        Half the width of the noise, positive.
+        Half of the width of the noise, positive.
 
     References
     ----------
@@ -318,6 +319,6 @@ def _half_log_det(factor):
 
 
 def _squared_distance(centred, factor):
-    # No check for nan: rows outside the domain of a transform come as nan and leave as nan.
+    # No check for nan: rows outside the domain of a transform are nan, and give nan.
     whitened = solve_triangular(factor, centred.T, lower=True, check_finite=False)
     return np.sum(whitened**2, axis=0)

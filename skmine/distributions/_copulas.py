@@ -1,4 +1,4 @@
-"""Archimedean copulas: uniform marginals, dependence that can sit in the tails."""
+"""Archimedean copulas: uniform marginals, with dependence that may be strongest in the tails."""
 
 from abc import abstractmethod
 
@@ -10,7 +10,7 @@ from skmine.distributions._quadrature import panel_nodes
 
 
 class _Copula(JointDistribution):
-    """One column each, uniform on (0, 1); the log ratio is the log density."""
+    """Two columns, each uniform on (0, 1). The log ratio equals the log density."""
 
     d_x, d_y = 1, 1
 
@@ -32,7 +32,7 @@ class _Copula(JointDistribution):
         """Log density at points of the open unit square, element by element."""
 
     def _mutual_information(self):
-        # Normal scores of u and v spread the corners, where the density is unbounded.
+        # The density is unbounded in the corners. Normal scores of u and v put more nodes there.
         scores, weights = panel_nodes(np.linspace(-8, 8, 65), n_nodes=10)
         weights = weights * np.exp(-(scores**2) / 2) / np.sqrt(2 * np.pi)
         u, v = np.meshgrid(ndtr(scores), ndtr(scores), indexing="ij")
@@ -48,7 +48,7 @@ class ClaytonCopula(_Copula):
     Parameters
     ----------
     theta : float
-        Positive; Kendall's tau is theta / (theta + 2).
+        Strength of the dependence, positive. Kendall's tau is theta / (theta + 2).
 
     References
     ----------
@@ -71,7 +71,7 @@ class ClaytonCopula(_Copula):
         return u, np.exp(-np.logaddexp(0, log_inner - self.theta * np.log(u)) / self.theta)
 
     def _mutual_information(self):
-        # By the law of the copula's own value C(u, v), Nelsen 2006, theorem 4.3.4.
+        # From the distribution of C(u, v), Nelsen 2006, theorem 4.3.4.
         return np.log1p(self.theta) - self.theta / (1 + self.theta)
 
     def _log_density(self, u, v):
@@ -86,13 +86,13 @@ class ClaytonCopula(_Copula):
 class GumbelCopula(_Copula):
     """Gumbel copula: dependence in the upper tail.
 
-    `mi` is exact: gamma - 1 + 1 / theta + log(k) + exp(k) E_1(k) / theta nats, with k = theta - 1,
-    gamma Euler's constant and E_1 the exponential integral; 0 for theta = 1.
+    `mi` is exact: gamma - 1 + 1 / theta + log(k) + exp(k) E_1(k) / theta nats, where k = theta - 1, gamma is
+    Euler's constant and E_1 the exponential integral. It is 0 for theta = 1.
 
     Parameters
     ----------
     theta : float
-        At least 1 (independence); Kendall's tau is 1 - 1 / theta.
+        Strength of the dependence, at least 1 (independence). Kendall's tau is 1 - 1 / theta.
 
     References
     ----------
@@ -141,12 +141,12 @@ class GumbelCopula(_Copula):
 
 
 class FrankCopula(_Copula):
-    """Frank copula: symmetric, no tail dependence. `mi` by quadrature, error below 1e-4.
+    """Frank copula: symmetric, without tail dependence. `mi` is computed by quadrature.
 
     Parameters
     ----------
     theta : float
-        Not zero, between -35 and 35; negative for decreasing dependence.
+        Strength of the dependence, between -35 and 35 and not zero. Negative values give negative dependence.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Discrete joints by their probability table."""
+"""Discrete distributions, given by a table of probabilities."""
 
 import numpy as np
 from scipy.special import rel_entr
@@ -7,16 +7,16 @@ from skmine.distributions._base import JointDistribution, check_number
 
 
 class DiscreteTable(JointDistribution):
-    """Two discrete columns with a joint probability table; `mi` is the exact sum over its cells.
+    """Two discrete columns with a table of joint probabilities. `mi` is exact.
 
     Parameters
     ----------
     probabilities : array-like of shape (n_x, n_y)
-        Non-negative, sum to 1, no row or column of zeros.
+        Non-negative numbers with sum 1, without a row or column of zeros.
     x_values : array-like of shape (n_x,), default=None
-        Increasing; None means 0, ..., n_x - 1.
+        Values of X, increasing. None means 0, ..., n_x - 1.
     y_values : array-like of shape (n_y,), default=None
-        Increasing; None means 0, ..., n_y - 1.
+        Values of Y, increasing. None means 0, ..., n_y - 1.
 
     References
     ----------
@@ -75,7 +75,7 @@ class NoisyLabel(DiscreteTable):
     Parameters
     ----------
     flip_probability : float
-        In [0, 1].
+        Probability that the label is flipped, in [0, 1].
 
     References
     ----------
@@ -96,7 +96,7 @@ class NoisyLabel(DiscreteTable):
 
 
 def positions(points, values):
-    """Index of each entry of the single column among sorted values, and whether it is there."""
+    """Index of each entry of a single column among the sorted values, and whether it is one of them."""
     column = points[:, 0]
     index = np.clip(np.searchsorted(values, column), 0, len(values) - 1)
     return index, values[index] == column

@@ -1,4 +1,4 @@
-"""Increasing functions of every entry, which keep the mutual information."""
+"""Increasing functions of every entry, which do not change the mutual information."""
 
 from abc import abstractmethod
 
@@ -11,7 +11,7 @@ from skmine.distributions._transforms import Transform
 
 
 class _Elementwise(Transform):
-    """The same increasing function of every entry."""
+    """Apply the same increasing function to every entry."""
 
     def log_abs_det_jacobian(self, points):
         return self._log_derivative(points).sum(axis=1)
@@ -22,7 +22,7 @@ class _Elementwise(Transform):
 
 
 class HalfCube(_Elementwise):
-    """x -> x sqrt(``|x|``), which lengthens the tails (Czyz et al., 2023).
+    """Map x to x sqrt(``|x|``), which makes the tails heavier (Czyz et al., 2023).
 
     >>> import numpy as np
     >>> from skmine.distributions import HalfCube
@@ -41,7 +41,7 @@ class HalfCube(_Elementwise):
 
 
 class NormalCDF(_Elementwise):
-    """x -> standard normal distribution function of x: normal columns become uniform.
+    """Map x to the standard normal distribution function of x. Normal columns become uniform.
 
     >>> import numpy as np
     >>> from skmine.distributions import NormalCDF
@@ -60,7 +60,7 @@ class NormalCDF(_Elementwise):
 
 
 class Asinh(_Elementwise):
-    """x -> asinh(x), which shortens the tails.
+    """Map x to asinh(x), which makes the tails lighter.
 
     >>> import numpy as np
     >>> from skmine.distributions import Asinh
@@ -79,12 +79,13 @@ class Asinh(_Elementwise):
 
 
 class Wiggly(_Elementwise):
-    """x -> x + sum_k amplitude_k sin(frequency_k x + phase_k), increasing.
+    """Map x to x + sum_k amplitude_k sin(frequency_k x + phase_k).
 
     Parameters
     ----------
     amplitudes, frequencies, phases : array-like of shape (n_waves,)
-        The derivative must be positive, as checked on a grid of [-100, 100].
+        One number for each wave. The derivative of the map must be positive; this is checked on a grid of
+        [-100, 100].
 
     Examples
     --------
@@ -129,14 +130,14 @@ class Wiggly(_Elementwise):
 
 
 class NormalMixtureQuantile(_Elementwise):
-    """Standard normal -> mixture of normals, by the increasing map F^-1(Phi(x)).
+    """Map standard normal columns to a mixture of normals, by F^-1(Phi(x)).
 
     Parameters
     ----------
     locations : array-like of shape (n_components,)
         Mean of each component.
     weights : array-like of shape (n_components,), default=None
-        Positive, sum to 1; None means equal.
+        Probability of each component, positive, with sum 1. None means equal probabilities.
     scale : float, default=1.0
         Standard deviation of every component.
 
@@ -161,7 +162,7 @@ class NormalMixtureQuantile(_Elementwise):
     def inverse(self, points):
         deviations = (points[..., np.newaxis] - self.locations) / self.scale
         below, above = ndtr(deviations) @ self.weights, ndtr(-deviations) @ self.weights
-        # The smaller tail keeps its digits.
+        # The smaller of the two tails is computed more precisely.
         return np.where(below < 0.5, ndtri(below), -ndtri(above))
 
     def _log_derivative(self, points):
@@ -172,12 +173,12 @@ class NormalMixtureQuantile(_Elementwise):
 
 
 class Quantile(_Elementwise):
-    """Uniform columns on (0, 1) -> columns with a given continuous distribution.
+    """Map uniform columns on (0, 1) to columns with a given continuous distribution.
 
     Parameters
     ----------
     distribution : frozen scipy.stats distribution, or any object with ppf, cdf and logpdf
-        The law of the columns after the map.
+        The distribution of the columns after the map.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from skmine.distributions._base import (
 )
 
 _LARGEST_RANGE = 5_000
-_N_NODES = (200_000, 2_000_000)  # of x; the second where the first do not resolve the function
+_N_NODES = (200_000, 2_000_000)  # of x; the second number if the first cannot resolve the function
 _LARGEST_UNRESOLVED = 1e-4
 _ROUNDING = 1e-13
 
@@ -23,37 +23,36 @@ class _Rule(NamedTuple):
     """How fine the quadrature is, in units of noise_scale."""
 
     points: int  # grid points of y in one unit
-    reach: int  # how far the noise goes, in units
-    largest_change: float  # of the function between two nodes of x, in units
+    reach: int  # largest noise, in units
+    largest_change: float  # of the function between adjacent nodes of x, in units
 
 
-# A density with edges needs more points, and has no tails that smooth the nodes of x.
+# A density with edges needs more points, because it has no tails that smooth over the nodes of x.
 _RULES = {"normal": _Rule(100, 9, 0.5), "uniform": _Rule(1_000, 1, 0.04)}
 
 
 class FunctionalRelation(JointDistribution):
-    """Y = function(X) + noise, for one column X.
+    """Y = function(X) + noise, with one column X.
 
-    `mi` is h(Y) - h(noise), with the density of Y by quadrature over x and its entropy by
-    quadrature over y: error below 1e-4 with normal noise, and below 1e-3 with uniform noise
-    (the worst are functions with jumps or flat parts).
+    `mi` is h(Y) - h(noise), computed by quadrature. Its error is below 1e-4 with normal noise and below 1e-3
+    with uniform noise. It is largest for functions with jumps or flat parts.
 
     Parameters
     ----------
     function : callable
-        Takes and returns an array of shape (n,).
+        Function of an array of shape (n,) that returns an array of the same shape.
     noise_scale : float
-        Standard deviation of normal noise, half the width of uniform noise; positive, and at
-        least 1 / 5,000 of the range of the function for `mi` and `log_ratio`.
+        Standard deviation of normal noise, or half of the width of uniform noise. It must be positive. `mi`
+        and `log_ratio` need at least 1 / 5,000 of the range of the function.
     x : {"uniform", "normal"}, default="uniform"
         X is uniform on [0, 1] or standard normal.
     noise : {"normal", "uniform"}, default="normal"
-        Independent of X, with mean zero.
+        Distribution of the noise, which has mean zero and is independent of X.
 
     Raises
     ------
     ValueError
-        At first use of `mi` or `log_ratio`, when the noise is too narrow for the quadrature.
+        At first use of `mi` or `log_ratio`, if the noise is too narrow for the quadrature.
 
     Examples
     --------
@@ -105,7 +104,7 @@ class FunctionalRelation(JointDistribution):
     def _log_prob_y(self, Y):
         y, density = self._y_density
         if self.noise == "uniform":
-            # Interpolated as a density: it has edges, and is zero outside the grid.
+            # The density is interpolated, not its log: it has edges and is zero outside the grid.
             return np.log(np.interp(Y[:, 0], y, density, left=0, right=0))
         return np.interp(Y[:, 0], y, np.log(density))
 
@@ -132,11 +131,11 @@ class FunctionalRelation(JointDistribution):
 
     @cached_property
     def _y_density(self):
-        """Equally spaced y, and the density of Y there: the law of function(X) spread by noise."""
+        """Equally spaced y and the density of Y: that of function(X), convolved with the noise."""
         rule = _RULES[self.noise]
         centres, weights = self._x_rule(rule)
         lowest, step = centres.min(), self.noise_scale / rule.points
-        # Each value is shared between the two grid points around it, so that its mean is kept.
+        # The mass of each value is split between the two grid points around it, which keeps its mean.
         offsets = (centres - lowest) / step
         below = offsets.astype(np.intp)
         above_share = offsets - below
@@ -145,17 +144,17 @@ class FunctionalRelation(JointDistribution):
         mass += np.bincount(below + 1, weights * above_share, n_values)
         y = lowest + step * np.arange(-reach, n_values + reach)
         if self.noise == "uniform":
-            # The mass within noise_scale of y, the ends counted half, over twice noise_scale.
+            # Mass within noise_scale of y, with half of that at the ends, divided by twice noise_scale.
             mass = np.pad(mass, 2 * reach)
             until = np.cumsum(mass) - mass / 2
             within = until[2 * reach :] - until[: -2 * reach]
             return y, np.where(within > _ROUNDING, within, 0) / (2 * self.noise_scale)
         noise = np.exp(self._log_noise(step * np.arange(-reach, reach + 1)))
-        # Between values further apart than the reach the density is positive, not zero.
+        # The density is positive everywhere, also far from all values.
         return y, np.maximum(np.convolve(mass, noise), noise[0])
 
     def _x_rule(self, rule):
-        """Values of the function at equally spaced x, and the probability of each."""
+        """Values of the function at equally spaced x, and their probabilities."""
         for n_nodes in _N_NODES:
             x, weights = self._x_nodes(n_nodes)
             centres = self._values(x)
@@ -185,12 +184,14 @@ class FunctionalRelation(JointDistribution):
 
 
 class Oscillation(FunctionalRelation):
-    """Y = sin(2 pi n_periods X) + normal noise, X uniform on [0, 1]. `mi` by quadrature.
+    """Y = sin(2 pi n_periods X) + normal noise, with X uniform on [0, 1].
+
+    `mi` is computed by quadrature.
 
     Parameters
     ----------
     n_periods : float
-        Positive.
+        Number of periods, positive.
     noise_scale : float
         Standard deviation of the noise, positive.
 

@@ -1,4 +1,4 @@
-"""Pairs in which some values are missing, at random or not."""
+"""Normal pairs with missing values."""
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr
@@ -9,21 +9,24 @@ from skmine.distributions._quadrature import NORMAL_BREAKS, panel_nodes
 
 
 class NormalWithMissing(JointDistribution):
-    """A normal pair in which some values of X are missing: NaN, and counted as a value of X.
+    """Normal pair in which some values of X are missing (NaN). "Missing" counts as a value of X.
 
-    X is missing with probability Phi(intercept + slope_x X + slope_y Y), Phi the normal distribution
-    function: at random where both slopes are 0, and then `mi` is exact, the share of rows with X times
-    the information of the pair. Otherwise missingness itself tells about Y, and `mi` is by quadrature
-    (error below 1e-6).
+    X is missing with probability Phi(intercept + slope_x X + slope_y Y), where Phi is the normal distribution
+    function.
+
+    - If both slopes are 0, values are missing at random. `mi` is exact: the information of the complete pair
+      times the share of rows with X.
+    - Otherwise Y also depends on whether X is missing. `mi` is computed by quadrature, with an error below
+      1e-6.
 
     Parameters
     ----------
     correlation : float
-        Of the pair, in (-1, 1).
+        Correlation of the complete pair, in (-1, 1).
     intercept : float, default=-0.5
-        The share of missing values is Phi(intercept) where both slopes are 0.
+        Higher values give more missing values. If both slopes are 0, their share is Phi(intercept).
     slope_x, slope_y : float, default=0.0
-        How missingness depends on the value itself, and on Y.
+        Effect of X and of Y on whether X is missing.
 
     References
     ----------
@@ -57,7 +60,7 @@ class NormalWithMissing(JointDistribution):
         weights = weights * np.exp(self._log_prob_y(y[:, np.newaxis]))
         log_missing = self._log_missing_given_y(y)
         missing = np.exp(log_missing) * (log_missing - self._log_missing())
-        # X given y: the same rule, moved and scaled.
+        # X given y: the same nodes, shifted and scaled.
         spread = np.sqrt(1 - self.correlation**2)
         noise, noise_weights = panel_nodes(NORMAL_BREAKS, n_nodes=20)
         noise_weights = noise_weights * np.exp(-(noise**2) / 2 - LOG_SQRT_2_PI)

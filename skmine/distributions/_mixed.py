@@ -1,4 +1,4 @@
-"""Pairs of a discrete with a continuous variable, and variables that are both."""
+"""Distributions with discrete and continuous columns, or columns that are both."""
 
 import numpy as np
 from scipy.special import entr, gammaln, logsumexp, xlogy
@@ -16,20 +16,22 @@ from skmine.distributions._quadrature import NORMAL_BREAKS, chi_nodes, panel_nod
 
 
 class NormalClasses(JointDistribution):
-    """Y is a class label 0, 1, ...; X is normal, N(means[Y], standard_deviations[Y]^2 identity).
+    """Y is a class label 0, 1, ...; X is normal in each class.
 
-    `mi` is by quadrature for one column and for classes with one mean that differ in scale
-    (concentric); otherwise the mean of the exact log ratio over 1,000,000 rows, with
-    `mi_standard_error`.
+    In class k, X has the mean ``means[k]`` and independent columns with standard deviation
+    ``standard_deviations[k]``.
+
+    `mi` is computed by quadrature if X has one column or if all classes have the same mean. Otherwise it is
+    the mean of the exact log ratio over 1,000,000 rows, with `mi_standard_error`.
 
     Parameters
     ----------
     means : array-like of shape (n_classes, d_x) or (n_classes,)
-        Mean of X in each class; a vector stands for one column.
+        Mean of X in each class. Pass a vector for a single column.
     standard_deviations : array-like of shape (n_classes,), default=None
-        Positive; None means 1.
+        Standard deviation in each class, positive. None means 1.
     weights : array-like of shape (n_classes,), default=None
-        Probability of each class; None means equal.
+        Probability of each class. None means equal probabilities.
 
     Examples
     --------
@@ -110,14 +112,14 @@ class NormalClasses(JointDistribution):
 
 
 class IntegerWithUniform(JointDistribution):
-    """X uniform on {0, ..., n_values - 1}, Y uniform on [X, X + 2].
+    """X is uniform on {0, ..., n_values - 1}; Y is uniform on [X, X + 2].
 
     `mi` is exact: log n_values - (n_values - 1) / n_values log 2 nats.
 
     Parameters
     ----------
     n_values : int
-        At least 1.
+        Number of values of X, at least 1.
 
     References
     ----------
@@ -159,16 +161,18 @@ class IntegerWithUniform(JointDistribution):
 
 
 class ZeroInflatedPoisson(JointDistribution):
-    """X exponential with mean 1; Y is 0 with `zero_probability`, else Poisson with mean X.
+    """X is exponential with mean 1; Y is 0 with `zero_probability`, otherwise Poisson with mean X.
 
-    `mi` is by quadrature over x and a sum over y (error below 1e-6). For zero_probability = 0 it
-    is 2 log 2 - gamma - sum_k log(k) 2^-k = 0.3012 nats. Gao et al. give (1 - zero_probability)
-    times that; it is the information when one sees which zeros were put in, an upper bound only.
+    `mi` is computed by quadrature over x and a sum over y, with an error below 1e-6. For zero_probability = 0
+    it is 2 log 2 - gamma - sum_k log(k) 2^-k = 0.3012 nats.
+
+    Gao et al. give (1 - zero_probability) times that. This is only an upper bound: it is the information if
+    one knew which zeros were added.
 
     Parameters
     ----------
     zero_probability : float
-        In [0, 1).
+        Probability of an added zero, in [0, 1).
 
     References
     ----------
@@ -224,20 +228,20 @@ class ZeroInflatedPoisson(JointDistribution):
 
 
 class NormalWithAtoms(JointDistribution):
-    """With probability `atom_weight` a pair of signs, otherwise a correlated normal pair.
+    """Each row is a pair of signs with probability `atom_weight`, otherwise a correlated normal pair.
 
-    X and Y are both discrete and continuous. Each of them alone tells, almost surely, which kind
-    of row it is, so that `mi` is exact: entropy of the kind + (1 - atom_weight) I(normal) +
-    atom_weight I(signs).
+    X and Y are therefore both discrete and continuous. X alone shows whether a row is a pair of signs, and so
+    does Y. `mi` is exact: the entropy of the kind of row + atom_weight I(signs) + (1 - atom_weight)
+    I(normal).
 
     Parameters
     ----------
     correlation : float, default=0.9
-        Of the normal pair, in (-1, 1).
+        Correlation of the normal pair, in (-1, 1).
     agreement : float, default=0.9
-        Probability that the two signs, each fair, are equal, in [0, 1].
+        Probability that the two signs are equal, in [0, 1]. Each sign is positive with probability 1/2.
     atom_weight : float, default=0.5
-        In (0, 1).
+        Probability of a pair of signs, in (0, 1).
 
     References
     ----------
@@ -282,19 +286,22 @@ class NormalWithAtoms(JointDistribution):
 
 
 class SignParity(JointDistribution):
-    """Y = 1 where an even number of the first `n_signs` columns of X is negative, else 0; some Y are flipped.
+    """Y is the parity of the signs of the first `n_signs` columns of X; some Y are flipped.
 
-    The columns of X are standard normal and independent. No column, and no set of fewer than `n_signs`,
-    tells anything about Y (n_signs = 2 is the exclusive or). `mi` is exact: log 2 - entropy of the flip.
+    Y is 1 if an even number of these columns is negative, otherwise 0.
+
+    The columns of X are independent and standard normal. Y depends on all `n_signs` columns together, but is
+    independent of any smaller set of columns. With n_signs = 2, Y is an exclusive or. `mi` is exact: log 2
+    minus the entropy of the flip.
 
     Parameters
     ----------
     n_signs : int
-        At least 1.
+        Number of columns that Y depends on, at least 1.
     d_x : int
         Number of columns of X, at least `n_signs`.
     flip_probability : float, default=0.05
-        In [0, 1].
+        Probability that Y is flipped, in [0, 1].
 
     Examples
     --------

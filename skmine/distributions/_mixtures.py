@@ -1,4 +1,4 @@
-"""Finite mixtures of joints, and joints with a share of independent rows (inliers)."""
+"""Finite mixtures, and distributions with a share of independent rows (inliers)."""
 
 import numpy as np
 from scipy.special import logsumexp
@@ -14,20 +14,22 @@ from skmine.distributions._quadrature import chi_nodes
 
 
 class Mixture(JointDistribution):
-    """Each row comes from one of several joints of the same shape.
+    """Each row is drawn from one of several distributions.
 
-    `log_ratio` is exact, from the densities of the components. `mi` of a 1 x 1 mixture of normals
-    is by Gauss-Legendre quadrature with panels at every component (error below 1e-4). Where the
-    quadrature does not settle (correlations beyond 0.999) and for all other mixtures it is the
-    mean of the exact log ratio over 1,000,000 rows, with `mi_standard_error`.
+    `log_ratio` is exact. `mi` is computed in one of two ways:
+
+    - For a mixture of normals with one column on each side, by Gauss-Legendre quadrature, with an error below
+      1e-4.
+    - Otherwise, or if the quadrature does not converge (correlations above 0.999), as the mean of the exact
+      log ratio over 1,000,000 rows, with `mi_standard_error`.
 
     Parameters
     ----------
     components : sequence of JointDistribution
-        All with densities, d_x and d_y alike. Densities must be with respect to one measure: do
-        not mix discrete with continuous components (see NormalWithAtoms for that).
+        Distributions with densities and with the same `d_x` and `d_y`. Do not mix discrete and continuous
+        components; see NormalWithAtoms for that.
     weights : array-like of shape (n_components,), default=None
-        Positive, sum to 1; None means equal.
+        Probability of each component, positive, with sum 1. None means equal probabilities.
 
     References
     ----------
@@ -87,17 +89,20 @@ class Mixture(JointDistribution):
 
 
 class WithInliers(JointDistribution):
-    """A share of the rows is replaced by independent draws of X and Y: marginals stay.
+    """Replace a share of the rows by independent draws of X and Y. The marginals do not change.
 
-    The log ratio is log((1 - share) r + share) with r the ratio of the base, so that it needs no
-    densities. `mi` is by quadrature (error below 1e-4) when the base is a multivariate normal
-    whose non-zero canonical correlations are equal, in any dimension, or a 1 x 1 mixture of normals;
-    otherwise the mean of the exact log ratio over 1,000,000 rows, with `mi_standard_error`.
+    The log ratio is log((1 - share) r + share), where r is the density ratio of the base.
+
+    `mi` is computed in one of two ways:
+
+    - By quadrature, with an error below 1e-4, if the base is a multivariate normal whose non-zero canonical
+      correlations are equal, or a mixture of normals with one column on each side.
+    - Otherwise as the mean of the exact log ratio over 1,000,000 rows, with `mi_standard_error`.
 
     Parameters
     ----------
     base : JointDistribution
-        The joint of the other rows.
+        The distribution of the other rows.
     share : float
         Share of the rows that are independent, in [0, 1].
 
@@ -136,11 +141,11 @@ class WithInliers(JointDistribution):
         return self._mi_by_grid_or_sampling()
 
     def _mi_equal_correlations(self, correlation, n_pairs):
-        """Integrate over the law of the base's log ratio.
+        """Integrate over the distribution of the log ratio of the base.
 
-        Its part that varies is a difference of independent chi-squared variables A and B with
-        n_pairs degrees of freedom, those of (x + y) / sqrt(2) and (x - y) / sqrt(2) over the
-        canonical pairs, scaled under the joint otherwise than under the product of the marginals.
+        The log ratio is a constant plus a scaled difference of independent chi-squared variables A and B with
+        n_pairs degrees of freedom. They belong to (x + y) / sqrt(2) and (x - y) / sqrt(2) of the canonical
+        pairs. The scales under the joint differ from those under the product of the marginals.
         """
         radii, weights = chi_nodes(n_pairs)
         a, b = radii[:, np.newaxis] ** 2, radii**2
@@ -174,12 +179,12 @@ class WithInliers(JointDistribution):
 
 
 class Independent(WithInliers):
-    """The product of the marginals of a joint: X and Y as before, but independent; `mi` is 0.
+    """Make X and Y of a distribution independent, without changing their marginals. `mi` is 0.
 
     Parameters
     ----------
     base : JointDistribution
-        The joint whose marginals are kept.
+        The distribution whose marginals are kept.
 
     Examples
     --------

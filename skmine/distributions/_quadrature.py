@@ -15,9 +15,9 @@ def panel_nodes(edges, n_nodes=12):
     Parameters
     ----------
     edges : array-like of shape (n_edges,)
-        Sorted here; repeated edges are dropped.
+        Ends of the panels, in any order. Repeated edges are dropped.
     n_nodes : int, default=12
-        Nodes in each panel.
+        Number of nodes in each panel.
 
     Returns
     -------
@@ -31,12 +31,12 @@ def panel_nodes(edges, n_nodes=12):
 
 
 def chi_nodes(dof):
-    """Nodes for the length of a standard normal vector in `dof` dimensions, and probabilities.
+    """Nodes and weights for the length of a standard normal vector in `dof` dimensions.
 
     Returns
     -------
     nodes, weights : ndarray of shape (260,)
-        The mass outside is 2e-14.
+        The probability outside their range is 2e-14.
     """
     lower = chi(dof).ppf([1e-14, 1e-8, 1e-4, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
     upper = chi(dof).isf([1e-4, 1e-8, 1e-14])
@@ -45,9 +45,10 @@ def chi_nodes(dof):
 
 
 def mutual_information_on_grid(joint, tolerance=1e-5):
-    """I(X; Y) in nats of a 1 x 1 joint with densities, on its own panels.
+    """I(X; Y) in nats by quadrature, for a distribution with densities and one column on each side.
 
-    Nodes are added until two rules in a row differ by less than `tolerance`; None if none do.
+    The number of nodes is raised until two values in a row differ by less than `tolerance`. None if that does
+    not happen.
     """
     values = []
     for n_nodes in _NODES_IN_PANEL:
@@ -68,7 +69,7 @@ def _integrate_on_grid(joint, n_nodes):
         log_joint = joint.log_prob(*columns).reshape(rows.size, y.size)
         log_product = joint.log_prob_x(x[rows])[:, np.newaxis] + marginals
         density = np.exp(log_joint)
-        # A density that underflows to zero adds nothing: 0 log 0 = 0.
+        # A density that underflows to zero contributes nothing: 0 log 0 = 0.
         terms = np.where(density > 0, density * (log_joint - log_product), 0.0)
         total += weights_x[rows] @ terms @ weights_y
     return total

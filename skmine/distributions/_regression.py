@@ -1,4 +1,4 @@
-"""Regressions of one target on several independent features: Y = mean(X) + scale(X) * noise."""
+"""Regression models with independent features: Y = mean(X) + scale(X) * noise."""
 
 from functools import cached_property
 
@@ -8,34 +8,35 @@ from scipy.stats import qmc
 
 from skmine.distributions._base import LOG_SQRT_2_PI, JointDistribution, check_count
 
-_N_POINTS = 2**14  # quasi-random points that stand for X
-_N_NODES = 8_000  # of y, equally spaced; as many again where the density may be steep
+_N_POINTS = 2**14  # quasi-random points of X
+_N_NODES = 8_000  # of y, equally spaced; about as many are added where the density may be steep
 _REACH = 7.0  # of the noise, in standard deviations
 
 
 class Regression(JointDistribution):
-    """Y normal given d_x independent features, with a mean and a scale that are functions of these.
+    """Y is normal given X; its mean and its standard deviation are functions of X.
 
-    `mi` is h(Y) - E[h(Y | X)], with the density of Y by quadrature over y and the expectations over
-    16,384 quasi-random points of X: error below .003 for functions that a thousand points resolve.
+    The features, which are the columns of X, are independent. `mi` is h(Y) - E[h(Y | X)], computed by
+    quadrature over y and 16,384 quasi-random points of X. Its error is below 0.003 for functions that are
+    smooth enough to be resolved by a thousand points.
 
     Parameters
     ----------
     mean : callable
-        Takes X of shape (n, d_x) and returns shape (n,).
+        Function of X, of shape (n, d_x), that returns the mean of Y, of shape (n,).
     d_x : int
         Number of features.
     scale : callable or float, default=0.3
-        Standard deviation of the noise: a positive number, or a function like `mean` with positive values.
+        Standard deviation of the noise: a positive number, or a function like `mean`.
     x : {"uniform", "normal"}, default="normal"
         Each feature is uniform on [0, 1] or standard normal.
 
     Raises
     ------
     TypeError
-        `mean` is not callable.
+        If `mean` is not callable.
     ValueError
-        `x` or `scale` is out of its range, or a function returns another shape.
+        If `x` or `scale` is not a valid value, or a function returns the wrong shape.
 
     Examples
     --------
@@ -86,7 +87,7 @@ class Regression(JointDistribution):
 
     @cached_property
     def _y_density(self):
-        """Sorted values of y, and the density of Y there."""
+        """Sorted values of y and the density of Y."""
         mean, scale = self._moments(self._points)
         ends = (mean - _REACH * scale).min(), (mean + _REACH * scale).max()
         narrow = np.argsort(scale)[:: len(scale) // 200]
@@ -124,7 +125,9 @@ class Regression(JointDistribution):
 
 
 def regression_tasks():
-    """Build ten regressions unlike one another: networks, jumps, waves, maxima, Friedman's, uneven noise.
+    """Build ten different regression models, to test estimators on.
+
+    They include networks, jumps, waves, a maximum, Friedman's functions and noise of uneven size.
 
     Returns
     -------
@@ -132,9 +135,9 @@ def regression_tasks():
 
     References
     ----------
-    Friedman, J. H. (1991). Multivariate adaptive regression splines. The Annals of Statistics 19(1), for the
-    functions "friedman-1" to "friedman-3", as in :func:`sklearn.datasets.make_friedman1` and the next two,
-    here with features on the unit cube.
+    Friedman, J. H. (1991). Multivariate adaptive regression splines. The Annals of Statistics 19(1). The
+    tasks "friedman-1" to "friedman-3" are the functions of :func:`sklearn.datasets.make_friedman1` and its
+    two siblings, with features on the unit cube.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Named joints for benchmarks: the 40 tasks of Czyz et al. (2023), and other families."""
+"""Named distributions for benchmarks: the 40 tasks of Czyz et al. (2023), and other families."""
 
 import numpy as np
 from scipy import stats
@@ -33,12 +33,12 @@ from skmine.distributions._transforms import Affine, Spiral, SwissRoll
 
 
 def beyond_normal_tasks():
-    """Build the 40 joints of "Beyond Normal", by the names of the package benchmark-mi.
+    """Build the 40 distributions of "Beyond Normal", with the names of the package benchmark-mi.
 
     Returns
     -------
     tasks : dict of str to JointDistribution
-        `mi` is exact for every one. Columns are not standardised.
+        `mi` is exact for all of them. Columns are not standardised.
 
     References
     ----------
@@ -111,12 +111,12 @@ def _student():
 
 
 def other_tasks():
-    """Build joints of other families: mixtures, curves, tails, hidden signals, discrete parts.
+    """Build distributions of other families: mixtures, curves, tails, hidden signals, discrete parts.
 
     Returns
     -------
     tasks : dict of str to JointDistribution
-        `mi` is exact or by quadrature for every one (`mi_standard_error` is 0).
+        `mi` is exact or computed by quadrature for all of them, so that `mi_standard_error` is 0.
 
     Examples
     --------
@@ -130,8 +130,8 @@ def other_tasks():
 def _mixtures():
     cross = Mixture([MultivariateNormal.bivariate(r) for r in (-0.9, 0.9)])
     galaxy = Transformed(
-        # Two round clouds on the diagonal of three dimensions: all the dependence of Y on two
-        # columns of X lies along their diagonal.
+        # Two round clouds on the diagonal of three dimensions. Y depends on the two columns of X only
+        # through their sum.
         Padded(_two_clouds(distance=3.0), extra_x=1),
         [Affine(_rotation(np.pi / 4)), Spiral(0.5)],
     )

@@ -1,4 +1,4 @@
-"""Maps of X or Y that keep the mutual information: the contract, and maps of whole rows."""
+"""Maps of X or Y that do not change the mutual information: the base class, and maps of whole rows."""
 
 from abc import ABC, abstractmethod
 
@@ -10,11 +10,11 @@ from skmine.distributions._base import check_count, check_number, describe
 
 
 class Transform(ABC):
-    """An injective map of rows, with its inverse.
+    """Base class: an injective map of rows, with its inverse.
 
-    `forward` takes (n, d) to (n, n_outputs(d)) and `inverse` takes it back.
-    `log_abs_det_jacobian(points)`, shape (n,), is taken at the points before the map; transforms
-    that change the number of columns have none.
+    `forward` maps the shape (n, d) to (n, n_outputs(d)), and `inverse` maps it back.
+    `log_abs_det_jacobian` is evaluated at the points before the map. Maps that change the number of columns
+    do not have it.
     """
 
     @abstractmethod
@@ -26,14 +26,14 @@ class Transform(ABC):
         """Map rows back, (n, n_outputs(d)) -> (n, d)."""
 
     def log_abs_det_jacobian(self, points):
-        """Log of the volume factor at the points before the map, shape (n,)."""
+        """Log absolute determinant of the Jacobian at the points before the map, shape (n,)."""
         raise NotImplementedError(
             f"{type(self).__name__} changes the number of columns, so that its image has no "
             "density. Use log_ratio, which needs none."
         )
 
     def n_outputs(self, d):
-        """Return the number of columns after the map of `d`; ValueError for a wrong `d`."""
+        """Return the number of columns after the map of `d` columns. ValueError if `d` is not allowed."""
         return d
 
     def __repr__(self):
@@ -41,14 +41,16 @@ class Transform(ABC):
 
 
 class Spiral(Transform):
-    """Turns columns `first` and `second` by the angle speed * ``||x||^2``; keeps length and volume.
+    """Rotate the plane of columns `first` and `second` by the angle speed * ``||x||^2``.
+
+    The map keeps the length of each row, and volumes.
 
     Parameters
     ----------
     speed : float
         Radians for each unit of squared length of the whole row.
     first, second : int, default=0, 1
-        The plane that turns, from column `first` towards column `second`.
+        The rotated plane. The direction is from column `first` to column `second`.
 
     References
     ----------
@@ -96,9 +98,9 @@ class Spiral(Transform):
 
 
 class SwissRoll(Transform):
-    """One column on [0, 1] -> two columns on a spiral, t (cos t, sin t) / 21.
+    """Map one column x on [0, 1] to two columns on a spiral, t (cos t, sin t) / 21.
 
-    t = 3 pi (1 + 2 x) / 2. The inverse takes the distance from the origin.
+    Here t = 3 pi (1 + 2 x) / 2. The inverse computes t from the distance to the origin.
 
     >>> import numpy as np
     >>> from skmine.distributions import SwissRoll
@@ -121,14 +123,14 @@ class SwissRoll(Transform):
 
 
 class Affine(Transform):
-    """x -> matrix x + offset, on rows; an orthogonal matrix is a rotation (or a reflection).
+    """Map each row x to matrix x + offset. An orthogonal matrix gives a rotation or a reflection.
 
     Parameters
     ----------
     matrix : array-like of shape (d, d)
-        Invertible.
+        Invertible matrix.
     offset : array-like of shape (d,), default=None
-        None means zero.
+        Added to each row. None means zero.
 
     Examples
     --------
@@ -157,7 +159,7 @@ class Affine(Transform):
 
     @classmethod
     def rotation(cls, d, random_state=None):
-        """Orthogonal matrix drawn uniformly (Haar).
+        """Random rotation: an orthogonal matrix drawn from the uniform (Haar) distribution.
 
         >>> matrix = Affine.rotation(3, random_state=0).matrix
         >>> bool(np.allclose(matrix @ matrix.T, np.eye(3)))

@@ -1,11 +1,13 @@
-"""Mutual information in torch: bounds, critics, references and the training of banks of critics.
+"""Mutual information in torch: bounds, critics and their training.
 
-Needs torch only. The parts compose: a critic scores pairs, a bound turns scores into nats, and an
-optimiser climbs (or descends) the bound's ``surrogate``.
+This subpackage depends on torch only. A critic scores pairs of rows. A bound turns the scores into nats. An
+optimiser maximises or minimises the ``surrogate`` of the bound.
+
+To use mutual information in the loss of your own model, start with :class:`MutualInformation`.
 
 Examples
 --------
-Maximise the mutual information between two tensors of your own model, from these parts alone:
+The same, built from the parts: maximise the mutual information between two tensors of a model.
 
 >>> import torch
 >>> from skmine.nn import BOUNDS, ConcatCritic, SampledPairs

@@ -1,4 +1,4 @@
-"""Generative adversarial networks whose samples tell of the code that they were made from."""
+"""Generative adversarial networks that maximise the information between their samples and a code."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -23,18 +23,18 @@ _CATCH_UP_STEPS, _VALUED_ROWS = 1000, 2**13
 
 
 class Perceptron(nn.Module):
-    """Multilayer perceptron whose first layer bends where its input is.
+    """Multilayer perceptron whose first layer is initialised at given rows.
 
-    Each unit of the first layer has its kink at one of the rows given, those of the others near 0: a
-    network that starts with all kinks at the origin is linear along every ray, and takes thousands of steps
-    to tell clusters on a ray apart.
+    Each unit of the first layer starts with its kink at one of the rows. The kinks of the other hidden layers
+    start near 0. If all kinks started at the origin, the network would be linear along every ray, and would
+    need thousands of steps to separate clusters on the same ray.
 
     Parameters
     ----------
     rows : Tensor of shape (n_rows, d_in)
-        Rows as the network will see.
+        Typical inputs of the network.
     hidden_layer_sizes : sequence of int
-        Hidden layers.
+        Number of units in each hidden layer.
     d_out : int
         Columns of the output.
     generator : torch.Generator or None, default=None
@@ -71,18 +71,19 @@ class Perceptron(nn.Module):
 
 
 class Sampler(nn.Module):
-    """Generator of an adversarial network: from noise and a code to rows of x.
+    """Generator of an adversarial network: maps noise and a code to rows of x.
 
     Parameters
     ----------
     d_x : int
-        Columns of x.
+        Number of columns of x.
     d_noise : int
-        Normal columns that nothing asks back.
+        Number of normal columns of noise. They are not part of the code, so nothing recovers them.
     n_components, n_codes : int
-        Normal columns of the code, and values of its categorical part.
+        Number of normal columns of the code, and number of values of its categorical part. With
+        ``n_codes=0`` the code has no categorical part.
     hidden_layer_sizes : sequence of int
-        Hidden layers.
+        Number of units in each hidden layer.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
@@ -107,20 +108,20 @@ class Sampler(nn.Module):
 
     @property
     def d_code(self) -> int:
-        """Columns of the code: the normal ones, then one a category."""
+        """Number of columns of the code: the normal ones, then one for each category."""
         return self.n_components + self.n_codes
 
     def draw_codes(self, n: int, generator: torch.Generator | None, like: Tensor) -> Tensor:
-        """Codes from their prior: normal columns, then a category one-hot.
+        """Draw codes from their prior: normal columns, then a one-hot category.
 
         Parameters
         ----------
         n : int
-            Rows.
+            Number of codes.
         generator : torch.Generator or None
             Source of the draws, on the CPU.
         like : Tensor
-            Of the device and the type wanted.
+            The codes get its device and dtype.
 
         Returns
         -------
@@ -133,25 +134,28 @@ class Sampler(nn.Module):
         return torch.cat([code, one_hot(label, self.n_codes).to(code)], 1)
 
     def forward(self, code: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Rows of x with fresh noise, shape (n, d_code) -> (n, d_x)."""
+        """Generate rows of x from codes, with fresh noise: shape (n, d_code) -> (n, d_x)."""
         noise = draw_normal((len(code), self.d_noise), generator, code)
         return self.network(torch.cat([noise, code], 1))
 
 
 class CodeReader(nn.Module):
-    """The code that rows were made from, by a critic that knows ``log p(x, code) / (p(x) p(code))``.
-
-    The posterior of the code is its prior times the exponential of the score: codes drawn from the prior,
-    weighted by the softmax of their scores.
+    """Recovers the code that a row was generated from.
 
     Parameters
     ----------
     critic : nn.Module
-        ``(n, 1, d_x), (1, n_codes, d_code) -> (n, n_codes)``.
+        Estimates ``log p(x, code) / (p(x) p(code))``. It maps ``(n, 1, d_x), (1, n_codes, d_code)`` to
+        ``(n, n_codes)``.
     clip : float
         Largest absolute score.
     codes : Tensor of shape (n_codes, d_code)
-        Draws from the prior.
+        Draws from the prior of the code.
+
+    Notes
+    -----
+    The posterior of the code is its prior times the exponential of the score. It is represented by codes
+    drawn from the prior, weighted by the softmax of their scores.
     """
 
     codes: Tensor
@@ -163,7 +167,7 @@ class CodeReader(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        """Posterior mean of the code of each row, shape (n, d_x) -> (n, d_code)."""
+        """Posterior mean of the code of each row: shape (n, d_x) -> (n, d_code)."""
         means = []
         for rows in x.split(_READ_ROWS):
             n, m = len(rows), len(self.codes)
@@ -174,21 +178,21 @@ class CodeReader(nn.Module):
 
 @dataclass(frozen=True)
 class GANResult:
-    """What training an adversarial network ends with.
+    """Result of :func:`train_gan`.
 
     Attributes
     ----------
     sampler : Sampler
-        With the moving average of the weights.
+        The trained sampler, with the moving average of its weights.
     reader : CodeReader
-        Reads the code of the sampler's rows.
+        Recovers the code of rows that the sampler generated.
     mi : float
-        I(sample; code) in nats, by the critic on fresh rows of the sampler.
+        Estimate of I(sample; code) in nats, on fresh rows of the sampler.
     n_iter : int
-        Minibatches taken.
+        Number of minibatches.
     history : list of dict
-        ``iteration``, ``discriminator`` and ``sampler`` (losses) and ``mi`` (nats; NaN where its weight is
-        0): means over the minibatches since the check before.
+        One entry for each check. ``discriminator`` and ``sampler`` are losses and ``mi`` is in nats (NaN if
+        its weight is 0). They are means over the minibatches since the previous check, at ``iteration``.
     interrupted : bool
         Whether Ctrl-C ended training.
     """
@@ -202,7 +206,7 @@ class GANResult:
 
 
 class _Adversaries:
-    """A sampler, its discriminator and the information between samples and codes, and their steps."""
+    """The sampler, its discriminator and the critic between samples and codes, trained in alternation."""
 
     def __init__(self, sampler, discriminator, information, *, penalty, learning_rate, generator):
         self.sampler, self.discriminator, self.information = sampler, discriminator, information
@@ -210,13 +214,13 @@ class _Adversaries:
         self.optimisers = [Adam(network, learning_rate, *_BETAS) for network in (sampler, discriminator)]
 
     def step(self, real: Tensor, beta: float, share: float) -> Tensor:
-        """One step of each; losses of discriminator and sampler, and the information in nats."""
+        """One step of each. Returns the losses of discriminator and sampler, and the information in nats."""
         for optimiser in self.optimisers:
             optimiser.learning_rate = self.learning_rate * share
             optimiser.zero_grad()
         code = self.sampler.draw_codes(len(real), self.generator, real)
         fake = self.sampler(code, self.generator)
-        told = self._step_discriminator(real, fake.detach())
+        loss_on_both = self._step_discriminator(real, fake.detach())
         self.discriminator.requires_grad_(False)
         loss, mi = softplus(-self.discriminator(fake)).mean(), fake.new_full((), torch.nan)
         if beta > 0:
@@ -227,7 +231,7 @@ class _Adversaries:
             loss.backward()
         self.discriminator.requires_grad_(True)
         self.optimisers[0].step()
-        return torch.stack([told, loss, mi]).detach().cpu()
+        return torch.stack([loss_on_both, loss, mi]).detach().cpu()
 
     def _step_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         real = real.detach().requires_grad_(True)
@@ -254,34 +258,34 @@ def train_gan(
     generator: torch.Generator,
     on_check: Callable[[dict], object] | None = None,
 ) -> GANResult:
-    """Train a sampler against a discriminator, while its samples tell of their codes.
+    """Train a sampler against a discriminator, and maximise the information between samples and codes.
 
-    The weight of the information falls to 0 over the first half, in which the sampler finds the modes; over
-    the second half, in which it settles on them, the learning rate falls to 0.
+    In the first half of training, the sampler finds the modes of the data, and the weight of the information
+    falls to 0. In the second half, it fits the modes more closely, and the learning rate falls to 0.
 
     Parameters
     ----------
     sampler : Sampler
         Trained in place.
     discriminator : nn.Module
-        ``(n, d_x) -> (n, 1)``, log odds that rows are data.
+        Maps ``(n, d_x)`` to ``(n, 1)``: the log odds that a row is real. Trained in place.
     information : MutualInformation
-        Between samples and codes. Its critic is trained on while it has weight, and on the finished
-        sampler's rows at the end.
+        Between samples and codes. Its critic is trained as long as the information has a positive weight, and
+        once more at the end, on rows of the finished sampler.
     x : Tensor of shape (n, d_x)
-        Data.
+        The data.
     beta : float
-        Weight of the information at the start; 0 is the plain adversarial network.
+        Weight of the information at the start. 0 trains a plain adversarial network.
     penalty : float
-        Weight of half the squared slope of the discriminator at the data.
+        Weight of the gradient penalty: half the squared gradient of the discriminator at the data.
     learning_rate : float
-        Of Adam, at the start.
+        Initial learning rate of Adam.
     batch_size, max_iter : int
-        Rows of a minibatch, and number of minibatches.
+        Number of rows in a minibatch, and number of minibatches.
     generator : torch.Generator
-        Source of rows, codes and noise, on the CPU.
+        Source of the order of rows, of codes and of noise, on the CPU.
     on_check : callable or None, default=None
-        Called with each entry of the history; training ends where it returns True.
+        Called with each entry of the history. If it returns True, training ends.
 
     Returns
     -------
@@ -289,8 +293,9 @@ def train_gan(
 
     References
     ----------
-    Goodfellow et al. (2014), the non-saturating loss. Mescheder et al. (2018), Which training methods for
-    GANs do actually converge?, for the penalty. Belghazi et al. (2018), section 5.1, eq. 15.
+    Goodfellow et al. (2014), Generative adversarial nets, for the non-saturating loss. Mescheder et al.
+    (2018), Which training methods for GANs do actually converge?, for the penalty. Belghazi et al. (2018),
+    section 5.1, eq. 15, for the information.
     """
     x = differentiable(x)
     players = _Adversaries(
@@ -312,8 +317,8 @@ def train_gan(
             average_weights(averaged, sampler, max(_AVERAGING, 1 / iteration))
             if iteration % _CHECK_EVERY == 0 or iteration == max_iter:
                 n_since = iteration - (history[-1]["iteration"] if history else 0)
-                told, loss, mi = (sums / n_since).tolist()
-                history.append({"iteration": iteration, "discriminator": told, "sampler": loss, "mi": mi})
+                on_both, loss, mi = (sums / n_since).tolist()
+                history.append({"iteration": iteration, "discriminator": on_both, "sampler": loss, "mi": mi})
                 sums = torch.zeros(3, dtype=torch.float64)
                 if on_check is not None and on_check(history[-1]):
                     break
@@ -332,6 +337,6 @@ def _draw(sampler: Sampler, n: int, generator: torch.Generator) -> tuple[Tensor,
 
 
 def _catch_up(information, sampler: Sampler, batch_size: int, n_steps: int, generator) -> None:
-    """Train the critic on what the finished sampler makes."""
+    """Train the critic on rows of the finished sampler."""
     for _ in range(n_steps):
         information.update(*_draw(sampler, batch_size, generator))

@@ -1,4 +1,4 @@
-"""A bank made of critics of the user's."""
+"""A bank made of a user's critics."""
 
 from collections.abc import Callable
 
@@ -10,19 +10,22 @@ from .isolation import OwnDraws
 
 
 class CriticBank(nn.Module):
-    """A bank made of critics that know no bank axis, through ``torch.func``.
+    """A bank of critics that are written for single use, without a bank axis.
+
+    A bank is one module that holds several critics and evaluates them at once. This class makes one from any
+    critic, by ``torch.func.vmap``.
 
     Parameters
     ----------
     factory : callable
-        ``factory(d_x, d_y) -> nn.Module``, called once a member.
+        ``factory(d_x, d_y) -> nn.Module``. It is called once for each member.
     d_x, d_y : int
-        Columns of x and of y.
+        Number of columns of x and of y.
     n_members : int
-        Size of the bank.
+        Number of critics.
     generator : torch.Generator or None, default=None
-        Source of the initial weights, and of what the critics draw in training, as dropout does. None seeds
-        from the operating system; torch's global generator is neither read nor advanced.
+        Source of the initial weights and of random operations in training, such as dropout. None takes a seed
+        from the operating system. The global generator of torch is neither read nor advanced.
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class CriticBank(nn.Module):
         self._seed = seed
         self._draws: OwnDraws | None = None
         parameters, buffers = stack_module_state(members)
-        self._skeleton = [members[0].to("meta")]  # in a list: its own weights are not part of the bank
+        self._skeleton = [members[0].to("meta")]  # in a list, so that its weights are not registered
         self._names = list(parameters), list(buffers)
         self.weights = nn.ParameterList(
             nn.Parameter(p, requires_grad=p.requires_grad) for p in parameters.values()
@@ -52,19 +55,19 @@ class CriticBank(nn.Module):
             self.register_buffer(f"buffer_{i}", value)
 
     def train(self, mode: bool = True) -> "CriticBank":
-        """Set the mode of the critics (dropout and the like)."""
+        """Set training or evaluation mode of the critics, for example for dropout."""
         self._skeleton[0].train(mode)
         if not mode:
             self._draws = None
         elif self._draws is None:
-            self._seed += 1  # after each check by held-out rows, draws go on with another seed
+            self._seed += 1  # a new seed after each check on held-out rows
             self._draws = OwnDraws(self._seed)
         return super().train(mode)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Critic values; the first axis of x and of y is the bank.
+        """Critic values. The first axis of x and of y is the bank.
 
-        A critic sees x and y with the same leading axes, so that it may concatenate them.
+        x and y are broadcast first, so that a critic may concatenate them.
         """
         leading = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
         x, y = x.expand(*leading, -1), y.expand(*leading, -1)
@@ -74,6 +77,6 @@ class CriticBank(nn.Module):
         def member(parameters, buffers, x, y):
             return functional_call(self._skeleton[0], (parameters, buffers), (x, y))
 
-        # In evaluation the same rows meet the same draws, if there are any.
+        # In evaluation, random operations draw the same values at each call.
         with self._draws or OwnDraws(0):
             return vmap(member, randomness="different")(parameters, buffers, x, y)

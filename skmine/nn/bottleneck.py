@@ -1,4 +1,4 @@
-"""Information bottleneck: a noisy code of x, what it tells of y, and what it may tell of x."""
+"""Information bottleneck: a noisy code that predicts y and carries little other information about x."""
 
 import copy
 import math
@@ -17,25 +17,31 @@ from .steps import Adam, average_weights, draw_batches, draw_normal
 _CHECK_EVERY = 50
 _AVERAGING = 5e-3  # weight of the newest step in the average of the weights
 _MIN_LOG_SCALE = -8.0
-_START_LOG_SCALE = -2.0  # little noise at first, or the classifier learns nothing for a while
-_FIRST_GAIN = 0.6  # of weights that read x: smooth functions at first, which generalise better
+_START_LOG_SCALE = -2.0  # little noise at first, otherwise the classifier learns slowly
+_FIRST_GAIN = 0.6  # of the weights of x: smooth functions at first, which generalise better
 
 
 class GaussianEncoder(nn.Module):
-    """Noisy code ``z = mean(x) + scale(x) * e``, e normal: p(z | x) has a density.
+    """Encoder that maps rows to the mean and scale of a normal code.
+
+    The code is ``z = mean(x) + scale(x) * e`` with normal e, so that p(z | x) has a density.
 
     Parameters
     ----------
     d_x, n_components : int
-        Columns of x and of the code.
+        Number of columns of x and of the code.
     hidden_layer_sizes : sequence of int
-        Hidden layers of the network that gives mean and scale.
+        Number of units in each hidden layer.
     noise : {"gaussian", "additive", "propagated"}, default="gaussian"
-        Noise that the network itself sees: none; added to x; or as further inputs beside x.
+        Further noise, at the input of the network:
+
+        - ``"gaussian"``: none.
+        - ``"additive"``: added to x.
+        - ``"propagated"``: concatenated with x, `n_components` columns.
     noise_scale : float, default=0.3
-        Standard deviation of that noise.
+        Standard deviation of the noise at the input.
     scale : float, default=1.0
-        Size of x, as its root mean square; x is divided by it.
+        Root mean square of x. The network divides x by it.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
@@ -48,7 +54,7 @@ class GaussianEncoder(nn.Module):
 
     scale: Tensor
 
-    #: What the network itself may see of the noise.
+    #: Values of `noise`.
     NOISES = ("gaussian", "additive", "propagated")
 
     def __init__(
@@ -67,24 +73,24 @@ class GaussianEncoder(nn.Module):
         self.n_components, self.noise, self.noise_scale = n_components, noise, noise_scale
         d_noise = n_components if noise == "propagated" else 0
         widths = [d_x + d_noise, *hidden_layer_sizes, 2 * n_components]
-        #: Columns of the noise that the network sees.
+        #: Columns of noise at the input of the network.
         self.d_noise = d_x if noise == "additive" else d_noise
         self.register_buffer("scale", torch.tensor(scale, dtype=dtype))
         self.layers = _mlp(widths, None, generator, dtype=dtype)
         with torch.no_grad():
-            # x counts in full, however many columns of noise stand beside it.
+            # The initial effect of x must not depend on the number of columns of noise.
             self.layers[0].weight *= _FIRST_GAIN * math.sqrt(widths[0] / d_x)  # type: ignore[assignment, operator]
             self.layers[-1].bias[:, n_components:] = _START_LOG_SCALE  # type: ignore[operator]
 
     def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the scale of the code.
+        """Mean and log scale of the code.
 
         Parameters
         ----------
         x : Tensor of shape (..., d_x)
             Rows.
         noise : Tensor of shape (..., d_noise)
-            Normal draws.
+            Standard normal draws.
 
         Returns
         -------
@@ -94,7 +100,7 @@ class GaussianEncoder(nn.Module):
         return mean, raw.clamp(_MIN_LOG_SCALE, -_MIN_LOG_SCALE)
 
     def inputs(self, x: Tensor, noise: Tensor) -> Tensor:
-        """What the network reads: x by its size, with the noise that it may see.
+        """Input of the network: scaled x, with noise as `noise` says.
 
         Parameters
         ----------
@@ -113,14 +119,14 @@ class GaussianEncoder(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """An encoder and the linear classifier that reads its code.
+    """An encoder and a linear classifier of its code.
 
     Parameters
     ----------
     encoder : nn.Module
-        As :class:`GaussianEncoder`.
+        A :class:`GaussianEncoder`, or a module with the same methods.
     n_classes : int
-        Classes of y.
+        Number of classes of y.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
@@ -139,7 +145,7 @@ class Bottleneck(nn.Module):
         self.decoder = BankLinear(encoder.n_components, n_classes, None, generator, dtype=dtype)
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None):
-        """One draw of the code of each row.
+        """Draw one code for each row and classify it.
 
         Parameters
         ----------
@@ -160,14 +166,14 @@ class Bottleneck(nn.Module):
 
     @torch.no_grad()
     def predict(self, x: Tensor, n_draws: int, generator: torch.Generator | None = None):
-        """Mean class probabilities and mean code over draws of the noise, the same draws for every row.
+        """Mean class probabilities and mean code over draws of the noise. All rows share the same draws.
 
         Parameters
         ----------
         x : Tensor of shape (n, d_x)
             Rows.
         n_draws : int
-            Draws of the noise.
+            Number of draws.
         generator : torch.Generator or None, default=None
             Source of the noise, on the CPU.
 
@@ -190,17 +196,17 @@ class Bottleneck(nn.Module):
 
 @dataclass(frozen=True)
 class BottleneckResult:
-    """What training a bottleneck ends with.
+    """Result of :func:`train_bottleneck`.
 
     Attributes
     ----------
     model : Bottleneck
-        With the moving average of the weights.
+        The trained model, with the moving average of its weights.
     n_iter : int
-        Minibatches taken.
+        Number of minibatches.
     history : list of dict
-        ``iteration``, ``cross_entropy`` and ``mi_xz`` (nats): means over the minibatches since the check
-        before.
+        One entry for each check. ``cross_entropy`` and ``mi_xz``, in nats, are means over the minibatches
+        since the previous check, at ``iteration``.
     interrupted : bool
         Whether Ctrl-C ended training.
     """
@@ -226,30 +232,32 @@ def train_bottleneck(
     weight: Tensor | None = None,
     on_check: Callable[[dict], object] | None = None,
 ) -> BottleneckResult:
-    """Minimise cross-entropy plus beta times the rate by Adam, whose rate falls to 0 in the second half.
+    """Train a bottleneck: minimise the cross-entropy plus `beta` times an upper bound of I(X; Z).
+
+    The optimiser is Adam. In the second half of training, the learning rate falls to 0.
 
     Parameters
     ----------
     model : Bottleneck
         Trained in place.
     rate : VariationalRate
-        Upper bound of I(X; Z).
+        The upper bound of I(X; Z): :class:`VariationalRate` or :class:`MINERate`.
     x : Tensor of shape (n, d_x)
         Rows.
     y : LongTensor of shape (n,)
-        Numbers of the classes.
+        Class numbers.
     beta : float
-        Weight of the rate.
+        Weight of the upper bound. A larger weight makes the code forget more of x.
     learning_rate : float
-        Of Adam, at the start.
+        Initial learning rate of Adam.
     batch_size, max_iter : int
-        Rows of a minibatch, and number of minibatches.
+        Number of rows in a minibatch, and number of minibatches.
     generator : torch.Generator
         Source of the order of the rows and of the noise, on the CPU.
     weight : Tensor of shape (n,) or None, default=None
-        Weights of the rows, on the CPU in double precision: how often each is drawn.
+        Sample weights, on the CPU in double precision. Rows are drawn in proportion to them.
     on_check : callable or None, default=None
-        Called with each entry of the history; training ends where it returns True.
+        Called with each entry of the history. If it returns True, training ends.
 
     Returns
     -------
@@ -293,7 +301,7 @@ def train_bottleneck(
 def value_bottleneck(
     model: Bottleneck, rate: VariationalRate, x: Tensor, y: Tensor, generator: torch.Generator
 ) -> tuple[float, float]:
-    """Cross-entropy and rate in nats on rows, at one draw of the noise.
+    """Cross-entropy and upper bound of I(X; Z) in nats, with one draw of the noise.
 
     Parameters
     ----------

@@ -1,14 +1,14 @@
-"""Bounds: joint and marginal critic scores in, nats out.
+"""Bounds: they turn critic scores into nats.
 
-Every bound has two methods. ``estimate`` is the value that is reported; ``surrogate`` is what the
-optimiser climbs, and may differ in its gradient (MINE, SMILE, JS). Both read
+Every bound has two methods. ``estimate`` is the value that is reported. ``surrogate`` is the objective of
+training; for MINE, SMILE and JS its gradient differs from that of ``estimate``. Both methods take
 
 * ``joint``, shape (..., n): critic values on paired rows;
-* ``marginal``, shape (..., n, k): row i holds the critic on x_i with k rows of y drawn independently;
+* ``marginal``, shape (..., n, k): row i holds the critic values of x_i with k independent rows of y;
 * ``joint_weight``, shape (..., n), and ``marginal_weight``, broadcastable to ``marginal``: optional
-  non-negative weights, normalised here;
+  non-negative weights, which need not be normalised.
 
-and return a tensor of shape (...): leading axes (a bank of critics) are kept apart.
+They return a tensor of shape (...). Leading axes, such as that of a bank of critics, are kept.
 """
 
 import math
@@ -43,21 +43,23 @@ def _pooled(marginal: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | N
 class DonskerVaradhan:
     """Donsker-Varadhan bound: ``E_P[T] - log E_Q[exp(T)]``, in nats.
 
-    A lower bound of I(X; Y) for every critic T, tight at the log density ratio plus any constant. The
-    logarithm outside the minibatch mean makes its stochastic gradient biased; see :class:`MINE`.
+    A lower bound of I(X; Y) for every critic T. It equals I(X; Y) if T is the log density ratio plus any
+    constant. P is the joint distribution and Q the product of the marginals.
+
+    The logarithm of a minibatch mean makes the stochastic gradient biased; :class:`MINE` corrects this.
 
     References
     ----------
     Donsker and Varadhan (1983); Belghazi et al. (2018), MINE, eq. 4 and 10.
     """
 
-    #: Whether ``marginal`` holds the paired row too (only InfoNCE wants it).
+    #: Whether ``marginal`` also holds the paired row. Only InfoNCE needs it.
     includes_joint = False
-    #: Rows of y that each row of x meets in a training batch, itself included.
+    #: Rows of y that each row of x is paired with in training, including its own.
     group_size = 4
-    #: What the best critic has over the log density ratio.
+    #: The best critic minus the log density ratio, in nats.
     offset = 0.0
-    #: Whether the best critic may have any function of x over it beside.
+    #: Whether any function of x may be added to the best critic.
     is_free_in_x = False
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
@@ -65,25 +67,25 @@ class DonskerVaradhan:
         return _mean(joint, joint_weight) - self.log_normaliser(marginal, marginal_weight)
 
     def surrogate(self, joint, marginal, joint_weight=None, marginal_weight=None):
-        """What the optimiser climbs; here the bound itself."""
+        """Objective that training maximises, shape (...). Here it is the bound itself."""
         return self.estimate(joint, marginal, joint_weight, marginal_weight)
 
     def log_normaliser(self, marginal, marginal_weight=None):
-        """``log E_Q[exp(T)]``, shape (...): taken off the critic, it leaves the log density ratio."""
+        """``log E_Q[exp(T)]``, shape (...). Subtract it from the critic to get the log density ratio."""
         return _log_mean_exp(*_pooled(marginal, marginal_weight))
 
     def row_normalisers(self, marginal, marginal_weight=None):
-        """What is taken off the critic at each row of x, shape (..., m) or (..., 1)."""
+        """What to subtract from the critic at each row of x, shape (..., m) or (..., 1)."""
         if self.is_free_in_x:
             return _log_mean_exp(marginal, marginal_weight)
         return self.log_normaliser(marginal, marginal_weight).unsqueeze(-1)
 
 
 class Normalised(DonskerVaradhan):
-    """``E_P[T]`` in nats, for a critic whose ``E_Q[exp(T)]`` is one by its form.
+    """``E_P[T]`` in nats, for a critic that is normalised by construction: ``E_Q[exp(T)] = 1``.
 
-    For more nats than the log of the number of marginal pairs: there a sampled second term is far too
-    low, since the pairs that make up ``E_Q[exp(T)]`` never occur in a sample.
+    It is meant for values above the log of the number of marginal pairs. A sample estimate of
+    ``E_Q[exp(T)]`` would be far too low there, because the pairs that dominate it never occur in the sample.
 
     References
     ----------
@@ -98,14 +100,14 @@ class Normalised(DonskerVaradhan):
 class MINE(DonskerVaradhan):
     """Donsker-Varadhan bound with the bias-corrected gradient of MINE.
 
-    The gradient of ``log E_Q[exp(T)]`` is ``E_Q[exp(T) grad T] / E_Q[exp(T)]``; the denominator is
-    replaced by an exponential moving average over minibatches, which makes the bias vanish with the
-    averaging time. ``estimate`` is that of :class:`DonskerVaradhan`.
+    The gradient of ``log E_Q[exp(T)]`` is ``E_Q[exp(T) grad T] / E_Q[exp(T)]``. The denominator is
+    replaced by an exponential moving average over minibatches. The longer the average, the smaller the bias.
+    ``estimate`` is the same as for :class:`DonskerVaradhan`.
 
     Parameters
     ----------
     decay : float, default=0.9
-        Weight of the past in the moving average, per step.
+        Weight of the past in the moving average, per step. Raise it for very small minibatches.
 
     References
     ----------
@@ -117,7 +119,7 @@ class MINE(DonskerVaradhan):
         self._log_average: Tensor | None = None
 
     def surrogate(self, joint, marginal, joint_weight=None, marginal_weight=None):
-        """Its gradient is the corrected one; its value is not an estimate of anything."""
+        """Objective with the corrected gradient, shape (...). Its value has no meaning."""
         values, weight = _pooled(marginal, marginal_weight)
         log_now = _log_mean_exp(values, weight).detach()
         if self._log_average is None:
@@ -133,9 +135,11 @@ class MINE(DonskerVaradhan):
 class MINEF(DonskerVaradhan):
     """f-divergence bound (MINE-f, also NWJ): ``E_P[T] - E_Q[exp(T - 1)]``, in nats.
 
-    Never above Donsker-Varadhan for the same critic, since ``log z <= z / e``; its gradient is unbiased.
-    Tight at one plus the log density ratio. Summaries of the paper that put a logarithm in front of the
-    second term would exceed Donsker-Varadhan by exactly one and are not a bound.
+    Its gradient is unbiased. For the same critic, its value never exceeds the Donsker-Varadhan bound, because
+    ``log z <= z / e``. It equals I(X; Y) if T is the log density ratio plus one.
+
+    Some summaries of the paper put a logarithm in front of the second term. The result would exceed
+    Donsker-Varadhan by exactly one, and is not a bound.
 
     References
     ----------
@@ -153,7 +157,8 @@ class MINEF(DonskerVaradhan):
 class InfoNCE(DonskerVaradhan):
     """InfoNCE: ``E[T(x_i, y_i) - log mean_j exp(T(x_i, y_j))]``, in nats.
 
-    ``marginal`` holds the paired row among its k columns. Low variance, but never above ``log k``.
+    It has low variance, but cannot exceed ``log k``. ``marginal`` includes the paired row among its k
+    columns.
 
     References
     ----------
@@ -172,8 +177,8 @@ class InfoNCE(DonskerVaradhan):
 class JensenShannon(DonskerVaradhan):
     """Critic trained on the Jensen-Shannon divergence, reported through the f-divergence bound.
 
-    ``surrogate`` is ``-E_P[softplus(-T)] - E_Q[softplus(T)]``, maximal at the log density ratio;
-    ``estimate`` is :class:`MINEF` of ``T + 1``: ``1 + E_P[T] - E_Q[exp(T)]``, in nats.
+    ``surrogate`` is ``-E_P[softplus(-T)] - E_Q[softplus(T)]``, which is largest for the log density ratio.
+    ``estimate`` is :class:`MINEF` of ``T + 1``, that is ``1 + E_P[T] - E_Q[exp(T)]``, in nats.
 
     References
     ----------
@@ -186,21 +191,21 @@ class JensenShannon(DonskerVaradhan):
         return 1 + _mean(joint, joint_weight) - log_mean.exp()
 
     def surrogate(self, joint, marginal, joint_weight=None, marginal_weight=None):
-        """Negative logistic loss of telling joint from marginal pairs."""
+        """Negative logistic loss of a classifier between joint and marginal pairs."""
         values, weight = _pooled(marginal, marginal_weight)
         return -_mean(softplus(-joint), joint_weight) - _mean(softplus(values), weight)
 
 
 class SMILE(JensenShannon):
-    """SMILE: Donsker-Varadhan with the density ratio of the marginal term clipped, in nats.
+    """SMILE: the Donsker-Varadhan bound with a clipped density ratio, in nats.
 
-    ``E_P[T] - log E_Q[clip(exp(T), exp(-tau), exp(tau))]``. Clipping trades variance for bias: the value
-    is no longer a lower bound. The critic is trained on the Jensen-Shannon divergence.
+    ``E_P[T] - log E_Q[clip(exp(T), exp(-tau), exp(tau))]``. Clipping lowers the variance and adds a bias, so
+    that the value is no longer a lower bound. The critic is trained on the Jensen-Shannon divergence.
 
     Parameters
     ----------
     clip : float, default=5.0
-        The clipping point tau, in nats.
+        The clipping point tau, in nats. A smaller value has less variance and more bias.
 
     References
     ----------
@@ -216,7 +221,7 @@ class SMILE(JensenShannon):
         return _mean(joint, joint_weight) - _log_mean_exp(values.clamp(-self.clip, self.clip), weight)
 
 
-#: Bounds by name. A new bound is one class above and its line here.
+#: Bounds by name. To add one, write a class above and list it here.
 BOUNDS = {
     "mine": MINE,
     "dv": DonskerVaradhan,

@@ -1,8 +1,11 @@
-"""Critics: functions of a pair (x, y) whose best value is the log density ratio.
+"""Critics: functions of a pair (x, y) that are trained to estimate the log density ratio.
 
-A critic is any ``nn.Module`` with ``forward(x, y)``, ``(..., d_x), (..., d_y) -> (...)``, whose leading axes
-broadcast: ``x[..., :, None, :]`` with ``y[..., None, :, :]`` scores all pairs. A *bank* is one module that
-holds ``n_members`` critics on the first axis of every parameter, and reads that axis first.
+A critic is any ``nn.Module`` whose ``forward(x, y)`` maps ``(..., d_x), (..., d_y)`` to ``(...)``. The
+leading axes broadcast, so that ``x[..., :, None, :]`` and ``y[..., None, :, :]`` give the scores of all
+pairs.
+
+A *bank* is one module that holds ``n_members`` critics. The members are on the first axis of every parameter
+and of the inputs.
 """
 
 import math
@@ -17,31 +20,32 @@ from torch.nn.functional import silu
 
 @runtime_checkable
 class ReadsFirst(Protocol):
-    """A critic in two steps, of which the first, on each block alone, is not trained."""
+    """A critic in two steps. The first step transforms x and y separately and is not trained."""
 
     def read_x(self, x: Tensor) -> Tensor:
-        """(n_members, ..., d_x) -> (n_members, ..., width)."""
+        """First step for x: (n_members, ..., d_x) -> (n_members, ..., width)."""
 
     def read_y(self, y: Tensor) -> Tensor:
-        """(n_members, ..., d_y) -> (n_members, ..., width)."""
+        """First step for y: (n_members, ..., d_y) -> (n_members, ..., width)."""
 
     def score(self, seen_x: Tensor, seen_y: Tensor) -> Tensor:
-        """Critic values of what was read."""
+        """Second step: critic values."""
 
 
 class BankLinear(nn.Module):
-    """Linear layer, or a bank of them on the first axis.
+    """Linear layer, or a bank of linear layers.
 
     Parameters
     ----------
     n_in, n_out : int
-        Columns read and written.
+        Number of input and output columns.
     n_members : int or None
-        Size of the bank; None for a plain layer without bank axis.
+        Number of layers in the bank. None makes a single layer without a bank axis.
     generator : torch.Generator or None
         Source of the initial weights.
     gain : float, default=1.0
-        Size of a column written, at the start, where those read are of size 1; 0 starts from zero weights.
+        Initial standard deviation of an output column if the input columns have standard deviation 1. With 0,
+        the weights start at zero.
     dtype : torch.dtype or None, default=None
         Of the weights; None is torch's default.
     """
@@ -56,10 +60,10 @@ class BankLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(*bank, 1, n_out, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (..., n_in) -> (..., n_out); with a bank, (n_members, ..., n_in)."""
+        """Shape (..., n_in) -> (..., n_out). In a bank, the first axis is n_members."""
         if self.weight.dim() == 2:
             return x @ self.weight + self.bias[0]
-        flat = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])  # of no column too
+        flat = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])  # works without columns too
         return torch.baddbmm(self.bias, flat, self.weight).view(*x.shape[:-1], -1)
 
 
@@ -78,36 +82,41 @@ def _run(layers: nn.ModuleList, x: Tensor) -> Tensor:
 
 
 def soft_clip(scores: Tensor, limit: float) -> Tensor:
-    """Scores bent smoothly into (-limit, limit); near 0 they stay as they are."""
+    """Limit scores smoothly to (-limit, limit). Scores near 0 hardly change."""
     return limit * torch.tanh(scores / limit)
 
 
 def _signed_log(x: Tensor) -> Tensor:
-    return x.sign() * x.abs().log1p()  # as asinh, at a tenth of its time
+    return x.sign() * x.abs().log1p()  # similar to asinh, ten times as fast
 
 
 class ConcatCritic(nn.Module):
-    """Multilayer perceptron on x and y side by side.
+    """Multilayer perceptron of the concatenation of x and y.
 
-    The first layer is applied to x and to y apart and summed, so that scoring all pairs of a group costs
-    one pass of it a row. The last layer starts at zero: an untrained critic is 0.
+    The last layer starts at zero, so that an untrained critic is 0.
 
     Parameters
     ----------
     d_x, d_y : int
-        Columns of x and of y.
+        Number of columns of x and of y.
     hidden_layer_sizes : sequence of int, default=(64, 64, 64)
-        Widths of the hidden layers.
+        Number of units in each hidden layer.
     n_members : int or None, default=None
-        Size of the bank; None for one critic without bank axis.
+        Number of critics in the bank. None makes one critic without a bank axis.
     n_products : int, default=0
-        The first ``n_products`` columns of x and of y are multiplied one by one and shown too.
+        The products of the first `n_products` columns of x and of y are further inputs.
     n_differences : int, default=0
-        The last ``n_differences`` columns of x and of y are shown as ``sign(x - y) log(1 + |x - y|)`` only.
+        The last `n_differences` columns of x and of y enter only through their differences, as
+        ``sign(x - y) log(1 + |x - y|)``.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
         Of the weights; None is torch's default.
+
+    Notes
+    -----
+    The first layer is linear in x and in y, so it is applied to each of them once and the results are added.
+    Scoring all pairs of a group then needs only one pass through that layer for each row.
     """
 
     #: Whether it takes ``n_products`` and ``n_differences``.
@@ -153,21 +162,22 @@ class ConcatCritic(nn.Module):
 class SeparableCritic(nn.Module):
     """Inner product of an embedding of x and an embedding of y.
 
-    All pairs cost one matrix product, which suits bounds with many negatives (InfoNCE).
+    The scores of all pairs are one matrix product. Use it with bounds that need many marginal pairs, such as
+    InfoNCE.
 
     Parameters
     ----------
     d_x, d_y, hidden_layer_sizes, n_members
         As in :class:`ConcatCritic`.
     embedding_size : int, default=32
-        Columns of the embeddings.
+        Number of columns of the embeddings.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
         Of the weights; None is torch's default.
     """
 
-    #: It reads the columns of x and of y apart.
+    #: Whether it takes ``n_products`` and ``n_differences``.
     reads_pairs: ClassVar[bool] = False
 
     def __init__(
@@ -192,14 +202,14 @@ class SeparableCritic(nn.Module):
 
 
 class ClassCritic(nn.Module):
-    """One output a class of y: ``forward(x, one_hot)`` picks the outputs of the classes.
+    """Network with one output for each class of y. ``forward(x, one_hot)`` selects the output of the class.
 
     Parameters
     ----------
     d_x : int
-        Columns of x.
+        Number of columns of x.
     d_y : int
-        Number of classes; y is one-hot.
+        Number of classes. y is one-hot.
     hidden_layer_sizes, n_members, generator, dtype
         As in :class:`ConcatCritic`.
     """
@@ -222,7 +232,7 @@ class ClassCritic(nn.Module):
         return torch.einsum("...c,...c->...", _run(self.layers, x), y)
 
 
-#: Critics by name. A new critic is one class above and its line here.
+#: Critics by name. To add one, write a class above and list it here.
 CRITICS: dict[str, type[ConcatCritic] | type[SeparableCritic]] = {
     "concat": ConcatCritic,
     "separable": SeparableCritic,

@@ -1,4 +1,4 @@
-"""What training neither reads nor leaves behind: modes of torch, and draws of its global generators."""
+"""Keep training independent of the modes and global generators of torch, and leave both unchanged."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ _DEVICE_TYPES = ("cpu", "cuda")
 
 @contextlib.contextmanager
 def isolated() -> Iterator[None]:
-    """Gradients, full precision and the CPU as default, whatever the caller has set; a decorator too.
+    """Run with gradients, full precision and the CPU as default device. Also usable as a decorator.
 
-    Only modes of the present thread are set, and only where the caller has changed them. The default dtype
-    has no such mode: code in here names the dtype of each tensor that it makes.
+    Only modes of the current thread are set, and only those that the caller has changed. torch has no such
+    mode for the default dtype, so code in this context must name the dtype of each tensor that it creates.
     """
     with contextlib.ExitStack() as stack:
         if torch.is_inference_mode_enabled():
@@ -31,20 +31,20 @@ def isolated() -> Iterator[None]:
 
 
 def differentiable(x: Tensor) -> Tensor:
-    """A tensor without history that gradients can flow through, of one made in inference mode too."""
+    """Detach a tensor from its history. One made in inference mode is copied, so that gradients work."""
     return x.detach().clone() if x.is_inference() else x.detach()
 
 
 class OwnDraws(TorchDispatchMode):
-    """Random operations of the present thread draw from generators of our own, which a seed starts.
+    """Make random operations of the current thread draw from separate, seeded generators.
 
-    Modules of the user's (initial weights, dropout) draw from torch's global generators otherwise, which
-    other threads read too. On CUDA, fused attention with dropout knows no other generator and is not reached.
+    Without it, the initial weights and dropout of a user's modules would draw from the global generators of
+    torch, which other threads use as well. Fused attention with dropout on CUDA always uses the global one.
 
     Parameters
     ----------
     seed : int
-        Of the generators, one a device.
+        Seed of the generators. Each device has one.
     """
 
     def __init__(self, seed: int):
@@ -54,14 +54,14 @@ class OwnDraws(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # Else the first draw imports torch's compiler: that takes seconds, and leaves a filter of warnings.
+        # Otherwise the first draw imports the compiler of torch. That takes seconds and adds warning filters.
         return False
 
     def __reduce__(self):
         return OwnDraws, (self.seed,)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        """Run an operation, with a generator where it is random."""
+        """Run an operation. A random one gets a generator."""
         kwargs = kwargs or {}
         if torch.Tag.nondeterministic_seeded not in func.tags:
             return func(*args, **kwargs)
@@ -95,14 +95,14 @@ class OwnDraws(TorchDispatchMode):
         return x * kept * (0.0 if p == 1 else 1 / (1 - p)), kept.bool()
 
     def _like(self, name: str, args, kwargs) -> Tensor:
-        """``rand_like`` and its kin, which take no generator in older versions of torch."""
+        """``rand_like`` and similar, which take no generator in older versions of torch."""
         x, *limits = args
         options = {key: value for key, value in kwargs.items() if key not in ("low", "high", "generator")}
         empty = torch.empty_like(x, **options)
         return getattr(empty, _LIKE[name])(*limits, generator=self._generator((empty,), {}))
 
 
-#: Operations without a generator -> the method that fills a tensor, with one.
+#: Operations without a generator -> the method that fills a tensor and takes one.
 _LIKE = {"rand_like": "uniform_", "randn_like": "normal_", "randint_like": "random_"}
 #: Overload of an operation -> the one that takes a generator.
 _WITH_GENERATOR = {"default": "generator", "low": "low_generator"}

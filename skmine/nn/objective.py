@@ -1,4 +1,4 @@
-"""Mutual information as an objective: a critic that keeps up with the model that it guides."""
+"""Mutual information as a term of a loss function."""
 
 import copy
 from collections.abc import Iterable
@@ -14,34 +14,37 @@ from .steps import Adam
 
 
 class MutualInformation(nn.Module):
-    """I(X; Z) between two tensors of your model, in nats, differentiable in both.
+    """Estimate of I(X; Z) between two tensors of your model, in nats, for use in its loss.
 
-    The module holds a critic with an optimiser of its own. In a training loop call :meth:`update` with
-    the tensors first, so that the critic keeps up, then the module itself, and add the value to the loss:
-    minus a weight times the value maximises the information, plus minimises it. The module's call does
-    not touch the critic's weights, so one ``backward`` serves your model alone.
+    In each step of your training loop:
 
-    Scores are bounded smoothly by `clip`, so that the value and its gradient stay finite where a model
-    makes the information infinite.
+    1. Call :meth:`update` with the two tensors. It trains the critic, which has an optimiser of its own.
+    2. Call the module with the same tensors, and add the value to your loss: times a negative weight to
+       maximise the information, times a positive weight to minimise it.
+
+    The value has gradients to both tensors, but not to the critic. So ``backward`` on your loss changes only
+    your model.
 
     Parameters
     ----------
     d_x, d_z : int
-        Columns of the two tensors.
+        Number of columns of the two tensors.
     critic : {"concat", "separable"} or nn.Module, default="concat"
         Name in :data:`CRITICS`, or a module that maps ``(..., d_x), (..., d_z)`` to ``(...)``.
     bound : str or DonskerVaradhan, default="mine"
-        Name in :data:`BOUNDS`, or an instance; ``"mine"`` trains the critic with the corrected gradient.
+        Name in :data:`BOUNDS`, or an instance. ``"mine"`` trains the critic with the bias-corrected gradient.
     hidden_layer_sizes : sequence of int, default=(64, 64)
-        Hidden layers of a named critic.
+        Number of units in each hidden layer of a named critic.
     learning_rate : float, default=1e-3
-        Of the critic's Adam.
+        Learning rate of the critic. Raise it, or `n_steps`, if the value lags behind your model.
     n_steps : int, default=2
-        Steps of the critic a call of :meth:`update`.
+        Training steps of the critic in each call of :meth:`update`.
     group_size : int, default=8
-        Rows of z that each row of x meets, itself included; more give a tighter normaliser.
+        Rows of z that each row of x is paired with, including its own. More rows lower the variance and cost
+        more time.
     clip : float, default=12.0
-        Largest absolute score, in nats.
+        Largest absolute score, in nats. It keeps the value and its gradient finite if your model makes the
+        information infinite.
     generator : torch.Generator or None, default=None
         Source of the initial weights and of the order of the rows, on the CPU.
     dtype : torch.dtype or None, default=None
@@ -53,7 +56,7 @@ class MutualInformation(nn.Module):
 
     Examples
     --------
-    An encoder that keeps what its two noisy inputs tell of each other:
+    Train an encoder to keep as much information about its input as possible, despite noise:
 
     >>> import torch
     >>> from skmine.nn import MutualInformation
@@ -64,8 +67,8 @@ class MutualInformation(nn.Module):
     >>> optimiser = torch.optim.Adam(encoder.parameters(), lr=1e-2)
     >>> for _ in range(10):
     ...     z = encoder(x) + torch.randn(256, 2, generator=generator)
-    ...     _ = information.update(x, z)  # the critic keeps up
-    ...     loss = -information(x, z)  # maximise; plus would minimise
+    ...     _ = information.update(x, z)  # train the critic
+    ...     loss = -information(x, z)  # minus: maximise
     ...     optimiser.zero_grad()
     ...     loss.backward()
     ...     optimiser.step()
@@ -98,7 +101,7 @@ class MutualInformation(nn.Module):
         self._optimiser = Adam(self.critic, learning_rate)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Value of the bound in nats, a scalar with gradients to x and z but not to the critic.
+        """Value of the bound in nats. It has gradients to x and z, but not to the critic.
 
         Parameters
         ----------
@@ -120,17 +123,17 @@ class MutualInformation(nn.Module):
 
     @isolated()
     def update(self, x: Tensor, z: Tensor) -> float:
-        """Take the critic's steps towards the bound on these rows; their gradient stops here.
+        """Train the critic on these rows. No gradients flow back to x and z.
 
         Parameters
         ----------
         x, z : Tensor of shape (n, d_x), (n, d_z)
-            Paired rows; at least 2.
+            Paired rows, at least 2.
 
         Returns
         -------
         float
-            Value of the bound in nats, at the last step.
+            Value of the bound at the last step, in nats.
         """
         x, z = differentiable(x), differentiable(z)
         value = x.new_zeros(())
@@ -151,18 +154,18 @@ class MutualInformation(nn.Module):
 
 
 def clipped_backward(loss: Tensor, information: Tensor, parameters: Iterable[nn.Parameter]) -> None:
-    """Gradients of ``loss + information``, with those of the information no longer than those of the loss.
+    """Backward pass of ``loss + information`` in which the information cannot dominate the loss.
 
-    Mutual information has no upper bound, and its gradient would drown an adversarial loss. The gradient
-    g_m of `information` is scaled to ``min(|g_u|, |g_m|) / |g_m|`` of its length, where g_u is that of
-    `loss`, and their sum is added to ``.grad``.
+    Mutual information has no upper bound, so its gradient can dominate that of an adversarial loss. This
+    function shortens the gradient of `information` to at most the length of the gradient of `loss`. The sum
+    of both is added to ``.grad``.
 
     Parameters
     ----------
     loss, information : Tensor of shape ()
-        What is minimised; pass minus a weight times the information to maximise it.
+        The two terms to minimise. To maximise the information, pass it times a negative weight.
     parameters : iterable of nn.Parameter
-        Of the model.
+        Parameters of the model.
 
     References
     ----------

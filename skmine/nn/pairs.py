@@ -1,4 +1,4 @@
-"""Marginal pairs: which rows of y each row of x meets, for training and for valuing."""
+"""Marginal pairs: which rows of y each row of x is paired with, in training and in evaluation."""
 
 import math
 from collections.abc import Callable
@@ -9,20 +9,20 @@ from torch import Tensor
 
 Critic = Callable[[Tensor, Tensor], Tensor]
 
-#: Marginal pairs of a value that is reported, where there are few rows.
+#: Marginal pairs of a reported value, if there are few rows.
 VALUED_PAIRS = 2**15
 _SCORES_A_CHUNK = 2**13  # temporary tensors of a few megabytes: larger ones are slower
 
 
 def score_in_chunks(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
-    """Critic values; without gradient, in chunks along the second axis to bound the memory.
+    """Critic values. Without gradients they are computed in chunks along the second axis, to save memory.
 
     Parameters
     ----------
     critic : nn.Module or function
         A bank.
     x, y : Tensor of shape (n_members, n, ..., d_x), (n_members, n, ..., d_y)
-        Rows, or pairs on further axes.
+        Rows, or pairs of rows with further axes.
 
     Returns
     -------
@@ -38,20 +38,19 @@ def score_in_chunks(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SampledPairs:
-    """Marginal pairs by meeting rows within groups: every row of x with the other rows' y.
+    """Marginal pairs within groups of rows: each row of x with the y of every other row of its group.
 
     Rows of a sample are independent, so pairs of different rows are draws from the product of the
-    marginals. A group of g rows gives g paired scores and g (g - 1) marginal ones for one pass of the
-    first layer.
+    marginals. A group of g rows gives g joint scores and g (g - 1) marginal scores.
 
     Attributes
     ----------
     group_size : int
         Rows in a group, at least 2.
     includes_joint : bool, default=False
-        Whether the paired row stays among the marginal columns (InfoNCE).
+        Whether the marginal scores include the pair of a row with itself. InfoNCE needs this.
     offset : float, default=0.0
-        Added to all scores (MINE-f).
+        Added to all scores. MINE-f needs this.
     """
 
     group_size: int
@@ -59,7 +58,7 @@ class SampledPairs:
     offset: float = 0.0
 
     def __call__(self, critic: Critic, x: Tensor, y: Tensor, weight: Tensor | None = None):
-        """Scores of rows already in random order.
+        """Joint and marginal scores of rows that are in random order.
 
         Parameters
         ----------
@@ -74,7 +73,7 @@ class SampledPairs:
         -------
         joint : Tensor of shape (n_members, n)
         marginal : Tensor of shape (n_members, m, k)
-            ``m >= n``: the last group is filled up with rows from the front.
+            ``m >= n``: the last group is completed with the first rows.
         joint_weight, marginal_weight : Tensor of the same shapes, or None
         """
         n = x.shape[1]
@@ -93,15 +92,15 @@ class SampledPairs:
         if grouped is not None:
             grouped = grouped.reshape(shape)
             pair_weight = self._columns(grouped.unsqueeze(-1) * grouped.unsqueeze(-2))
-        if self.includes_joint:  # the bound averages over rows: keep one row of scores a row of x
+        if self.includes_joint:  # the bound is a mean over rows: keep one row of scores for each row of x
             return joint, scores.flatten(1, 2)[:, :n], weight, _head(pair_weight, n)
         return joint, self._columns(scores), weight, pair_weight
 
     def _columns(self, scores: Tensor) -> Tensor:
-        """Scores within groups (n_members, n_groups, g, g) as marginal columns."""
+        """Marginal scores from all scores within groups, (n_members, n_groups, g, g)."""
         size = scores.shape[-1]
         if not self.includes_joint:
-            # Every size + 1 from the first on, a score is of a row with itself.
+            # Every (size + 1)th score is that of a row with itself.
             others = scores.flatten(-2)[..., 1:].unflatten(-1, (size - 1, size + 1))[..., :-1]
             scores = others.flatten(-2).unflatten(-1, (size, size - 1))
         return scores.flatten(1, 2)
@@ -109,21 +108,21 @@ class SampledPairs:
 
 @dataclass(frozen=True)
 class EnumeratedPairs:
-    """Marginal pairs by meeting every row of x with every value of a discrete y: an exact mean.
+    """Marginal pairs for a discrete y: each row of x with every class, which makes the mean over y exact.
 
     Attributes
     ----------
     probability : Tensor of shape (n_classes,)
         Probabilities of the classes of the one-hot y.
     offset : float, default=0.0
-        Added to all scores (MINE-f).
+        Added to all scores. MINE-f needs this.
     """
 
     probability: Tensor
     offset: float = 0.0
 
     def __call__(self, critic: Critic, x: Tensor, y: Tensor, weight: Tensor | None = None):
-        """As :meth:`SampledPairs.__call__`; marginal is (n_members, n, n_classes)."""
+        """As :meth:`SampledPairs.__call__`; ``marginal`` has the shape (n_members, n, n_classes)."""
         n_classes = self.probability.shape[0]
         classes = torch.eye(n_classes, dtype=y.dtype, device=y.device)
         classes = classes.expand(x.shape[0], x.shape[1], n_classes, n_classes)
@@ -131,7 +130,7 @@ class EnumeratedPairs:
         pair_weight = self.probability
         if weight is not None:
             pair_weight = weight.unsqueeze(-1) * pair_weight
-        # A class never seen has no output: its log ratio is 0, no information.
+        # A class without training rows has no output. Its log ratio is 0.
         joint = torch.einsum("...c,...c->...", scores, y)
         return joint + self.offset, scores + self.offset, weight, pair_weight
 
@@ -141,16 +140,16 @@ def _head(values: Tensor | None, n: int) -> Tensor | None:
 
 
 def choose_pairs(bound, probability: Tensor | None, group_size: int):
-    """Marginal pairs: exact over classes where y is discrete, sampled within groups otherwise.
+    """Choose the marginal pairs of training: all classes if y is discrete, otherwise pairs within groups.
 
     Parameters
     ----------
     bound : object
         See :data:`skmine.nn.BOUNDS`.
     probability : Tensor or None
-        Class probabilities of a discrete y.
+        Class probabilities if y is discrete, otherwise None.
     group_size : int
-        Rows of a group.
+        Rows in a group.
 
     Returns
     -------
@@ -162,14 +161,14 @@ def choose_pairs(bound, probability: Tensor | None, group_size: int):
 
 
 def choose_valuing_pairs(bound, probability: Tensor | None, n_rows: int):
-    """Marginal pairs for a value that is reported: more of them where there are few rows.
+    """Choose the marginal pairs of a reported value: more of them if there are few rows.
 
     Parameters
     ----------
     bound, probability
         As in :func:`choose_pairs`.
     n_rows : int
-        Rows that are valued.
+        Number of rows.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Upper bounds of what a noisy code carries of x."""
+"""Upper bounds of the information that a noisy code carries about x."""
 
 import math
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ _REFERENCE_ROWS = 256
 
 
 class VariationalRate(nn.Module):
-    """``E KL(p(z | x) || r)``, r standard normal: an upper bound of I(X; Z), in nats.
+    """Upper bound of I(X; Z): ``E KL(p(z | x) || r)`` with a standard normal r, in nats.
 
-    Above I(X; Z) by KL(p(z) || r), which it makes a model remove too.
+    It exceeds I(X; Z) by KL(p(z) || r). Minimising it therefore also makes the code standard normal.
 
     References
     ----------
@@ -24,7 +24,7 @@ class VariationalRate(nn.Module):
     """
 
     def update(self, z: Tensor) -> None:
-        """Nothing to train."""
+        """Do nothing: this bound has nothing to train."""
 
     def forward(self, z: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
         """Value in nats, with gradients to the encoder.
@@ -32,7 +32,7 @@ class VariationalRate(nn.Module):
         Parameters
         ----------
         z, mean, log_scale : Tensor of shape (n, n_components)
-            Codes, and the parameters of the densities that they were drawn from.
+            Codes, and the means and log scales of the normal densities that they were drawn from.
 
         Returns
         -------
@@ -43,24 +43,24 @@ class VariationalRate(nn.Module):
 
 
 class MINERate(VariationalRate):
-    """``E KL(p(z | x) || r) - KL(p(z) || r)``, which is I(X; Z) itself, in nats.
+    """Tighter upper bound of I(X; Z): ``E KL(p(z | x) || r) - KL(p(z) || r)``, in nats.
 
-    The second term is climbed by a critic on the Donsker-Varadhan bound, which is below it: whatever the
-    critic, the value is an upper bound of I(X; Z), no looser than :class:`VariationalRate`, which is its
-    value at an untrained critic. Minimising it cannot run away.
+    A critic estimates the second term by the Donsker-Varadhan bound, which is a lower bound. The value is
+    therefore an upper bound of I(X; Z) for every critic, so that minimising it is safe. It equals
+    :class:`VariationalRate` before the critic is trained, and I(X; Z) for the best critic.
 
     Parameters
     ----------
     n_components : int
-        Columns of the code.
+        Number of columns of the code.
     hidden_layer_sizes : sequence of int, default=(64, 64)
-        Hidden layers of the critic.
+        Number of units in each hidden layer of the critic.
     learning_rate : float, default=1e-3
-        Of the critic's Adam.
+        Learning rate of the critic.
     n_steps : int, default=1
-        Steps of the critic a call of :meth:`update`.
+        Training steps of the critic in each call of :meth:`update`.
     clip : float, default=4.0
-        Largest absolute score, in nats: what the critic can make of rare codes far out.
+        Largest absolute score, in nats. It limits the effect of rare codes far from the others.
     generator : torch.Generator or None, default=None
         Source of the initial weights and of the draws of r, on the CPU.
     dtype : torch.dtype or None, default=None
@@ -80,8 +80,8 @@ class MINERate(VariationalRate):
     >>> rate = MINERate(2, generator=generator)
     >>> mean, log_scale = encoder(x), torch.zeros(256, 2)
     >>> z = mean + torch.randn(256, 2, generator=generator)
-    >>> rate.update(z)  # the critic keeps up
-    >>> rate(z, mean, log_scale).shape  # add it, times a weight, to the loss
+    >>> rate.update(z)  # train the critic
+    >>> rate(z, mean, log_scale).shape  # multiply by a weight and add to the loss
     torch.Size([])
     """
 
@@ -104,7 +104,7 @@ class MINERate(VariationalRate):
 
     @isolated()
     def update(self, z: Tensor) -> None:
-        """Take the critic's steps towards the bound of KL(p(z) || r); the gradient to z stops here."""
+        """Train the critic of KL(p(z) || r) on these codes. No gradients flow back to z."""
         z = differentiable(z)
         for _ in range(self.n_steps):
             self._optimiser.zero_grad()
@@ -112,7 +112,7 @@ class MINERate(VariationalRate):
             self._optimiser.step()
 
     def forward(self, z: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-        """Value in nats, with gradients to the encoder and not to the critic."""
+        """Value in nats, with gradients to the encoder but not to the critic."""
         self.layers.requires_grad_(False)
         try:
             return super().forward(z, mean, log_scale) - self._scores(z).mean() + self._log_mean(z)
@@ -120,7 +120,7 @@ class MINERate(VariationalRate):
             self.layers.requires_grad_(True)
 
     def _log_mean(self, z: Tensor) -> Tensor:
-        """Second term of the Donsker-Varadhan bound of KL(p(z) || r), on draws of r."""
+        """Second term of the Donsker-Varadhan bound of KL(p(z) || r), from draws of r."""
         reference = draw_normal((_REFERENCE_ROWS, z.shape[-1]), self.generator, z)
         return self._scores(reference).logsumexp(0) - math.log(_REFERENCE_ROWS)
 

@@ -1,4 +1,4 @@
-"""What training loops share: draws on the CPU, the order of the rows, averaged weights, and an optimiser."""
+"""Shared parts of the training loops: random draws, minibatches, averages of weights and optimisers."""
 
 import math
 from collections.abc import Iterator
@@ -6,25 +6,25 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-_EPSILON = 1e-8  # of Adam, which keeps a division by 0 away
+_EPSILON = 1e-8  # of Adam, against division by zero
 
 
 def draw_normal(shape, generator: torch.Generator | None, like: Tensor) -> Tensor:
-    """Normal draws made on the CPU, so that a seed gives the same on every device."""
+    """Normal draws. They are made on the CPU, so that a seed gives the same values on every device."""
     return torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device)
 
 
 def draw_rows(n: int, generator: torch.Generator, weight: Tensor | None = None) -> Tensor:
-    """N row numbers in random order: each row once, or as often as its share of the weight, up to rounding.
+    """Draw row numbers in random order: each row once, or in proportion to its weight, up to rounding.
 
     Parameters
     ----------
     n : int
-        Rows.
+        Number of rows, and of draws.
     generator : torch.Generator
         On the CPU.
     weight : Tensor of shape (n,) or None, default=None
-        Weights of the rows, on the CPU in double precision.
+        Sample weights, on the CPU in double precision.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def draw_rows(n: int, generator: torch.Generator, weight: Tensor | None = None) 
     order = torch.randperm(n, generator=generator)
     if weight is None:
         return order
-    # Systematic sampling: points at equal distances on the line that the weights cut.
+    # Systematic sampling: equally spaced points on the cumulative weight.
     first = torch.rand((), generator=generator, dtype=torch.float64)
     share = weight.cumsum(0) / weight.sum()
     return torch.searchsorted(share, (torch.arange(n) + first) / n, right=True).clamp_max(n - 1)[order]
@@ -42,7 +42,7 @@ def draw_rows(n: int, generator: torch.Generator, weight: Tensor | None = None) 
 def draw_batches(
     n: int, batch_size: int, generator: torch.Generator, weight: Tensor | None = None
 ) -> Iterator[Tensor]:
-    """Row numbers of minibatches without end, as :func:`draw_rows`; every pass over the rows has its own."""
+    """Row numbers of minibatches, without end. Each epoch has a new order from :func:`draw_rows`."""
     while True:
         yield from draw_rows(n, generator, weight).split(batch_size)
 
@@ -54,18 +54,18 @@ def average_weights(averaged: nn.Module, model: nn.Module, weight: float) -> Non
     Parameters
     ----------
     averaged, model : nn.Module
-        Two modules of one form.
+        Two modules with the same parameters.
     weight : float
-        Share of the way.
+        Weight of the new parameters: 0 keeps the old average, 1 replaces it.
     """
     for kept, new in zip(averaged.parameters(), model.parameters(), strict=True):
         kept.lerp_(new, weight)
 
 
 class BankWeights:
-    """The trainable parameters of a bank as one vector, which they become views of.
+    """The trainable parameters of a bank as one vector. The parameters become views of it.
 
-    A step on one vector takes a fraction of the time of a step on each parameter.
+    An optimiser step on one vector is much faster than a step on each parameter.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ class BankWeights:
     Attributes
     ----------
     values : Tensor of shape (n_weights,)
-        The weights, one parameter after the other.
+        The concatenated weights.
 
     Raises
     ------
     ValueError
-        The parameters are of several dtypes.
+        If the parameters have different dtypes.
     """
 
     def __init__(self, bank: nn.Module):
@@ -97,35 +97,35 @@ class BankWeights:
             parameter.data = view
 
     def state(self, values: Tensor) -> dict[str, Tensor]:
-        """The parameters that such a vector stands for, by name: views of it."""
+        """The parameters in a vector of weights, by name, as views of it."""
         parts = values.split([p.numel() for p in self._named.values()])
         return {name: part.view(p.shape) for (name, p), part in zip(self._named.items(), parts, strict=True)}
 
     def release(self) -> None:
-        """Give each parameter a memory of its own again: one that is pickled would take the others along."""
+        """Give each parameter its own memory again. Otherwise pickling one would store the whole vector."""
         for parameter in self._named.values():
             parameter.data = parameter.data.clone()
 
     def gradient(self, objective: Tensor) -> Tensor:
-        """Of an objective, shape (n_weights,); zero where it does not depend on a weight."""
+        """Gradient of an objective, shape (n_weights,). It is zero for weights that have no effect."""
         parts = torch.autograd.grad(objective, list(self._named.values()), materialize_grads=True)
         return torch.cat([part.flatten() for part in parts])
 
 
 class Adam:
-    """As ``torch.optim.Adam`` without its options: the parameters move down along their gradients.
+    """Adam without the options of ``torch.optim.Adam``. It minimises.
 
-    The first optimiser of torch in a process imports its compiler: that takes seconds, and leaves a filter of
-    warnings behind.
+    The optimisers of torch are not used, because the first one in a process imports the compiler of torch.
+    That takes seconds and adds warning filters.
 
     Parameters
     ----------
     module : nn.Module
-        Its trainable parameters are changed in place; it may be moved before the first step.
+        Its trainable parameters are changed in place. It may be moved to a device before the first step.
     learning_rate : float
-        May be changed between steps.
+        Learning rate. It may be changed between steps.
     momentum, squares : float
-        Decay of the means of the gradients and of their squares.
+        Decay of the moving averages of the gradients and of their squares.
 
     References
     ----------
@@ -142,13 +142,13 @@ class Adam:
         self.n_steps = 0
 
     def zero_grad(self) -> None:
-        """Drop the gradients."""
+        """Remove the gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move the parameters; one without gradient counts as one of gradient 0."""
+        """Update the parameters. A missing gradient counts as 0."""
         if not self.n_steps:
             self.means = [torch.zeros_like(p) for p in self.parameters]
             self.mean_squares = [torch.zeros_like(p) for p in self.parameters]
@@ -165,14 +165,14 @@ class Adam:
 
 
 class AdamW:
-    """Adam with decoupled weight decay, as `torch.optim.AdamW` without its options, that climbs.
+    """AdamW without the options of ``torch.optim.AdamW``. It maximises.
 
     Parameters
     ----------
     weights : Tensor
         Changed in place.
     learning_rate, weight_decay : float
-        May be changed between steps.
+        Learning rate and weight decay. They may be changed between steps.
 
     References
     ----------
@@ -188,7 +188,7 @@ class AdamW:
 
     @torch.no_grad()
     def step(self, gradient: Tensor) -> None:
-        """Move the weights along a gradient of their shape."""
+        """Update the weights by a gradient of the same shape."""
         self.n_steps += 1
         self.weights.mul_(1 - self.learning_rate * self.weight_decay)
         self.mean.lerp_(gradient, 1 - self._MOMENTUM)

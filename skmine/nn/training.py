@@ -1,4 +1,4 @@
-"""Training a bank of critics: all members at once, each on its own rows."""
+"""Training of a bank of critics: all members at once, each on its own rows."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -13,20 +13,20 @@ from .pairs import Critic, EnumeratedPairs, SampledPairs
 from .steps import AdamW, BankWeights
 
 _WARM_UP = 20
-#: Share of max_iter over which the learning rate falls to zero, where training goes on for so long.
+#: Last share of max_iter, over which the learning rate falls to zero.
 _COOL_DOWN = 0.25
-#: At a restart the weight decay and the learning rate are cut by these factors.
+#: At a restart, the weight decay and the learning rate are multiplied by these factors.
 _DECAY_CUT, _RATE_CUT = 0.25, 0.5
-#: The weight decay is halved where the training value is above the held-out one by no more than this share
-#: and this many nats.
+#: The weight decay is halved if the training value exceeds the held-out value by at most this share plus this
+#: many nats.
 _GAP_SHARE, _GAP_NATS = 0.05, 0.02
-#: Numbers that a bank may hold of rows which it has read ahead, and rows that it reads at once.
+#: Most numbers that a bank may store of rows it has transformed in advance, and rows in each step of that.
 _MOST_READ, _ROWS_AT_ONCE = 2**24, 4096
 
 
 @dataclass
 class TrainingResult:
-    """What :func:`train` found.
+    """Result of :func:`train`.
 
     Attributes
     ----------
@@ -35,12 +35,13 @@ class TrainingResult:
     best_iterations : list of LongTensor
         For each set of stopping rows, the best iteration of each member, shape (n_members,).
     history : list of dict
-        One entry a check: ``iteration``, ``training`` (mean minibatch value since the last check) and
-        ``held_out`` (value on the stopping rows), nats, means over the bank.
+        One entry for each check, with ``iteration`` and two values in nats, which are means over the bank:
+        ``training`` is the mean minibatch value since the previous check, and ``held_out`` the value on the
+        stopping rows.
     converged : bool
         Whether the held-out value stopped rising before ``max_iter``.
     interrupted : bool
-        Whether a KeyboardInterrupt ended training; the states hold the best so far.
+        Whether a KeyboardInterrupt ended training. The states are then the best so far.
     """
 
     states: list
@@ -50,7 +51,7 @@ class TrainingResult:
     interrupted: bool = False
 
     def joined(self, others: "TrainingResult") -> "TrainingResult":
-        """How two banks were trained, as if they had been one: values are means over all members."""
+        """Result of two banks as if they had been trained as one. Values are means over all members."""
         counts = len(self.best_iterations[0]), len(others.best_iterations[0])
         history = []
         longer = self.history if len(self.history) > len(others.history) else others.history
@@ -71,7 +72,7 @@ class TrainingResult:
 
 
 class _WeightAverage:
-    """Exponential average of weights; swaps places with them for evaluation."""
+    """Exponential moving average of weights, which can be swapped with them for evaluation."""
 
     def __init__(self, weights: Tensor, decay: float):
         self.weights, self.average = weights, weights.clone()
@@ -79,7 +80,7 @@ class _WeightAverage:
 
     def update(self) -> None:
         self.steps += 1
-        # Early on, an average over the steps so far: the start must not linger.
+        # At first a plain average of the steps so far, so that the initial weights are soon forgotten.
         self.average.lerp_(self.weights, max(1 - self.decay, 1 / (self.steps + 1)))
 
     def swap(self) -> None:
@@ -88,14 +89,14 @@ class _WeightAverage:
         self.average.copy_(weights)
 
     def restart(self, values: Tensor) -> None:
-        """Set the weights and their average to given values."""
+        """Set the weights and their average to the given values."""
         self.weights.copy_(values)
         self.average.copy_(values)
         self.steps = 0
 
 
 class _BestWeights:
-    """Best weights of each member by the value on one set of stopping rows."""
+    """Best weights of each member, by the value on one set of stopping rows."""
 
     def __init__(self, bank: BankWeights, value: Tensor):
         self.bank, self.weights, self.value = bank, bank.values.clone(), value
@@ -103,7 +104,7 @@ class _BestWeights:
 
     @property
     def state(self) -> dict[str, Tensor]:
-        """Views of them by name."""
+        """The best weights by name, as views."""
         return self.bank.state(self.weights)
 
     def update(self, value: Tensor, iteration: int) -> None:
@@ -118,7 +119,7 @@ class _BestWeights:
 
 
 def _batches(train_rows: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Row numbers (n_members, batch_size) without end; each member shuffles its rows every epoch."""
+    """Row numbers (n_members, batch_size), without end. Each member shuffles its rows in every epoch."""
     n_members, n_train = train_rows.shape
     n_batches = max(1, n_train // batch_size)
     while True:
@@ -128,7 +129,7 @@ def _batches(train_rows: Tensor, batch_size: int, generator: torch.Generator) ->
 
 
 def _read_ahead(critic: nn.Module, x: Tensor, y: Tensor, n_members: int) -> tuple[Critic, list[Tensor]]:
-    """What scores rows, and the rows, (n_members, n, width): read once if the critic can and they are few."""
+    """Scoring function and rows (n_members, n, width), after the first step of a critic with two steps."""
     rows = [z.expand(n_members, *z.shape) for z in (x, y)]
     if not isinstance(critic, ReadsFirst):
         return critic, rows
@@ -143,7 +144,7 @@ def _read_ahead(critic: nn.Module, x: Tensor, y: Tensor, n_members: int) -> tupl
 
 
 class _Trainer:
-    """The parts of :func:`train`: one minibatch step, one check on the stopping rows."""
+    """The parts of :func:`train`: a minibatch step, and a check on the stopping rows."""
 
     def __init__(self, critic, data, stopping_rows, bound, pairs, stopping_pairs):
         self.critic, self.bound = critic, bound
@@ -190,7 +191,7 @@ class _Trainer:
 
 
 class _Schedule:
-    """AdamW with averaged weights, whose weight decay is cut and which ends as :func:`train` tells."""
+    """Learning rate, weight decay, restarts and end of training: see :func:`train`."""
 
     def __init__(
         self, trainer, learning_rate, weight_decay, average_decay, max_iter, n_iter_no_change, tol, value
@@ -200,8 +201,8 @@ class _Schedule:
         self.optimiser = AdamW(trainer.bank.values, learning_rate, weight_decay)
         self.average = _WeightAverage(trainer.bank.values, average_decay)
         self.n_iter_no_change, self.tol = n_iter_no_change, tol
-        self.top = value  # the highest held-out value, and that at the last restart
-        self.top_at_restart = value  # no rise at all: what the critic starts from is the answer
+        self.top = value  # highest held-out value
+        self.top_at_restart = value  # without any rise, the initial critic is kept
         self.checks_without_rise = 0
 
     def step(self, iteration: int, rows: Tensor) -> None:
@@ -217,7 +218,7 @@ class _Schedule:
         return entry
 
     def has_ended(self, entry: dict[str, float]) -> bool:
-        """Act on a check: cut the decay, go back to the best weights, or end."""
+        """After a check: lower the decay, go back to the best weights, or end."""
         value = entry["held_out"]
         if entry["training"] < value * (1 + _GAP_SHARE) + _GAP_NATS:
             self.optimiser.weight_decay *= 0.5
@@ -258,57 +259,60 @@ def train(
     generator: torch.Generator,
     on_check: Callable[[dict], object] | None = None,
 ) -> TrainingResult:
-    """Train a bank of critics by AdamW with averaged weights, judged on rows held out.
-
-    Every ``check_every`` iterations the exponential average of the weights is valued on each set of
-    stopping rows, and each member's best is kept. Training begins with a strong weight decay, that is
-    with smooth critics. The decay is halved at every check where the training value is hardly above the
-    held-out one: there is no overfitting to hold back. Once the held-out value has not risen by ``tol``
-    for ``n_iter_no_change`` checks, every member goes back to its best weights, the decay is cut to a
-    quarter and the learning rate to a half; training ends when such a restart has brought no rise, or there
-    was none to begin with.
+    """Train a bank of critics by AdamW, and keep the weights that are best on held-out rows.
 
     Parameters
     ----------
     critic : nn.Module
-        A bank: every parameter has the members on its first axis. Trained in place; left in its last
-        state.
+        A bank: the first axis of every parameter is the members. It is trained in place, and ends in its last
+        state, not its best one.
     x, y : Tensor of shape (n, d_x), (n, d_y)
         All rows.
     train_rows : LongTensor of shape (n_members, n_train)
-        Rows each member learns from.
+        Training rows of each member.
     stopping_rows : sequence of LongTensor of shape (n_members, n_stop)
-        Sets of rows that choose the best iteration, each for itself.
+        Sets of held-out rows. Each set chooses the best iteration independently of the others.
     bound : object
-        With ``estimate`` and ``surrogate``, see :data:`skmine.nn.BOUNDS`.
+        An object with ``estimate`` and ``surrogate``; see :data:`skmine.nn.BOUNDS`.
     pairs, stopping_pairs : SampledPairs or EnumeratedPairs
-        Marginal pairs in a minibatch and among stopping rows.
+        Marginal pairs in a minibatch and among the stopping rows.
     weight : Tensor of shape (n,) or None
-        Weights of the rows.
+        Sample weights.
     learning_rate, weight_decay : float
-        Of AdamW at the start; the rate rises linearly over the first 20 iterations, and falls to zero
-        over the last quarter of ``max_iter`` where training has not ended before. A parameter that the
-        bound does not depend on decays too.
+        Initial learning rate and weight decay of AdamW. Lower the learning rate if the held-out value jumps.
     max_iter : int
-        Minibatches at most; 0 leaves the critic as it is.
+        Largest number of minibatches. With 0 the critic is not trained.
     batch_size : int
-        Rows of a minibatch; all training rows where there are fewer.
+        Rows in a minibatch, at most all training rows.
     n_iter_no_change : int
-        Checks without a rise before a restart.
+        Number of checks without a rise of the held-out value before a restart.
     tol : float
         Smallest rise that counts, in nats.
     check_every : int
-        Iterations between checks.
+        Number of iterations between checks.
     average_decay : float
-        Decay of the average of the weights.
+        Decay of the moving average of the weights.
     generator : torch.Generator
-        On the CPU; the only source of randomness.
+        The only source of randomness, on the CPU.
     on_check : callable or None
-        Called with each new entry of the history; training ends where it returns True.
+        Called with each new entry of the history. If it returns True, training ends.
 
     Returns
     -------
     TrainingResult
+
+    Notes
+    -----
+    - Every `check_every` iterations, the moving average of the weights is evaluated on each set of stopping
+      rows. The best weights of each member are kept.
+    - Training starts with a strong weight decay, so that the critics are smooth. The decay is halved at every
+      check without overfitting, when the training value hardly exceeds the held-out value.
+    - If the held-out value has not risen by `tol` for `n_iter_no_change` checks, training restarts: the
+      members go back to their best weights, the decay is cut to a quarter, and the learning rate is halved.
+    - Training ends when such a restart has brought no rise, or if the held-out value has never risen.
+    - The learning rate rises linearly over the first 20 iterations, and falls to zero over the last quarter
+      of `max_iter`.
+    - The decay also applies to parameters that have no effect on the bound.
     """
     data = [None if part is None else differentiable(part) for part in (x, y, weight)]
     trainer = _Trainer(critic, data, stopping_rows, bound, pairs, stopping_pairs)
