@@ -1,16 +1,20 @@
 """
 How much of the input does a classifier need?
-=============================================
+---------------------------------------------
 
-An information bottleneck classifies through a noisy code and pays for each nat that the code keeps of the
-input. ``GridSearchCV`` chooses the price ``beta``, beside a plain network of the same size.
+A classifier that remembers everything about its inputs overfits when there are
+few rows. An information bottleneck limits what it can remember: it classifies
+from a noisy code, and pays a price ``beta`` for each nat of information that
+the code keeps about the input.
+
+This page trains one on 200 handwritten digits. ``GridSearchCV`` chooses the
+price, and a plain network of the same size is the reference.
 """
 
 # %%
 # Few rows
 # --------
-# Many columns and few rows are where a network overfits: 200 handwritten digits to learn from, and 1,597
-# to be judged by.
+# There are 200 digits to learn from. The other 1,597 are for testing.
 
 import matplotlib.pyplot as plt
 from sklearn.base import clone
@@ -26,31 +30,55 @@ from skmine.plotting import InformationPlaneDisplay
 
 BETAS = [1e-3, 1e-2, 3e-2, 1e-1]
 X, y = load_digits(return_X_y=True)
-X, X_test, y, y_test = train_test_split(X, y, train_size=200, stratify=y, random_state=0)
+X, X_test, y, y_test = train_test_split(
+    X, y, train_size=200, stratify=y, random_state=0
+)
 
 # %%
-# The price by cross-validation
-# -----------------------------
+# Choose the price by cross-validation
+# ------------------------------------
 
-bottleneck = InformationBottleneckClassifier(hidden_layer_sizes=(128, 128), random_state=0)
+bottleneck = InformationBottleneckClassifier(
+    hidden_layer_sizes=(128, 128), random_state=0
+)
 model = make_pipeline(MinMaxScaler(), bottleneck)
 name = "informationbottleneckclassifier__beta"
 search = GridSearchCV(model, {name: BETAS}, cv=3).fit(X, y)
-plain = make_pipeline(MinMaxScaler(), MLPClassifier((128, 128), max_iter=500, random_state=0)).fit(X, y)
-for label, fitted in (("MLPClassifier", plain), (f"bottleneck, beta {search.best_params_[name]:g}", search)):
+plain = make_pipeline(
+    MinMaxScaler(), MLPClassifier((128, 128), max_iter=500, random_state=0)
+).fit(X, y)
+for label, fitted in (
+    ("MLPClassifier", plain),
+    (f"bottleneck, beta {search.best_params_[name]:g}", search),
+):
     loss = log_loss(y_test, fitted.predict_proba(X_test))
-    print(f"{label:25} accuracy {fitted.score(X_test, y_test):.3f}, log loss {loss:.3f}")
+    print(
+        f"{label:25} accuracy {fitted.score(X_test, y_test):.3f}, "
+        f"log loss {loss:.3f}"
+    )
 
 # %%
 # The information plane
 # ---------------------
-# With a growing price the code keeps less of the input, but nearly all its information about the digit: up
-# to a point. The entropy of the digit is log 10, or 2.3 nats.
+# ``mi_xz_`` is the information that the code keeps about the input. ``mi_zy_``
+# is the information that the code carries about the digit. The second cannot
+# exceed the entropy of the digit, log 10 or 2.3 nats.
 
 fits = [clone(model).set_params(**{name: beta}).fit(X, y)[-1] for beta in BETAS]
 for beta, fit in zip(BETAS, fits, strict=True):
-    print(f"beta {beta:<5g}  I(X; Z) {fit.mi_xz_:5.1f}  I(Z; y) {fit.mi_zy_:.2f} nats")
+    print(
+        f"beta {beta:<5g}  I(X; Z) {fit.mi_xz_:5.1f}  "
+        f"I(Z; y) {fit.mi_zy_:.2f} nats"
+    )
 
 display = InformationPlaneDisplay.from_estimators(fits)
-display.ax_.set_title("What the code keeps of input and class", fontsize="medium")
+display.ax_.set_title(
+    "What the code keeps of input and class", fontsize="medium"
+)
 plt.show()
+
+# %%
+# **In short:** a small part of it. The code can drop three quarters of what it
+# knows about the input and still keeps nearly all that it knows about the
+# digit; here that makes the classifier slightly more accurate than the plain
+# network, but its log loss is higher.

@@ -1,17 +1,24 @@
 """
 Did training converge?
-======================
+----------------------
 
-Four pictures of ``history_``, which follows the network: training that went well, that was too short, that
-had too few rows, and that found nothing because there is nothing. The data are four years of weather in
-Seattle, and handwritten digits. A sudden fall of the training line is a restart from the best weights:
-training ends when one has brought nothing, or when the held-out line has not risen at all.
+``history_`` records the training of the network, and ``TrainingDisplay`` plots
+it. This page shows four cases:
+
+- training that went well,
+- training that was too short,
+- too few rows,
+- no dependence to find.
+
+A sudden fall of the training line is a restart from the best weights so far.
+Training ends when a restart no longer improves the held-out value.
 """
 
 # %%
-# Well: both lines rise and level off
-# -----------------------------------
-# How much do the day of the year and the rain predict of the highest temperature of the day?
+# Training went well: both lines rise and level off
+# -------------------------------------------------
+# The data are four years of weather in Seattle. How much information do the
+# day of the year and the rain carry about the highest temperature of the day?
 
 import warnings
 
@@ -33,31 +40,44 @@ TrainingDisplay.from_estimator(estimator).ax_.set_title("Well")
 # %%
 # Too short: both lines still rise at the right edge
 # --------------------------------------------------
-# ``max_iter`` was cut and the learning rate is low; a ``ConvergenceWarning`` says so. Raise them. With
-# ``critic="concat"`` the network is valued alone; by default another critic would make up for it here.
+# Here ``max_iter`` and ``learning_rate_init`` are too low, and a
+# ``ConvergenceWarning`` says so. The remedy is to raise them.
+#
+# ``critic="concat"`` uses the network alone. By default the estimator also
+# tries other critics, and one of them would replace the network here.
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", ConvergenceWarning)  # what this picture is about
+    warnings.simplefilter(
+        "ignore", ConvergenceWarning
+    )  # what this picture is about
     short = MutualInfoEstimator(
-        critic="concat", learning_rate_init=3e-4, max_iter=350, cv=3, random_state=0
+        critic="concat",
+        learning_rate_init=3e-4,
+        max_iter=350,
+        cv=3,
+        random_state=0,
     ).fit(X, y)
 TrainingDisplay.from_estimator(short).ax_.set_title("Too short")
 
 # %%
-# Too few rows: the training value leaves the held-out value behind
-# -----------------------------------------------------------------
-# The network fits noise of 100 rows in 24 columns, pixels of handwritten digits. The check that was best on
-# held-out rows is kept. Pass fewer columns, or more rows. ``weight_decay=0`` makes the network overfit more
-# than by default.
+# Too few rows: the training line leaves the held-out line behind
+# ---------------------------------------------------------------
+# The network learns the noise of 100 rows in 24 columns, which are pixels of
+# handwritten digits. The weights that were best on held-out rows are kept. The
+# remedy is more rows or fewer columns. ``weight_decay=0`` makes the network
+# overfit more than it would by default.
 
 pixels = load_digits().data
-few = MutualInfoEstimator(weight_decay=0, random_state=0).fit(pixels[:100, 8:32], pixels[:100, 34])
+few = MutualInfoEstimator(weight_decay=0, random_state=0).fit(
+    pixels[:100, 8:32], pixels[:100, 34]
+)
 TrainingDisplay.from_estimator(few).ax_.set_title("Too few rows")
 
 # %%
-# Nothing there: the held-out line never leaves zero
+# No dependence: the held-out line never leaves zero
 # --------------------------------------------------
-# The target is shuffled, so that it is independent of the columns. What the training line gains is noise.
+# The target is shuffled, so it is independent of the columns. The training
+# line rises only because the network learns noise.
 
 shuffled = np.random.default_rng(0).permutation(y)
 nothing = MutualInfoEstimator(cv=3, random_state=0).fit(X, shuffled)
@@ -65,8 +85,23 @@ TrainingDisplay.from_estimator(nothing).ax_.set_title("Nothing there")
 plt.show()
 
 # %%
-# In numbers: a wide gap between the estimate and the value on held-out rows is a warning.
+# The four cases in numbers
+# -------------------------
+# A wide gap between the estimate ``mi_`` and the held-out value ``mi_lower_``
+# is a warning sign.
 
-fits = {"well": estimator, "too short": short, "too few rows": few, "nothing there": nothing}
+fits = {
+    "well": estimator,
+    "too short": short,
+    "too few rows": few,
+    "nothing there": nothing,
+}
 for name, fit in fits.items():
-    print(f"{name:<14} mi_ {fit.mi_:6.2f}, mi_lower_ {fit.mi_lower_:6.2f} nats, {fit.n_iter_} iterations")
+    print(
+        f"{name:<14} mi_ {fit.mi_:6.2f}, mi_lower_ {fit.mi_lower_:6.2f} nats, "
+        f"{fit.n_iter_} iterations"
+    )
+
+# %%
+# **In short:** training converged if both lines level off close to each other;
+# raise ``max_iter`` if they still rise, and find more rows if they part.

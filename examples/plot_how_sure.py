@@ -1,15 +1,20 @@
 """
-How sure is the estimate?
-=========================
+How certain is the estimate?
+----------------------------
 
-The interval ``mi_interval_`` and the lower bound ``mi_lower_`` of the same estimate on more and more rows
-of a real table: visits to a doctor in the RAND health insurance experiment, of 20,190 person-years.
+Each estimate ``mi_`` comes with a 95 % interval, ``mi_interval_``, and with
+``mi_lower_``, the value on held-out rows. ``mi_lower_`` is a lower bound on
+average.
+
+This page computes them for more and more rows of a real table: 20,190
+person-years of the RAND health insurance experiment.
 """
 
 # %%
 # More rows
 # ---------
-# How much does the number of visits depend on the kind of insurance and the state of health?
+# How much does the number of visits to a doctor depend on the insurance and on
+# the state of health?
 
 import matplotlib.pyplot as plt
 from statsmodels.datasets import randhie
@@ -18,26 +23,57 @@ from skmine import MutualInfoEstimator
 
 table = randhie.load_pandas().data.sample(frac=1, random_state=0)
 names = ["lncoins", "physlm", "disea", "hlthg", "hlthf", "hlthp"]
-settings = {"cv": 3, "hidden_layer_sizes": (32,), "tol": 5e-3, "random_state": 0}
+settings = {
+    "cv": 3,
+    "hidden_layer_sizes": (32,),
+    "tol": 5e-3,
+    "random_state": 0,
+}
 sizes = [250, 500, 1000, 2000, 4000, 8000]
 fits = []
 for n in sizes:
-    fit = MutualInfoEstimator(**settings).fit(table[names][:n], table["mdvis"][:n])
+    fit = MutualInfoEstimator(**settings).fit(
+        table[names][:n], table["mdvis"][:n]
+    )
     fits.append(fit)
     low, high = fit.mi_interval_
-    print(f"{n:>5} rows: {fit.mi_:.3f} nats, 95 % {low:.3f} to {high:.3f}, held-out {fit.mi_lower_:.3f}")
+    print(
+        f"{n:>5} rows: {fit.mi_:.3f} nats, 95 % {low:.3f} to {high:.3f}, "
+        f"held-out {fit.mi_lower_:.3f}"
+    )
 
 # %%
 # Picture
 # -------
-# The interval narrows, and the lower bound comes up to the estimate. Where the interval holds zero, nothing
-# is certain yet: ask ``mutual_info_test``.
+# If the interval contains zero, use ``mutual_info_test`` to decide whether
+# there is any dependence.
+#
+# The interval gets narrower with more rows, though not at every step. At 4,000
+# rows its upper end is high because a second critic, about as good as the best
+# one, gives a higher value.
 
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
 values = [fit.mi_ for fit in fits]
-sides = [[fit.mi_ - fit.mi_interval_[0] for fit in fits], [fit.mi_interval_[1] - fit.mi_ for fit in fits]]
-axis.errorbar(sizes, values, sides, fmt="o-", color="#0072B2", capsize=4, label="mi_, with mi_interval_")
-axis.plot(sizes, [fit.mi_lower_ for fit in fits], "v:", color="#D55E00", label="mi_lower_")
+sides = [
+    [fit.mi_ - fit.mi_interval_[0] for fit in fits],
+    [fit.mi_interval_[1] - fit.mi_ for fit in fits],
+]
+axis.errorbar(
+    sizes,
+    values,
+    sides,
+    fmt="o-",
+    color="#0072B2",
+    capsize=4,
+    label="mi_, with mi_interval_",
+)
+axis.plot(
+    sizes,
+    [fit.mi_lower_ for fit in fits],
+    "v:",
+    color="#D55E00",
+    label="mi_lower_",
+)
 axis.axhline(0, color="0.6", linewidth=1)
 axis.set_xscale("log")
 axis.set_xticks(sizes, [f"{n:,}" for n in sizes])
@@ -46,3 +82,8 @@ axis.set(xlabel="rows", ylabel="mutual information (nats)")
 axis.legend(frameon=False)
 axis.spines[["top", "right"]].set_visible(False)
 plt.show()
+
+# %%
+# **In short:** as certain as ``mi_interval_`` is narrow. With 250 rows the
+# value is between 0.06 and 0.23 nats, with 8,000 rows between 0.04 and 0.10
+# nats.

@@ -1,16 +1,20 @@
 """
 Which features matter only together?
-====================================
+------------------------------------
 
-A target that is the exclusive or of two columns cannot be predicted from either of them alone. Scores of
-single features rank the two among the noise; so does a random forest when there is much of it. The selector
-also screens all pairs of columns, at the cost of some matrix products.
+Some targets cannot be predicted from any single feature. The standard example
+is the exclusive or of two columns. Scores of single features miss these two
+columns, and a random forest misses them among many columns of noise.
+
+``MINEFeatureSelector`` also screens all pairs of columns, at the cost of a few
+matrix products. This page compares the three.
 """
 
 # %%
-# Two of 502 columns count
-# ------------------------
-# Each of the two alone is worthless; the other 500 are noise.
+# Two of 502 columns matter
+# -------------------------
+# The class depends on columns 120 and 345, but only on both together. The
+# other 500 columns are noise.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,7 +36,9 @@ y = ((X[:, 120] > 0.5) ^ (X[:, 345] > 0.5)).astype(int)
 def ranks(scores):
     """Rank of columns 120 and 345 by a score, 1 for the best."""
     order = np.argsort(-scores, kind="stable")
-    return [int(np.flatnonzero(order == column)[0]) + 1 for column in (120, 345)]
+    return [
+        int(np.flatnonzero(order == column)[0]) + 1 for column in (120, 345)
+    ]
 
 
 selector = MINEFeatureSelector(mi_path=True, random_state=0).fit(X, y)
@@ -40,30 +46,54 @@ best = SelectKBest(mutual_info_classif, k=2).fit(X, y)
 forest = RandomForestClassifier(300, random_state=0).fit(X, y)
 print("ranks of the two columns that count, of 502")
 print(f"  SelectKBest(mutual_info_classif)    {ranks(best.scores_)}")
-print(f"  random forest importance            {ranks(forest.feature_importances_)}")
+importance = forest.feature_importances_
+print(f"  random forest importance            {ranks(importance)}")
 print(f"  MINEFeatureSelector                 {ranks(-selector.ranking_)}")
-print(f"selected: {selector.get_support(indices=True).tolist()}, p-value {selector.pvalues_[120]:.0e}")
+selected = selector.get_support(indices=True)
+print(f"selected: {selected.tolist()}, p-value {selector.pvalues_[120]:.0e}")
 
 # %%
-# ``mi_path_`` is the joint mutual information after each step: 0, then nearly the entropy of y, log 2. It
-# needs ``mi_path=True``.
+# With ``mi_path=True``, ``mi_path_`` holds the joint mutual information after
+# each selected column. The second column raises it from zero to nearly the
+# entropy of the class, log 2 or 0.69 nats.
 
-print(f"joint mutual information with one and two columns: {selector.mi_path_.round(2).tolist()} nats")
+one, two = selector.mi_path_
+print(f"joint mutual information with one column:  {abs(one):.2f} nats")
+print(f"joint mutual information with two columns: {two:.2f} nats")
 
 # %%
 # Picture
 # -------
-# Left: the class over the two columns that were found. Right: the joint mutual information.
+# Left: the class in the plane of the two selected columns. Right: the joint
+# mutual information after each step.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-first, second = selector.get_support(indices=True)
+first, second = selected
 for label, colour, marker in ((0, "#0072B2", "o"), (1, "#D55E00", "^")):
     rows = y == label
-    left.scatter(X[rows, first], X[rows, second], s=12, c=colour, marker=marker, label=f"class {label}")
-left.set(xlabel=f"column {first}", ylabel=f"column {second}", title="Only together do they predict the class")
-left.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0)
+    left.scatter(
+        X[rows, first],
+        X[rows, second],
+        s=12,
+        c=colour,
+        marker=marker,
+        label=f"class {label}",
+    )
+left.set(
+    xlabel=f"column {first}",
+    ylabel=f"column {second}",
+    title="Only together do they predict the class",
+)
+left.legend(
+    loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0
+)
 SelectionPathDisplay.from_estimator(selector, ax=right)
 right.axhline(np.log(2), color="0.5", linestyle="--")
 right.text(0, np.log(2) + 0.02, "entropy of the class", color="0.3")
 right.set_ylim(0, 0.8)
 plt.show()
+
+# %%
+# **In short:** the two columns that matter only together are the only ones
+# that ``MINEFeatureSelector`` selects, while scores of single columns and the
+# forest rank them among the noise.

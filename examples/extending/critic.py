@@ -17,7 +17,10 @@ class Distance(torch.nn.Module):
 
     def __init__(self, d_x, d_y):
         super().__init__()
-        self.from_x, self.from_y = torch.nn.Linear(d_x, 4), torch.nn.Linear(d_y, 4)
+        self.from_x, self.from_y = (
+            torch.nn.Linear(d_x, 4),
+            torch.nn.Linear(d_y, 4),
+        )
 
     def forward(self, x, y):
         return -0.1 * (self.from_x(x) - self.from_y(y)).square().sum(-1)
@@ -26,6 +29,8 @@ class Distance(torch.nn.Module):
 if __name__ == "__main__":
     distribution = MultivariateNormal.bivariate(0.9)
     X, y = distribution.sample(1000, random_state=0)
-    estimator = MutualInfoEstimator(critic=Distance, cv=None, n_iter_no_change=2, random_state=0).fit(X, y)
+    estimator = MutualInfoEstimator(
+        critic=Distance, cv=None, n_iter_no_change=2, random_state=0
+    ).fit(X, y)
     print(f"truth {distribution.mi:.2f}, estimate {estimator.mi_:.2f} nats")
     assert abs(estimator.mi_ - distribution.mi) < 0.2

@@ -28,7 +28,9 @@ class NoisyCoin(JointDistribution):
         return np.log(2) + (p * np.log(p)).sum()
 
     def _log_ratio(self, X, Y):
-        return np.log(2 * np.where(X == Y, self.accuracy, 1 - self.accuracy))[:, 0]
+        return np.log(2 * np.where(X == Y, self.accuracy, 1 - self.accuracy))[
+            :, 0
+        ]
 
 
 if __name__ == "__main__":
@@ -36,5 +38,7 @@ if __name__ == "__main__":
     X, y = coin.sample(2000, random_state=0)
     estimator = MutualInfoEstimator(random_state=0).fit(X, y)
     print(f"truth {coin.mi:.2f}, estimate {estimator.mi_:.2f} nats")
-    print(f"mean log ratio of these rows {coin.log_ratio(X, y).mean():.2f} nats")
+    print(
+        f"mean log ratio of these rows {coin.log_ratio(X, y).mean():.2f} nats"
+    )
     assert abs(estimator.mi_ - coin.mi) < 0.1

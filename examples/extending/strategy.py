@@ -1,6 +1,7 @@
-"""A selection strategy of your own: the features whose ranks go with those of the target in a straight line.
+"""A selection strategy of your own: rank features by rank correlation.
 
-A strategy is a function of a ``SelectionTask`` that returns a ``SelectionRanking``; pass it as ``strategy``.
+A strategy is a function that receives a ``SelectionTask`` and returns a
+``SelectionRanking``. Pass it as ``strategy``.
 """
 
 import numpy as np
@@ -9,16 +10,22 @@ from skmine import MINEFeatureSelector, SelectionRanking
 
 
 def normal_scores(margin):
-    """First polynomial of the ranks, a straight line, at each row."""
+    """Centred ranks of one column, as a linear polynomial for each row."""
     return margin.polynomials(1)[0][margin.codes, 0]
 
 
 def by_rank_correlation(task):
-    """Rank features by the correlation of their ranks with those of the first target."""
+    """Rank features by their rank correlation with the first target."""
     target = normal_scores(task.targets[0])
-    scores = np.array([abs(np.mean(normal_scores(block[0]) * target)) for block in task.features])
+    scores = np.array(
+        [
+            abs(np.mean(normal_scores(block[0]) * target))
+            for block in task.features
+        ]
+    )
     n_selected = 1 if task.n_select is None else task.n_select
-    return SelectionRanking(np.argsort(-scores), n_selected, scores, pvalues=np.ones(len(scores)))
+    order, pvalues = np.argsort(-scores), np.ones(len(scores))
+    return SelectionRanking(order, n_selected, scores, pvalues=pvalues)
 
 
 if __name__ == "__main__":
@@ -26,5 +33,6 @@ if __name__ == "__main__":
     X = rng.normal(size=(200, 5))
     y = X[:, 1] - X[:, 4]
     selector = MINEFeatureSelector(2, strategy=by_rank_correlation).fit(X, y)
-    print(f"selected columns: {selector.get_support(indices=True).tolist()}")
-    assert selector.get_support(indices=True).tolist() == [1, 4]
+    selected = selector.get_support(indices=True).tolist()
+    print(f"selected columns: {selected}")
+    assert selected == [1, 4]
