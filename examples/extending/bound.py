@@ -1,8 +1,11 @@
-"""A bound of your own: Donsker-Varadhan with a penalty on the mean marginal score.
+"""A bound of your own: Donsker-Varadhan with a penalty.
 
-A bound turns joint and marginal scores into nats, twice: ``estimate`` is what is reported, ``surrogate`` is
-what the optimiser climbs. Here the reported value stays a lower bound, and the climb keeps the scores from
-drifting.
+A bound turns the scores of joint and marginal pairs into nats. It has two
+methods. ``estimate`` is the value that is reported, and ``surrogate`` is the
+objective of training.
+
+Here the reported value is still a lower bound. The penalty in the objective
+keeps the mean of the marginal scores from drifting.
 """
 
 from skmine import MutualInfoEstimator
@@ -11,7 +14,7 @@ from skmine.nn import DonskerVaradhan
 
 
 class Centred(DonskerVaradhan):
-    """Donsker-Varadhan, trained with a penalty on the mean marginal score."""
+    """Donsker-Varadhan, with a penalty on the mean marginal score."""
 
     def surrogate(
         self, joint, marginal, joint_weight=None, marginal_weight=None

@@ -1,9 +1,11 @@
-"""A critic of your own: minus a squared distance between linear maps of x and of y.
+"""A critic of your own: a negative squared distance.
 
-A critic is a ``torch.nn.Module`` whose ``forward(x, y)`` takes ``(..., d_x)`` and ``(..., d_y)`` and
-returns ``(...)``, with leading axes that broadcast. Pass a factory ``(d_x, d_y) -> nn.Module``, such as the
-class itself. Critics are trained as a bank, many at once along a leading axis, so keep to operations that
-broadcast.
+A critic is a ``torch.nn.Module``. Its ``forward(x, y)`` receives ``(..., d_x)``
+and ``(..., d_y)`` and returns ``(...)``. The leading axes must broadcast.
+
+Pass a function ``(d_x, d_y) -> nn.Module`` as ``critic``, such as the class
+itself. Several critics are trained at once, along a leading axis, so use only
+operations that broadcast.
 """
 
 import torch
@@ -13,7 +15,7 @@ from skmine.distributions import MultivariateNormal
 
 
 class Distance(torch.nn.Module):
-    """Minus a squared distance between linear maps of x and of y."""
+    """Negative squared distance between linear maps of x and of y."""
 
     def __init__(self, d_x, d_y):
         super().__init__()

@@ -1,7 +1,11 @@
-"""A joint distribution of your own with known mutual information, to check estimators on.
+"""A distribution of your own, with known mutual information.
 
-Subclass ``JointDistribution`` and give it the numbers of columns, a sampler, the mutual information in nats
-and the log density ratio of rows.
+Use it to check estimators. A subclass of ``JointDistribution`` needs:
+
+- the numbers of columns, ``d_x`` and ``d_y``,
+- a sampler,
+- the mutual information in nats,
+- the log density ratio of rows.
 """
 
 import numpy as np
@@ -11,7 +15,7 @@ from skmine.distributions import JointDistribution
 
 
 class NoisyCoin(JointDistribution):
-    """X is a fair coin; Y shows it rightly with probability `accuracy`."""
+    """X is a fair coin; Y equals X with probability `accuracy`."""
 
     d_x = d_y = 1
 

@@ -1,12 +1,18 @@
-"""A form of your own: log density ratios of two columns, counted in a few equal cells.
+"""A form of your own: a histogram of two columns.
 
-A form is a family of critics. ``applies`` says which samples it can be fitted to. ``settings`` lists what may
-be fitted, in paths from simple to complex. ``fit`` returns a bank of critics, one for each fold. The contest
-decides which settings are fitted, and the judge values the critics on held-out rows.
+A form is a family of critics. It has three methods:
 
-Here the form enters a contest by hand. To make it enter those of ``MutualInfoEstimator``, move the two
-classes and ``cells_of`` to a file in ``skmine/_engine/forms``, and add ``Histogram`` to ``FLEXIBLE`` in the
-``__init__.py`` there.
+- ``applies`` returns whether the form can be fitted to a sample.
+- ``settings`` lists what can be fitted, from simple to complex.
+- ``fit`` returns a bank of critics, one for each fold.
+
+The contest decides which settings are fitted. The judge evaluates the critics
+on held-out rows.
+
+This script adds the form to a contest by hand. To add it to
+``MutualInfoEstimator``, move the two classes and ``cells_of`` to a file in
+``skmine/_engine/forms``, and list ``Histogram`` in ``FLEXIBLE`` in
+``skmine/_engine/forms/__init__.py``.
 """
 
 import math
@@ -21,35 +27,29 @@ from skmine.nn import DonskerVaradhan
 
 
 class Histogram(Form):
-    """Two single columns in k x k cells of equal probability; a setting is k."""
+    """Two columns in k x k cells of equal probability. A setting is k."""
 
     def applies(self, sample):
-        return (
-            sample.classes is None and sample.x.n_core == sample.y.n_core == 1
-        )
+        has_pair = sample.x.n_core == sample.y.n_core == 1
+        return has_pair and sample.classes is None
 
     def settings(self, sample, start):
-        return [
-            [2, 4, 8, 16]
-        ]  # one path; it is left when finer cells no longer pay
+        return [[2, 4, 8, 16]]  # one path; it ends when finer cells do not help
 
     def fit(self, sample, setting):
-        x, y, weight = sample.read(
-            sample.folds.train
-        )  # (n_members, n_train, ...)
-        empty = torch.ones(
-            sample.n_members, setting**2
-        )  # one row a cell keeps the logarithm finite
-        counts = empty.scatter_add(1, cells_of(x, y, setting), weight).view(
-            -1, setting, setting
-        )
+        # Shapes (n_members, n_train, ...).
+        x, y, weight = sample.read(sample.folds.train)
+        # One row in each cell keeps the logarithm finite.
+        counts = torch.ones(sample.n_members, setting**2)
+        counts = counts.scatter_add(1, cells_of(x, y, setting), weight)
+        counts = counts.view(-1, setting, setting)
         joint = counts / counts.sum((1, 2), keepdim=True)
         independent = joint.sum(2, keepdim=True) * joint.sum(1, keepdim=True)
         return Fit(HistogramCritic((joint / independent).log()))
 
 
 class HistogramCritic(torch.nn.Module):
-    """Critics that read the log ratio from tables, of shape (n_members, k, k)."""
+    """Critics that look up log ratios in tables of shape (n_members, k, k)."""
 
     def __init__(self, log_ratio):
         super().__init__()
@@ -57,54 +57,44 @@ class HistogramCritic(torch.nn.Module):
 
     def forward(self, x, y):
         cells = cells_of(x, y, self.log_ratio.shape[-1])
-        return (
-            self.log_ratio.flatten(1)
-            .gather(1, cells.flatten(1))
-            .view(cells.shape)
-        )
+        table = self.log_ratio.flatten(1)
+        return table.gather(1, cells.flatten(1)).view(cells.shape)
 
 
 def cells_of(x, y, k):
-    """Number of the cell of each pair of rows; the leading axes of x and y broadcast."""
-    row, column = (
-        (torch.special.ndtr(z[..., 0]) * k).long().clamp(0, k - 1)
-        for z in (x, y)
-    )
+    """Cell number of each pair of rows. Leading axes broadcast."""
+    uniform = (torch.special.ndtr(z[..., 0]) for z in (x, y))
+    row, column = ((u * k).long().clamp(0, k - 1) for u in uniform)
     return row * k + column
 
 
 def draw_sample(n):
-    """Two normal columns in five folds; all that they share is the quarter of their range: log 4 nats."""
+    """Draw two normal columns in five folds.
+
+    Both lie in the same quarter of their range, and are otherwise
+    independent. Their mutual information is log 4 nats.
+    """
     generator = torch.Generator().manual_seed(0)
     quarter = torch.randint(4, (n, 1), generator=generator)
-    x, y = (
-        torch.special.ndtri(
-            (quarter + torch.rand(n, 1, generator=generator)) / 4
-        )
-        for _ in "xy"
-    )
+    uniform = (torch.rand(n, 1, generator=generator) for _ in "xy")
+    x, y = (torch.special.ndtri((quarter + u) / 4) for u in uniform)
     rows = torch.arange(n)
     splits = [(rows[rows % 5 != k], rows[rows % 5 == k]) for k in range(5)]
-    return Sample(
-        Block(x, n_core=1),
-        Block(y, n_core=1),
-        Folds.of_splits(splits, generator),
-    )
+    folds = Folds.of_splits(splits, generator)
+    return Sample(Block(x, n_core=1), Block(y, n_core=1), folds)
 
 
 if __name__ == "__main__":
     sample, truth = draw_sample(2000), math.log(4)
     judge = Judge(sample, DonskerVaradhan())
-    for title, added in {
-        "present forms": [],
-        "and histograms": [Histogram],
-    }.items():
-        verdict = hold_contest(
-            sample, [form() for form in (*STARTS, *FLEXIBLE, *added)], judge
-        ).verdict
+    for added in ([], [Histogram]):
+        forms = [form() for form in (*STARTS, *FLEXIBLE, *added)]
+        verdict = hold_contest(sample, forms, judge).verdict
         winner = type(verdict.scored.fit.critic).__name__
-        values = f"held-out value {verdict.held_out:.2f}, estimate {verdict.estimate:.2f} nats"
-        print(f"{title:<14} {values}, by {winner}")
+        print("with histograms" if added else "without histograms")
+        print(f"  best critic     {winner}")
+        print(f"  held-out value  {verdict.held_out:.2f} nats")
+        print(f"  estimate        {verdict.estimate:.2f} nats")
     print(f"truth {truth:.2f} nats")
     assert winner == "HistogramCritic"
     assert abs(verdict.estimate - truth) < 0.05

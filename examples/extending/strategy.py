@@ -9,17 +9,17 @@ import numpy as np
 from skmine import MINEFeatureSelector, SelectionRanking
 
 
-def normal_scores(margin):
+def centred_ranks(margin):
     """Centred ranks of one column, as a linear polynomial for each row."""
     return margin.polynomials(1)[0][margin.codes, 0]
 
 
 def by_rank_correlation(task):
     """Rank features by their rank correlation with the first target."""
-    target = normal_scores(task.targets[0])
+    target = centred_ranks(task.targets[0])
     scores = np.array(
         [
-            abs(np.mean(normal_scores(block[0]) * target))
+            abs(np.mean(centred_ranks(block[0]) * target))
             for block in task.features
         ]
     )
