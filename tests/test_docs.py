@@ -65,3 +65,16 @@ def test_user_guide__every_page__is_in_its_contents():
     listed = set(re.findall(r"^   (\w+)$", (guide / "index.rst").read_text(encoding="utf-8"), re.MULTILINE))
 
     assert listed == {page.stem for page in guide.glob("*.rst")} - {"index"}
+
+
+def test_troubleshooting__each_message__is_in_the_code():
+    page = (ROOT / "docs" / "user_guide" / "troubleshooting.rst").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "skmine").rglob("*.py")))
+    source = re.sub(r"\{[^{}\n]*\}", "...", re.sub(r'"\s*\n\s*f?"', "", source))
+    headings = " ".join(re.findall(r"^``\w+(?:Error|Warning): .*$", page, re.MULTILINE))
+    messages = re.findall(r"``(?:\w+(?:Error|Warning): )?([^`]+)``", headings)
+
+    assert len(messages) > 8
+    for message in messages:
+        for part in filter(None, (part.strip() for part in message.split("..."))):
+            assert part in source, message
