@@ -50,7 +50,7 @@ def left_out(name: str) -> set[str]:
     if name.split(".")[1] in ("nn", "distributions"):
         codes |= OF_PARTS
     elif is_dataclass(getattr(skmine, name.split(".")[-1], None)):
-        codes.add("PR01")  # users receive a result and read its attributes; they do not make one
+        codes.add("PR01")  # a dataclass documents its fields as attributes
     return codes
 
 

@@ -1,8 +1,8 @@
-"""Dask tables: every partition counts its rows, and only the counts travel.
+"""Dask collections: every partition counts its rows, and only the counts are sent.
 
-A first pass over the partitions summarises each column, which gives its grid of ranks or labels; a second
-one counts the rows of each pair of columns on their grids. Sums are made as a tree. What the counts of a pair
-give is computed on the workers too. `_partitions` holds what one partition does.
+The first pass over the partitions summarises each column, which gives its grid of ranks or labels. The second
+pass counts the rows of each pair of columns on their grids. The counts are summed as a tree, and the workers
+also compute the score of each pair. `_partitions` holds the work of one partition.
 """
 
 import warnings
@@ -63,7 +63,7 @@ class ClusterTable:
     Raises
     ------
     ValueError
-        X has not two dimensions, or X and y have different partitions.
+        X does not have two dimensions, or X and y have different partitions.
     """
 
     def __init__(self, X, y=None, discrete=None, discrete_target: bool = False, verbose=False):
@@ -106,8 +106,8 @@ class ClusterTable:
         n_parts = self.X.npartitions if self.is_frame else self.X.numblocks[0]
         if len(parts) != n_parts:
             raise ValueError(
-                f"X and y must have the same partitions; got {n_parts} and {len(parts)}. Take both from one "
-                "table."
+                f"X and y must have the same partitions; got {n_parts} and {len(parts)}. Take both from the "
+                "same Dask collection."
             )
         return parts
 
@@ -194,8 +194,8 @@ class ClusterTable:
         if rounded:
             names = ", ".join(self.names[j] for j in sorted(rounded)[:5])
             warnings.warn(
-                f"{names}: more than {_MOST} nats, which the counts of a cluster do not resolve: the "
-                "value is a lower bound. Score such columns in memory, on fewer rows.",
+                f"{names}: more than {_MOST} nats, which the counts of a cluster cannot resolve. The value "
+                "is a lower bound. Score these columns in memory, on fewer rows.",
                 stacklevel=4,
             )
 

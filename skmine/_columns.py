@@ -1,4 +1,4 @@
-"""Columns of X and of y: numbers or categories, out of any container."""
+"""Columns of X and y as numbers or categories, from any container."""
 
 import warnings
 from dataclasses import dataclass, field, replace
@@ -20,16 +20,15 @@ from skmine._dates import kind_of_objects, temporal_error
 from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, parse_numbers, read_numbers, shift_integers
 
-#: Columns, and numbers in them, that are worked on at a time at most; numbers of an array that lies by rows
-#: on a disk, 128 MB.
+#: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB).
 _COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ = 32, 2_000_000, 2**24
-#: Text is numbers where at most one value in so many cannot be read as one.
+#: Text is read as numbers if at most one value in this many is not a number.
 _PARSED_A_FAILURE = 20
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: numbers with NaN for missing, or categories with None for missing.
+    """One column: numbers with NaN if missing, or categories with None if missing.
 
     Attributes
     ----------
@@ -38,11 +37,11 @@ class Column:
     categorical : bool
         Whether the values have no order.
     name : str
-        What messages call the column, such as ``"X (column 'a')"``.
+        Name of the column in messages, such as ``"X (column 'a')"``.
     base : int
-        What was subtracted from integers beyond 2**53, a multiple of 2**52.
+        Offset subtracted from integers beyond 2**53, a multiple of 2**52.
     text : ndarray of shape (n,) or None
-        Strings of a feature that was read from text, None for missing ones.
+        Original strings if the column was read from text, with None if missing.
     """
 
     values: np.ndarray
@@ -59,24 +58,24 @@ class Column:
         return np.isnan(self.values)
 
     def take(self, rows: np.ndarray | slice) -> "Column":
-        """The column at some rows, by mask or numbers."""
+        """The column at some rows, given by a mask or indices."""
         text = None if self.text is None else self.text[rows]
         return replace(self, values=self.values[rows], text=text)
 
     def as_input(self) -> np.ndarray:
-        """Values that read as the same column again: numbers, or strings for categories of any type."""
+        """Values that can be read as the same column again: numbers, or strings for categories."""
         if not self.categorical:
             return self.values
         labels = [None if v is None else f"{type(v).__name__} {v}" for v in self.values]
         return np.array(labels, dtype=object)
 
     def as_kind(self, categorical: bool, name: str, base: int = 0) -> "Column":
-        """The column as the kind it was fitted as, and numbers relative to the base of then.
+        """Convert the column to the kind and offset that it had in fit.
 
-        Only text and all-missing columns change kind: a few rows of text may all be numbers, or none.
+        Only text and empty columns can change kind: a few rows of text may all be numbers, or none.
         """
         if categorical == self.categorical:
-            # The difference is a multiple of 2**52, so the sum is exact where the result is.
+            # The difference is a multiple of 2**52, so no precision is lost.
             return (
                 self
                 if base == self.base
@@ -117,7 +116,7 @@ def _read_column(raw: RawColumn, parse_text: bool) -> Column:
 
 
 def _labels(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Objects with None for what is missing, NumPy's strings and booleans as Python's."""
+    """Objects with None for missing values, and Python strings and booleans instead of NumPy's."""
     values = values.copy()
     values[missing] = None
     for kind, plain in ((np.str_, str), (np.bool_, bool)):
@@ -156,7 +155,7 @@ def _read_objects(raw: RawColumn, missing: np.ndarray, parse_text: bool) -> Colu
 
 
 def _read_text(labels: np.ndarray, missing: np.ndarray, name: str) -> Column:
-    """Text as numbers where nearly all of it holds some, else as categories."""
+    """Read text as numbers if nearly all of it is numeric, otherwise as categories."""
     n_present = int(np.count_nonzero(~missing))
     numbers = parse_numbers(labels, ~missing, n_present // _PARSED_A_FAILURE)
     if numbers is None:
@@ -164,7 +163,7 @@ def _read_text(labels: np.ndarray, missing: np.ndarray, name: str) -> Column:
     n_read = np.count_nonzero(~np.isnan(numbers))
     warnings.warn(
         f"{name} is text that holds numbers: {n_read} values were read as numbers, and {n_present - n_read} "
-        "that are no finite numbers became missing. Convert the column to numbers yourself, or make it a "
+        "that are not finite numbers became missing. Convert the column to numbers yourself, or make it a "
         "category to keep its labels.",
         UserWarning,
         stacklevel=2,
@@ -175,8 +174,8 @@ def _read_text(labels: np.ndarray, missing: np.ndarray, name: str) -> Column:
 def _numbers(values: np.ndarray, name: str, base: int = 0) -> Column:
     if np.isinf(values).any():
         raise ValueError(
-            f"Input {name} contains infinity or a value too large for dtype('float64'). Replace it by a "
-            "finite number, or by NaN if it means missing."
+            f"Input {name} contains infinity or a value too large for dtype('float64'). Replace it with a "
+            "finite number, or with NaN if it means missing."
         )
     return Column(values, False, name, base)
 
@@ -191,7 +190,7 @@ def read_columns(data, name: str, parse_text: bool = False, which=None) -> list[
     name : str
         ``"X"`` or ``"y"``, for messages.
     parse_text : bool, default=False
-        Whether text that holds numbers is read as numbers; a category never is.
+        Whether to read text that holds numbers as numbers. Categories are never converted.
     which : sequence of int or None, default=None
         The columns to read; None reads all.
 
@@ -202,10 +201,10 @@ def read_columns(data, name: str, parse_text: bool = False, which=None) -> list[
     Raises
     ------
     TypeError
-        Dates, nested values, object columns that are neither strings nor numbers, or data that are not in
-        memory.
+        A column holds dates, nested values, or objects that are neither strings nor numbers; or the data are
+        not in memory.
     ValueError
-        Complex or infinite values.
+        A column has complex or infinite values.
 
     Warns
     -----
@@ -216,7 +215,7 @@ def read_columns(data, name: str, parse_text: bool = False, which=None) -> list[
 
 
 def check_features(X, lazy: bool = False, name: str = "X"):
-    """A two-dimensional X with rows and columns.
+    """Check that X has two dimensions, and at least one row and one column.
 
     Parameters
     ----------
@@ -225,30 +224,30 @@ def check_features(X, lazy: bool = False, name: str = "X"):
     lazy : bool, default=False
         Whether X may be a LazyFrame or a Dataset.
     name : str, default="X"
-        What messages call it.
+        Name in messages.
 
     Returns
     -------
     array, sparse matrix, DataFrame or LazyTable
-        X, an array for a list.
+        X; a list becomes an array.
 
     Raises
     ------
     ValueError
-        X has not two dimensions, or no column, or no row.
+        X does not have two dimensions, or has no column or no row.
     """
     X = as_container(X, name, lazy)
     shape = shape_of(X)
     if len(shape) != 2:
         raise ValueError(
             f"Expected 2D array, got {len(shape)}D array instead: {name} must have shape (n_samples, "
-            f"n_features); got {shape}. Reshape it: {name}.reshape(-1, 1) makes one column, "
-            f"{name}.reshape(1, -1) one row."
+            f"n_features); got {shape}. Reshape it: {name}.reshape(-1, 1) makes one column, and "
+            f"{name}.reshape(1, -1) makes one row."
         )
     if shape[1] == 0:
         raise ValueError(
             f"Found array with 0 feature(s) (shape={shape}) while a minimum of 1 is required: {name} "
-            "must have a column. Pass at least one."
+            "must have a column. Pass at least one column."
         )
     if shape[0] == 0:
         raise ValueError(
@@ -258,7 +257,7 @@ def check_features(X, lazy: bool = False, name: str = "X"):
 
 
 class Features:
-    """Columns of X, a few at a time; those of a LazyFrame or Dataset are read when they are asked for.
+    """Columns of X, read a few at a time if X is a LazyFrame or Dataset.
 
     Parameters
     ----------
@@ -268,18 +267,18 @@ class Features:
     Attributes
     ----------
     shape : tuple of two int
-        Rows and columns.
+        Number of rows and columns.
     sparse : bool
         Whether X is a sparse matrix.
     lazy : bool
         Whether X is not in memory.
     named : array, sparse matrix or DataFrame
-        In memory, with the names and the number of the columns; X if that is in memory.
+        Container in memory with the same columns: X itself, or an empty frame.
 
     Raises
     ------
     ValueError
-        X has not two dimensions, or no column, or no row.
+        X does not have two dimensions, or has no column or no row.
     """
 
     def __init__(self, X):
@@ -291,28 +290,28 @@ class Features:
         self.shape = shape_of(data)
 
     def __sizeof__(self) -> int:
-        # Dask sends what is large to a worker once, and not with every task.
+        # Dask sends a large object to each worker once instead of with every task.
         n_rows, n_columns = self.shape
         return object.__sizeof__(self) + (0 if self.lazy else 8 * n_rows * n_columns)
 
     def read(self, which=None) -> list[Column]:
-        """Some columns, or all; see :func:`read_columns`."""
+        """Read some or all columns, see :func:`read_columns`."""
         return read_columns(self._data, "X", parse_text=True, which=which)
 
     def read_rows(self, rows: np.ndarray | None) -> list[Column]:
-        """All columns at some rows, or at all; never more than a chunk of the columns at all rows."""
+        """Read all columns at some or all rows, one chunk of columns at a time."""
         if rows is None:
             return self.read()
         return [column.take(rows) for chunk in self.chunks() for column in self.read(chunk)]
 
     def select(self, which):
-        """X with some of its columns, not read either, where X is a LazyFrame or a Dataset."""
+        """Select columns of a LazyFrame or Dataset without reading them."""
         return self._data.select(which)
 
     def chunks(self, numbers: int | None = None) -> list[np.ndarray]:
-        """Columns that are worked on together, at least one: with at most so many numbers in all."""
+        """Split the columns into chunks with at most this many values, and at least one column."""
         if numbers is None:
-            # A column of an array by rows takes as long to read from a disk as several.
+            # Reading one column of a row-major array from disk takes as long as reading several.
             by_rows = isinstance(self._data, np.memmap) and not self._data.flags.f_contiguous
             numbers = _NUMBERS_A_READ if by_rows else _NUMBERS_A_CHUNK
         size = int(np.clip(numbers // self.shape[0], 1, _COLUMNS_A_CHUNK))
@@ -327,7 +326,7 @@ def read_features(X, name: str = "X") -> list[Column]:
     X : array-like, sparse matrix or DataFrame of shape (n, d)
         The input, n and d at least 1.
     name : str, default="X"
-        What messages call it.
+        Name in messages.
 
     Returns
     -------
@@ -336,7 +335,7 @@ def read_features(X, name: str = "X") -> list[Column]:
     Raises
     ------
     ValueError
-        X has not two dimensions, or no column, or no row.
+        X does not have two dimensions, or has no column or no row.
     """
     check_features(X, name=name)
     return read_columns(X, name, parse_text=True)
@@ -359,7 +358,7 @@ def read_target(y, lazy: bool = False) -> list[Column]:
     Raises
     ------
     ValueError
-        y is None, or has not one or two dimensions, or no column.
+        y is None, does not have one or two dimensions, or has no column.
     """
     if y is None:
         raise ValueError(

@@ -1,6 +1,6 @@
-"""Raw columns out of any container: arrays, lists, sparse matrices, pandas, polars and Arrow tables.
+"""Raw columns from any container: arrays, lists, sparse matrices, pandas, polars and Arrow tables.
 
-Containers are told apart by what they have, without an import of their libraries.
+Containers are recognised by their attributes, without importing their libraries.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,11 +30,11 @@ class RawColumn:
     name : str
         For messages.
     line : callable
-        Kind of dates among Python objects -> line of code that converts the column.
+        Function from the kind of dates to the line of code that converts the column.
     missing : ndarray of shape (n,) or None
-        Mask of missing values that the values do not show.
+        Mask of missing values, if the container stores one.
     categorical : bool
-        Whether the container calls the values categories.
+        Whether the container stores the values as categories.
     """
 
     values: np.ndarray
@@ -85,7 +85,7 @@ def is_nested(kind: type) -> bool:
 
 
 def _is_nan(value) -> bool:
-    """Whether a value is not equal to itself; a signalling NaN cannot be compared."""
+    """Whether a value is NaN. A signalling NaN cannot be compared, so it needs its own test."""
     return value.is_nan() if isinstance(value, Decimal) else value != value
 
 
@@ -97,7 +97,7 @@ def nested_error(name: str, dtype) -> TypeError:
     name : str
         Of the column.
     dtype : object
-        What it holds, for the message.
+        Type of its values, for the message.
 
     Returns
     -------
@@ -105,12 +105,12 @@ def nested_error(name: str, dtype) -> TypeError:
     """
     return TypeError(
         f"{name} must hold one number or category in each row; got {dtype}, which is nested: each argument "
-        "must be a string or a number. Make a column of each part, or of a number such as the length."
+        "must be a string or a number. Make a column of each part, or of a summary such as the length."
     )
 
 
 def as_container(data, name: str, lazy: bool = False):
-    """Data that can be read: a container as it is, a list as an array of objects where types may differ.
+    """Return a container unchanged, and a list as an array, of objects if types can differ.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def as_container(data, name: str, lazy: bool = False):
     name : str
         ``"X"`` or ``"y"``, for messages.
     lazy : bool, default=False
-        Whether the data may be a LazyFrame or a Dataset, whose columns are read when they are asked for.
+        Whether the data can be a LazyFrame or a Dataset, whose columns are read on demand.
 
     Returns
     -------
@@ -218,7 +218,7 @@ def _is_polars(series) -> bool:
 
 
 def _frame_columns(frame, name: str, which: Sequence[int] | None) -> Iterator[RawColumn]:
-    """Columns of a pandas or polars DataFrame, by position: names may repeat."""
+    """Columns of a pandas or polars DataFrame, by position, because names can repeat."""
     labels = list(frame.columns)
     for j in range(len(labels)) if which is None else map(int, which):
         label = labels[j]
@@ -346,7 +346,7 @@ def _arrow_codes(chunks: list) -> tuple[np.ndarray, list]:
 
 
 def _arrow_values(chunk, dtype: str) -> np.ndarray:
-    """Values of a chunk, anything for a missing one: with gaps, integers would be rounded."""
+    """Values of a chunk. Missing values are filled, because integers with gaps would be rounded."""
     if dtype.startswith("run_end_encoded"):
         return np.array(chunk.to_pylist(), dtype=object)
     if dtype.startswith(("int", "uint")):

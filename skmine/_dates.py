@@ -41,7 +41,7 @@ _OBJECT_DTYPES = {"date objects": "datetime64", "duration objects": "timedelta64
 
 
 def temporal_error(name: str, dtype, line: str) -> TypeError:
-    """The error for a column of dates or durations; its last line is the code that converts the column.
+    """Error for a column of dates or durations. Its last line is the code that converts the column.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def temporal_error(name: str, dtype, line: str) -> TypeError:
     """
     return TypeError(
         f"{name} must hold numbers or categories; got {dtype}, a date or a duration. Convert it to a number "
-        f"first (new rows relative to the same date):\n    {line}"
+        f"first (use the same start date for new rows):\n    {line}"
     )
 
 

@@ -4,7 +4,7 @@ from importlib import metadata
 
 
 def _find_documentation() -> str | None:
-    """Where the documentation is: "Documentation" of [project.urls] in pyproject.toml, if there is one."""
+    """Address of the documentation, from [project.urls] in pyproject.toml, if it is set."""
     try:
         urls = metadata.metadata("skmine").get_all("Project-URL") or []
     except metadata.PackageNotFoundError:
@@ -22,8 +22,7 @@ DOCUMENTATION_URL = _find_documentation()
 class DocumentationLinkMixin:
     """Makes the "?" of an estimator's diagram link to its page; put it before BaseEstimator.
 
-    It overrides what scikit-learn's own mixin reads. Where our documentation has no address there is no
-    link; subclasses of the user's have none.
+    There is no link if the documentation has no address, or for subclasses defined by users.
     """
 
     _doc_link_module = "skmine"

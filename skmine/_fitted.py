@@ -1,4 +1,4 @@
-"""Trained critics at rest: NumPy arrays and encoders in, values in nats out."""
+"""Fitted critics, stored as NumPy arrays and encoders, which score rows in nats."""
 
 import numpy as np
 import torch
@@ -12,12 +12,12 @@ from skmine.nn.pairs import choose_valuing_pairs, score_in_chunks
 _SEED = 0
 _NORMALISER_ROWS = 2048
 _SUPPORT_ROWS = 256
-#: Rows that are paired at once, which bounds the copies; the last block has up to twice as many.
+#: Number of rows paired at a time, which limits memory. The last block has up to twice as many.
 _BLOCK_ROWS = 2**14
 
 
 class FittedCritic:
-    """Mean critic of a trained bank; scores rows in float64 on the CPU.
+    """Mean of the trained critics, which scores rows in float64 on the CPU.
 
     The bounds are concave in the critic, so the value of the mean critic is at least the mean of the
     members' values.
@@ -66,7 +66,7 @@ class FittedCritic:
 
     @torch.no_grad()
     def _scores(self, x: Tensor, y: Tensor) -> Tensor:
-        """Mean critic, ``(n, ..., d_x), (n, ..., d_y) -> (n, ...)``."""
+        """Mean of the critics, ``(n, ..., d_x), (n, ..., d_y) -> (n, ...)``."""
         return score_in_chunks(self.frozen.module, self._expand(x), self._expand(y)).mean(0)
 
     @torch.no_grad()
@@ -94,7 +94,7 @@ class FittedCritic:
         )
 
     def load_into(self, bank: torch.nn.Module, n_folds: int) -> None:
-        """Put the critics back into the bank that they came from, to train on.
+        """Load the critics into a bank, to continue training.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class FittedCritic:
         Raises
         ------
         ValueError
-            The critics are of other sizes.
+            The critics have other sizes.
         """
         # The first n_folds critics are the bank in its state by the first half of the held-out rows.
         state = {k: torch.tensor(v[:n_folds]) for k, v in self.frozen.arrays.items()}
@@ -114,7 +114,7 @@ class FittedCritic:
             bank.load_state_dict(state)
         except RuntimeError as error:
             raise ValueError(
-                "warm_start=True goes on with the critics of the last fit, which are of other sizes. Pass "
+                "warm_start=True needs critics of the same sizes as in the last fit; got other sizes. Pass "
                 "the same columns, cv, critic and hidden_layer_sizes, or set warm_start=False."
             ) from error
 
@@ -139,10 +139,10 @@ class FittedCritic:
         n = len(columns["X"][0].values)
         if n < 2 and self.encoders[1].probability is None:
             raise ValueError(
-                f"X must have at least 2 rows of positive weight to score where X and y are continuous; "
-                f"got {n}. Pass more rows, or use score_samples."
+                f"X must have at least 2 rows of positive weight if X and y are continuous; got {n}. Pass "
+                "more rows, or use score_samples."
             )
-        # In a fixed random order: neighbouring rows, which meet as marginal pairs, may be sorted.
+        # In a fixed random order, because neighbouring rows form marginal pairs and the input can be sorted.
         order = torch.from_numpy(np.random.default_rng(_SEED).permutation(n))
         x, y = (block[order] for block in self.encode(columns))
         row_weight = None if weight is None else torch.as_tensor(weight)[order]
@@ -171,7 +171,7 @@ class FittedCritic:
 
 
 def _support(encoder: BlockEncoder, values: Tensor, weight: Tensor | None):
-    """Values that stand for the marginal of a block, and their probabilities."""
+    """Values that represent the marginal distribution of a block, and their probabilities."""
     if encoder.probability is not None:
         return np.eye(len(encoder.probability)), encoder.probability
     values = values[:_SUPPORT_ROWS]

@@ -1,4 +1,4 @@
-"""Frames as they come in and go out: columns keep their own types, and errors name the column."""
+"""Select columns of frames without changing their types, and check them with errors that name the column."""
 
 from typing import Any
 
@@ -40,19 +40,19 @@ def take_columns(frame: Any, numbers: list[int], output: str) -> Any:
 
 
 def check_numeric(X: Any) -> None:
-    """Raise, with the name of the column and the remedy, where a column holds no numbers.
+    """Raise an error that names the column if a column is not numeric.
 
     Parameters
     ----------
     X : array-like, sparse matrix or DataFrame
-        The input; arrays of numbers and sparse matrices are left to scikit-learn's checks.
+        The input. scikit-learn checks numeric arrays and sparse matrices later.
 
     Raises
     ------
     TypeError
         A column holds dates or nested values, or the frame is not in memory.
     ValueError
-        X has not two dimensions; a column holds text or categories.
+        X does not have two dimensions, or a column holds text or categories.
     """
     if getattr(getattr(X, "dtype", None), "kind", "") in tuple("biuf"):
         return
@@ -63,13 +63,13 @@ def check_numeric(X: Any) -> None:
             column.values[~column.missing].astype(float)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{column.name} must hold numbers; got text or categories ({error}). Encode it, as by "
-                "sklearn.preprocessing.OneHotEncoder, or drop it."
+                f"{column.name} must hold numbers; got text or categories ({error}). Encode it, for example "
+                "with sklearn.preprocessing.OneHotEncoder, or drop it."
             ) from error
 
 
 def check_classes(y: Any) -> None:
-    """Raise where y is not one column or more of labels or numbers, one in every row.
+    """Raise an error unless y holds labels or numbers without missing values.
 
     Parameters
     ----------

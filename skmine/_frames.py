@@ -1,4 +1,4 @@
-"""Tables out: names of columns, and a DataFrame of the library that came in."""
+"""Names of columns, and results as a frame of the library of the input."""
 
 from importlib import import_module
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def column_names(data, n_columns: int, prefix: str = "x") -> list:
-    """Names of the columns of a container; x0, x1 and so on where it has none.
+    """Names of the columns of a container, or x0, x1, ... if it has none.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def column_names(data, n_columns: int, prefix: str = "x") -> list:
 
 
 def library_of(*data) -> str:
-    """Library of the first container that is a table of polars or Arrow; else pandas."""
+    """Library of the first polars or Arrow container, otherwise pandas."""
     libraries = [type(part).__module__.split(".")[0] for part in data]
     return next((library for library in libraries if library in ("polars", "pyarrow")), "pandas")
 
@@ -53,7 +53,7 @@ def make_frame(columns: dict, library: str):
     Raises
     ------
     ImportError
-        pandas is asked for, and is not installed.
+        pandas is needed and not installed.
     """
     if library == "polars":
         return import_module("polars").DataFrame({name: _plain(v) for name, v in columns.items()})
@@ -63,14 +63,14 @@ def make_frame(columns: dict, library: str):
         pandas = import_module("pandas")
     except ImportError as error:
         raise ImportError(
-            "A table needs pandas, unless X is a polars DataFrame or an Arrow table. Install it with: "
+            "The result needs pandas, unless X is a polars DataFrame or an Arrow table. Install it with: "
             "pip install 'skmine[table]'"
         ) from error
     return pandas.DataFrame(columns)
 
 
 def _plain(values):
-    """Values that polars and Arrow read as one type: labels of several types become strings."""
+    """Values of a single type, which polars and Arrow need: labels of mixed types become strings."""
     values = values.tolist() if isinstance(values, np.ndarray) else list(values)
     if len(set(map(type, values)) - {type(None)}) > 1 and any(isinstance(v, str) for v in values):
         return [None if v is None else str(v) for v in values]

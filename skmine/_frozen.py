@@ -1,4 +1,4 @@
-"""A trained torch module at rest: what a fitted estimator keeps and pickles."""
+"""A trained torch module in the form that a fitted estimator stores and pickles."""
 
 from typing import Any, Generic, TypeVar
 
@@ -13,10 +13,10 @@ _MODULE, _TENSOR, _EMPTY, _SEEN = "skmine.module", "skmine.tensor", "skmine.empt
 
 
 class FrozenModule(Generic[Module]):
-    """NumPy arrays, and a record of the rest in plain containers; comes back in float64 on the CPU.
+    """A torch module as NumPy arrays and plain containers, restored in float64 on the CPU.
 
-    A pickle holds no torch object, joblib can map the arrays, and skops can read it. Loading one that another
-    version of skmine wrote warns.
+    A pickle contains no torch objects, joblib can memory-map the arrays, and skops can read it. Loading an
+    object from another version of skmine raises a warning.
 
     Parameters
     ----------

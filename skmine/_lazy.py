@@ -1,6 +1,6 @@
-"""Tables that are not in memory: their size, and a few of their columns at a time.
+"""Data that are not in memory: their size, and a few of their columns at a time.
 
-They are told apart by what they have, without an import of their libraries.
+They are recognised by their attributes, without importing their libraries.
 """
 
 from importlib import import_module

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 
-#: Integers beyond it have neighbours that float64 cannot tell apart; those below it are exact.
+#: float64 represents integers exactly up to this value.
 _MOST_EXACT = 2**53
 #: Bits of the number that the base of larger ones is a multiple of: small steps would move the base of a few
 #: rows for no need, larger ones would leave too few bits for the differences.
@@ -118,7 +118,7 @@ def read_numbers(values: np.ndarray, types: set[type]) -> tuple[np.ndarray, int]
 
 
 def _base(low: int, high: int) -> int:
-    """What to subtract from integers from `low` to `high`, so that float64 tells neighbours apart."""
+    """Offset to subtract from integers between `low` and `high`, so that float64 keeps them distinct."""
     if max(-low, high) <= _MOST_EXACT:
         return 0
     return low >> _BASE_STEP_BITS << _BASE_STEP_BITS

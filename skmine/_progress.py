@@ -1,4 +1,4 @@
-"""Progress of long work, shown only when asked: a bar with tqdm, else plain lines on stderr."""
+"""Progress of long computations, if `verbose`: a bar with tqdm, otherwise lines on stderr."""
 
 import contextlib
 import multiprocessing
@@ -15,7 +15,7 @@ _SECONDS_A_LINE = 1.0
 
 @contextlib.contextmanager
 def progress(verbose, max_iter: int, on_check: Callable[[dict], object] | None = None):
-    """A callback for each check of the training, or None; a bar or lines where `verbose` asks.
+    """Yield a callback for each check of the training, which shows progress if `verbose`.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def progress(verbose, max_iter: int, on_check: Callable[[dict], object] | None =
 
 @contextlib.contextmanager
 def counter(verbose, total: int | None, unit: str):
-    """A callback for each thing done; a bar or lines where `verbose` asks.
+    """Yield a callback for each finished item, which shows progress if `verbose`.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def counter(verbose, total: int | None, unit: str):
 
 
 def run_counted(tasks: Iterable, n_jobs, verbose, total: int | None, unit: str, **options) -> list:
-    """Results of joblib's tasks in their order, counted as they come in where `verbose` asks.
+    """Run joblib tasks and return their results in order, with progress if `verbose`.
 
     Parameters
     ----------
@@ -107,40 +107,40 @@ def run_counted(tasks: Iterable, n_jobs, verbose, total: int | None, unit: str, 
 
 
 class _Lines:
-    """What we use of tqdm's bar, in plain lines: one a second at most, and the last state."""
+    """Replacement for a tqdm bar that writes lines: at most one per second, and the final state."""
 
     def __init__(self, total: int | None, unit: str):
         self.total, self.unit = total, unit
         self.n, self.postfix = 0, ""
         self.started = self.written = time.monotonic()
-        self.is_told = True
+        self.is_shown = True
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_) -> None:
-        if not self.is_told:
+        if not self.is_shown:
             self._write()
 
     def set_postfix_str(self, postfix: str) -> None:
         self.postfix = postfix
 
     def update(self, n: int = 1) -> None:
-        self.n, self.is_told = self.n + n, False
+        self.n, self.is_shown = self.n + n, False
         if time.monotonic() - self.written >= _SECONDS_A_LINE:
             self._write()
 
     def _write(self) -> None:
-        self.written, self.is_told = time.monotonic(), True
+        self.written, self.is_shown = time.monotonic(), True
         done = f"{self.n}/{self.total}" if self.total else f"{self.n}"
         parts = [f"{done} {self.unit}", f"{self.written - self.started:.0f} s"]
-        # One write a line: those of several processes do not mix.
+        # One write per line, so that lines of several processes do not mix.
         sys.stderr.write(f"skmine: {', '.join(parts + [self.postfix] * bool(self.postfix))}\n")
         sys.stderr.flush()
 
 
 def _bar(total: int | None, unit: str):
-    """A bar of tqdm; lines where there is no tqdm, and in workers, whose bars would overwrite each other."""
+    """A tqdm bar, or lines if tqdm is missing or in workers, whose bars would overwrite each other."""
     is_worker = (
         multiprocessing.current_process().name != "MainProcess"
         or threading.current_thread() is not threading.main_thread()

@@ -1,4 +1,4 @@
-"""Fits that succeed as a whole or leave the estimator as it was."""
+"""Fits that either succeed completely or leave the estimator unchanged."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from typing import Any
 
 @contextlib.contextmanager
 def new_fit(estimator: Any) -> Iterator[Any]:
-    """A copy to fit in the block, which the estimator becomes at its end.
+    """Fit a copy in the block, and replace the estimator with it at the end.
 
-    Until then, and for good where the block raises, the estimator predicts as before, in other threads too.
-    Fitted attributes that the new fit does not set are gone.
+    Until then the estimator predicts as before, also in other threads. If the block raises an error, the
+    estimator stays unchanged. Fitted attributes that the new fit does not set are removed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which columns a selector may choose, and why it chose them."""
+"""Which columns a selector can choose, and the reasons for its choice."""
 
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -16,9 +16,9 @@ class ColumnChoice:
     Attributes
     ----------
     owner : ndarray of shape (n_columns,)
-        Number of each column's feature, -1 for an excluded one.
+        Feature of each column, or -1 if the column is excluded.
     included : list of int
-        Features that are chosen first.
+        Features to select first.
     """
 
     owner: np.ndarray
@@ -26,14 +26,14 @@ class ColumnChoice:
 
     @classmethod
     def read(cls, selector, n_columns: int) -> "ColumnChoice":
-        """Read the parameters of a selector that knows the names of its columns.
+        """Read the parameters of a selector.
 
         Parameters
         ----------
         selector : MINEFeatureSelector
-            With `feature_names_in_` where the columns have names.
+            Selector with `feature_names_in_`, if the columns have names.
         n_columns : int
-            Columns of X.
+            Number of columns of X.
 
         Returns
         -------
@@ -42,7 +42,7 @@ class ColumnChoice:
         Raises
         ------
         ValueError
-            A parameter does not fit the columns.
+            A parameter does not match the columns.
         """
         names = getattr(selector, "feature_names_in_", None)
         owner = _number_groups(selector.feature_groups, n_columns)
@@ -55,10 +55,10 @@ class ColumnChoice:
             shown = both.tolist() if names is None else [str(names[j]) for j in both]
             raise ValueError(
                 f"include and exclude must not name the same columns or groups; got {shown} in both. "
-                "Drop them from one."
+                "Remove them from one of the two."
             )
         if exclude.all():
-            raise ValueError("exclude must leave a column; got all of them. Drop one from it.")
+            raise ValueError("exclude must leave at least one column; got all of them. Remove one from it.")
         owner = np.where(exclude, -1, owner)
         left = np.unique(owner[~exclude])
         owner[~exclude] = np.searchsorted(left, owner[~exclude])
@@ -66,11 +66,11 @@ class ColumnChoice:
 
     @property
     def n_features(self) -> int:
-        """Features that may be chosen."""
+        """Number of features that can be selected."""
         return int(self.owner.max()) + 1
 
     def n_select(self, asked) -> int | None:
-        """Number of features to select; None for those that are significant."""
+        """Number of features to select, or None to select the significant ones."""
         if isinstance(asked, str):
             return None
         number = int(asked) if isinstance(asked, Integral) else max(1, round(asked * self.n_features))
@@ -82,12 +82,12 @@ class ColumnChoice:
         if number < len(self.included):
             raise ValueError(
                 f"n_features_to_select must be at least the number of features in include "
-                f"({len(self.included)}); got {asked}. Raise it, or include fewer."
+                f"({len(self.included)}); got {asked}. Raise it, or include fewer features."
             )
         return number
 
     def include_first(self, ranking: SelectionRanking) -> SelectionRanking:
-        """The ranking with the included features at its head, for strategies that do not know of them."""
+        """The ranking with the included features first, for strategies that ignore `included`."""
         others = [j for j in ranking.order if j not in self.included]
         head = [j for j in ranking.order if j in self.included]
         return replace(
@@ -97,32 +97,32 @@ class ColumnChoice:
         )
 
     def by_column(self, values: np.ndarray) -> np.ndarray:
-        """Values of the features at each column, NaN for excluded ones."""
+        """Value of each column's feature, or NaN if the column is excluded."""
         return np.where(self.owner >= 0, values[self.owner], np.nan)
 
     def rank(self, order: np.ndarray) -> np.ndarray:
-        """Rank of each column's feature, 1 for the best; excluded ones come last."""
+        """Rank of each column's feature, 1 for the best. Excluded columns come last."""
         rank = np.empty(len(order), dtype=int)
         rank[order] = np.arange(1, len(order) + 1)
         return np.where(self.owner >= 0, rank[self.owner], len(order) + 1)
 
 
 def _number_groups(labels, n_columns: int) -> np.ndarray:
-    """Number of each column's group, in the order of their first columns."""
+    """Group number of each column, in the order of the first columns of the groups."""
     if labels is None:
         return np.arange(n_columns)
     labels = np.asarray(labels)
     if labels.shape != (n_columns,):
         raise ValueError(
-            f"feature_groups must have one label a column of X ({n_columns}); got shape {labels.shape}. Pass "
-            "as many labels as columns. Labels of rows are groups of fit."
+            f"feature_groups must have one label for each column of X ({n_columns}); got shape "
+            f"{labels.shape}. Pass one label per column. To group rows, pass groups to fit."
         )
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]
 
 
 def _mask(chosen, name: str, n_columns: int, names) -> np.ndarray:
-    """Mask of columns given by names, numbers or a mask."""
+    """Mask of columns given by names, indices or a mask."""
     mask = np.zeros(n_columns, dtype=bool)
     if chosen is None:
         return mask
@@ -130,28 +130,28 @@ def _mask(chosen, name: str, n_columns: int, names) -> np.ndarray:
     if chosen.dtype == bool:
         if chosen.shape != mask.shape:
             raise ValueError(
-                f"{name} must have one entry a column of X ({n_columns}) as a mask; got shape "
-                f"{chosen.shape}. Pass a mask of that length, or the numbers or names of the columns."
+                f"{name} must have one entry for each column of X ({n_columns}) if it is a mask; got shape "
+                f"{chosen.shape}. Pass a mask of that length, or the indices or names of the columns."
             )
         return chosen
     if chosen.dtype.kind in "UO":
         known = [] if names is None else list(names)
         if missing := [str(label) for label in chosen if label not in known]:
-            raise ValueError(f"{name} must hold names of columns of X; got {missing}. Drop these names.")
+            raise ValueError(f"{name} must hold names of columns of X; got {missing}. Remove these names.")
         return np.isin(known, chosen.tolist())
     if len(chosen) and (
         chosen.dtype.kind not in "iu" or not -n_columns <= chosen.min() <= chosen.max() < n_columns
     ):
         raise ValueError(
-            f"{name} must hold numbers of the {n_columns} columns of X; got {chosen.tolist()}. Drop those "
-            "that are out of range."
+            f"{name} must hold indices of the {n_columns} columns of X; got {chosen.tolist()}. Remove the "
+            "indices that are out of range."
         )
     mask[chosen.astype(int)] = True
     return mask
 
 
 def explanation_facts(choice: ColumnChoice, reasons: Reasons | None) -> dict:
-    """What `explain` needs beside public attributes, by column, in plain types that any format stores."""
+    """What `explain` needs besides public attributes, for each column, in types that any format can store."""
     n_columns = len(choice.owner)
     first = [int(np.flatnonzero(choice.owner == feature)[0]) for feature in range(choice.n_features)]
     related: list[list[int]] = [[] for _ in range(n_columns)]
@@ -169,7 +169,7 @@ def explanation_facts(choice: ColumnChoice, reasons: Reasons | None) -> dict:
 
 
 def explain(selector, unit: str = "nats") -> dict[str, list]:
-    """Columns of the table of reasons of a fitted selector, see `MINEFeatureSelector.explain`."""
+    """Columns of the table of `MINEFeatureSelector.explain`."""
     nats = nats_a_unit(unit)
     names = getattr(selector, "feature_names_in_", None)
     names = [f"x{j}" for j in range(selector.n_features_in_)] if names is None else list(names)
@@ -192,7 +192,7 @@ def _reason(selector, column: int, related: str, unit: str) -> str:
     facts, alpha = selector._facts, selector.alpha
     if facts["excluded"][column]:
         return "excluded by the user"
-    verb = "holds" if selector.strategy == "marginal" else "adds"
+    verb = "carries" if selector.strategy == "marginal" else "adds"
     pvalue = selector.pvalues_[column]
     adds = f"{verb} {max(selector.scores_[column], 0.0) / nats_a_unit(unit):.2g} {unit} ({_p(pvalue)})"
     if selector.support_[column]:

@@ -1,4 +1,4 @@
-"""What a selector reads: columns in memory, columns read one at a time, or counts made by a cluster."""
+"""Input of a selector: columns in memory, columns read one at a time, or counts from a cluster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -174,7 +174,7 @@ class _ClusterTask(SelectionTask):
     owner: np.ndarray | None = None
 
     def relevance(self) -> tuple[np.ndarray, np.ndarray]:
-        """As that of :class:`SelectionTask`."""
+        """Mutual information and p-value of each feature, as in :class:`SelectionTask`."""
         assert self.table is not None
         assert self.owner is not None
         d = self.table.n_features

@@ -1,7 +1,7 @@
-"""The private parts of scikit-learn that we use, each with its reason. No other module imports any.
+"""The private parts of scikit-learn that skmine uses. No other module imports any.
 
-They are what scikit-learn's own estimators use, and there is no public form of them: messages, routing and
-tags are as users know them. A test runs each on the oldest and the newest version that is supported.
+They have no public replacement, and they make messages and routing the same as in scikit-learn. The tests run
+with the oldest and the newest supported version.
 """
 
 # Runs validation of parameters before fit, and skips it where a meta-estimator has done so.

@@ -1,4 +1,4 @@
-"""How stable a selection is: the same selector on many halves of the rows."""
+"""Stability of a selection: the same selector on many subsamples of the rows."""
 
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -22,14 +22,14 @@ class SelectionStability:
     Attributes
     ----------
     frequency : ndarray of shape (n_features,)
-        Share of the resamples in which each feature was selected.
+        Share of the subsamples in which each feature was selected. Trust features that are close to 1.
     jaccard : float
-        Mean over all pairs of resamples of the size of the intersection over that of the union of the two
-        sets: 1 where all sets are the same. Two empty sets are the same.
+        Stability of the whole selection: mean Jaccard index (intersection over union) of all pairs of
+        selected sets. It is 1 if all subsamples select the same features.
     supports : ndarray of shape (n_resamples, n_features)
-        Mask of the features selected in each resample.
+        Mask of the features selected in each subsample.
     feature_names : list
-        Names of the features; x0, x1 and so on where X has none.
+        Names of the features, or x0, x1, ... if X has no names.
     """
 
     frequency: np.ndarray
@@ -64,38 +64,40 @@ def selection_stability(
     n_jobs=None,
     verbose=False,
 ):
-    """How often each feature is selected, and how alike the sets are, over subsamples of the rows.
+    """Measure how stable a feature selection is on random subsamples of the rows.
+
+    The selector is fitted on each subsample. Features that are selected rarely may owe it to chance.
 
     Parameters
     ----------
     selector : selector
-        Of scikit-learn or of this package: it has ``fit`` and ``get_support``. It is cloned, not fitted.
+        Any scikit-learn selector with ``fit`` and ``get_support``. It is cloned and not changed.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        Features, as the selector takes them.
+        Features, in any form that the selector accepts.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), or None, default=None
-        Target.
+        Target, if the selector needs one.
     n_resamples : int, default=50
-        Subsamples drawn.
+        Number of subsamples. Lower it if the selector is slow.
     sample_fraction : float, default=0.5
-        Share of the rows in each, without replacement.
+        Share of the rows in each subsample, drawn without replacement.
     groups : array-like of shape (n_samples,) or None, default=None
-        Label of each row; whole groups are drawn.
+        Group label of each row. Pass it if rows are related; whole groups are then drawn.
     random_state : int, RandomState or None, default=None
-        Seed of the subsamples. That of the selector stays as it is.
+        Seed of the subsamples. It does not change the seed of the selector.
     n_jobs : int or None, default=None
-        Subsamples fitted at once; the result does not depend on it.
+        Number of parallel jobs. The result does not depend on it.
     verbose : bool, default=False
-        Whether to show progress: a bar with tqdm, else plain lines on stderr.
+        Whether to show progress, as a bar if tqdm is installed and as lines on stderr otherwise.
 
     Returns
     -------
     SelectionStability
-        `frequency`, `jaccard` and `supports`.
+        Object with `frequency`, `jaccard`, `supports` and `feature_names`.
 
     Raises
     ------
     ValueError
-        y or `groups` has another length than X, or a subsample would hold fewer than two rows or groups.
+        The lengths of X, y and `groups` differ, or a subsample would have fewer than two rows or groups.
 
     References
     ----------
@@ -126,8 +128,8 @@ def selection_stability(
     if n_drawn < 2:
         kind = "rows" if groups is None else "groups"
         raise ValueError(
-            f"sample_fraction must draw at least 2 {kind} of {n_units}; got {sample_fraction}, which draws "
-            f"{n_drawn}. Raise it or pass more {kind}."
+            f"sample_fraction must draw at least 2 of the {n_units} {kind}; got {sample_fraction}, which "
+            f"draws {n_drawn}. Raise it, or pass more {kind}."
         )
     rng = check_random_state(random_state)
     drawn = [np.isin(number, rng.choice(n_units, n_drawn, replace=False)) for _ in range(n_resamples)]
@@ -138,13 +140,13 @@ def selection_stability(
 
 
 def _support(selector, X, y, rows: np.ndarray) -> np.ndarray:
-    """Mask of the features that a clone selects on some rows."""
+    """Mask of the features that a clone of the selector selects on some rows."""
     target = () if y is None else (safe_indexing(y, rows),)
     return clone(selector).fit(safe_indexing(X, rows), *target).get_support()
 
 
 def _mean_jaccard(supports: np.ndarray) -> float:
-    """Mean index over all pairs of sets."""
+    """Mean Jaccard index over all pairs of sets; two empty sets have index 1."""
     sets = supports.astype(float)
     size, both = sets.sum(axis=1), sets @ sets.T
     union = size[:, None] + size - both

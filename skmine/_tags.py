@@ -1,4 +1,4 @@
-"""What estimators of columns of any kind say of themselves to scikit-learn."""
+"""scikit-learn tags of estimators that accept columns of any kind."""
 
 from sklearn.base import BaseEstimator
 
@@ -6,7 +6,7 @@ from skmine._callbacks import CallbackSupportMixin
 
 
 class AnyColumns(CallbackSupportMixin, BaseEstimator):
-    """Base of an estimator that reads columns of any kind, of X and of one or more targets."""
+    """Base of an estimator that accepts columns of any kind in X and in one or more targets."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -155,7 +155,7 @@ class Reasons:
 class SelectionRanking:
     """Ranking of the features that a selection strategy returns.
 
-    Parameters
+    Attributes
     ----------
     order : ndarray of shape (n_features,)
         Indices of all features, best first.

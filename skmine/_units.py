@@ -9,12 +9,12 @@ _SCALES = ("information", "correlation")
 
 
 def nats_a_unit(unit: str) -> float:
-    """What a value in nats is divided by.
+    """Return the divisor that converts nats to a unit.
 
     Parameters
     ----------
     unit : {"nats", "bits"}
-        The unit asked for.
+        Requested unit.
 
     Returns
     -------
@@ -23,7 +23,7 @@ def nats_a_unit(unit: str) -> float:
     Raises
     ------
     ValueError
-        The unit is another one.
+        The unit is unknown.
     """
     if unit not in _NATS_A_UNIT:
         raise ValueError(f"unit must be 'nats' or 'bits'; got {unit!r}. Pass one of them.")
@@ -31,14 +31,14 @@ def nats_a_unit(unit: str) -> float:
 
 
 def check_scale(scale: str, unit: str) -> float:
-    """Check a scale and its unit, and return what a value in nats is divided by.
+    """Check a scale and its unit, and return the divisor that converts nats to the unit.
 
     Parameters
     ----------
     scale : {"information", "correlation"}
-        The scale asked for.
+        Requested scale.
     unit : {"nats", "bits"}
-        Of information; a correlation has none.
+        Unit of information. A correlation has none.
 
     Returns
     -------
@@ -47,32 +47,32 @@ def check_scale(scale: str, unit: str) -> float:
     Raises
     ------
     ValueError
-        Either is another one, or a unit is asked for a correlation.
+        The scale or unit is unknown, or a unit is set for a correlation.
     """
     if scale not in _SCALES:
         raise ValueError(f"scale must be 'information' or 'correlation'; got {scale!r}. Pass one of them.")
     if scale == "correlation" and unit != "nats":
         raise ValueError(
-            f"unit must not be set with scale='correlation', which has no unit; got {unit!r}. Leave it out, "
+            f"unit must not be set with scale='correlation', which has no unit; got {unit!r}. Remove unit, "
             "or pass scale='information'."
         )
     return nats_a_unit(unit)
 
 
 def as_correlation(information, entropy):
-    """Mutual information of two columns as the correlation of normal columns that share as much.
+    """Convert mutual information to the correlation of normal columns with the same value.
 
     Parameters
     ----------
     information : array-like
-        Nats; negative values count as 0.
+        Values in nats. Negative values count as 0.
     entropy : array-like
-        Smaller entropy of the two columns in nats, infinite for two continuous ones.
+        Smaller entropy of the two columns in nats; infinite if both are continuous.
 
     Returns
     -------
     ndarray
-        From 0, independent, to 1, a column is a function of the other; 0 for a constant.
+        From 0 (independent, or a constant) to 1 (one column is a function of the other).
 
     References
     ----------

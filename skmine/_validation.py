@@ -1,4 +1,4 @@
-"""The only door for devices, seeds and sizes: parameters in, checked values out."""
+"""Checks of devices, seeds, sizes, weights and groups, in one place."""
 
 import warnings
 from numbers import Integral
@@ -14,12 +14,12 @@ MIN_EFFECTIVE_SAMPLES = 4  # by their weights
 
 
 def resolve_device(device) -> torch.device:
-    """Device to train on.
+    """Return the device to train on.
 
     Parameters
     ----------
     device : str or torch.device
-        ``"auto"`` is the first CUDA device where there is one, else the CPU.
+        ``"auto"`` is the first CUDA device if there is one, otherwise the CPU.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def resolve_device(device) -> torch.device:
     Raises
     ------
     ValueError
-        The name is no device of torch, or that device is not on this machine.
+        The name is not a torch device, or the device is not available on this machine.
     """
     if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -46,17 +46,17 @@ def resolve_device(device) -> torch.device:
         "mps": torch.backends.mps.is_available(),
     }
     if not present.get(resolved.type, False):
-        raise ValueError(f"device must be one that torch can use here; got {device!r}. {remedy}")
+        raise ValueError(f"device must be available to torch on this machine; got {device!r}. {remedy}")
     return resolved
 
 
 def make_generator(random_state) -> torch.Generator:
-    """Generator on the CPU, seeded by scikit-learn's ``random_state``.
+    """Return a torch generator, seeded from scikit-learn's ``random_state``.
 
     Parameters
     ----------
     random_state : int, RandomState or None
-        None seeds from the operating system: NumPy's global generator is neither read nor advanced.
+        None takes a seed from the operating system. NumPy's global generator is never used.
 
     Returns
     -------
@@ -70,12 +70,12 @@ def make_generator(random_state) -> torch.Generator:
 
 
 def draw_seed(generator: torch.Generator) -> int:
-    """A seed drawn from a generator."""
+    """Draw a seed from a generator."""
     return int(torch.randint(np.iinfo(np.int32).max, (), generator=generator))
 
 
 def check_hidden_layer_sizes(sizes) -> tuple[int, ...]:
-    """Widths of the hidden layers as a tuple.
+    """Return the widths of the hidden layers as a tuple.
 
     Parameters
     ----------
@@ -89,28 +89,28 @@ def check_hidden_layer_sizes(sizes) -> tuple[int, ...]:
     Raises
     ------
     ValueError
-        There is no layer, or a width is not a positive integer.
+        The list is empty, or a width is not a positive integer.
     """
     widths: tuple = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
     if not widths or not all(isinstance(w, Integral) and int(w) > 0 for w in widths):
         raise ValueError(
-            f"hidden_layer_sizes must be positive integers, at least one; got {sizes!r}. Pass for example "
+            f"hidden_layer_sizes must be one or more positive integers; got {sizes!r}. Pass for example "
             "(64, 64, 64)."
         )
     return tuple(int(w) for w in widths)
 
 
 def check_batch_size(batch_size, n_train: int, auto: int = 64) -> int:
-    """Rows of a minibatch.
+    """Return the number of rows in a minibatch.
 
     Parameters
     ----------
     batch_size : int or "auto"
-        ``"auto"`` is the number below, or all training rows where there are fewer.
+        ``"auto"`` is `auto`, or all training rows if there are fewer.
     n_train : int
-        Training rows of a fold.
+        Number of training rows of a fold.
     auto : int, default=64
-        What ``"auto"`` is.
+        Size for ``"auto"``.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def check_batch_size(batch_size, n_train: int, auto: int = 64) -> int:
     Warns
     -----
     UserWarning
-        It is larger than the number of training rows, which is used instead.
+        The size is larger than the number of training rows, which is used instead.
     """
     if batch_size == "auto":
         return min(auto, n_train)
@@ -134,15 +134,14 @@ def check_batch_size(batch_size, n_train: int, auto: int = 64) -> int:
 
 
 def choose_max_iter(max_iter, n_train: int) -> int:
-    """Most minibatches.
+    """Return the maximum number of minibatches.
 
     Parameters
     ----------
     max_iter : int or "auto"
-        ``"auto"`` is 1,000, times the square root of the training rows in units of 1,000 where there are
-        more.
+        ``"auto"`` is 1,000 for up to 1,000 training rows, and grows with the square root beyond.
     n_train : int
-        Training rows of a fold.
+        Number of training rows of a fold.
 
     Returns
     -------
@@ -154,16 +153,16 @@ def choose_max_iter(max_iter, n_train: int) -> int:
 
 
 def choose_passes(max_iter, n_train: int, batch_size: int, n_passes: int = 50) -> int:
-    """Minibatches of a network that is trained for a number of passes.
+    """Return the number of minibatches of a network that is trained for a number of epochs.
 
     Parameters
     ----------
     max_iter : int or "auto"
-        ``"auto"`` is `n_passes` over the rows, but at least 500 minibatches and at most 20,000.
+        ``"auto"`` is `n_passes` epochs, but at least 500 and at most 20,000 minibatches.
     n_train, batch_size : int
-        Training rows, and those of a minibatch.
+        Number of training rows, and of rows in a minibatch.
     n_passes : int, default=50
-        Passes of ``"auto"``.
+        Number of epochs for ``"auto"``.
 
     Returns
     -------
@@ -175,7 +174,7 @@ def choose_passes(max_iter, n_train: int, batch_size: int, n_passes: int = 50) -
 
 
 def check_weight(sample_weight, n_rows: int) -> np.ndarray:
-    """Weights of the rows.
+    """Check the weights of the rows.
 
     Parameters
     ----------
@@ -187,17 +186,17 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_rows,)
-        With mean 1 over the rows of positive weight.
+        Weights with mean 1 over the rows of positive weight.
 
     Raises
     ------
     ValueError
         A weight is negative, infinite or NaN, all are zero, or the shape is wrong.
     """
-    # Zeros are told below; scikit-learn's own message for them differs between versions.
+    # Checked here first, because scikit-learn's own message for zeros differs between versions.
     if not np.asarray(sample_weight).any():
         raise ValueError(
-            "sample_weight must hold a weight above 0; got zeros only. Pass None to weigh all rows alike."
+            "sample_weight must have a weight above 0; got only zeros. Pass None to weight all rows equally."
         )
     weight = check_sample_weight(sample_weight, np.empty((n_rows, 1)), dtype=np.float64)
     if (weight < 0).any():
@@ -210,7 +209,7 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
 
 
 def read_groups(groups, n_rows: int) -> np.ndarray:
-    """Groups of the rows as numbers.
+    """Return the group number of each row.
 
     Parameters
     ----------
@@ -226,13 +225,13 @@ def read_groups(groups, n_rows: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        It has another shape, or a label is missing.
+        The shape is wrong, or a label is missing.
     """
     labels = np.asarray(groups)
     if labels.shape != (n_rows,):
         raise ValueError(
-            f"groups must have one label a row of X ({n_rows}); got shape {labels.shape}. Pass as many "
-            "labels as rows."
+            f"groups must have one label for each row of X ({n_rows}); got shape {labels.shape}. Pass one "
+            "label per row."
         )
     missing = labels != labels if labels.dtype.kind in "fO" else np.zeros(n_rows, dtype=bool)
     missing |= np.array([label is None for label in labels]) if labels.dtype.kind == "O" else False
@@ -246,14 +245,14 @@ def read_groups(groups, n_rows: int) -> np.ndarray:
 
 
 def check_lengths(n_x: int, n_y: int, names: tuple[str, str] = ("X", "y")) -> None:
-    """Whether X and y have as many rows.
+    """Check that X and y have the same number of rows.
 
     Parameters
     ----------
     n_x, n_y : int
-        Rows of X and of y.
+        Number of rows of X and of y.
     names : tuple of two str, default=("X", "y")
-        What messages call them.
+        Names for the message.
 
     Raises
     ------
@@ -269,16 +268,16 @@ def check_lengths(n_x: int, n_y: int, names: tuple[str, str] = ("X", "y")) -> No
 
 
 def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray | None = None) -> None:
-    """Whether there is enough to fit on.
+    """Check that there are enough rows to train on.
 
     Parameters
     ----------
     n_rows : int
-        Rows of positive weight.
+        Number of rows with positive weight.
     all_missing : list of str
-        Names of the columns without a single value.
+        Names of the empty columns.
     weight : ndarray of shape (n_rows,) or None, default=None
-        Their weights.
+        Weights of these rows.
 
     Raises
     ------
@@ -288,29 +287,30 @@ def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray 
     Warns
     -----
     UserWarning
-        A column is all missing.
+        A column is empty.
     """
     if n_rows < MIN_SAMPLES:
         raise ValueError(
-            f"X must have at least {MIN_SAMPLES} rows of positive weight to hold some out; got "
-            f"n_samples={n_rows}. Pass more rows."
+            f"X must have at least {MIN_SAMPLES} rows with positive weight; got n_samples={n_rows}. Pass "
+            "more rows."
         )
     n_effective = n_rows if weight is None else weight.sum() ** 2 / (weight**2).sum()
     if n_effective < MIN_EFFECTIVE_SAMPLES:
         raise ValueError(
-            f"sample_weight must leave as much as {MIN_EFFECTIVE_SAMPLES} equal rows, (sum w)^2 / sum w^2; "
-            f"got {n_effective:.1f}: few rows have nearly all the weight. Limit the largest weights."
+            f"sample_weight must give an effective sample size, (sum w)^2 / sum w^2, of at least "
+            f"{MIN_EFFECTIVE_SAMPLES}; got {n_effective:.1f}, because a few rows have nearly all the weight. "
+            "Limit the largest weights."
         )
     warn_of_missing(all_missing)
 
 
 def warn_of_missing(names: list[str]) -> None:
-    """Warn of columns without a single value.
+    """Warn about empty columns.
 
     Parameters
     ----------
     names : list of str
-        Of the columns.
+        Names of the columns.
 
     Warns
     -----
@@ -319,7 +319,7 @@ def warn_of_missing(names: list[str]) -> None:
     """
     for name in names:
         warnings.warn(
-            f"{name} is missing in every row: it carries no information, as a constant. Drop the column.",
+            f"{name} is missing in every row, so it carries no information. Drop the column.",
             UserWarning,
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""Versions of this package and of what it runs on, and a warning of the package of the same import name."""
+"""Versions of skmine and its dependencies, and a warning about scikit-mine, a package of the same name."""
 
 import platform
 import sys
@@ -29,9 +29,7 @@ _DEPENDENCIES = (
 
 
 def show_versions() -> None:
-    """Print the versions that a bug report needs: system, packages, torch and its devices, thread pools.
-
-    It prints to stdout, and is the only thing in skmine that does.
+    """Print versions for a bug report: system, packages, torch and its devices, thread pools.
 
     Examples
     --------
@@ -84,20 +82,20 @@ def _torch_build() -> list[tuple[str, object]]:
 
 
 def warn_of_namesake() -> None:
-    """Warn where scikit-mine is installed: it imports under the same name, and pip mixes the two."""
+    """Warn if scikit-mine is installed. It has the same import name, so the two overwrite each other."""
     try:
         metadata.version("scikit-mine")
     except metadata.PackageNotFoundError:
         return
     warnings.warn(
-        "scikit-mine (pattern mining) is installed too, and imports under the same name, skmine. Use two "
+        "scikit-mine (pattern mining) is also installed and has the same import name, skmine. Use separate "
         "environments, or run: pip uninstall scikit-mine && pip install --force-reinstall --no-deps skmine",
         stacklevel=3,
     )
 
 
 def warn_of_other_version(version: str) -> None:
-    """Warn where a fitted object comes from another version of skmine than this one.
+    """Warn if an object was fitted with another version of skmine.
 
     Parameters
     ----------
@@ -106,7 +104,7 @@ def warn_of_other_version(version: str) -> None:
     """
     if version != __version__:
         warnings.warn(
-            f"This object was fitted with skmine {version} and is loaded with skmine {__version__}: its "
-            "values may be wrong. Fit it again, or install the version that fitted it.",
+            f"This object was fitted with skmine {version} and is loaded with skmine {__version__}, so its "
+            f"results may be wrong. Fit it again, or install skmine {version}.",
             stacklevel=4,
         )

@@ -333,7 +333,7 @@ def test_grid_search__beta_and_method__scores_every_one():
         ({"method": "mine-f"}, "'method' parameter"),
         ({"noise": "none"}, "'noise' parameter"),
         ({"n_components": 0}, "'n_components' parameter"),
-        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes must be positive integers.*Pass for example"),
+        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes must be one or more positive integers.*Pass for example"),
         ({"device": "tpu"}, "device must be"),
     ],
 )
@@ -389,7 +389,7 @@ def test_fit__class_without_weight__is_still_a_class(rows):
 
 @pytest.mark.parametrize(
     ("weight", "message"),
-    [(-1.0, "Negative values in data passed to `sample_weight`"), (0.0, "zeros only"), (np.nan, "NaN")],
+    [(-1.0, "Negative values in data passed to `sample_weight`"), (0.0, "only zeros"), (np.nan, "NaN")],
 )
 def test_fit__bad_weights__raises_and_keeps_the_old_model(weight, message, rows):
     X, y = rows

@@ -302,7 +302,7 @@ def test_scores__only_sums_travel(monkeypatch):
         ),
         (mutual_info_regression, np.arange(99.0), "99"),
         (mutual_info_regression, np.array([1.0, np.inf] * 50), "y contains infinity"),
-        (mutual_info_regression, np.zeros((100, 2)), "y must be one column; got 2"),
+        (mutual_info_regression, np.zeros((100, 2)), "y must be a single column; got 2"),
     ],
 )
 @pytest.mark.parametrize("in_memory", [True, False])

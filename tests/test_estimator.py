@@ -263,10 +263,10 @@ def test_fit__bad_rows__error_names_what_and_remedy(X, y, error, message):
     ("weight", "message"),
     [
         (-np.ones(40), "at least 0; got -1.0. Drop"),
-        (np.zeros(40), "a weight above 0; got zeros only"),
+        (np.zeros(40), "a weight above 0; got only zeros"),
         (np.full(40, np.nan), "NaN"),
         (np.ones(39), "sample_weight.shape"),
-        (np.r_[1e6, np.ones(39)], r"sample_weight must leave as much as 4 equal rows.*got 1\.0.*Limit"),
+        (np.r_[1e6, np.ones(39)], r"must give an effective sample size.*at least 4; got 1\.0.*Limit"),
     ],
 )
 def test_fit__bad_weights__error_names_sample_weight(weight, message):
@@ -279,14 +279,14 @@ def test_fit__bad_weights__error_names_sample_weight(weight, message):
     [
         ({"bound": "kl"}, r"'bound' parameter.*'mine'.*Got 'kl'"),
         ({"critic": "deep"}, r"'critic' parameter.*'concat'.*Got 'deep'"),
-        ({"device": "cuda:99"}, "device must be one that torch can use here; got 'cuda:99'. Pass"),
+        ({"device": "cuda:99"}, "device must be available to torch.*got 'cuda:99'. Pass"),
         ({"device": "abacus"}, "device must be 'auto'.*got 'abacus'"),
-        ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must be positive integers"),
+        ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must be one or more positive integers"),
         ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes must be.*got \(8, 0\)"),
         ({"learning_rate_init": 0.0}, "'learning_rate_init' parameter"),
         ({"max_iter": -1}, "'max_iter' parameter"),
         ({"cv": 1}, "'cv' parameter"),
-        ({"cv": [(np.arange(38), np.arange(38, 40))]}, "cv must leave at least 4 rows.*fold with 2"),
+        ({"cv": [(np.arange(38), np.arange(38, 40))]}, "cv must give every fold at least 4 .*fold with 2"),
         ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
         ({"cv": None, "validation_fraction": 0.97}, "validation_fraction must leave.*got 0.97.*Lower"),
         ({"cv": []}, "cv must give at least one split"),
@@ -789,7 +789,7 @@ def test_warm_start__other_rows_or_folds__raises_and_keeps_the_first(change):
     before = estimator.score(NUMBERS, NOISY_TARGET)
     estimator.set_params(cv=change.get("cv", 5))
 
-    with pytest.raises(ValueError, match="warm_start=True goes on with the rows and folds"):
+    with pytest.raises(ValueError, match="warm_start=True needs the same rows and folds"):
         estimator.fit(change.get("X", NUMBERS), change.get("y", NOISY_TARGET))
 
     assert estimator.score(NUMBERS, NOISY_TARGET) == before
@@ -1223,8 +1223,8 @@ def test_fit__copies_in_groups__are_no_information_about_other_groups():
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        (GROUPS[:50], r"groups must have one label a row of X \(200\); got shape \(50,\)"),
-        (np.zeros(200), "groups must hold at least 2 different groups; got 1"),
+        (GROUPS[:50], r"groups must have one label for each row of X \(200\); got shape \(50,\)"),
+        (np.zeros(200), "groups must have 2 or more different labels; got 1"),
         (np.where(GROUPS > 5, np.nan, 1.0), "groups must have a label in every row; got 80 missing"),
         ([None, *GROUPS[1:]], "groups must have a label in every row; got 1 missing"),
     ],

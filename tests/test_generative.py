@@ -310,7 +310,7 @@ def test_transform__pipeline__gives_named_columns_of_the_code(X):
         ({"beta": -1.0}, "'beta' parameter .* must be a float in the range"),
         ({"n_components": 0}, "The code must have a column"),
         ({"n_noise": -1}, "'n_noise' parameter"),
-        ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must be positive integers"),
+        ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must be one or more positive integers"),
         ({"device": "tpu"}, "device must be"),
         ({"learning_rate_init": 1e20}, r"common scale.*lower learning_rate_init"),
     ],

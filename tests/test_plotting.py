@@ -282,10 +282,10 @@ def test_scores__selector__in_its_ranking(selector):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"feature_names": ["a"]}, r"feature_names must have one entry for each of 4; got 1"),
-        ({"errors": [0.1]}, r"errors must have the shape \(4,\); got \(1,\)"),
-        ({"intervals": SCORES}, r"intervals must have the shape \(4, 2\)"),
-        ({"selected": [True]}, r"selected must have the shape \(4,\)"),
+        ({"feature_names": ["a"]}, r"feature_names must have 4 entries; got 1"),
+        ({"errors": [0.1]}, r"errors must have shape \(4,\); got \(1,\)"),
+        ({"intervals": SCORES}, r"intervals must have shape \(4, 2\)"),
+        ({"selected": [True]}, r"selected must have shape \(4,\)"),
         ({"errors": SCORES, "intervals": [[0, 1]] * 4}, "must not both be given"),
     ],
 )
@@ -570,7 +570,7 @@ def test_plane__values_without_labels__points_alone():
     ("arguments", "message"),
     [
         (([1.0], [1.0, 2.0]), r"the same shape \(n_points,\); got \(1,\) and \(2,\)"),
-        (([1.0], [1.0], [0.1, 0.2]), "labels must have one entry for each of 1; got 2"),
+        (([1.0], [1.0], [0.1, 0.2]), "labels must have 1 entries; got 2"),
     ],
 )
 def test_plane__lengths_differ__error(arguments, message):
@@ -622,7 +622,7 @@ def test_samples__codes_alone__are_what_the_samples_were_made_from():
 
 
 @pytest.mark.parametrize(
-    ("columns", "message"), [((0, 3), "of which there are 3; got 3"), (("x0", "age"), "got 'age'")]
+    ("columns", "message"), [((0, 3), "two of the 3 columns of X; got 3"), (("x0", "age"), "got 'age'")]
 )
 def test_samples__no_such_column__error(columns, message):
     gan, X = fit_gan(n_codes=0)

@@ -288,7 +288,7 @@ def test_fit__feature_groups__stay_together():
     ("parameters", "message"),
     [
         ({"n_features_to_select": 13}, "n_features_to_select must be at most"),
-        ({"feature_groups": [1, 2]}, "feature_groups must have one label a column"),
+        ({"feature_groups": [1, 2]}, "feature_groups must have one label for each column"),
         (
             {"n_features_to_select": 3, "feature_groups": [0, 1] * 6},
             r"features or groups \(n_features=2\); got 3",
@@ -505,11 +505,11 @@ def test_fit__own_strategy__included_features_come_first():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"include": [12]}, "include must hold numbers of the 12 columns of X"),
+        ({"include": [12]}, "include must hold indices of the 12 columns of X"),
         ({"exclude": ["a"]}, r"exclude must hold names of columns of X; got \['a'\]"),
-        ({"exclude": [True]}, "exclude must have one entry a column of X"),
+        ({"exclude": [True]}, "exclude must have one entry for each column of X"),
         ({"include": [1], "exclude": [1]}, r"must not name the same columns or groups; got \[1\]"),
-        ({"exclude": range(12)}, "exclude must leave a column"),
+        ({"exclude": range(12)}, "exclude must leave at least one column"),
         ({"n_features_to_select": 1, "include": [1, 2]}, "at least the number of features in include"),
     ],
 )
@@ -649,7 +649,7 @@ def test_fit__weights_and_groups_in_a_pipeline__are_routed():
     ("rows", "message"),
     [
         ({"sample_weight": [-1.0] * 400}, "weights must be at least 0"),
-        ({"groups": [1, 2]}, r"groups must have one label a row of X \(400\)"),
+        ({"groups": [1, 2]}, r"groups must have one label for each row of X \(400\)"),
     ],
 )
 def test_fit__bad_weights_or_groups__is_told(rows, message):

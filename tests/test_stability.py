@@ -1,4 +1,4 @@
-"""selection_stability: frequencies and Jaccard's index of any selector, and the picture."""
+"""selection_stability: frequencies and the Jaccard index of any selector, and the plot."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -91,9 +91,9 @@ def test_stability__no_target__selectors_without_one():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"sample_fraction": 0.01}, "must draw at least 2 rows of 120; got 0.01, which draws 1"),
+        ({"sample_fraction": 0.01}, "must draw at least 2 of the 120 rows; got 0.01, which draws 1"),
         ({"n_resamples": 1}, "n_resamples"),
-        ({"groups": [1]}, "groups must have one label a row"),
+        ({"groups": [1]}, "groups must have one label for each row"),
         ({"selector": object()}, "selector"),
     ],
 )
@@ -114,5 +114,5 @@ def test_picture__result__bars_by_frequency():
     assert widths == np.sort(result.frequency)[::-1][:3].tolist()
     assert display.ax_.get_yticklabels()[0].get_text() == "b"
     assert [bool(bar.get_hatch()) for bar in display.bars_] == [width < 0.5 for width in widths]
-    assert display.ax_.get_title() == f"Jaccard's index {result.jaccard:.2f}; first 3 of 4"
+    assert display.ax_.get_title() == f"Jaccard index {result.jaccard:.2f}; first 3 of 4"
     plt.close(display.figure_)

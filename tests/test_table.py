@@ -49,7 +49,7 @@ def test_table__features__values_pvalues_and_notes():
     assert table["note"]["gap"] == f"{X['gap'].isna().mean():.0%} missing"
     assert table["note"]["constant"] == "constant"
     assert table["note"]["id"].startswith("id or free text")
-    assert table["note"]["many"] == "80 levels, 5.0 rows a level"
+    assert table["note"]["many"] == "80 levels, 5.0 rows per level"
     assert table["note"]["strong"] == ""
 
 

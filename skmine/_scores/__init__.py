@@ -1,4 +1,4 @@
-"""Scores of features: drop-ins for scikit-learn's, pairwise and conditional forms, and a test.
+"""Scores of features: replacements for scikit-learn's, pairwise and conditional forms, and a test.
 
 `drop_in`, `dependence`, `table` and `testing` hold the public functions; `reading` reads the input of all.
 `given` holds the regressions of the test given other columns.

@@ -1,4 +1,4 @@
-"""Dependence beyond one feature and one target: all pairs, and given others."""
+"""Mutual information of all pairs of columns, and conditional mutual information."""
 
 import math
 
@@ -15,8 +15,7 @@ from skmine._sklearn import validate_params
 from skmine._units import as_correlation, check_scale, nats_a_unit
 from skmine._validation import check_lengths, draw_seed, make_generator, warn_of_missing
 
-#: Numbers of the columns of a block whose pairs with those of another are worked on together, where they are
-#: not in memory: two blocks take at most 0.7 GB.
+#: Values per block of columns if X is not in memory. Two blocks are read at a time, at most 0.7 GB.
 _NUMBERS_A_BLOCK = 2**24
 
 
@@ -24,35 +23,34 @@ _NUMBERS_A_BLOCK = 2**24
 def mutual_info_matrix(
     X, *, discrete_features="auto", unit="nats", scale="information", n_jobs=None, verbose=False
 ):
-    """Mutual information of all pairs of columns: ``df.corr()`` for dependence of any form.
+    """Mutual information of all pairs of columns: like ``df.corr()``, for any form of dependence.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
-        Columns of any kind; those of a LazyFrame or Dataset are read a few at a time, and the workers of a
-        Dask array or DataFrame count its rows.
+        Columns of any kind, as in :func:`mutual_info_regression`.
     discrete_features : "auto", bool or array-like, default="auto"
-        As in :func:`mutual_info_regression`.
+        Columns to treat as labels without order, as in :func:`mutual_info_regression`.
     unit : {"nats", "bits"}, default="nats"
         Unit of the information.
     scale : {"information", "correlation"}, default="information"
-        ``"correlation"`` gives values from 0 to 1 that read like ``df.corr().abs()``; see Notes.
+        ``"correlation"`` returns values from 0 to 1 that read like ``df.corr().abs()``, see Notes.
     n_jobs, verbose
         As in :func:`mutual_info_regression`.
 
     Returns
     -------
     ndarray or DataFrame of shape (n_features, n_features)
-        Symmetric; a pandas DataFrame for one. On the diagonal stands the entropy of a column of labels
-        or of numbers that repeat (at most nine in ten are different), and infinity for others; 1 on the
-        scale of correlations, but 0 for a constant.
+        Symmetric matrix, clipped at 0; a DataFrame if X is a pandas DataFrame. The diagonal holds the entropy
+        of each column, which is infinite for a continuous column. With ``scale="correlation"`` the diagonal
+        is 1, or 0 for a constant column.
 
     Raises
     ------
     ValueError
         X is empty, infinite or complex, or `unit` or `scale` is unknown.
     IndexError
-        `discrete_features` does not fit the columns of X.
+        `discrete_features` does not match the columns of X.
     TypeError
         A column holds dates, or objects that are neither strings nor numbers.
 
@@ -63,13 +61,15 @@ def mutual_info_matrix(
 
     Notes
     -----
-    All pairs are screened by matrix products of smooth functions of the columns. Pairs in which these show
-    more than chance have the value of :func:`mutual_info_regression`; the others have an estimate of second
-    order, about 0. Rapid oscillations, and numbers that are codes, can escape the screen.
+    A fast screen compares smooth functions of all columns first. Pairs that differ from chance get the value
+    of :func:`mutual_info_regression`. The other pairs get a second-order estimate, close to 0. The screen
+    can miss rapid oscillations and numbers that are codes.
 
-    The scale of correlations is ``sqrt((1 - exp(-2 I)) / (1 - exp(-2 H)))`` with the smaller entropy H of the
-    two columns, infinite for continuous ones. It is the absolute correlation of normal columns, 0 for
-    independent ones, and 1 where one column is a function of the other.
+    A column of numbers counts as continuous for the diagonal if more than nine in ten of its values differ.
+
+    The correlation scale is ``sqrt((1 - exp(-2 I)) / (1 - exp(-2 H)))``, where H is the smaller entropy of
+    the two columns. It is the absolute correlation of jointly normal columns, 0 for independent columns, and
+    1 if one column is a function of the other.
 
     References
     ----------
@@ -111,9 +111,10 @@ def mutual_info_matrix(
 def conditional_mutual_info(
     X, y, Z, *, return_interval=False, unit="nats", random_state=None, device="auto", **parameters
 ):
-    """Conditional mutual information I(X; y | Z): what X adds to Z about y.
+    """Conditional mutual information I(X; y | Z): the information about y that X adds to Z.
 
-    The difference I(X, Z; y) - I(Z; y) of two estimates by `MutualInfoEstimator` on the same folds.
+    It is the difference I(X, Z; y) - I(Z; y) of two :class:`MutualInfoEstimator` fits on the same folds. To
+    test whether X adds any information, use :func:`mutual_info_test`, which is faster.
 
     Parameters
     ----------
@@ -122,30 +123,29 @@ def conditional_mutual_info(
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Target columns of any kind.
     Z : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_conditions)
-        Columns of any kind.
+        Columns to condition on, of any kind.
     return_interval : bool, default=False
-        Whether to return an interval of 95 % too: the intervals of the two estimates, as if they were
-        independent.
+        Whether to also return a 95 % interval. It treats the two estimates as independent.
     unit : {"nats", "bits"}, default="nats"
         Unit of the values.
     random_state : int, RandomState or None, default=None
-        Seed of both estimates.
+        Seed of both fits. Pass an int for reproducible results.
     device : str or torch.device, default="auto"
-        Where to train.
+        Where to train. ``"auto"`` uses CUDA if it is available, otherwise the CPU.
     **parameters
-        Further parameters of `MutualInfoEstimator`.
+        Other parameters of :class:`MutualInfoEstimator`, such as ``max_iter=0`` for a faster estimate.
 
     Returns
     -------
     mi : float
-        Not clipped, so slightly negative where X adds nothing.
-    interval : tuple of two float
-        Only where `return_interval` is True.
+        Estimate of I(X; y | Z). It is not clipped, so it can be slightly negative if X adds nothing.
+    interval : tuple of two floats
+        Lower and upper end. Only if `return_interval` is True.
 
     Raises
     ------
     ValueError, TypeError
-        As `MutualInfoEstimator`, for X, y or Z; or `unit` is unknown.
+        X, y or Z is invalid, as for :class:`MutualInfoEstimator`, or `unit` is unknown.
 
     References
     ----------
@@ -181,7 +181,7 @@ def conditional_mutual_info(
 
 
 def _as_shown(matrix: np.ndarray, X, scale: str, nats: float):
-    """The matrix on the scale asked for, with the names of the columns of a pandas DataFrame."""
+    """The matrix on the requested scale; a DataFrame if X is a pandas DataFrame."""
     if scale == "correlation":
         matrix = as_correlation(matrix, np.minimum.outer(matrix.diagonal(), matrix.diagonal()))
     matrix /= nats
@@ -191,9 +191,9 @@ def _as_shown(matrix: np.ndarray, X, scale: str, nats: float):
 
 
 def _score_blocks(first, second, same: bool) -> np.ndarray:
-    """Values of the pairs of two blocks of margins, or of columns still to be read.
+    """Values of all pairs of columns of two blocks, given as margins or as columns still to be read.
 
-    Of a block with itself, those below the diagonal, and what a column has at most on it.
+    For a block with itself, only values below the diagonal are computed. The diagonal holds the entropies.
     """
     left = first if isinstance(first, list) else read_margins(*first)
     if same:
@@ -204,12 +204,12 @@ def _score_blocks(first, second, same: bool) -> np.ndarray:
 
 
 def _dense_columns(data, name: str) -> list[np.ndarray]:
-    """Values of the columns; a constant for one without any value, with a warning that names it."""
+    """Values of the columns. An empty column becomes a constant, with a warning."""
     columns = read_features(data, name)
     warn_of_missing([column.name for column in columns if column.missing.all()])
     return [np.zeros(len(c.values)) if c.missing.all() else c.as_input() for c in columns]
 
 
 def _as_objects(columns: list[np.ndarray]) -> np.ndarray:
-    """Columns side by side: numbers as they are, objects where one holds categories."""
+    """Columns side by side, as numbers, or as objects if one of them holds categories."""
     return np.column_stack(columns)

@@ -1,4 +1,4 @@
-"""Drop-ins for scikit-learn's mutual_info_regression and mutual_info_classif."""
+"""Replacements for scikit-learn's mutual_info_regression and mutual_info_classif."""
 
 from numbers import Integral
 
@@ -48,74 +48,73 @@ def mutual_info_regression(
 ):
     """Mutual information of each feature with a numeric target.
 
-    A drop-in for :func:`sklearn.feature_selection.mutual_info_regression`: only the import changes. The
-    scores are deterministic, do not change under increasing maps of a column, and are about 0 for a column
-    that only matches the target by chance.
+    A replacement for :func:`sklearn.feature_selection.mutual_info_regression`: change only the import. The
+    scores are deterministic, do not change under increasing transformations of a column, and are close to 0
+    for a column that is independent of the target.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
-        Features of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
-        Dataset and a memory-mapped array are read a few columns at a time. The workers of a Dask array or
-        DataFrame count its rows (see Notes).
+        Features of any kind. A missing value counts as a value of its own. Data larger than memory can be a
+        polars LazyFrame, a pyarrow Dataset or a memory-mapped array, which are read a few columns at a time,
+        or a Dask collection, see Notes of :func:`mutual_info_regression`.
     y : array-like of shape (n_samples,)
         Numeric target.
     discrete_features : "auto", bool or array-like, default="auto"
-        Whether the features are labels: for all, as a mask of shape (n_features,), or as the indices of
-        those that are. ``"auto"`` is False for dense and True for sparse X; strings, categories and
-        booleans always are. Numbers with few distinct values need no flag.
+        Which columns are labels without order: all or none, a mask of shape (n_features,), or indices. Set
+        it if numbers are codes, such as postcodes. Strings, categories and booleans are always labels.
+        ``"auto"`` means False for dense and True for sparse X, as in scikit-learn.
     n_neighbors : int, default=3
-        Not used: no neighbours are counted. Accepted, so that calls need not change.
+        Ignored; present for compatibility with scikit-learn.
     copy : bool, default=True
-        Not used: X is never changed. Accepted, so that calls need not change.
+        Ignored; present for compatibility with scikit-learn. X is never changed.
     random_state : int, RandomState or None, default=None
-        Not used: nothing is random. Accepted, so that calls need not change.
+        Ignored; present for compatibility with scikit-learn. The scores are deterministic.
     n_jobs : int or None, default=None
-        Columns scored at once; the values do not depend on it.
+        Number of parallel jobs. The scores do not depend on it.
     bias_correction : bool, default=True
-        Whether two discrete columns score what left-out rows confirm. False gives scikit-learn's value, the
-        plug-in estimate, which grows with the number of levels even where the columns are independent.
+        Whether to correct the score of two discrete columns for chance. False gives scikit-learn's plug-in
+        estimate, which grows with the number of levels even if the columns are independent.
     unit : {"nats", "bits"}, default="nats"
         Unit of the scores.
     scale : {"information", "correlation"}, default="information"
-        ``"correlation"`` gives values from 0 to 1, as in :func:`mutual_info_matrix`.
+        ``"correlation"`` returns values from 0 to 1, as in :func:`mutual_info_matrix`.
     verbose : bool, default=False
-        Whether to show progress: a bar with tqdm, else plain lines on stderr.
+        Whether to show progress, as a bar if tqdm is installed and as lines on stderr otherwise.
 
     Returns
     -------
     ndarray of shape (n_features,)
-        In `unit`, or correlations. At least 0; exactly 0 for a constant column, never above the entropy of a
-        discrete one.
+        Scores in `unit`, or correlations. They are clipped at 0, exactly 0 for a constant column, and at most
+        the entropy of a discrete column.
 
     Raises
     ------
     ValueError
-        X or y is empty, infinite, complex or of another length, or y is not one column of numbers.
+        X or y is empty, infinite or complex; the lengths differ; or y is not a single numeric column.
     IndexError
-        `discrete_features` does not fit the columns of X.
+        `discrete_features` does not match the columns of X.
     TypeError
         A column holds dates, or objects that are neither strings nor numbers.
 
     Warns
     -----
     UserWarning
-        A column has no value, or nearly every value of a column of labels is different.
+        A column is empty, or nearly every value of a column of labels is different, as in an id.
 
     Notes
     -----
-    The two columns are read through their ranks, or levels where they have no order. Three estimates are
-    weighted by what new rows would give:
+    Columns are replaced by their ranks, or by their levels if they are labels. The score is a weighted
+    average of up to three estimates, with more weight on those that predict new rows better:
 
-    - a smooth log ratio of the ranks, fitted to the Donsker-Varadhan bound;
-    - where the rows exceed that fit, or the dependence is strong, a mixture over trees, whose cells hold no
-      dependence or a line with noise;
-    - for columns of labels, the prediction of each row by the other rows of its level.
+    - a smooth log density ratio of the ranks, fitted to the Donsker-Varadhan bound;
+    - for strong or irregular dependence, a mixture over trees that split the ranks into cells;
+    - for labels, the prediction of each row from the other rows with the same label.
 
-    A Dask X has the scores of its columns rounded to about 1,100 shares of the rows; frequent values, and the
-    4,095 most frequent labels, are not rounded. These are the scores in memory to 0.005 nats up to 2.3 nats,
-    lower by 0.02 at 3.5 nats (by 0.07 for fast waves), and at most about 4.8 nats; beyond 3 nats a warning
-    says so. Strings are labels, also where they hold numbers.
+    If X is a Dask collection, its workers count rows on a grid of about 1,100 ranks, and only the counts are
+    sent. Up to 2.3 nats, scores agree with those in memory within 0.005 nats. Higher scores are too low (by
+    0.02 to 0.07 at 3.5 nats), cannot exceed about 4.8 nats, and raise a warning above 3 nats. Text is always
+    treated as labels, even if it holds numbers.
 
     References
     ----------
@@ -158,32 +157,32 @@ def mutual_info_classif(
 ):
     """Mutual information of each feature with a class.
 
-    A drop-in for :func:`sklearn.feature_selection.mutual_info_classif`: only the import changes. See
-    :func:`mutual_info_regression`.
+    A replacement for :func:`sklearn.feature_selection.mutual_info_classif`: change only the import.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
-        Features of any kind; a missing value counts as a value of its own. A polars LazyFrame, a pyarrow
-        Dataset and a memory-mapped array are read a few columns at a time. The workers of a Dask array or
-        DataFrame count its rows (see Notes).
+        Features of any kind. A missing value counts as a value of its own. Data larger than memory can be a
+        polars LazyFrame, a pyarrow Dataset or a memory-mapped array, which are read a few columns at a time,
+        or a Dask collection, see Notes of :func:`mutual_info_regression`.
     y : array-like of shape (n_samples,)
-        Classes: numbers, strings or booleans.
+        Classes: strings, booleans or numbers. For a quantity, use :func:`mutual_info_regression`.
     discrete_features, n_neighbors, copy, random_state, n_jobs, bias_correction, unit, scale, verbose
         As in :func:`mutual_info_regression`.
 
     Returns
     -------
     ndarray of shape (n_features,)
-        In `unit`, or correlations. At least 0; exactly 0 for a constant column, never above the entropy of y.
+        Scores in `unit`, or correlations. They are clipped at 0, exactly 0 for a constant column, and at most
+        the entropy of y.
 
     Raises
     ------
     ValueError
-        X or y is empty, infinite, complex or of another length, or y is not one column of classes, one
-        in every row.
+        X or y is empty, infinite or complex; the lengths differ; or y is not a single column of classes
+        without missing values.
     IndexError
-        `discrete_features` does not fit the columns of X.
+        `discrete_features` does not match the columns of X.
     TypeError
         A column holds dates, or objects that are neither strings nor numbers.
 
@@ -213,8 +212,8 @@ def _score_features(
     discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
     margin = Margin.of_column(target, discrete_target)
     chunks = features.chunks()
-    # Threads: sorting and Newton's method leave the interpreter free, and no column is copied. Where a
-    # backend of processes is set, the arguments that all tasks share are sent once.
+    # Threads, because sorting and Newton's method release the interpreter lock and no column is copied. With
+    # a backend of processes, the arguments that all tasks share are sent once.
     tasks = (delayed(_score_chunk)(features, margin, discrete, chunk, bias_correction) for chunk in chunks)
     scored = run_counted(tasks, n_jobs, verbose, len(chunks), "block of columns", prefer="threads")
     values, entropy = np.hstack(scored)
@@ -222,18 +221,19 @@ def _score_features(
 
 
 def _as_shown(values: np.ndarray, entropy: np.ndarray, shown: tuple[str, str]) -> np.ndarray:
-    """Scores in the unit and on the scale asked for."""
+    """Convert scores to the requested unit and scale."""
     unit, scale = shown
     nats = check_scale(scale, unit)
     return as_correlation(values, entropy) if scale == "correlation" else values / nats
 
 
 def _score_clustered(X, y, discrete_target, discrete_features, bias_correction, shown, verbose) -> np.ndarray:
-    """Scores of the columns of a Dask X: its workers do all that `n_jobs` would."""
+    """Scores of the columns of a Dask X, computed by its workers; `n_jobs` is not needed."""
     discrete = read_discrete_features(discrete_features, X.shape[1])
     table = ClusterTable(X, y, discrete, discrete_target, verbose)
     if len(table.grids) != table.n_features + 1:
-        raise ValueError(f"y must be one column; got {len(table.grids) - table.n_features}. Pass one.")
+        n_targets = len(table.grids) - table.n_features
+        raise ValueError(f"y must be a single column; got {n_targets} columns. Pass one column.")
     check_target(table.grids[-1].categorical, table.grids[-1].n_missing, discrete_target)
     pairs = [(j, table.n_features) for j in range(table.n_features)]
     values, _, entropy = table.pair_scores(pairs, bias_correction).T
@@ -241,7 +241,7 @@ def _score_clustered(X, y, discrete_target, discrete_features, bias_correction, 
 
 
 def _score_chunk(features: Features, target: Margin, discrete, chunk, bias_correction: bool) -> np.ndarray:
-    """Scores in nats, and smaller entropies of the two columns."""
+    """Scores in nats, and the smaller of the two entropies for each column."""
     margins = read_margins(features, chunk, discrete)
     values = pair_information(margins, target)
     for j, margin in enumerate(margins):

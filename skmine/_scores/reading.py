@@ -1,4 +1,4 @@
-"""Input of the scores: parameters, targets, which columns are labels, and columns a few at a time."""
+"""Input of the scores: parameters, targets, labels, and reading columns a few at a time."""
 
 import warnings
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from skmine._columns import Column, Features, is_lazy, read_target
 from skmine._copula import Margin
 from skmine._sklearn import StrOptions
 
-#: Share of different values, and rows at least, from which a column of labels is an id or free text.
+#: A column of labels is an id or free text above this share of distinct values, from this many rows on.
 _ID_SHARE, _ID_ROWS = 0.9, 20
-#: Different numbers, and rows for each at most, from which a numeric class is likely to be a quantity.
+#: A numeric class is probably a quantity above this number of distinct values with fewer rows for each.
 _MANY_CLASSES, _ROWS_A_CLASS = 20, 100
-#: Numeric targets of integers with at most so many levels, and as many rows a level, are classes.
+#: Integer targets are classes up to this number of levels with at least this many rows for each.
 _MOST_CLASSES, _ROWS_A_LEVEL = 20, 20
 
 #: Parameters that all scores share.
 PARAMETERS = {
-    "X": "no_validation",  # tables that are not in memory have no length
+    "X": "no_validation",  # data that are not in memory have no length
     "discrete_features": [StrOptions({"auto"}), "boolean", "array-like"],
     "n_jobs": [Integral, None],
     "verbose": ["verbose"],
@@ -34,7 +34,7 @@ def read_one_target(y) -> Column:
         y = column_or_1d(y, warn=True)
     columns = read_target(y, lazy=True)
     if len(columns) != 1:
-        raise ValueError(f"y should be a 1d array, or a table of one column; got {len(columns)}. Pass one.")
+        raise ValueError(f"y should be a 1d array or a single column; got {len(columns)} columns. Pass one.")
     if not len(columns[0].values):
         raise ValueError(
             "Found array with 0 sample(s) while a minimum of 1 is required: y is empty. Pass rows."
@@ -43,21 +43,21 @@ def read_one_target(y) -> Column:
 
 
 def check_target(categorical: bool, n_missing: int, discrete: bool) -> None:
-    """Raise an error where a target is not what a score asks for.
+    """Raise an error if the target does not have the type that a score needs.
 
     Parameters
     ----------
     categorical : bool
-        Whether it holds no numbers.
+        Whether the target is not numeric.
     n_missing : int
-        Rows without a value.
+        Number of missing values.
     discrete : bool
-        Whether classes are asked for.
+        Whether the score needs classes.
 
     Raises
     ------
     ValueError
-        Numbers are asked for and it holds others, or classes are and some rows have none.
+        The score needs numbers and the target is not numeric, or it needs classes and some are missing.
     """
     if categorical and not discrete:
         raise ValueError(
@@ -68,7 +68,7 @@ def check_target(categorical: bool, n_missing: int, discrete: bool) -> None:
 
 
 def read_discrete_features(discrete_features, n_features: int, sparse: bool = False) -> np.ndarray:
-    """Mask of the columns of X that are labels, in scikit-learn's terms.
+    """Mask of the columns of X to treat as labels.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def read_discrete_features(discrete_features, n_features: int, sparse: bool = Fa
     Raises
     ------
     IndexError
-        The mask or an index does not fit.
+        The mask has the wrong length, or an index is out of range.
     """
     if isinstance(discrete_features, str):
         discrete_features = sparse
@@ -97,31 +97,31 @@ def read_discrete_features(discrete_features, n_features: int, sparse: bool = Fa
     elif chosen.dtype == bool:
         if len(chosen) != n_features:
             raise IndexError(
-                f"discrete_features must have one entry a column of X ({n_features}) as a mask; got "
-                f"{len(chosen)}. Pass a mask of that length, or the indices of the discrete columns."
+                f"discrete_features must have one entry for each column of X ({n_features}) if it is a mask; "
+                f"got {len(chosen)}. Pass a mask of that length, or the indices of the discrete columns."
             )
         mask[:] = chosen
     else:
         if len(chosen) and not -n_features <= chosen.min() <= chosen.max() < n_features:
             raise IndexError(
                 f"discrete_features must hold indices of the {n_features} columns of X; got "
-                f"{chosen.tolist()}. Drop those that are out of range."
+                f"{chosen.tolist()}. Remove the indices that are out of range."
             )
         mask[chosen.astype(int)] = True
     return mask
 
 
 def read_margins(features: Features, which, discrete: np.ndarray) -> list[Margin]:
-    """Some columns on the copula, with warnings about those that cannot score.
+    """Some columns as ranks or levels, with warnings about columns that must score 0.
 
     Parameters
     ----------
     features : Features
         The columns of X.
     which : sequence of int
-        Those to read.
+        Indices of the columns to read.
     discrete : ndarray of shape (n_features,)
-        Mask of the columns that are labels.
+        Mask of the columns to treat as labels.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def read_margins(features: Features, which, discrete: np.ndarray) -> list[Margin
 
 
 def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> None:
-    """Warn about columns that cannot score: all values are missing, or nearly all labels are different."""
+    """Warn about columns that are empty, and about labels that are nearly all different."""
     empty, ids = [], []
     for column, margin in zip(columns, margins, strict=True):
         n_present = int((~column.missing).sum())
@@ -149,25 +149,26 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
         )
     if ids:
         warnings.warn(
-            f"{_some(ids)}: nearly every value is different, as in an id or free text. Only repeated values "
-            "can score. Drop the column, or derive features from it.",
+            f"{_some(ids)}: nearly every value is different, as in an id or free text. Such a column scores "
+            "close to 0, because only repeated values can predict new rows. Drop the column, or derive "
+            "features from it.",
             stacklevel=3,
         )
 
 
 def is_id(levels: np.ndarray) -> bool:
-    """Whether nearly every one of some labels is different, as in an id or free text."""
+    """Whether nearly all labels are different, as in an id or free text."""
     n_levels = np.count_nonzero(np.bincount(levels))
     return len(levels) >= _ID_ROWS and bool(n_levels > _ID_SHARE * len(levels))
 
 
 def is_class(column: Column) -> bool:
-    """Whether a target is a class: no number, or one of few integers.
+    """Whether a target holds classes: not numeric, or integers with few distinct values.
 
     Parameters
     ----------
     column : Column
-        Of the target.
+        Column of the target.
 
     Returns
     -------
@@ -179,7 +180,7 @@ def is_class(column: Column) -> bool:
 
 
 def are_few_integers(levels: np.ndarray, n: int) -> bool:
-    """Whether the distinct numbers of n rows are few integers."""
+    """Whether the distinct values of n rows are integers, and few of them."""
     few = len(levels) <= max(2, min(_MOST_CLASSES, n // _ROWS_A_LEVEL))
     return few and bool((levels == np.round(levels)).all())
 
@@ -190,13 +191,13 @@ def _some(names: list[str], most: int = 5) -> str:
 
 
 def warn_about_classes(target: Column) -> None:
-    """Warn about a class that looks like a quantity."""
+    """Warn if a class looks like a quantity."""
     if target.categorical:
         return
     n_classes = len(np.unique(target.values))
     if n_classes > _MANY_CLASSES and len(target.values) < _ROWS_A_CLASS * n_classes:
         warnings.warn(
-            f"y has {n_classes} different numbers, which are treated as classes without order. If they are "
-            "quantities, use mutual_info_regression.",
+            f"y has {n_classes} different numbers, and each is treated as a class. If y is a quantity, use "
+            "mutual_info_regression.",
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""One table of dependence: values with intervals, p-values and notes, for features or for pairs."""
+"""Table of mutual information with intervals, p-values and notes, for features or for pairs."""
 
 from numbers import Real
 
@@ -15,11 +15,11 @@ from skmine._sklearn import Interval, validate_params
 from skmine._units import as_correlation, check_scale
 from skmine._validation import check_lengths
 
-#: Rows a level, on average, below which a column of labels has few.
+#: A column of labels gets a note if it has fewer rows per level, on average.
 _ROWS_A_LEVEL = 10
-#: Share of missing values below which their number is noted.
+#: Below this share of missing values, the note gives their number instead of a percentage.
 _SMALLEST_SHARE = 0.01
-#: Columns whose pairs with one are scored together.
+#: Columns that are scored together.
 _COLUMNS_AT_ONCE = 16
 
 
@@ -39,61 +39,62 @@ def dependence_table(
     n_jobs=None,
     verbose=False,
 ):
-    """Table of how each feature depends on a target, or of all pairs of columns: the first look at a table.
+    """Mutual information of each feature with a target, or of all pairs of columns, as a table.
+
+    Use it for a first look at a dataset: each row has an interval, p-values and a note on unusual columns.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset} of shape (n_samples, n_features)
-        Columns of any kind; a missing value counts as a value of its own.
+        Columns of any kind. A missing value counts as a value of its own.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), or None, default=None
-        Target columns of any kind: strings, categories and few integers are classes. None gives a row for
-        each pair of columns of X.
+        Target columns of any kind. Strings, categories and integers with few distinct values are classes.
+        With None, the table has a row for each pair of columns of X.
     discrete_features : "auto", bool or array-like, default="auto"
-        As in :func:`mutual_info_regression`.
+        Columns to treat as labels without order, as in :func:`mutual_info_regression`.
     unit : {"nats", "bits"}, default="nats"
         Unit of mutual information.
     scale : {"information", "correlation"}, default="information"
-        ``"correlation"`` gives values from 0 to 1, as in :func:`mutual_info_matrix`.
+        ``"correlation"`` returns values from 0 to 1, as in :func:`mutual_info_matrix`.
     confidence : float, default=0.95
-        Of each interval.
+        Confidence level of the intervals.
     n_jobs : int or None, default=None
-        Blocks of columns scored at once; the values do not depend on it.
+        Number of parallel jobs. The values do not depend on it.
     verbose : bool, default=False
-        Whether to show progress: a bar with tqdm, else plain lines on stderr.
+        Whether to show progress, as a bar if tqdm is installed and as lines on stderr otherwise.
 
     Returns
     -------
     DataFrame
-        Of pandas; of polars or an Arrow table for these. One row for each feature or pair, those of the
-        largest values first, with the columns:
+        One row for each feature or pair, largest values first. It is a polars frame or an Arrow table if the
+        input is one, otherwise a pandas frame. Its columns are:
 
-        - ``feature``, and ``target`` where there are several, or ``other`` for pairs: names;
+        - ``feature``: name of the feature;
+        - ``other`` (pairs) or ``target`` (several targets): name of the second column;
         - ``value``, ``low``, ``high``: mutual information and its interval;
         - ``scale``: ``"nats"``, ``"bits"`` or ``"correlation"``;
-        - ``pvalue``: of independence, as in :func:`mutual_info_test`;
-        - ``adjusted_pvalue``: for the number of rows of the table (Benjamini and Hochberg): rows of at most
-          .05 hold 5 % of false discoveries;
-        - ``n_rows``: rows where neither value is missing;
-        - ``note``: what to know of the feature or pair, empty for most: constant, an id, few rows a level,
-          missing values.
+        - ``pvalue``: p-value of independence, as in :func:`mutual_info_test`;
+        - ``adjusted_pvalue``: p-value adjusted for the number of rows of the table (Benjamini-Hochberg). Keep
+          the rows with at most 0.05 to limit false discoveries to 5 %;
+        - ``n_rows``: number of rows without a missing value in either column;
+        - ``note``: anything unusual about a column: constant, id, few rows per level, missing values.
 
     Raises
     ------
     ValueError
-        X or y is empty, infinite, complex or of another length; X has one column and y is None; or `unit` or
-        `scale` is unknown.
+        X or y is empty, infinite or complex; the lengths differ; X has a single column and y is None; or
+        `unit` or `scale` is unknown.
     IndexError
-        `discrete_features` does not fit the columns of X.
+        `discrete_features` does not match the columns of X.
     TypeError
         A column holds dates, or objects that are neither strings nor numbers.
     ImportError
-        The input has no library of tables, and pandas is not installed.
+        The input is not a frame, and pandas is not installed.
 
     Notes
     -----
-    The interval is that of sampling: other rows of the same population have values within it. Dependence
-    finer than the rows resolve, such as a thin band in few rows, makes values low, and the interval with
-    them.
+    The interval covers sampling error only. If the dependence is finer than the rows can resolve, such as a
+    thin band in few rows, the value and its interval are too low.
 
     References
     ----------
@@ -123,9 +124,7 @@ def dependence_table(
     names = column_names(features.named, len(columns))
     if y is None:
         if len(columns) < 2:
-            raise ValueError(
-                "X must have at least two columns where y is None; got 1. Pass y, or more columns."
-            )
+            raise ValueError("X must have at least two columns if y is None; got 1. Pass y, or more columns.")
         targets, target_names = columns, names
         pairs = [(np.arange(j), j) for j in range(1, len(columns))]
     else:
@@ -156,23 +155,23 @@ def dependence_table(
 
 
 class _Read:
-    """A column, on the copula, and what to know of it.
+    """A column as ranks or levels, with a note on anything unusual.
 
     Parameters
     ----------
     column : Column
         Values.
     discrete : bool
-        Whether numbers are labels.
+        Whether to treat numbers as labels.
 
     Attributes
     ----------
     margin : Margin
-        On the copula.
+        Ranks or levels of the column.
     present : ndarray of shape (n,)
         Mask of the values that are not missing.
     note : str
-        Empty for most.
+        Anything unusual; usually empty.
     """
 
     def __init__(self, column: Column, discrete: bool):
@@ -190,7 +189,7 @@ class _Read:
         elif margin.levels is not None and is_id(margin.levels[self.present]):
             notes.append("id or free text: nearly every label is different")
         elif n_levels and n_present < _ROWS_A_LEVEL * n_levels:
-            notes.append(f"{n_levels} levels, {n_present / n_levels:.1f} rows a level")
+            notes.append(f"{n_levels} levels, {n_present / n_levels:.1f} rows per level")
         if 0 < n_present < len(self.present):
             n_missing = len(self.present) - n_present
             share = n_missing / len(self.present)
@@ -199,7 +198,7 @@ class _Read:
 
 
 def _score(columns: list[_Read], target: _Read, confidence: float) -> np.ndarray:
-    """Value and interval in nats, smaller entropy, p-value, and rows with both values, of each column."""
+    """Value and interval in nats, smaller entropy, p-value and number of complete rows for each column."""
     margins = [column.margin for column in columns]
     values = pair_intervals(margins, target.margin, confidence)
     entropy = [min(m.largest_information, target.margin.largest_information) for m in margins]
@@ -208,7 +207,7 @@ def _score(columns: list[_Read], target: _Read, confidence: float) -> np.ndarray
 
 
 def _notes(columns, targets, names, target_names, feature, target) -> list[str]:
-    """Notes of the features; of pairs, and of several targets, with the name of the column."""
+    """Notes on the features. For pairs, each note starts with the name of the column."""
     if columns is not targets:
         return [columns[i].note for i in feature]
     notes = []

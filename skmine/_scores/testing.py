@@ -1,4 +1,4 @@
-"""Is there any dependence at all, also given other columns? One p-value, and what could have been seen."""
+"""Test of independence, also given other columns, and the weakest dependence that it can detect."""
 
 import math
 from dataclasses import replace
@@ -16,16 +16,16 @@ from skmine._scores.given import Given, Residuals, rank_functions
 from skmine._scores.reading import read_discrete_features
 from skmine._validation import check_lengths, check_weight, draw_seed, make_generator
 
-#: Level and power of the smallest detectable dependence.
+#: Significance level and power that define the smallest detectable dependence.
 _LEVEL, _POWER = 0.05, 0.8
-#: Functions of a block at most, in all and for each row, and degrees that are tried in turn.
+#: Maximum number of functions of a block, in total and per row, and degrees that are tried in turn.
 _MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 200, 0.12
 _DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
-#: Degrees of products that are weighted by a column of Z; products a row at most.
+#: Degrees of products that are weighted by a column of Z; maximum number of products per row.
 _WEIGHTED_DEGREES, _PRODUCTS_A_ROW = (3, 2, 1), 0.125
-#: Products whose covariance is decomposed; beyond, the rows' similarities are, of so many rows.
+#: Maximum number of products whose covariance is decomposed; beyond it, the Gram matrix of so many rows is.
 _MOST_PRODUCTS, _GRAM_ROWS, _NULL_ROWS = 400, 1000, 5000
-#: Fewest rows of positive weight, or groups, of a test given Z, with weights or groups.
+#: Minimum number of rows of positive weight (or groups) if Z, weights or groups are given.
 _FEWEST = 8
 
 
@@ -35,13 +35,13 @@ class MutualInfoTestResult(NamedTuple):
     Attributes
     ----------
     statistic : float
-        Weighted sum of squared moments, times the number of rows (less one without Z).
+        Test statistic: weighted sum of squared covariances, times the number of rows.
     pvalue : float
-        Probability of a statistic as large under independence.
+        P-value: probability of a statistic at least as large if X and y are independent (given Z).
     detectable : float
-        Mutual information in nats of the weakest rising or falling dependence that a test at the level 0.05
-        would find in rows like these with a probability of 80 %; infinity where a column is constant.
-        Dependence of other forms must be stronger.
+        Weakest monotonic dependence, in nats, that a test at level 0.05 would detect in such data with 80 %
+        power. Other forms of dependence must be stronger. Read it before you conclude that there is no
+        dependence. Infinite if a column is constant.
     """
 
     statistic: float
@@ -52,11 +52,10 @@ class MutualInfoTestResult(NamedTuple):
 def mutual_info_test(
     X, y, Z=None, *, discrete_features="auto", sample_weight=None, groups=None, random_state=None
 ):
-    """Test whether X and y are independent, or independent given Z, without permutations.
+    """Test whether X and y are independent, or independent given Z.
 
-    Without Z, the statistic sums squared covariances between smooth functions of the ranks of X and of y
-    (indicators of levels for categories; for several columns also products of two columns). With Z, each
-    function is first replaced by its residual after regression on Z.
+    The test detects any form of dependence, not only linear, and needs no permutations. It also reports how
+    weak a dependence it could have detected.
 
     Parameters
     ----------
@@ -65,43 +64,45 @@ def mutual_info_test(
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Target columns of any kind.
     Z : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_conditions) or None, default=None
-        Columns of any kind that are held fixed: the test is whether X adds to them about y.
+        Columns to condition on, of any kind. Pass it to test whether X carries information about y beyond Z.
     discrete_features : "auto", bool or array-like, default="auto"
-        As in :func:`mutual_info_regression`, for the columns of X.
+        Columns of X to treat as labels without order, as in :func:`mutual_info_regression`.
     sample_weight : array-like of shape (n_samples,) or None, default=None
-        Weights of the rows, as of a survey: the test is about the weighted population. Only their ratios
-        matter; rows of weight 0 are left out.
+        Weights of the rows, such as survey weights, for a test about the weighted population. Only their
+        ratios matter. Rows with weight 0 are ignored.
     groups : array-like of shape (n_samples,) or None, default=None
-        Label of each row's group, such as a patient. Rows of a group may depend on one another, rows of
-        different groups may not. The test needs many groups: with fewer than about 50 it finds little.
+        Group label of each row, such as a patient. Pass it if rows of a group depend on each other. With
+        fewer than about 50 groups the test has little power.
     random_state : int, RandomState or None, default=None
-        Seed of the rows that span the regressions on Z; without Z nothing is random up to 5,000 rows.
+        Seed of the rows that are drawn for the regressions on Z and, above 5,000 rows, for the null
+        distribution. Pass an int for reproducible results.
 
     Returns
     -------
     MutualInfoTestResult
-        ``statistic``, ``pvalue`` and ``detectable``.
+        Named tuple of ``statistic``, ``pvalue`` and ``detectable``.
 
     Raises
     ------
     ValueError
-        X, y or Z is empty, infinite, complex or of another length, a weight is negative, or fewer than 8 rows
-        or groups are left for a test given Z, with weights or with groups.
+        X, y or Z is empty, infinite or complex; the lengths differ; a weight is negative; or there are fewer
+        than 8 rows or groups for a test given Z, with weights or with groups.
     IndexError
-        `discrete_features` does not fit the columns of X.
+        `discrete_features` does not match the columns of X.
     TypeError
         A column holds dates, or objects that are neither strings nor numbers.
 
     Notes
     -----
-    With Z, functions of X and of y are regressed on Z by kernel ridge regression, with generalised
-    cross-validation. The regressions of X do not see y, and those of y do not see X. If X and y are
-    independent given Z, residuals then have a mean product near zero even where regressions overfit, and the
-    law of the statistic accounts for what they overfit. Two statistics are combined: products of residuals,
-    and these products weighted by each column of Z, which find dependence that changes sign with Z.
+    Without Z, the statistic sums the squared covariances between smooth functions of the ranks of X and of y.
+    Categories use indicators of their levels, and several columns also use products of two columns.
 
-    No test can be right for every form of dependence on Z (Shah and Peters, 2020): where X and y both depend
-    on Z in a way that the regressions cannot follow, p-values are too small.
+    With Z, each function is first replaced by its residual after kernel ridge regression on Z. Two statistics
+    are combined: the products of residuals, and the same products weighted by each column of Z, which detect
+    dependence that changes sign with Z. The null distribution accounts for overfitting of the regressions.
+
+    No test is valid for every form of dependence on Z (Shah and Peters, 2020). If X and y both depend on Z in
+    a way that the regressions cannot follow, p-values are too small.
 
     References
     ----------
@@ -141,7 +142,7 @@ def mutual_info_test(
         kind = "rows of positive weight" if groups is None else "groups"
         raise ValueError(
             f"X must have at least {_FEWEST} {kind} for a test given Z, with weights or with groups; got "
-            f"{n_groups}. Pass more rows."
+            f"{n_groups}. Pass more {'rows' if groups is None else 'groups'}."
         )
     rng = np.random.default_rng(draw_seed(make_generator(random_state)))
     conditions = [] if Z is None else read_features(Z, "Z")
@@ -160,7 +161,7 @@ def mutual_info_test(
 
 def _cells(features: Features, discrete: np.ndarray) -> list[Margin]:
     return [
-        replace(Margin.of_column(column, discrete[j]), values=None)  # the cells do: a byte for each value
+        replace(Margin.of_column(column, discrete[j]), values=None)  # cells take one byte a value
         for chunk in features.chunks()
         for j, column in zip(chunk, features.read(chunk), strict=True)
     ]
@@ -171,7 +172,7 @@ def _cells_of_target(targets: list[Column]) -> list[Margin]:
 
 
 def _result(law: BlockLaw, n: int) -> MutualInfoTestResult:
-    """Of the test without Z, whose leading functions have the largest weight."""
+    """Result of the test without Z, where the leading functions have the largest weight."""
     detectable = _detectable(law, n * law.weights.max(initial=0.0), _LEVEL)
     return MutualInfoTestResult(law.statistic, law.pvalue(), detectable)
 
@@ -179,7 +180,7 @@ def _result(law: BlockLaw, n: int) -> MutualInfoTestResult:
 def _test_residuals(
     first: Residuals, second: Residuals, scores: np.ndarray, number: np.ndarray, rng: np.random.Generator
 ) -> MutualInfoTestResult:
-    """Test of products of residuals, and of products weighted by the columns of Z."""
+    """Test the products of residuals, plain and weighted by the columns of Z."""
     n, n_scores = scores.shape
     degree = next((d for d in _WEIGHTED_DEGREES if d**2 * n_scores <= _PRODUCTS_A_ROW * n), 1)
     blocks = [(first.values, second.values, np.ones((n, 1)))]
@@ -199,7 +200,7 @@ def _test_residuals(
 
 
 def _of_smaller(pvalue: float, correlation: float) -> float:
-    """Probability that the smaller of two p-values is as small, for normal scores of this correlation."""
+    """P-value of the smaller of two p-values whose normal scores have this correlation."""
     quantile = norm.isf(pvalue)
     law = multivariate_normal(cov=[[1, correlation], [correlation, 1]], allow_singular=True)
     both_above = float(law.cdf([-quantile, -quantile], rng=np.random.default_rng(0)))
@@ -218,7 +219,7 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 class _GroupSums:
-    """Sums over the groups of rows, of at most so many rows."""
+    """Sums over groups of rows, for a random subset of whole groups if there are more than `most` rows."""
 
     def __init__(self, number: np.ndarray, rng: np.random.Generator, most: int):
         n_groups = int(number.max()) + 1
@@ -234,7 +235,7 @@ class _GroupSums:
 
 
 def _factor(left: np.ndarray, right: np.ndarray, scores: np.ndarray, sums: _GroupSums) -> np.ndarray:
-    """Sums over groups of products of residuals and scores, or as many columns of the same similarities."""
+    """Sums over groups of products of residuals and scores, or a factor of their Gram matrix."""
     left, right, scores = (part[sums.rows] for part in (left, right, scores))
     if left.shape[1] * right.shape[1] * scores.shape[1] <= _MOST_PRODUCTS:
         products = left[:, :, None, None] * right[:, None, :, None] * scores[:, None, None, :]
@@ -245,10 +246,10 @@ def _factor(left: np.ndarray, right: np.ndarray, scores: np.ndarray, sums: _Grou
 
 
 def _law(block: tuple, factor: np.ndarray, sums: _GroupSums, inflation: float) -> BlockLaw:
-    """Statistic of the mean products of residuals and scores, and its law.
+    """Statistic of the mean products of residuals and scores, and its null distribution.
 
-    Under independence the signs of the groups are as good as random. The variance over these signs sets the
-    spread, because the eigenvalues of an estimated covariance are too far apart.
+    Under independence, flipping the signs of whole groups does not change the distribution. The variance over
+    these signs sets the spread, because the eigenvalues of an estimated covariance are too far apart.
     """
     left, right, scores = block
     moments = np.stack([(left * score[:, None]).T @ right for score in scores.T])
@@ -263,7 +264,7 @@ def _law(block: tuple, factor: np.ndarray, sums: _GroupSums, inflation: float) -
 
 
 def _detectable(law: BlockLaw, signal: float, level: float) -> float:
-    """Nats of a dependence along the leading functions that is found with a probability of 80 %.
+    """Dependence along the leading functions, in nats, that is detected with 80 % power.
 
     A dependence of correlation r adds signal * r^2 to the statistic. Its information is that of a normal
     pair, -log(1 - r^2) / 2.
@@ -291,7 +292,7 @@ def _detectable(law: BlockLaw, signal: float, level: float) -> float:
 
 
 def _shifted_sf(threshold: float, weights: np.ndarray, shift: float) -> float:
-    """Probability that a weighted sum of squared normals exceeds a threshold, one of them not central.
+    """Probability that a weighted sum of squared normals, one of them non-central, exceeds a threshold.
 
     Parameters
     ----------
@@ -321,7 +322,7 @@ def _shifted_sf(threshold: float, weights: np.ndarray, shift: float) -> float:
 
 
 def _block_functions(columns: list[Column], discrete) -> np.ndarray:
-    """Centred functions of a block, at most so many; products of two columns too."""
+    """Centred functions of a block and, if there is room, of products of two columns."""
     n = len(columns[0].values)
     most = min(_MOST_FUNCTIONS, _FUNCTIONS_A_ROW * n)
 
@@ -341,7 +342,7 @@ def _block_functions(columns: list[Column], discrete) -> np.ndarray:
 
 
 def _number_of_group(groups, n: int) -> np.ndarray:
-    """Number of each row's group, from 0; rows are groups of their own without labels."""
+    """Group number of each row, from 0. Without labels, each row is its own group."""
     if groups is None:
         return np.arange(n)
     labels = np.asarray(groups)

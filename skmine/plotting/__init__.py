@@ -1,8 +1,8 @@
-"""Pictures of fitted objects, in the form of scikit-learn's displays; they need matplotlib.
+"""Plots of results, as scikit-learn displays. They need matplotlib.
 
-A display is made by a class method from what it shows and keeps the numbers, in nats; `plot` draws them
-again, into other axes or in bits, and sets `ax_` and `figure_`. Colours are those of Okabe and Ito, and
-what colour tells is told by shape too.
+Make a display with one of its class methods, such as ``from_estimator``. The display stores the values in
+nats, so that ``plot`` can draw them again, into other axes or in bits. The colours are safe for colour-blind
+readers, and shapes or hatches repeat what they mean.
 """
 
 from skmine.plotting._features import FeatureScoresDisplay

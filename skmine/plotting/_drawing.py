@@ -1,9 +1,9 @@
-"""What all displays share: matplotlib when it is needed, colours, and what an estimator must be."""
+"""Shared by all displays: a lazy import of matplotlib, colours, and checks of the estimator."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-#: Colours that the colour-blind can tell apart (Okabe and Ito 2008).
+#: Colours that are safe for colour-blind readers (Okabe and Ito, 2008).
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#999999"
 CYCLE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, GREY)
@@ -11,7 +11,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h")
 
 
 def import_pyplot():
-    """matplotlib.pyplot, imported only here.
+    """Import matplotlib.pyplot when it is first needed.
 
     Returns
     -------
@@ -32,14 +32,14 @@ def import_pyplot():
 
 
 def make_axes(ax, figsize: tuple[float, float]):
-    """The axes to draw into: those given, or new ones in a figure of this size in inches.
+    """Return the given axes, or new ones in a figure of the given size.
 
     Parameters
     ----------
     ax : matplotlib Axes or None
-        Axes of the user.
+        Axes to draw in.
     figsize : tuple of two floats
-        Width and height where `ax` is None.
+        Width and height of the new figure in inches.
 
     Returns
     -------
@@ -52,37 +52,37 @@ def make_axes(ax, figsize: tuple[float, float]):
 
 
 def check_fitted_as(estimator, kind: str) -> None:
-    """Check that an estimator is of a class of ours, told by its name, and fitted.
+    """Check that an estimator is an instance of the named class, and fitted.
 
     Parameters
     ----------
     estimator : object
-        What the user passed.
+        Value that the user passed.
     kind : str
         Name of the class.
 
     Raises
     ------
     TypeError
-        It is something else.
+        The estimator is of another class.
     NotFittedError
-        It is not fitted.
+        The estimator is not fitted.
     """
     if kind not in (parent.__name__ for parent in type(estimator).__mro__):
         raise TypeError(
-            f"estimator must be a fitted {kind}; got {type(estimator).__name__}. Pass the {kind} itself: the "
-            "last step of a pipeline is pipeline[-1]."
+            f"estimator must be a fitted {kind}; got {type(estimator).__name__}. Pass the {kind} itself. "
+            "If it is the last step of a pipeline, pass pipeline[-1]."
         )
     check_is_fitted(estimator)
 
 
 def feature_names_of(estimator) -> np.ndarray:
-    """Names of the columns that an estimator was fitted on, or x0, x1 and so on.
+    """Names of the columns seen in ``fit``, or x0, x1, ...
 
     Parameters
     ----------
     estimator : object
-        Fitted.
+        Fitted estimator.
 
     Returns
     -------
@@ -94,16 +94,16 @@ def feature_names_of(estimator) -> np.ndarray:
 
 
 def read_names(names, n_names: int, parameter: str) -> np.ndarray:
-    """Names as an array, or x0, x1 and so on for None.
+    """Names as an array, or x0, x1, ... for None.
 
     Parameters
     ----------
     names : array-like of shape (n_names,) or None
-        What the user passed.
+        Value that the user passed.
     n_names : int
-        How many there must be.
+        Required number of names.
     parameter : str
-        What the user calls them.
+        Name of the parameter, for the message.
 
     Returns
     -------
@@ -112,13 +112,13 @@ def read_names(names, n_names: int, parameter: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        There are more or fewer.
+        The number of names is wrong.
     """
     if names is None:
         return np.array([f"x{j}" for j in range(n_names)], dtype=object)
     names = np.array([str(name) for name in names], dtype=object)
     if len(names) != n_names:
         raise ValueError(
-            f"{parameter} must have one entry for each of {n_names}; got {len(names)}. Pass as many, or None."
+            f"{parameter} must have {n_names} entries; got {len(names)}. Pass one entry for each, or None."
         )
     return names

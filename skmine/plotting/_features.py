@@ -18,39 +18,39 @@ _INCHES_A_BAR = 0.27
 
 
 class FeatureScoresDisplay:
-    """Scores of features as bars, best first, with intervals, a threshold and what was selected.
+    """Bar chart of feature scores, with optional intervals, a threshold and the selected features.
 
     Make it with :meth:`from_scores`, :meth:`from_table` or :meth:`from_estimator`.
 
     Parameters
     ----------
     scores : array-like of shape (n_features,)
-        Nats.
+        Values in nats.
     feature_names : array-like of shape (n_features,) or None, default=None
-        Names; None gives x0, x1 and so on.
+        Names of the features. None uses x0, x1, ...
     intervals : array-like of shape (n_features, 2) or None, default=None
-        Lower and upper end of each score's interval in nats.
+        Lower and upper end of the interval of each score, in nats.
     threshold : float or None, default=None
-        Nats below which a score may be chance.
+        Score in nats below which a score may be due to chance, drawn as a line.
     selected : array-like of shape (n_features,) or None, default=None
-        Mask of the features that were selected.
+        Mask of the selected features. The bars of the others are hatched.
     order : array-like of shape (n_features,) or None, default=None
-        Features from the top down; None goes by the scores.
+        Order of the features from top to bottom. None sorts by score.
     states : tuple of two str, default=("selected", "not selected")
-        What the legend calls features that are in the mask, and others.
+        Legend labels for the features in the mask and for the others.
     scale : {"information", "correlation"}, default="information"
-        What the scores are.
+        Scale of the scores.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What it is drawn in.
+        Axes with the plot.
     figure_ : matplotlib Figure
-        The figure of `ax_`.
+        Figure that contains `ax_`.
     bars_ : matplotlib BarContainer
-        The bars, from the top down; those of features that were not selected are hatched.
+        Bars from top to bottom. Bars of features that were not selected are hatched.
     shown_ : ndarray of shape (n_shown,)
-        Numbers of the features shown, from the top down.
+        Indices of the features shown, from top to bottom.
 
     Examples
     --------
@@ -108,23 +108,23 @@ class FeatureScoresDisplay:
         Parameters
         ----------
         scores : array-like of shape (n_features,)
-            Nats.
+            Values in nats.
         feature_names : array-like of shape (n_features,) or None, default=None
-            Names; None gives x0, x1 and so on.
+            Names of the features. None uses x0, x1, ...
         intervals : array-like of shape (n_features, 2) or None, default=None
-            Lower and upper end of each score's interval in nats.
+            Lower and upper end of the interval of each score, in nats.
         errors : array-like of shape (n_features,) or None, default=None
-            In place of `intervals`, how far they reach to both sides, in nats.
+            Half-widths of the intervals in nats, instead of `intervals`.
         threshold : float or None, default=None
-            Nats below which a score may be chance: drawn as a line.
+            Score in nats below which a score may be due to chance, drawn as a line.
         selected : array-like of shape (n_features,) or None, default=None
-            Mask of the features that were selected.
+            Mask of the selected features. The bars of the others are hatched.
         max_features : int, default=20
-            The best so many are shown.
+            Maximum number of features to show, best first.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -133,8 +133,7 @@ class FeatureScoresDisplay:
         Raises
         ------
         ValueError
-            An array has another shape, `intervals` and `errors` are both given, or `unit` is neither of
-            the two.
+            An array has the wrong shape, both `intervals` and `errors` are given, or `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -149,20 +148,20 @@ class FeatureScoresDisplay:
 
     @classmethod
     def from_table(cls, table, *, alpha=0.05, max_features=20, unit=None, ax=None):
-        """Draw a table of :func:`skmine.dependence_table`: which features or pairs exceed chance.
+        """Draw a table from :func:`skmine.dependence_table`, with the features or pairs that exceed chance.
 
         Parameters
         ----------
         table : DataFrame or Arrow table
-            Of features, or of pairs.
+            Table of features or of pairs.
         alpha : float, default=0.05
-            Rows with an adjusted p-value of at most this exceed chance.
+            Rows with an adjusted p-value up to `alpha` are drawn as exceeding chance.
         max_features : int, default=20
-            The best so many are shown.
+            Maximum number of features to show, best first.
         unit : {"nats", "bits"} or None, default=None
-            Unit of what is drawn; None takes that of the table.
+            Unit of the axis. None uses the unit of the table.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -171,7 +170,7 @@ class FeatureScoresDisplay:
         Raises
         ------
         ValueError
-            `unit` is neither of the two, or is set for correlations.
+            `unit` is unknown, or is set although the values are correlations.
         ImportError
             matplotlib is not installed.
         """
@@ -203,15 +202,15 @@ class FeatureScoresDisplay:
         Parameters
         ----------
         estimator : MINEFeatureSelector
-            Fitted.
+            Fitted estimator.
         feature_names : array-like of shape (n_features,) or None, default=None
-            Names; None takes those of the columns it was fitted on.
+            Names of the features. None uses the names seen in ``fit``.
         max_features : int, default=20
-            The best so many are shown.
+            Maximum number of features to show, best first.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -220,11 +219,11 @@ class FeatureScoresDisplay:
         Raises
         ------
         TypeError
-            It is no MINEFeatureSelector.
+            `estimator` is not a MINEFeatureSelector.
         NotFittedError
-            It is not fitted.
+            `estimator` is not fitted.
         ValueError
-            `feature_names` has another length, or `unit` is neither of the two.
+            `feature_names` has the wrong length, or `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -235,26 +234,26 @@ class FeatureScoresDisplay:
         return display.plot(ax, max_features=max_features, unit=unit)
 
     def plot(self, ax=None, *, max_features=20, unit="nats"):
-        """Draw.
+        """Draw the stored values, for example into other axes or in another unit.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
         max_features : int, default=20
-            The best so many are shown.
+            Maximum number of features to show, best first.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
 
         Returns
         -------
         FeatureScoresDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------
         ValueError
-            `unit` is neither of the two.
+            `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -306,6 +305,6 @@ def _read_shape(values, shape: tuple[int, ...], name: str, dtype):
     values = np.asarray(values, dtype=dtype)
     if values.shape != shape:
         raise ValueError(
-            f"{name} must have the shape {shape}; got {values.shape}. Pass one entry for each of scores."
+            f"{name} must have shape {shape}; got {values.shape}. Pass one entry for each score."
         )
     return values

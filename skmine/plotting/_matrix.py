@@ -14,36 +14,36 @@ _POINTS, _SHARE = 10.0, 0.75
 
 
 class MutualInfoMatrixDisplay:
-    """Mutual information of all pairs of columns as a heat map, dependent columns side by side.
+    """Heat map of the mutual information of all pairs of columns, with dependent columns side by side.
 
-    Colours tell of the pairs alone: the diagonal, which is an entropy or infinite, is grey. Pairs that are
-    missing (NaN) are hatched. Make it with :meth:`from_data` or :meth:`from_matrix`.
+    The diagonal holds entropies and is grey. Missing pairs (NaN) are hatched. Make it with
+    :meth:`from_data` or :meth:`from_matrix`.
 
     Parameters
     ----------
     matrix : array-like of shape (n_features, n_features)
-        Mutual information in nats, or correlations; NaN where it is not known.
+        Mutual information in nats, or correlations; NaN for unknown pairs.
     labels : array-like of shape (n_features,) or None, default=None
-        Names of the columns; None takes those of a DataFrame, else x0, x1 and so on.
+        Names of the columns. None uses those of a DataFrame, or x0, x1, ...
     scale : {"information", "correlation"}, default="information"
-        What the matrix holds.
+        Scale of the matrix.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What it is drawn in.
+        Axes with the plot.
     figure_ : matplotlib Figure
-        The figure of `ax_`.
+        Figure that contains `ax_`.
     im_ : matplotlib AxesImage
-        The heat map; diagonal and missing pairs are masked.
+        Heat map. The diagonal and missing pairs are masked.
     order_ : ndarray of shape (n_features,)
-        Columns from the top down.
+        Indices of the columns from top to bottom.
     text_ : ndarray of matplotlib Text of shape (n_features, n_features), or None
-        Values in the cells, in the order drawn, where they are written.
+        Texts of the cells in the order drawn, if values are written.
 
     References
     ----------
-    Linfoot (1957), An informational measure of correlation, for the distance of two columns.
+    Linfoot (1957), An informational measure of correlation, for the distance between two columns.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class MutualInfoMatrixDisplay:
         self.matrix = np.asarray(matrix, dtype=float)
         if self.matrix.ndim != 2 or self.matrix.shape[0] != self.matrix.shape[1]:
             raise ValueError(
-                f"matrix must be square; got shape {self.matrix.shape}. Pass a row and a column for each "
+                f"matrix must be square; got shape {self.matrix.shape}. Pass one row and one column per "
                 "feature."
             )
         self.labels = read_names(labels, len(self.matrix), "labels")
@@ -91,21 +91,21 @@ class MutualInfoMatrixDisplay:
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Columns of any kind.
         labels : array-like of shape (n_features,) or None, default=None
-            Names of the columns; None takes those of a DataFrame, else x0, x1 and so on.
+            Names of the columns. None uses those of a DataFrame, or x0, x1, ...
         cluster : bool, default=True
-            Whether dependent columns are put side by side.
+            Whether to put dependent columns side by side. Set False to keep the order of the columns.
         values : bool or "auto", default="auto"
-            Whether values are written in the cells; ``"auto"`` writes them for up to 12 columns.
+            Whether to write the values in the cells. ``"auto"`` writes them for up to 12 columns.
         cmap : str or matplotlib Colormap, default="cividis"
-            Colours.
+            Colour map.
         scale : {"correlation", "information"}, default="correlation"
             Correlations from 0 to 1, or mutual information; see :func:`skmine.mutual_info_matrix`.
         unit : {"nats", "bits"}, default="nats"
             Unit of mutual information.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
         **parameters
-            Of :func:`skmine.mutual_info_matrix`.
+            Other parameters of :func:`skmine.mutual_info_matrix`.
 
         Returns
         -------
@@ -114,9 +114,9 @@ class MutualInfoMatrixDisplay:
         Raises
         ------
         ValueError
-            `labels` has another length, `unit` or `scale` is unknown, or X is empty, infinite or complex.
+            `labels` has the wrong length, `unit` or `scale` is unknown, or X is empty, infinite or complex.
         IndexError
-            `discrete_features` does not fit the columns of X.
+            `discrete_features` does not match the columns of X.
         TypeError
             A column holds dates, or objects that are neither strings nor numbers.
         ImportError
@@ -141,26 +141,26 @@ class MutualInfoMatrixDisplay:
         unit="nats",
         ax=None,
     ):
-        """Draw a matrix, such as one of :func:`skmine.mutual_info_matrix`.
+        """Draw a matrix, such as the result of :func:`skmine.mutual_info_matrix`.
 
         Parameters
         ----------
         matrix : array-like of shape (n_features, n_features)
-            Mutual information in nats, or correlations; NaN where it is not known.
+            Mutual information in nats, or correlations; NaN for unknown pairs.
         labels : array-like of shape (n_features,) or None, default=None
-            Names of the columns; None takes those of a DataFrame, else x0, x1 and so on.
+            Names of the columns. None uses those of a DataFrame, or x0, x1, ...
         cluster : bool, default=True
-            Whether dependent columns are put side by side.
+            Whether to put dependent columns side by side. Set False to keep the order of the columns.
         values : bool or "auto", default="auto"
-            Whether values are written in the cells; ``"auto"`` writes them for up to 12 columns.
+            Whether to write the values in the cells. ``"auto"`` writes them for up to 12 columns.
         cmap : str or matplotlib Colormap, default="cividis"
-            Colours.
+            Colour map.
         scale : {"information", "correlation"}, default="information"
-            What the matrix holds.
+            Scale of the matrix.
         unit : {"nats", "bits"}, default="nats"
             Unit of mutual information.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -169,37 +169,37 @@ class MutualInfoMatrixDisplay:
         Raises
         ------
         ValueError
-            `matrix` is not square, `labels` has another length, or `unit` or `scale` is unknown.
+            `matrix` is not square, `labels` has the wrong length, or `unit` or `scale` is unknown.
         ImportError
             matplotlib is not installed.
         """
         return cls(matrix, labels, scale=scale).plot(ax, cluster=cluster, values=values, cmap=cmap, unit=unit)
 
     def plot(self, ax=None, *, cluster=True, values="auto", cmap="cividis", unit="nats"):
-        """Draw.
+        """Draw the stored values, for example into other axes or in another unit.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
         cluster : bool, default=True
-            Whether dependent columns are put side by side.
+            Whether to put dependent columns side by side. Set False to keep the order of the columns.
         values : bool or "auto", default="auto"
-            Whether values are written in the cells; ``"auto"`` writes them for up to 12 columns.
+            Whether to write the values in the cells. ``"auto"`` writes them for up to 12 columns.
         cmap : str or matplotlib Colormap, default="cividis"
-            Colours.
+            Colour map.
         unit : {"nats", "bits"}, default="nats"
             Unit of mutual information.
 
         Returns
         -------
         MutualInfoMatrixDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------
         ValueError
-            `unit` is neither of the two, or is set for correlations.
+            `unit` is unknown, or is set although the values are correlations.
         ImportError
             matplotlib is not installed.
         """
@@ -225,7 +225,7 @@ class MutualInfoMatrixDisplay:
         return self
 
     def _name(self) -> None:
-        """Names of the columns at the sides, small enough not to touch each other."""
+        """Write the names of the columns, small enough not to overlap."""
         n_features = len(self.matrix)
         names = self.labels[self.order_] if n_features <= _MAX_NAMED else []
         turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
@@ -238,7 +238,7 @@ class MutualInfoMatrixDisplay:
             self.ax_.tick_params(labelsize=min(_POINTS, _SHARE * row))
 
     def _cluster(self) -> np.ndarray:
-        """Order of the columns that puts dependent ones side by side."""
+        """Order that puts dependent columns side by side."""
         correlation = self.scale == "correlation"
         return _cluster(self.matrix if correlation else as_correlation(self.matrix, np.inf))
 
@@ -270,7 +270,7 @@ class MutualInfoMatrixDisplay:
 
 
 def _cluster(correlation: np.ndarray) -> np.ndarray:
-    """Order of the columns that puts dependent ones side by side; those without a known pair last."""
+    """Order that puts dependent columns side by side. Columns without a known pair come last."""
     pairs = np.where(np.eye(len(correlation), dtype=bool), np.nan, correlation)
     pairs = np.where(np.isnan(pairs), pairs.T, pairs)
     known = np.flatnonzero(~np.isnan(pairs).all(axis=1))
@@ -279,7 +279,7 @@ def _cluster(correlation: np.ndarray) -> np.ndarray:
     distance = 1 - pairs[np.ix_(known, known)]
     distance = (distance + distance.T) / 2
     off_diagonal = ~np.eye(len(known), dtype=bool)
-    # A missing pair is as far apart as pairs are on average: it speaks neither for nor against.
+    # A missing pair gets the average distance, so that it does not influence the order.
     distance[np.isnan(distance)] = distance[off_diagonal & ~np.isnan(distance)].mean()
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=len(known) <= _MAX_OPTIMAL)

@@ -1,4 +1,4 @@
-"""SelectionPathDisplay: what selected features tell together, one by one."""
+"""SelectionPathDisplay: joint mutual information as features are added one by one."""
 
 import numpy as np
 
@@ -15,25 +15,25 @@ _INCHES_A_STEP, _MAX_INCHES = 0.45, 16.0
 
 
 class SelectionPathDisplay:
-    """Joint mutual information with the target as selected features are added, one by one.
+    """Joint mutual information of the target with the selected features, as they are added one by one.
 
-    Where the line becomes flat, more features tell nothing new. Make it with :meth:`from_estimator`.
+    Once the line is flat, more features add no information. Make it with :meth:`from_estimator`.
 
     Parameters
     ----------
     mi_path : array-like of shape (n_selected,)
-        Joint mutual information in nats of the target and the features up to each.
+        Mutual information in nats of the target with the first 1, 2, ... features jointly.
     feature_names : array-like of shape (n_selected,) or None, default=None
-        The feature added at each step.
+        Name of the feature added at each step.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What it is drawn in.
+        Axes with the plot.
     figure_ : matplotlib Figure
-        The figure of `ax_`.
+        Figure that contains `ax_`.
     line_ : matplotlib Line2D
-        The path.
+        Line of the path.
 
     Examples
     --------
@@ -62,13 +62,13 @@ class SelectionPathDisplay:
         Parameters
         ----------
         estimator : MINEFeatureSelector
-            Fitted, with `mi_path_`. Columns that were selected as a group are one step.
+            Fitted selector with `mi_path_`. A group of columns is one step.
         feature_names : array-like of shape (n_features,) or None, default=None
-            Names of all features; None takes those of the columns it was fitted on.
+            Names of all features. None uses the names seen in ``fit``.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -77,19 +77,19 @@ class SelectionPathDisplay:
         Raises
         ------
         TypeError
-            It is no MINEFeatureSelector.
+            `estimator` is not a MINEFeatureSelector.
         NotFittedError
-            It is not fitted.
+            `estimator` is not fitted.
         ValueError
-            It has no `mi_path_`, `feature_names` has another length, or `unit` is neither of the two.
+            The selector has no `mi_path_`, `feature_names` has the wrong length, or `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
         check_fitted_as(estimator, "MINEFeatureSelector")
         if not hasattr(estimator, "mi_path_"):
             raise ValueError(
-                "estimator must have mi_path_; got one without. Fit it with mi_path=True and a strategy "
-                "other than 'marginal'."
+                "estimator must have mi_path_; got an estimator without it. Fit it with mi_path=True and a "
+                "strategy other than 'marginal'."
             )
         n_features = len(estimator.ranking_)
         names = feature_names_of(estimator) if feature_names is None else feature_names
@@ -101,24 +101,24 @@ class SelectionPathDisplay:
         return cls(estimator.mi_path_, steps).plot(ax, unit=unit)
 
     def plot(self, ax=None, *, unit="nats"):
-        """Draw.
+        """Draw the stored values, for example into other axes or in another unit.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
 
         Returns
         -------
         SelectionPathDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------
         ValueError
-            `unit` is neither of the two.
+            `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """

@@ -1,4 +1,4 @@
-"""InformationPlaneDisplay: what a code keeps of the input, and what it tells of the class."""
+"""InformationPlaneDisplay: information that a code keeps about the input and about the class."""
 
 import numpy as np
 
@@ -7,33 +7,33 @@ from skmine.plotting._drawing import BLUE, GREY, check_fitted_as, make_axes, rea
 
 
 class InformationPlaneDisplay:
-    """The information plane: I(Z; y), what a code tells of the class, over I(X; Z), what it keeps of X.
+    """Information plane: information of a code Z about the class, I(Z; y), against I(X; Z).
 
-    Codes up and to the left are the better ones. No code can be above the dashed line, I(Z; y) = I(X; Z),
-    nor above the entropy of y. Make it with :meth:`from_estimators`, :meth:`from_values` or, for the way
-    through the plane during one training, :meth:`from_history`.
+    The best codes are at the top left: they keep what predicts y and little else of X. No code can lie above
+    the dashed line, I(Z; y) = I(X; Z), or above the entropy of y. Make it with :meth:`from_estimators` or
+    :meth:`from_values`, or with :meth:`from_history` for the path of one classifier during training.
 
     Parameters
     ----------
     mi_xz, mi_zy : array-like of shape (n_points,)
-        Nats.
+        Values in nats.
     labels : array-like of shape (n_points,) or None, default=None
-        What is written at the points; None writes nothing.
+        Labels of the points. None writes no labels.
     iterations : array-like of shape (n_points,) or None, default=None
-        Minibatches at each point, where they are the way of a training: colour tells them.
+        Number of minibatches at each point, if the points are one training run. It sets their colour.
     entropy : float or None, default=None
         Entropy of y in nats.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What it is drawn in.
+        Axes with the plot.
     figure_ : matplotlib Figure
-        The figure of `ax_`.
+        Figure that contains `ax_`.
     line_ : matplotlib Line2D
-        The line through the points.
+        Line through the points.
     points_ : matplotlib PathCollection or None
-        The points coloured by iteration, where there are iterations.
+        Points coloured by iteration, if there are iterations.
 
     References
     ----------
@@ -55,7 +55,7 @@ class InformationPlaneDisplay:
         if self.mi_xz.shape != self.mi_zy.shape or self.mi_xz.ndim != 1:
             raise ValueError(
                 f"mi_xz and mi_zy must have the same shape (n_points,); got {self.mi_xz.shape} and "
-                f"{self.mi_zy.shape}. Pass one value of each a point."
+                f"{self.mi_zy.shape}. Pass one value of each for every point."
             )
         self.labels = None if labels is None else read_names(labels, len(self.mi_xz), "labels")
         self.iterations = None if iterations is None else np.asarray(iterations)
@@ -63,18 +63,18 @@ class InformationPlaneDisplay:
 
     @classmethod
     def from_estimators(cls, estimators, *, labels=None, unit="nats", ax=None):
-        """Draw classifiers in the plane, such as the same one with several beta.
+        """Draw several classifiers, such as the same one with different values of ``beta``.
 
         Parameters
         ----------
         estimators : sequence of InformationBottleneckClassifier
-            Fitted; a line goes through them in this order.
+            Fitted classifiers. A line connects them in this order.
         labels : array-like of shape (n_estimators,) or None, default=None
-            What is written at the points; None writes beta.
+            Labels of the points. None writes beta.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -83,11 +83,11 @@ class InformationPlaneDisplay:
         Raises
         ------
         TypeError
-            One is no InformationBottleneckClassifier.
+            An estimator is not an InformationBottleneckClassifier.
         NotFittedError
-            One is not fitted.
+            An estimator is not fitted.
         ValueError
-            `labels` has another length, or `unit` is neither of the two.
+            `labels` has the wrong length, or `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -106,22 +106,22 @@ class InformationPlaneDisplay:
 
     @classmethod
     def from_values(cls, mi_xz, mi_zy, betas=None, *, labels=None, entropy=None, unit="nats", ax=None):
-        """Draw points in the plane.
+        """Draw given values as points in the plane.
 
         Parameters
         ----------
         mi_xz, mi_zy : array-like of shape (n_points,)
-            Nats.
+            Values in nats.
         betas : array-like of shape (n_points,) or None, default=None
-            Weights of I(X; Z), written at the points.
+            Weights of I(X; Z), written next to the points.
         labels : array-like of shape (n_points,) or None, default=None
-            What is written in their place.
+            Labels of the points, instead of `betas`.
         entropy : float or None, default=None
             Entropy of y in nats, drawn as a line.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -130,7 +130,7 @@ class InformationPlaneDisplay:
         Raises
         ------
         ValueError
-            The lengths differ, or `unit` is neither of the two.
+            The lengths differ, or `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -140,16 +140,16 @@ class InformationPlaneDisplay:
 
     @classmethod
     def from_history(cls, estimator, *, unit="nats", ax=None):
-        """Draw the way of one classifier through the plane during its training.
+        """Draw the path of one classifier through the plane during training.
 
         Parameters
         ----------
         estimator : InformationBottleneckClassifier
-            Fitted.
+            Fitted estimator.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -158,11 +158,11 @@ class InformationPlaneDisplay:
         Raises
         ------
         TypeError
-            It is no InformationBottleneckClassifier.
+            `estimator` is not an InformationBottleneckClassifier.
         NotFittedError
-            It is not fitted.
+            `estimator` is not fitted.
         ValueError
-            `unit` is neither of the two.
+            `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -174,24 +174,24 @@ class InformationPlaneDisplay:
         return display.plot(ax, unit=unit)
 
     def plot(self, ax=None, *, unit="nats"):
-        """Draw.
+        """Draw the stored values, for example into other axes or in another unit.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
 
         Returns
         -------
         InformationPlaneDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------
         ValueError
-            `unit` is neither of the two.
+            `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -221,13 +221,13 @@ class InformationPlaneDisplay:
                 ha="left" if inwards else "right",
                 fontsize="small",
             )
-        self.ax_.set(xlabel=f"I(X; Z), kept of X ({unit})", ylabel=f"I(Z; y), told of y ({unit})")
+        self.ax_.set(xlabel=f"I(X; Z), kept of X ({unit})", ylabel=f"I(Z; y), about y ({unit})")
         self.ax_.grid(alpha=0.3)
         self.ax_.legend(fontsize="small", loc="lower right")
         return self
 
     def _draw_limits(self, xz: np.ndarray, zy: np.ndarray, scale: float) -> None:
-        """What no code can exceed: the information it keeps, and the entropy of y."""
+        """Draw the two upper limits of I(Z; y): I(X; Z) and the entropy of y."""
         right = max(1.12 * xz.max(initial=0.0), 1e-3)
         cap = None if self.entropy is None else self.entropy / scale
         top = max(zy.max(initial=0.0), 0.0 if cap is None else cap)
@@ -243,6 +243,6 @@ def _name_beta(beta: float) -> str:
 
 
 def _entropy_of_y(estimator) -> float:
-    """Entropy of the classes in nats: cross-entropy and information add up to it at every check."""
+    """Entropy of the classes in nats: the sum of cross-entropy and information at any check."""
     last = estimator.history_[-1]
     return last["cross_entropy"] + last["mi_zy"]

@@ -1,4 +1,4 @@
-"""PointwiseDisplay: where in the plane of two columns the dependence sits."""
+"""PointwiseDisplay: where two columns depend on each other."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from skmine._sklearn import safe_indexing
 from skmine._units import nats_a_unit
 from skmine.plotting._drawing import check_fitted_as, feature_names_of, make_axes
 
-#: Numbers with so few distinct values are levels; of more levels the most frequent are shown.
+#: Up to this many distinct numbers are drawn as levels; at most this many levels are shown.
 _MAX_DISTINCT, _MAX_LEVELS = 12, 30
 _TAIL, _LONG_TAIL = 0.02, 2.0
 _COLOUR_QUANTILE, _JITTER = 0.98, 0.35
 
 
 class PointwiseGrid(NamedTuple):
-    """Log ratios on a grid of values of two columns.
+    """Pointwise mutual information on a grid of values of two columns.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class PointwiseGrid(NamedTuple):
     y : ndarray of shape (n_y,)
         Values of the vertical column.
     log_ratio : ndarray of shape (n_y, n_x)
-        Nats.
+        Values in nats.
     """
 
     x: np.ndarray
@@ -35,33 +35,33 @@ class PointwiseGrid(NamedTuple):
 
 
 class PointwiseDisplay:
-    """Pointwise mutual information in the plane of two columns: where dependence sits.
+    """Map of where two columns depend on each other: their pointwise mutual information.
 
-    Colour is ``log p(x, y) / (p(x) p(y))``: red where values go together more often than by chance, blue
-    where less often, white where as often. Where X and y have one column each it is shown on a grid,
-    with the rows as points; else the rows are coloured. Make it with :meth:`from_estimator`.
+    The colour is ``log p(x, y) / (p(x) p(y))``. Red values occur together more often than by chance, blue
+    values less often, and white values as often. If X and y have one column each, the plot is a grid with the
+    rows as black points. Otherwise the rows are coloured. Make it with :meth:`from_estimator`.
 
     Parameters
     ----------
     x, y : array-like of shape (n_points,)
-        Values of the rows: numbers, or objects that are categories.
+        Values of the rows: numbers, or categories as objects.
     log_ratio : array-like of shape (n_points,)
-        Log ratios of the rows in nats.
+        Pointwise mutual information of the rows in nats.
     grid : PointwiseGrid or None, default=None
-        Log ratios on a grid; None colours the rows.
+        Pointwise mutual information on a grid. None colours the rows instead.
     names : tuple of two str, default=("X", "y")
         Names of the two columns.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What it is drawn in.
+        Axes with the plot.
     figure_ : matplotlib Figure
-        The figure of `ax_`.
+        Figure that contains `ax_`.
     mesh_ : matplotlib QuadMesh or None
-        The grid.
+        The grid, if there is one.
     points_ : matplotlib PathCollection
-        The rows; they are spread within a level.
+        The rows. Rows of a level are spread out a little.
 
     Examples
     --------
@@ -94,23 +94,23 @@ class PointwiseDisplay:
         Parameters
         ----------
         estimator : MutualInfoEstimator
-            Fitted.
+            Fitted estimator.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Columns as in ``fit``.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target columns as in ``fit``.
         columns : tuple of two pairs or None, default=None
-            What the axes show, each as block and number of the column: ``(("X", 0), ("y", 0))``, which is
-            the default, or ``(("X", 0), ("X", 3))``.
+            Columns on the two axes, as pairs of block and index, such as ``(("X", 0), ("X", 3))``. None means
+            ``(("X", 0), ("y", 0))``.
         n_grid : int, default=60
-            Values of a continuous column on the grid at most; they are values of its rows. Long tails, beyond
-            the middle 96 % of the rows, are cut off.
+            Maximum number of grid values of a continuous column. Long tails, outside the middle 96 % of the
+            rows, are cut off.
         max_points : int, default=1000
-            Rows drawn at most, evenly out of all; rows with a missing value are left out.
+            Maximum number of rows to draw, evenly spaced. Rows with missing values are not drawn.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -119,12 +119,12 @@ class PointwiseDisplay:
         Raises
         ------
         TypeError
-            It is no MutualInfoEstimator.
+            `estimator` is not a MutualInfoEstimator.
         NotFittedError
-            It is not fitted.
+            `estimator` is not fitted.
         ValueError
-            X or y is not as in ``fit``, a column does not exist, no row is complete in the two columns, or
-            `unit` is neither of the two.
+            The columns do not match those of ``fit``, a column does not exist, no row is complete, or
+            `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -137,7 +137,8 @@ class PointwiseDisplay:
         complete = np.flatnonzero(~(pair[0].missing | pair[1].missing))
         if not len(complete):
             raise ValueError(
-                "X and y must have a row without missing values in the two columns; got none. Choose others."
+                "X and y must have a row without missing values in the two columns; got none. Choose other "
+                "columns."
             )
         thin = np.linspace(0, len(complete) - 1, min(max_points, len(complete))).round().astype(int)
         rows = complete[thin]
@@ -154,26 +155,26 @@ class PointwiseDisplay:
         return display.plot(ax, unit=unit)
 
     def plot(self, ax=None, *, unit="nats", cmap="RdBu_r"):
-        """Draw.
+        """Draw the stored values, for example into other axes or in another unit.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         cmap : str or matplotlib Colormap, default="RdBu_r"
-            Diverging colours; their middle is 0.
+            Diverging colour map, centred at 0.
 
         Returns
         -------
         PointwiseDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------
         ValueError
-            `unit` is neither of the two.
+            `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -182,13 +183,13 @@ class PointwiseDisplay:
         horizontal, vertical = _Axis.of_values(self.x), _Axis.of_values(self.y)
         if self.grid is not None:  # a level may have no row among those drawn
             horizontal, vertical = horizontal.joined(self.grid.x), vertical.joined(self.grid.y)
-        # Log ratios of what never happens have no lower end: the rows set the range of the colours.
+        # Values that never occur have a ratio of minus infinity, so the rows set the range of the colours.
         most = max(float(np.quantile(np.abs(self.log_ratio), _COLOUR_QUANTILE)) / scale, 1e-3)
         colours = {"cmap": cmap, "vmin": -most, "vmax": most}
         places = horizontal.spread(self.x, seed=0), vertical.spread(self.y, seed=1)
         self.mesh_ = None
         if self.grid is None:
-            order = np.argsort(np.abs(self.log_ratio), kind="stable")  # the telling ones on top
+            order = np.argsort(np.abs(self.log_ratio), kind="stable")  # large values on top
             self.points_ = coloured = self.ax_.scatter(
                 *(place[order] for place in places),
                 c=self.log_ratio[order] / scale,
@@ -218,7 +219,7 @@ class PointwiseDisplay:
 
 @dataclass(frozen=True)
 class _Axis:
-    """Places of values on an axis: themselves, or the number of their level."""
+    """Positions of values on an axis: the values themselves, or the index of their level."""
 
     levels: tuple | None
 
@@ -231,7 +232,7 @@ class _Axis:
         return cls(tuple(levels[kept]))
 
     def joined(self, values: np.ndarray) -> "_Axis":
-        """The axis that holds these values too."""
+        """The axis extended to these values."""
         if self.levels is None:
             return self
         if values.dtype != object and len(np.unique(values)) > _MAX_DISTINCT:
@@ -249,14 +250,14 @@ class _Axis:
         return np.array([numbers.get(value, np.nan) for value in values], dtype=float)
 
     def spread(self, values: np.ndarray, seed: int) -> np.ndarray:
-        """Places, of levels with a little noise: rows of a level are not one point."""
+        """Positions, with a little noise for levels so that their rows do not overlap."""
         places = self.place(values)
         if self.levels is None:
             return places
         return places + np.random.default_rng(seed).uniform(-_JITTER, _JITTER, len(places))
 
     def pick(self, values: np.ndarray, n_grid: int) -> np.ndarray:
-        """Numbers of rows whose values make a grid: one of each level, or evenly spaced ones."""
+        """Indices of rows whose values form a grid: one row per level, or evenly spaced values."""
         if self.levels is not None:
             places = self.place(values)
             return np.array([np.flatnonzero(places == j)[0] for j in range(len(self.levels))])
@@ -272,7 +273,7 @@ class _Axis:
 
 
 def _score_grid(estimator, data, values, complete: np.ndarray, n_grid: int) -> PointwiseGrid:
-    """Log ratios of all pairs of values that are picked out of the rows: their types are those of fit."""
+    """Score all pairs of values picked from the rows, which keeps the types seen in fit."""
     picked = [complete[_Axis.of_values(v[complete]).pick(v[complete], n_grid)] for v in values]
     rows_x, rows_y = (rows.ravel() for rows in np.meshgrid(*picked))
     log_ratio = estimator.score_samples(safe_indexing(data[0], rows_x), safe_indexing(data[1], rows_y))
@@ -281,7 +282,7 @@ def _score_grid(estimator, data, values, complete: np.ndarray, n_grid: int) -> P
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
-    """Edges of cells around centres."""
+    """Edges of the cells around the given centres."""
     if len(centres) == 1:
         return np.array([centres[0] - 0.5, centres[0] + 0.5])
     middle = (centres[1:] + centres[:-1]) / 2
@@ -292,8 +293,8 @@ def _column_of(blocks: dict[str, list[Column]], where) -> Column:
     block, number = where
     if block not in blocks or number not in range(len(blocks[block])):
         raise ValueError(
-            f"columns must be two pairs of 'X' or 'y' and the number of a column; got {where!r}. X has "
-            f"{len(blocks['X'])} columns and y {len(blocks['y'])}."
+            f"columns must be two pairs of 'X' or 'y' and the index of a column; got {where!r}. X has "
+            f"{len(blocks['X'])} columns and y {len(blocks['y'])}. Pass for example (('X', 0), ('y', 0))."
         )
     return blocks[block][number]
 

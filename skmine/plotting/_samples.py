@@ -1,4 +1,4 @@
-"""SamplesDisplay: the rows of a sampler beside those it learnt from."""
+"""SamplesDisplay: generated samples next to the data."""
 
 import numpy as np
 from sklearn.utils import check_array, check_random_state
@@ -15,29 +15,30 @@ from skmine.plotting._drawing import (
 
 
 class SamplesDisplay:
-    """Data beside samples, in two columns; colour and shape tell the category of the code.
+    """Scatter plots of the data and of generated samples, side by side.
 
-    A mode of the data without samples was dropped. With categories (`n_codes`), samples show the one that
-    they were made from, and rows of the data the one that they are read as. Make it with
+    A cluster of the data without samples is a mode that the network dropped. With a categorical code
+    (`n_codes`), colour and shape show the category: the one that a sample was generated from, and the one
+    predicted for a row of the data. Make it with
     :meth:`from_estimator`.
 
     Parameters
     ----------
     data, samples : array-like of shape (n, 2) and (m, 2)
-        The rows, in the two columns that are drawn.
+        Rows of the data and samples, in the two columns to draw.
     data_codes, samples_codes : array-like of shape (n,) and (m,), or None, default=None
-        Number of each row's category.
+        Category of each row.
     names : sequence of two str or None, default=None
         Names of the two columns.
 
     Attributes
     ----------
     ax_ : ndarray of two matplotlib Axes
-        Data and samples.
+        Axes of the data and of the samples.
     figure_ : matplotlib Figure
-        The figure of `ax_`.
+        Figure that contains `ax_`.
     points_ : list of two lists of matplotlib PathCollection
-        The points of data and samples, a collection for each category.
+        Points of the data and of the samples, one collection per category.
 
     Examples
     --------
@@ -62,22 +63,22 @@ class SamplesDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, *, n_samples=500, columns=(0, 1), random_state=None, ax=None):
-        """Draw data beside samples of a network.
+        """Draw the data next to samples of a network.
 
         Parameters
         ----------
         estimator : MINEGAN
-            Fitted.
+            Fitted estimator.
         X : array-like of shape (n, n_features)
-            Data, as in its ``fit``.
+            Data, as in ``fit``.
         n_samples : int, default=500
-            Samples drawn.
+            Number of samples to generate.
         columns : tuple of two ints or str, default=(0, 1)
-            The columns drawn, by number or name.
+            The two columns to draw, by index or name.
         random_state : int, RandomState or None, default=None
             Seed of the samples.
         ax : array-like of two matplotlib Axes, or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -86,11 +87,11 @@ class SamplesDisplay:
         Raises
         ------
         TypeError
-            It is no MINEGAN.
+            `estimator` is not a MINEGAN.
         NotFittedError
-            It is not fitted.
+            `estimator` is not fitted.
         ValueError
-            X is not as in ``fit``, or has not the two columns.
+            The columns of X do not match those of ``fit``, or a column does not exist.
         ImportError
             matplotlib is not installed.
         """
@@ -116,17 +117,17 @@ class SamplesDisplay:
         return display.plot(ax)
 
     def plot(self, ax=None):
-        """Draw.
+        """Draw the stored values, for example into other axes or in another unit.
 
         Parameters
         ----------
         ax : array-like of two matplotlib Axes, or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
         SamplesDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------
@@ -178,7 +179,7 @@ def _scatter(ax, rows: np.ndarray, codes: np.ndarray | None) -> list:
 
 
 def _number_of(column, names: np.ndarray) -> int:
-    """Number of a column given by number or name."""
+    """Index of a column given by index or name."""
     if isinstance(column, str):
         found = np.flatnonzero(names == column)
         if not len(found):
@@ -186,7 +187,6 @@ def _number_of(column, names: np.ndarray) -> int:
         return int(found[0])
     if not -len(names) <= column < len(names):
         raise ValueError(
-            f"columns must be columns of X, of which there are {len(names)}; got {column}. Pass their "
-            "numbers or names."
+            f"columns must be two of the {len(names)} columns of X; got {column}. Pass indices or names."
         )
     return int(column)

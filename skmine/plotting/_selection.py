@@ -1,4 +1,4 @@
-"""SelectionDisplay: what each feature holds alone, what it adds, and why it was selected or not."""
+"""SelectionDisplay: information of each feature alone and added, and the reason for its selection."""
 
 import numpy as np
 
@@ -10,25 +10,26 @@ _INCHES_A_ROW = 0.3
 
 
 class SelectionDisplay:
-    """Reasons of a selection: bars of the information alone and added, with the reason in words.
+    """Why each feature was selected or not: its information alone, what it adds, and the reason in words.
 
     Make it with :meth:`from_estimator`.
 
     Parameters
     ----------
     reasons : dict of str to list
-        Columns of the table of `MINEFeatureSelector.explain`.
+        Columns of the table from :meth:`skmine.MINEFeatureSelector.explain`.
     unit : {"nats", "bits"}, default="nats"
-        Their unit.
+        Unit of these values.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What it is drawn in.
+        Axes with the plot.
     figure_ : matplotlib Figure
-        The figure of `ax_`.
+        Figure that contains `ax_`.
     bars_ : matplotlib BarContainer
-        What features add, from the top down; hatched for those that were not selected.
+        Information that each feature adds, from top to bottom. Bars of features that were not selected are
+        hatched.
 
     Examples
     --------
@@ -49,18 +50,18 @@ class SelectionDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, max_features=20, unit="nats", ax=None):
-        """Draw the reasons of a selector.
+        """Draw the reasons of a fitted selector.
 
         Parameters
         ----------
         estimator : MINEFeatureSelector
-            Fitted.
+            Fitted estimator.
         max_features : int, default=20
-            Columns shown: selected ones first, in the order in which they were chosen.
+            Maximum number of columns to show. The selected ones come first, in order of selection.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -69,11 +70,11 @@ class SelectionDisplay:
         Raises
         ------
         TypeError
-            It is no MINEFeatureSelector.
+            `estimator` is not a MINEFeatureSelector.
         NotFittedError
-            It is not fitted.
+            `estimator` is not fitted.
         ValueError
-            `unit` is neither of the two.
+            `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -81,19 +82,19 @@ class SelectionDisplay:
         return cls(explain(estimator, unit), unit=unit).plot(ax, max_features=max_features)
 
     def plot(self, ax=None, *, max_features=20):
-        """Draw.
+        """Draw the stored values, for example into other axes or in another unit.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
         max_features : int, default=20
-            Columns shown.
+            Maximum number of columns to show.
 
         Returns
         -------
         SelectionDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------

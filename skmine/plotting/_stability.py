@@ -1,4 +1,4 @@
-"""StabilityDisplay: how often each feature is selected over resamples."""
+"""StabilityDisplay: how often each feature is selected on subsamples."""
 
 import numpy as np
 
@@ -8,25 +8,25 @@ _INCHES_A_BAR = 0.27
 
 
 class StabilityDisplay:
-    """Share of the resamples in which each feature was selected, as bars; most frequent first.
+    """Bar chart of how often each feature was selected on subsamples of the rows.
 
     Make it with :meth:`from_result`.
 
     Parameters
     ----------
     result : SelectionStability
-        Of :func:`skmine.selection_stability`.
+        Result of :func:`skmine.selection_stability`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What it is drawn in.
+        Axes with the plot.
     figure_ : matplotlib Figure
-        The figure of `ax_`.
+        Figure that contains `ax_`.
     bars_ : matplotlib BarContainer
-        The bars, from the top down; those below one half are hatched.
+        Bars from top to bottom. Bars below one half are hatched.
     shown_ : ndarray of shape (n_shown,)
-        Numbers of the features shown, from the top down.
+        Indices of the features shown, from top to bottom.
 
     Examples
     --------
@@ -52,11 +52,11 @@ class StabilityDisplay:
         Parameters
         ----------
         result : SelectionStability
-            What the function returned.
+            Result to draw.
         max_features : int, default=20
-            The most frequent so many are shown.
+            Maximum number of features to show, most frequent first.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -70,19 +70,19 @@ class StabilityDisplay:
         return cls(result).plot(ax, max_features=max_features)
 
     def plot(self, ax=None, *, max_features=20):
-        """Draw.
+        """Draw the stored values, for example into other axes or in another unit.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
         max_features : int, default=20
-            The most frequent so many are shown.
+            Maximum number of features to show, most frequent first.
 
         Returns
         -------
         StabilityDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------
@@ -102,9 +102,9 @@ class StabilityDisplay:
         self.ax_.set_ylim(len(places) - 0.5, -0.5)
         self.ax_.set_xlim(0, 1)
         n_resamples, n_features = self.result.supports.shape
-        self.ax_.set_xlabel(f"share of {n_resamples} resamples that select it")
+        self.ax_.set_xlabel(f"share of {n_resamples} subsamples in which it was selected")
         shown = f"; first {len(places)} of {n_features}" if len(places) < n_features else ""
-        self.ax_.set_title(f"Jaccard's index {self.result.jaccard:.2f}{shown}", fontsize="medium")
+        self.ax_.set_title(f"Jaccard index {self.result.jaccard:.2f}{shown}", fontsize="medium")
         self.ax_.grid(axis="x", alpha=0.3)
         self.ax_.set_axisbelow(True)
         return self

@@ -1,4 +1,4 @@
-"""TrainingDisplay: whether training converged and overfitted, and what came of it."""
+"""TrainingDisplay: whether training converged or overfitted, and the resulting estimate."""
 
 import math
 
@@ -14,43 +14,43 @@ from skmine.plotting._drawing import (
     make_axes,
 )
 
-_FAR = 3.0  # an entropy so many times above all else is told in the legend alone
+_FAR = 3.0  # an entropy this many times above the curves appears in the legend only
 
 
 class TrainingDisplay:
-    """Training and held-out value over the iterations, and the estimate with its interval.
+    """Training curve of the network, with the estimate and its interval.
 
-    Training has converged where the held-out line is flat before the last check. The shaded gap between the
-    lines is overfitting; where the held-out line falls again, the iterations after the chosen check were
-    thrown away. Make it with :meth:`from_estimator`.
+    Training has converged if the held-out line is flat at the end. The shaded gap between the lines is
+    overfitting. If the held-out line falls, the weights of its highest point, marked with a star, are used.
+    Make it with :meth:`from_estimator`.
 
     Parameters
     ----------
     iterations : array-like of shape (n_checks,)
-        Minibatches taken at each check.
+        Number of minibatches at each check.
     training, held_out : array-like of shape (n_checks,)
-        Values at each check in nats, NaN where there is none.
+        Values at each check in nats, or NaN.
     mi : float or None, default=None
         Estimate in nats.
     mi_interval : tuple of two floats or None, default=None
-        Its interval in nats.
+        Interval of the estimate in nats.
     mi_lower : float or None, default=None
         Held-out value in nats.
     mi_max : float, default=inf
-        Entropy in nats, which no mutual information exceeds; infinity where there is none.
+        Entropy in nats, the upper limit of the mutual information; infinity for continuous data.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What it is drawn in.
+        Axes with the plot.
     figure_ : matplotlib Figure
-        The figure of `ax_`.
+        Figure that contains `ax_`.
     training_line_, held_out_line_ : matplotlib Line2D
-        The two lines.
+        Lines of the training and held-out values.
     chosen_point_ : matplotlib Line2D
-        The check with the highest held-out value.
+        Check with the highest held-out value.
     chosen_iteration_ : int
-        Its iteration.
+        Iteration of this check.
 
     Examples
     --------
@@ -81,16 +81,16 @@ class TrainingDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, unit="nats", ax=None):
-        """Draw the training of an estimator.
+        """Draw the training curve of a fitted estimator.
 
         Parameters
         ----------
         estimator : MutualInfoEstimator
-            Fitted.
+            Fitted estimator.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
 
         Returns
         -------
@@ -99,11 +99,11 @@ class TrainingDisplay:
         Raises
         ------
         TypeError
-            It is no MutualInfoEstimator.
+            `estimator` is not a MutualInfoEstimator.
         NotFittedError
-            It is not fitted.
+            `estimator` is not fitted.
         ValueError
-            `unit` is neither of the two.
+            `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -119,24 +119,24 @@ class TrainingDisplay:
         return display.plot(ax, unit=unit)
 
     def plot(self, ax=None, *, unit="nats"):
-        """Draw.
+        """Draw the stored values, for example into other axes or in another unit.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to draw in. None creates a new figure.
         unit : {"nats", "bits"}, default="nats"
-            Unit of what is drawn.
+            Unit of the axis.
 
         Returns
         -------
         TrainingDisplay
-            Itself.
+            The display itself.
 
         Raises
         ------
         ValueError
-            `unit` is neither of the two.
+            `unit` is unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -170,7 +170,7 @@ class TrainingDisplay:
         self._draw_results(scale)
         self.ax_.set(xlabel="iteration", ylabel=f"mutual information ({unit})")
         self.ax_.grid(alpha=0.3)
-        # Outside: the lines may go anywhere.
+        # Outside the axes, because the lines can be anywhere.
         if ax is None:
             self.figure_.legend(loc="outside right upper", fontsize="small")
         else:
@@ -178,7 +178,7 @@ class TrainingDisplay:
         return self
 
     def _draw_results(self, scale: float) -> None:
-        """The estimate and its interval, the held-out value and the entropy, as lines across."""
+        """Draw the estimate, its interval, the held-out value and the entropy as horizontal lines."""
         if self.mi is not None:
             label = f"mi_ = {self.mi / scale:.3f}"
             if self.mi_interval is not None:
