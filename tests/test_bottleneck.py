@@ -333,7 +333,7 @@ def test_grid_search__beta_and_method__scores_every_one():
         ({"method": "mine-f"}, "'method' parameter"),
         ({"noise": "none"}, "'noise' parameter"),
         ({"n_components": 0}, "'n_components' parameter"),
-        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes must be one or more positive integers.*Pass for example"),
+        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes must be one or more positive.*Pass for example"),
         ({"device": "tpu"}, "device must be"),
     ],
 )

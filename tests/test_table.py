@@ -134,7 +134,7 @@ def test_table__no_pandas__error_names_the_remedy(monkeypatch):
 @pytest.mark.parametrize(
     ("X", "y", "parameters", "message"),
     [
-        (np.ones((9, 1)), None, {}, "at least two columns where y is None; got 1"),
+        (np.ones((9, 1)), None, {}, "at least two columns if y is None; got 1"),
         (np.ones((9, 2)), np.ones(8), {}, "same number of rows; got 9 and 8"),
         (np.ones((9, 2)), np.ones(9), {"scale": "linear"}, "scale must be"),
         (np.ones((9, 2)), np.ones(9), {"confidence": 1.0}, "confidence"),
