@@ -232,8 +232,8 @@ def seconds() -> str:
 
 
 def _rounded(value: float) -> str:
-    """Two significant figures, at most two decimals."""
-    return f"{value:.2f}" if value < 1 else f"{float(f'{value:.2g}'):g}"
+    """Two decimals below 1, one below 10, and none above."""
+    return f"{value:.{2 if value < 1 else 1 if value < 10 else 0}f}"
 
 
 def seconds_machine() -> str:
