@@ -21,18 +21,42 @@ def test_extending__example__runs(path, capsys):
     assert capsys.readouterr().out
 
 
-def test_readme__accuracy__is_that_of_the_benchmark():
-    with (ROOT / "benchmarks" / "results" / "beyond_normal.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+def _read(path):
+    with (ROOT / path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_readme__accuracy_and_seconds__are_those_of_the_benchmark():
+    rows = _read("benchmarks/results/beyond_normal.csv")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 
-    errors = {
-        n: np.mean([abs(float(r["mi"]) - float(r["truth"])) for r in rows if r["n"] == n])
-        for n in ("1000", "5000", "10000")
-    }
+    sizes = [[r for r in rows if r["n"] == n] for n in ("1000", "5000", "10000")]
+    errors = [np.mean([abs(float(r["mi"]) - float(r["truth"])) for r in size]) for size in sizes]
+    seconds = [np.median([float(r["seconds"]) for r in size]) for size in sizes]
 
-    figures = " | ".join(f"{error:.3f}" for error in errors.values())
-    assert f"| skmine, `mi_` | {figures} |" in text
+    assert f"| skmine, `mi_` | {' | '.join(f'{error:.3f}' for error in errors)} |" in text
+    assert f"| {' | '.join(f'{value:.1f}' for value in seconds)} |" in text
+
+
+@pytest.mark.parametrize("method", ["Alice-Base", "MINE", "nearest neighbours (KSG)"])
+def test_readme__published_figures__are_those_of_the_comparison(method):
+    values = [
+        row["value"]
+        for row in _read("docs/published.csv")
+        if row["table"] == "beyond_normal" and row["method"].split(" (85M")[0] == method
+    ]
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+    assert len(values) == 3
+    assert any(line.startswith(f"| {method}") and f"| {' | '.join(values)} |" in line for line in lines)
+
+
+def test_readme__seconds_of_scores__are_those_of_the_benchmark():
+    row = next(row for row in _read("benchmarks/results/drop_in_speed.csv") if row["n"] == "10000")
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+
+    ours, theirs = float(row["seconds"]), float(row["scikit_learn_seconds"])
+    assert f"take {ours:.2f} s, and {theirs:.1f} s in scikit-learn" in text
 
 
 def test_readme__length__is_at_most_100_lines():
