@@ -11,6 +11,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 EXTENDING = sorted((ROOT / "examples" / "extending").glob("*.py"))
 PAGES = sorted((ROOT / "docs").glob("*.rst")) + sorted((ROOT / "docs" / "user_guide").glob("*.rst"))
+TEXTS = [*PAGES, *sorted(ROOT.glob("*.md")), *sorted((ROOT / "examples").rglob("*.py"))]
+TEXTS.append(ROOT / "benchmarks" / "README.md")
+#: Data do not "tell" anything, and some turns of phrase take two readings.
+BANNED = re.compile(
+    r"\b(?:tells?|told|so too|of which|as those|save those|where that prevails)\b", re.IGNORECASE
+)
 TABLES = runpy.run_path(str(ROOT / "docs" / "comparison_tables.py"))["TABLES"]
 
 
@@ -70,6 +76,13 @@ def test_comparison__table__has_no_empty_cell(name):
     cells = [line[6:].strip() for line in text.splitlines() if line.startswith(("   * -", "     -"))]
     assert "Not measured" not in text
     assert not {"", "nan"} & set(cells)
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: f"{text.parent.name}-{text.name}")
+def test_text__words_and_patterns_that_have_to_be_read_twice__none(text):
+    words = " ".join(text.read_text(encoding="utf-8").split())
+
+    assert not BANNED.findall(words)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
