@@ -43,7 +43,7 @@ bottleneck = InformationBottleneckClassifier(
 )
 model = make_pipeline(MinMaxScaler(), bottleneck)
 name = "informationbottleneckclassifier__beta"
-search = GridSearchCV(model, {name: BETAS}, cv=3).fit(X, y)
+search = GridSearchCV(model, {name: BETAS}, cv=2).fit(X, y)
 plain = make_pipeline(
     MinMaxScaler(), MLPClassifier((128, 128), max_iter=500, random_state=0)
 ).fit(X, y)

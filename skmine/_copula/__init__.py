@@ -1,9 +1,16 @@
-"""Mutual information of scalar pairs on the copula: exact sums over cells, Newton's method, no network.
+"""Mutual information of pairs of columns, from their ranks or levels. No networks are used.
 
-`margins` puts one column on its ranks or levels; `loglinear` fits the log ratio of many pairs at once;
-`trees` and `levels` estimate what it leaves over, and `information` chooses among them; `moments` screens all
-pairs of many columns. `counts` reads columns whose rows are never together. `independence` tests one pair, or
-a table of residual moments, without fitting anything.
+================  ===========================================================================
+``margins``       one column as ranks or levels
+``loglinear``     smooth log ratios of many pairs at once, by Newton's method
+``trees``         estimates for pairs of ordered columns that the smooth functions do not fit
+``levels``        estimates for labels, and for numbers that repeat
+``information``   chooses among these estimates; start reading here
+``intervals``     intervals of the estimates
+``moments``       screens all pairs of many columns
+``counts``        columns whose rows are read in parts
+``independence``  tests of independence, without fitting
+================  ===========================================================================
 """
 
 from skmine._copula.counts import Grid, Summary, merge

@@ -1,8 +1,8 @@
-"""Columns whose rows are never together: summaries that can be merged, and grids on which rows are counted.
+"""Columns whose rows are read in parts: summaries that can be merged, and grids on which rows are counted.
 
-Each part of the rows is summarised by points of its distribution, or by its labels. The merged summary gives
-a grid, on which every part counts its rows exactly. A table of counts has the mutual information of the
-columns rounded to the grid.
+Each part is summarised by points of its distribution, or by its labels. The merged summary defines a grid.
+Every part then counts its rows on the grid. The table of counts gives the mutual information of the columns,
+rounded to the grid.
 """
 
 from collections import Counter
@@ -15,35 +15,35 @@ from scipy.special import ndtri
 from skmine._columns import Column
 from skmine._copula.margins import Margin, cell_edges
 
-#: Points of a summary: four for each cell of a grid in the middle of a distribution.
+#: Points of a summary: about four for each cell of the grid.
 _POINTS = 8192
-#: Cells of a grid of even shares of the rows, the finest that a tree over the ranks cuts but two; and of even
-#: steps halfway between rank and normal score, for the tails.
+#: Cells of a grid with equal shares of the rows, and further cells for the tails, in equal steps of the mean
+#: of rank and normal score.
 _EVEN_CELLS, _TAIL_CELLS = 1024, 128
-#: Normal score at which the tails end: beyond it lies one row in 10^9.
+#: Normal score at which the tails end. One row in 10^9 lies beyond it.
 _LAST_SCORE = 6.0
-#: Labels with a number of their own; the rarest beyond them share one. And labels that a summary holds.
+#: Most labels with a number of their own (the rarest others share one), and most labels in a summary.
 _MOST_LABELS, _MOST_HELD = 4096, 2**16
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Values of some rows of a column, or points of their distribution, with the rows that each stands for.
+    """Values of some rows of a column, or points of their distribution, with the number of rows of each.
 
     Attributes
     ----------
     values : ndarray of shape (n_points,)
         Increasing numbers, or labels.
     counts : ndarray of shape (n_points,)
-        Rows.
+        Number of rows of each value.
     n_missing : int
-        Rows without a value.
+        Number of rows without a value.
     labels : bool
         Whether the values are labels.
     exact : bool
-        Whether every value is there.
+        Whether it contains every value.
     name : str
-        What messages call the column.
+        Name of the column in messages.
     """
 
     values: np.ndarray
@@ -62,7 +62,7 @@ class Summary:
         column : Column
             The rows.
         labels : bool
-            Whether numbers are labels; categories always are.
+            Whether numbers are labels. Categories always are.
 
         Returns
         -------
@@ -82,7 +82,7 @@ class Summary:
         return cls(ordered[starts], counts, n_missing, labels, name=column.name).short()
 
     def short(self) -> "Summary":
-        """The same with few points."""
+        """The same summary with few points."""
         if self.labels:
             if len(self.values) <= _MOST_HELD:
                 return self
@@ -92,7 +92,7 @@ class Summary:
             return self
         group = (_position(self._middle_ranks()) * _POINTS).astype(np.int64)
         starts = np.flatnonzero(np.append(True, np.diff(group) > 0))
-        # The value that most rows of a group have stands for it: frequent ones stay as they are.
+        # The most frequent value of a group represents it, so that frequent values are kept exactly.
         first = np.lexsort((-self.counts, group))[starts]
         counts = np.add.reduceat(self.counts, starts)
         return replace(self, values=self.values[first], counts=counts, exact=False)
@@ -102,12 +102,12 @@ class Summary:
 
 
 def merge(summaries: Sequence[Summary]) -> Summary:
-    """Summary of the rows of several.
+    """Merge summaries of different rows.
 
     Parameters
     ----------
     summaries : sequence of Summary
-        Of the same column.
+        Summaries of the same column.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def merge(summaries: Sequence[Summary]) -> Summary:
     Raises
     ------
     TypeError
-        Some rows hold numbers and others labels.
+        If some rows hold numbers and others labels.
     """
     n_missing = sum(one.n_missing for one in summaries)
     filled = [one for one in summaries if len(one.values)] or list(summaries[:1])
@@ -139,23 +139,23 @@ def merge(summaries: Sequence[Summary]) -> Summary:
 
 
 class Grid:
-    """Cells of a column that are counted: values, labels, or intervals.
+    """Cells of a column: values, labels, or intervals.
 
     Parameters
     ----------
     summary : Summary
-        Of all rows.
+        Summary of all rows.
 
     Attributes
     ----------
     n_cells : int
-        The last one is that of missing values.
+        Number of cells. The last one is for missing values.
     labels : bool
         Whether the cells have no order.
     categorical : bool
         Whether the column holds no numbers.
     n_rows, n_missing : int
-        Rows, and those without a value.
+        Number of rows, and of those without a value.
     """
 
     def __init__(self, summary: Summary):
@@ -201,14 +201,14 @@ class Grid:
         return cells
 
     def margin(self, cells: np.ndarray, times: np.ndarray) -> Margin:
-        """The column on the copula, from counts.
+        """The margin of the column, from counts.
 
         Parameters
         ----------
         cells : ndarray of shape (n_entries,)
-            Cells with rows.
+            Cells that have rows.
         times : ndarray of shape (n_entries,)
-            Rows.
+            Number of rows in each.
 
         Returns
         -------
@@ -231,13 +231,13 @@ def _by_name(label) -> tuple:
 
 
 def _position(rank: np.ndarray) -> np.ndarray:
-    """Halfway between a rank and its normal score, in (0, 1)."""
+    """Mean of a rank and its scaled normal score, in (0, 1)."""
     score = np.clip(ndtri(rank) / (2 * _LAST_SCORE) + 0.5, 0, 1 - 1e-9)
     return (rank + score) / 2
 
 
 def _edges(summary: Summary) -> np.ndarray:
-    """Inner edges of the intervals; a value that a cell's share of the rows has is a cell."""
+    """Inner edges of the intervals. A value as frequent as a whole cell gets a cell of its own."""
     n = int(summary.counts.sum())
     last = np.cumsum(summary.counts)
     middle = (last - summary.counts / 2) / n

@@ -1,4 +1,4 @@
-"""Tests of independence from moments of orthonormal functions: nothing is fitted or permuted."""
+"""Tests of independence from moments of orthonormal functions, without fitting or permutations."""
 
 from typing import NamedTuple
 
@@ -8,33 +8,34 @@ from scipy.stats import chi2, norm
 from skmine._copula.margins import Margin
 
 _BISECTIONS = 80
-#: Variance over permutations, as a share of that for many rows, that is rounding.
+#: Variance over permutations, relative to the limit for many rows, below which it is rounding error.
 _ALIKE = 1e-9
-#: Polynomials are bounded, so their mean products are normal in the tails too.
+#: Polynomials are bounded, so that their mean products are nearly normal, also in the tails.
 _HIGHEST_DEGREE = 6
 
 
 def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
-    """P-values of the independence of each column and a target.
+    """P-values of the test that each column is independent of a target.
 
-    The statistic is ``(n - 1) sum_ab c_ab^2 / (a b)`` of the mean products ``c_ab`` of an orthonormal
-    polynomial of degree a in the rank of the one and of degree b in that of the other (indicators of levels
-    have degree 1). Under independence, over permutations of the rows, the
-    products are uncorrelated with mean zero and variance ``1 / (n - 1)``: the statistic is a weighted sum
-    of squared normals as n grows. Its variance over permutations is exact: rare levels make it much larger.
-    It is Pearson's statistic for two discrete columns.
+    The statistic is ``(n - 1) sum_ab c_ab^2 / (a b)``. Here ``c_ab`` is the mean product of two orthonormal
+    polynomials: one of degree a in the rank of the column, the other of degree b in the rank of the target.
+    Indicators of levels count as degree 1. For two discrete columns, it is Pearson's statistic.
+
+    Under independence and over permutations of the rows, the products are uncorrelated, with mean zero and
+    variance ``1 / (n - 1)``. For large n, the statistic is therefore a weighted sum of squared normals. Its
+    variance over permutations is computed exactly, because rare levels make it much larger.
 
     Parameters
     ----------
     margins : list of Margin
         Columns.
     target : Margin
-        Of the same rows.
+        Target, with the same rows.
 
     Returns
     -------
     ndarray of shape (len(margins),)
-        1 for a constant column.
+        P-values; 1 for a constant column.
     """
     n = len(target)
     functions, order = target.polynomials(_HIGHEST_DEGREE)
@@ -62,10 +63,10 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
 
 
 def _permutation_sums(functions: np.ndarray, order: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Of orthonormal functions over the roots of their orders: trace and squares of their products, lengths.
+    """Three sums over the rows of orthonormal functions, each divided by the root of its order.
 
-    The last is the sum over the rows of the squares of their squared lengths; `counts` has the rows of each
-    cell.
+    The sums are the trace and the squared entries of the matrix of products, and the squares of the squared
+    lengths of the rows. `counts` is the number of rows in each cell.
     """
     n = counts.sum()
     lengths = (functions**2 / order).sum(axis=1)
@@ -73,9 +74,10 @@ def _permutation_sums(functions: np.ndarray, order: np.ndarray, counts: np.ndarr
 
 
 def _spread(sums: np.ndarray, weights: np.ndarray, n: int) -> float:
-    """Standard deviation over permutations, as a multiple of that of the weighted sum of squared normals.
+    """Standard deviation over permutations, relative to that of the weighted sum of squared normals.
 
-    `sums` are those of the two blocks, see :func:`_permutation_sums`; 0 where all permutations are alike.
+    `sums` are the sums of the two blocks; see :func:`_permutation_sums`. 0 if all permutations give the same
+    value.
     """
     if n <= 3 or not len(weights):
         return 1.0
@@ -88,22 +90,23 @@ def _spread(sums: np.ndarray, weights: np.ndarray, n: int) -> float:
 def weighted_chi2_sf(statistic, weights: np.ndarray, spread=1.0) -> np.ndarray:
     """Probability that ``sum_i weights_i G_i`` exceeds a statistic.
 
-    The G are gamma variables of mean 1 and standard deviation ``spread * 2**0.5``: squared normals where the
-    spread is 1.
+    The G are gamma variables with mean 1 and standard deviation ``spread * 2**0.5``. With spread 1 they are
+    squared normals.
 
     Parameters
     ----------
     statistic : float or ndarray of shape (m,)
         The values.
     weights : ndarray of shape (k,)
-        Positive.
+        Positive weights.
     spread : float or ndarray of shape (m,), default=1.0
         Positive.
 
     Returns
     -------
     float or ndarray of shape (m,)
-        Exact where all weights are equal, else by a saddle point: within a few percent, far into the tail.
+        Exact if all weights are equal. Otherwise a saddle-point approximation with an error of a few percent,
+        also far in the tail.
 
     References
     ----------
@@ -114,7 +117,7 @@ def weighted_chi2_sf(statistic, weights: np.ndarray, spread=1.0) -> np.ndarray:
     if np.ptp(weights) <= 1e-12 * weights[0]:
         return chi2.sf(statistic / weights[0] / scale, len(weights) / scale)
     mean = weights.sum()
-    # The formula is 0 / 0 at the mean: there, the mean of what it gives on both sides.
+    # The formula is 0 / 0 at the mean. There, average its values on both sides.
     near = np.abs(statistic - mean) < 1e-4 * mean
     sides = [np.where(near, mean * factor, statistic) for factor in (1 - 2e-4, 1 + 2e-4)]
     probability = np.mean(
@@ -140,25 +143,25 @@ def _saddle_point_sf(statistic: np.ndarray, weights: np.ndarray, scale: np.ndarr
     return np.clip(norm.sf(root + np.log(shift / root) / root), 0.0, 1.0)
 
 
-#: Functions of a block at most, in all and for each row, and degrees that are tried in turn, for the test of
-#: blocks.
+#: Test of blocks: most functions of a block, in all and for each row, and the degrees to try in turn.
 _MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 600, 0.12
 _DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
-#: Rows whose functions are held at a time.
+#: Rows whose functions are in memory at a time.
 _ROWS = 2**13
 
 
 class BlockLaw(NamedTuple):
-    """A statistic of two blocks, and its law under independence.
+    """A statistic of two blocks, and its distribution under independence.
 
     Attributes
     ----------
     statistic : float
         Sum of the squared mean products of their functions, times n - 1.
     weights : ndarray of shape (k,)
-        Of the squared normals that it is a sum of as n grows; none where a block is constant.
+        For large n, the statistic is a sum of squared normals with these weights. Empty if a block is
+        constant.
     spread : float
-        Standard deviation over permutations of the rows, as a multiple of that of this sum.
+        Standard deviation over permutations of the rows, relative to that of this sum.
     """
 
     statistic: float
@@ -166,14 +169,14 @@ class BlockLaw(NamedTuple):
     spread: float
 
     def pvalue(self) -> float:
-        """Probability of a statistic as large under independence."""
+        """Probability of at least this statistic under independence."""
         if not len(self.weights):
             return 1.0
         return float(weighted_chi2_sf(self.statistic, self.weights, self.spread))
 
 
 def block_law(first: list[Margin], second: list[Margin]) -> BlockLaw:
-    """Statistic of the independence of two blocks of columns, and its law.
+    """Statistic for the independence of two blocks of columns, and its distribution.
 
     Parameters
     ----------
@@ -200,19 +203,20 @@ def block_law(first: list[Margin], second: list[Margin]) -> BlockLaw:
 
 
 def moment_sums(left: "BlockFunctions", right: "BlockFunctions", codes, other_codes) -> list[np.ndarray]:
-    """Sums over some rows, of which :func:`law_of_sums` makes the test.
+    """Sums over some rows, for :func:`law_of_sums`.
 
     Parameters
     ----------
     left, right : BlockFunctions
-        Of the two blocks.
+        Functions of the two blocks.
     codes, other_codes : list of ndarray of shape (n_rows,)
         Cells of the columns of the two blocks.
 
     Returns
     -------
     list of ndarray
-        Products of the functions of both blocks, of each, and squares of their squared lengths.
+        Products of the functions of both blocks, products within each block, and the squares of the squared
+        lengths of the rows.
     """
     one, other = left.values(codes), right.values(other_codes)
     lengths = [((side**2).sum(axis=1) ** 2).sum() for side in (one, other)]
@@ -220,14 +224,14 @@ def moment_sums(left: "BlockFunctions", right: "BlockFunctions", codes, other_co
 
 
 def law_of_sums(sums: list[np.ndarray], n: int) -> BlockLaw:
-    """The test of two blocks of columns.
+    """Statistic and distribution from the sums over all rows.
 
     Parameters
     ----------
     sums : list of ndarray
-        See :func:`moment_sums`; over all rows.
+        See :func:`moment_sums`.
     n : int
-        Rows.
+        Number of rows.
 
     Returns
     -------
@@ -239,21 +243,21 @@ def law_of_sums(sums: list[np.ndarray], n: int) -> BlockLaw:
     statistic = (n - 1) * float(((products / n) ** 2).sum())
     scales = [np.linalg.eigvalsh(side / n) for side in (left, right)]
     weights = np.outer(*(scale[scale > 1e-9 * scale.max()] for scale in scales)).ravel()
-    # Permutations have the mean of the weighted chi-square, but a larger variance where functions of either
-    # block are large in a few rows.
+    # The statistic over permutations has the mean of the weighted chi-square. Its variance is larger if the
+    # functions of a block are large in a few rows.
     of_sides = [
         [np.trace(side), (side**2).sum(), total] for side, total in zip((left, right), lengths, strict=True)
     ]
     spread = _spread(np.array(of_sides), weights, n)
-    if not spread:  # few rows, of which all permutations are alike
+    if not spread:  # few rows: all permutations give the same value
         return BlockLaw(statistic, np.empty(0), 1.0)
     return BlockLaw(statistic, weights, spread)
 
 
 def _permutation_variance(trace: np.ndarray, square: np.ndarray, lengths: np.ndarray, n: int) -> float:
-    """Variance of the statistic of two blocks of centred functions over all permutations of the rows.
+    """Variance of the statistic over all permutations of the rows, for two blocks of centred functions.
 
-    The arguments, of both blocks, are those of :func:`_permutation_sums`.
+    The arguments are the sums of both blocks, from :func:`_permutation_sums`.
 
     References
     ----------
@@ -270,19 +274,20 @@ def _permutation_variance(trace: np.ndarray, square: np.ndarray, lengths: np.nda
 class BlockFunctions:
     """Functions of the rows of a block of columns, scaled by the root of their weights.
 
-    Those of each column, and centred products of those of two columns where these are few enough.
+    They are functions of each column and, if that does not make too many, centred products for pairs of
+    columns.
 
     Parameters
     ----------
     margins : list of Margin
         Columns.
     n : int
-        Rows.
+        Number of rows.
 
     Attributes
     ----------
     mean : ndarray of shape (n_products,)
-        Of the products; to be set from :meth:`product_sums` before the values are asked for.
+        Means of the products. Set them from :meth:`product_sums` before calling :meth:`values`.
     """
 
     def __init__(self, margins: list[Margin], n: int):
@@ -309,11 +314,11 @@ class BlockFunctions:
         return np.hstack(parts)
 
     def product_sums(self, codes: list[np.ndarray]) -> np.ndarray:
-        """Sums of the products over rows whose cells are given, shape (n_products,)."""
+        """Sums of the products over rows, given their cells, shape (n_products,)."""
         return self._products(codes).sum(axis=0)
 
     def values(self, codes: list[np.ndarray]) -> np.ndarray:
-        """Values in rows whose cells are given, shape (n_rows, n_functions)."""
+        """Values of the functions in rows, given their cells, shape (n_rows, n_functions)."""
         single = [functions[c] for functions, c in zip(self.single, codes, strict=True)]
         return np.hstack([*single, self._products(codes) - self.mean])
 

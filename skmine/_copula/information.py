@@ -1,4 +1,4 @@
-"""Mutual information of scalar pairs of any kind: which of the estimates of this package to take."""
+"""Mutual information of pairs of columns of any kind: chooses among the estimates of this package."""
 
 from collections.abc import Iterator
 
@@ -15,20 +15,21 @@ from skmine._copula.loglinear import score_pairs
 from skmine._copula.margins import Margin, entropy
 from skmine._copula.trees import pair_trees
 
-#: Most levels of a column without order that the smooth functions read.
+#: Most levels of an unordered column to which smooth functions are fitted.
 MOST_SMOOTH_LEVELS = 16
-#: Share of the weights from which the variance of the smooth functions is that of the estimate.
+#: Least weight of the smooth estimate for its variance to be used.
 _PREVAILS = 0.5
-#: Halvings of the ranks at most, in which a tree looks for classes; and those that serve as classes.
+#: Most halvings of the ranks: in a tree that predicts classes, and when intervals of ranks are the classes.
 _DEEPEST, _AS_CLASSES = 12, 5
 
 
 def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     """Mutual information of each column with a target.
 
-    Smooth functions of both columns are fitted first, to all columns at once. What they do not explain is
-    left to trees; levels without order, and numbers that repeat, are read as labels too. Estimates are
-    weighted by what new rows would give them.
+    - Smooth functions are fitted first, for all columns at once.
+    - Pairs that they do not fit are also estimated by trees.
+    - Unordered levels, and numbers that repeat, are also read as labels.
+    - The result is a mean of these estimates, weighted by their expected value on new rows.
 
     Parameters
     ----------
@@ -40,13 +41,14 @@ def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_columns,)
-        Nats, at least 0 and at most the entropy of either column with few distinct values; 0 for a constant.
+        Nats, at least 0. At most the entropy of each column of labels or of repeating numbers. 0 for a
+        constant.
     """
     return estimate_pairs(margins, target)[0]
 
 
 def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
-    """As :func:`pair_information`, with what an interval needs.
+    """As :func:`pair_information`, with the quantities that an interval needs.
 
     Parameters
     ----------
@@ -58,8 +60,9 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
     Returns
     -------
     ndarray of shape (3, n_columns)
-        Nats; the same not weighted against independence; and the variance of the log ratio over the rows in
-        squared nats, NaN where the smooth functions do not explain the dependence or other estimates prevail.
+        The estimates in nats; the same before they are weighted against independence; and the variance of the
+        log ratio over the rows in squared nats. The variance is NaN if the smooth functions do not fit, or if
+        other estimates have more weight.
     """
     mi, lower = np.zeros((2, len(margins)))
     variance = np.full(len(margins), np.nan)
@@ -92,12 +95,12 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
 
 
 def plug_in_information(first: Margin, second: Margin) -> float:
-    """Mutual information in nats of the observed shares of two discrete columns.
+    """Plug-in mutual information of two discrete columns, in nats.
 
     Parameters
     ----------
     first, second : Margin
-        Discrete, of the same rows.
+        Discrete columns, with the same rows.
 
     Returns
     -------
@@ -111,21 +114,22 @@ def plug_in_information(first: Margin, second: Margin) -> float:
 
 
 def is_smooth(margin: Margin) -> bool:
-    """Whether smooth functions read a column: it has an order, or few levels."""
+    """Whether smooth functions are fitted to a column: it is ordered, or has few levels."""
     return margin.levels is None or len(margin.order) < MOST_SMOOTH_LEVELS
 
 
 def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.ndarray:
-    """Estimates of pairs weighted against independence, whose value is 0.
+    """Average estimates with 0, the value under independence.
 
-    Independence counts more, the more rows there are, as in Schwarz's criterion: chance scores near 0.
+    As in Schwarz's criterion, the weight of independence grows with the number of rows. Chance therefore
+    gives values near 0.
 
     Parameters
     ----------
     mi, lower : ndarray
-        Estimates, and what new rows would give, in nats.
+        Estimates, and their expected values on new rows, in nats.
     n : int
-        Rows.
+        Number of rows.
 
     Returns
     -------
@@ -136,9 +140,7 @@ def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.
 
 
 def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float]:
-    """Means of estimates (value, lower) by what new rows would give; the second with independence.
-
-    The third is the share of the first estimate.
+    """Mean of estimates (value, lower), weighted by `lower`; the same with independence; weight of the first.
 
     References
     ----------
@@ -152,7 +154,7 @@ def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float]:
 
 
 def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
-    """Estimates by trees over the ranks of one column with classes of the other, rows left out, nats."""
+    """Leave-one-out estimates in nats: trees over the ranks of one column predict classes of the other."""
     for ranked, other in ((first, second), (second, first)):
         labels = other.few_labels()
         if ranked.coarse and labels is not None:
@@ -161,7 +163,7 @@ def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
 
 
 def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
-    """What the labels of one column say of the labels or ranks of the other, rows left out, in nats."""
+    """Leave-one-out estimates in nats: labels of one column predict labels or ranks of the other."""
     labels, others = first.labels(), second.labels()
     if labels is not None and others is not None:
         yield level_information(labels, others, first.times)

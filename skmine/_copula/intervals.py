@@ -1,4 +1,4 @@
-"""Intervals of the mutual information of scalar pairs, from the variance of the log ratio over the rows."""
+"""Intervals of the mutual information of pairs of columns, from the variance of the log ratio."""
 
 import numpy as np
 from scipy.stats import norm
@@ -6,33 +6,33 @@ from scipy.stats import norm
 from skmine._copula.information import estimate_pairs
 from skmine._copula.margins import Margin
 
-#: Rows a cell of the table on which log ratios are compared, at least.
+#: Rows in each cell of the table that gives the variance, on average.
 _ROWS_A_CELL = 8
-#: Degree of the functions whose moments hide behind chance.
+#: Degree of the functions in the test of independence.
 _DEGREE = 6
 
 
 def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> np.ndarray:
     """Mutual information of each column with a target, and its interval.
 
-    The estimate is a mean of log ratios over the rows, and no more variable for the margins being those of
-    the sample: its variance is that of the log ratio over the number of rows. The interval is symmetric in
-    the inverse hyperbolic tangent of the correlation ``sqrt(1 - exp(-2 I))``, as Fisher's. The upper end is
-    at least what chance hides in the moments of the test of independence.
+    The estimate is a mean of log ratios. Its variance is the variance of the log ratio divided by the number
+    of rows; that the margins are estimated from the same rows does not add to it. Like Fisher's, the interval
+    is symmetric in the inverse hyperbolic tangent of the correlation ``sqrt(1 - exp(-2 I))``. Its upper end
+    is at least the information that the test of independence cannot distinguish from chance.
 
     Parameters
     ----------
     margins : list of Margin
         Columns.
     target : Margin
-        Of the same rows.
+        Target, with the same rows.
     confidence : float
-        Of the intervals.
+        Confidence level, such as 0.95.
 
     Returns
     -------
     ndarray of shape (3, n_columns)
-        Estimate, lower and upper end, in nats.
+        Estimates, lower ends and upper ends, in nats.
 
     References
     ----------
@@ -44,12 +44,12 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
     for j in np.flatnonzero(np.isnan(variance)):
         variance[j] = _table_variance(margins[j], target, mi[j])
     correlation = np.sqrt(-np.expm1(-2 * mi))
-    # Log ratios of weak dependence have the variance of normal columns.
+    # For weak dependence, use the variance of normal columns.
     ratio = np.sqrt(np.divide(variance, correlation**2, out=np.ones_like(mi), where=correlation**2 > 1 / n))
     centre = np.arctanh(np.minimum(correlation, 1 - 1e-12))
     ends = np.tanh(np.maximum(centre + np.multiply.outer([-z, z], ratio / np.sqrt(n)), 0.0))
     low, high = np.abs(np.log1p(-(ends**2))) / 2
-    # Weighting against independence draws values down, not the upper end.
+    # Weighting against independence lowers the estimate, but must not lower the upper end.
     high = np.maximum(high, free + z * np.sqrt(variance / n))
     hidden = [z * np.sqrt(_freedom(margin, target) / 2) / n for margin in margins]
     most = [min(margin.largest_information, target.largest_information) for margin in margins]
@@ -57,16 +57,16 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
 
 
 def _freedom(first: Margin, second: Margin) -> float:
-    """How many equal squared normals are as variable as the test's statistic under independence."""
+    """Degrees of freedom of the chi-square that matches the statistic of the test under independence."""
     orders = [margin.polynomials(_DEGREE)[1] for margin in (first, second)]
     totals = [((1 / order).sum() ** 2, (1 / order**2).sum()) for order in orders]
     return float(np.prod([square / most if most else 0.0 for square, most in totals]))
 
 
 def _table_variance(first: Margin, second: Margin, mi: float) -> float:
-    """Variance of the log ratio by a table of cells of both columns.
+    """Variance of the log ratio, from a table of cells of both columns.
 
-    What the table leaves of the information varies as that of normal columns would.
+    For the information that the table does not contain, the variance of normal columns is added.
     """
     n = len(second)
     side = max(4, int(np.sqrt(n / _ROWS_A_CELL)))
@@ -82,7 +82,7 @@ def _table_variance(first: Margin, second: Margin, mi: float) -> float:
 
 
 def _cells(margin: Margin, side: int) -> np.ndarray:
-    """Cells of the rows: neighbours together where there are more than so many in order."""
+    """Cell of each row. If there are more than `side` ordered cells, neighbouring cells are merged."""
     if margin.rank is None or len(margin.mass) <= side:
         return margin.codes.astype(np.intp)
     middle = np.cumsum(margin.mass) - margin.mass / 2

@@ -1,38 +1,39 @@
-"""Mutual information with a column whose levels have no order: what left-out rows confirm.
+"""Mutual information with a column of unordered levels, by leave-one-out predictions.
 
-Every row is predicted without itself, so that many levels, or levels of one row, explain nothing by chance.
+Every row is predicted from the other rows. Many levels, or levels with one row, therefore do not raise the
+value by chance.
 """
 
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-#: Rows that the shares of all rows count for within a level: few where levels are nearly sure of their class,
-#: many where they hardly differ from the rest. Each level takes what its rows support.
+#: Concentrations of the Dirichlet priors: how many rows the overall shares count for within a level. Small
+#: ones suit levels that determine their class, large ones suit levels that hardly differ from the rest.
 CONCENTRATIONS = np.geomspace(0.1, 100, 4)
 _STEPS, _SMALLEST_SHARE = 25, 1e-6
-#: Prior shares of the shares of all rows, of own ones, sparse and dense, and of two halves; without halves.
+#: Prior weights of an interval: the overall shares, own sparse shares, own dense shares, and two halves.
 _HALVED = np.array([1 / 4, 1 / 8, 1 / 8, 1 / 2])
-_WHOLE = np.array([1 / 2, 1 / 4, 1 / 4])
+_WHOLE = np.array([1 / 2, 1 / 4, 1 / 4])  # the same without halves
 
 
 def level_mixture(levels: np.ndarray, classes: np.ndarray, times: np.ndarray | None = None) -> float:
-    """Mean log ratio of each row's class given its level, the row left out, in nats.
+    """Leave-one-out mean log ratio of the class given the level, in nats.
 
-    Each level has the shares of all rows, or shares of its own, drawn around those of all rows from a
-    Dirichlet distribution of one of several concentrations. How many levels have which is estimated from all
-    levels.
+    A level has either the class shares of all rows, or its own. Own shares are drawn from a Dirichlet
+    distribution around those of all rows, with one of several concentrations. The frequency of each case is
+    estimated from all levels.
 
     Parameters
     ----------
     levels, classes : ndarray of shape (n,)
         Numbers from 0.
     times : ndarray of shape (n,) or None, default=None
-        Rows that each entry stands for; None for one each.
+        Number of rows of each entry. None means one.
 
     Returns
     -------
     float
-        Nats; about 0, or slightly below, where levels say nothing about classes.
+        Nats. About 0, or slightly below, if classes do not depend on levels.
 
     References
     ----------
@@ -49,9 +50,9 @@ def level_mixture(levels: np.ndarray, classes: np.ndarray, times: np.ndarray | N
     evidence = gammaln(prior + count) - gammaln(prior) - count * np.log(share_of_all)
     evidence = np.stack([np.bincount(level, e, len(rows)) for e in evidence])
     evidence += gammaln(strength) - gammaln(strength + rows)
-    evidence = np.vstack([np.zeros(len(rows)), evidence])  # first, the shares of all rows
+    evidence = np.vstack([np.zeros(len(rows)), evidence])  # first case: the shares of all rows
     log_share = _estimate_shares(evidence[:, rows > 1])
-    # What a level's other rows say of the row's class, and of the level's own shares.
+    # Predictions from the other rows of the level: the class of the row, and the case of the level.
     predicted = (count - 1 + prior) / (rows[level] - 1 + strength) / share_of_all
     predicted = np.vstack([np.ones(len(cell)), predicted])
     without = evidence[:, level] - np.log(predicted) + log_share[:, None]
@@ -60,14 +61,14 @@ def level_mixture(levels: np.ndarray, classes: np.ndarray, times: np.ndarray | N
 
 
 def count_values(values: np.ndarray, times: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct values, and how many rows have each.
+    """Distinct values and their numbers of rows.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
         Any numbers.
     times : ndarray of shape (n,) or None
-        Rows that each stands for; None for one each.
+        Number of rows of each value. None means one.
 
     Returns
     -------
@@ -80,7 +81,7 @@ def count_values(values: np.ndarray, times: np.ndarray | None) -> tuple[np.ndarr
 
 
 def _estimate_shares(evidence: np.ndarray) -> np.ndarray:
-    """Log shares of the kinds of levels (n_kinds,), by the EM algorithm."""
+    """Log frequencies of the cases of levels, shape (n_kinds,), by the EM algorithm."""
     n_kinds, n_levels = evidence.shape
     share = np.full(n_kinds, 1 / n_kinds)
     if n_levels:
@@ -91,17 +92,17 @@ def _estimate_shares(evidence: np.ndarray) -> np.ndarray:
 
 
 def level_information(first: np.ndarray, second: np.ndarray, times: np.ndarray | None = None) -> float:
-    """Mutual information of two columns of levels in nats: the larger of both directions, lower bounds."""
+    """Mutual information of two columns of levels in nats: the larger of two lower bounds, by direction."""
     return max(level_mixture(first, second, times), level_mixture(second, first, times))
 
 
 def level_means(
     levels: np.ndarray, score: np.ndarray, rounding: np.ndarray, times: np.ndarray | None = None
 ) -> float:
-    """Mean log ratio of each row's normal score given its level, the row left out, in nats.
+    """Leave-one-out mean log ratio of the normal score given the level, in nats.
 
-    The scores of a level are normal around a mean of its own; the means are normal around that of all rows.
-    Both variances are estimated from all levels.
+    The scores of a level are normal around the mean of the level, and these means are normal around the
+    overall mean. Both variances are estimated from all levels.
 
     Parameters
     ----------
@@ -110,14 +111,14 @@ def level_means(
     score : ndarray of shape (n,)
         Normal scores of the ranks of the other column.
     rounding : ndarray of shape (n,)
-        Variance of a score that is uniform over the ranks of its value.
+        Variance of a score that is spread uniformly over the ranks of its value.
     times : ndarray of shape (n,) or None, default=None
-        Rows that each entry stands for; None for one each.
+        Number of rows of each entry. None means one.
 
     Returns
     -------
     float
-        Nats; 0 where ties are wider than the spread within levels.
+        Nats. 0 if ties are wider than the spread within levels.
 
     References
     ----------
@@ -144,7 +145,8 @@ def level_means(
     between = (rows * mean**2).sum() / max(n_levels - 1, 1)
     ratio = max((between - within) / typical, 0.0) / within
     others = rows[levels] - 1
-    # The level's mean without the row, drawn towards that of all rows; and the variance of the row around it.
+    # Mean of the level without the row, shrunk towards the overall mean, and the variance of the row around
+    # it.
     shrink = ratio * others / (1 + ratio * others)
     of_others = (rows[levels] * mean[levels] - score) / np.maximum(others, 1)
     expected = shrink * of_others
@@ -154,26 +156,26 @@ def level_means(
 
 
 def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray, times: np.ndarray | None = None) -> float:
-    """Mean log ratio of each row's class given the interval of ranks that holds it, in nats.
+    """Leave-one-out mean log ratio of the class given the rank, in nats.
 
-    An interval has the shares of all rows, or shares of its own, or is halved; each choice is weighted by its
-    evidence. The mixture over all trees is exact.
+    An interval of ranks has the class shares of all rows, or its own, or is cut in half. Each choice is
+    weighted by its evidence. The mean over all trees of such choices is exact.
 
     Parameters
     ----------
     cells : ndarray of shape (n,)
         Interval of ranks of each row, below 2^depth.
     depth : int
-        Halvings.
+        Number of halvings.
     classes : ndarray of shape (n,)
-        Numbers from 0; few of them.
+        Numbers from 0, only a few different ones.
     times : ndarray of shape (n,) or None, default=None
-        Rows that each entry stands for; None for one each.
+        Number of rows of each entry. None means one.
 
     Returns
     -------
     float
-        Nats; about 0 where the ranks say nothing about classes.
+        Nats. About 0 if classes do not depend on ranks.
 
     References
     ----------
@@ -204,7 +206,7 @@ def class_tree(cells: np.ndarray, depth: int, classes: np.ndarray, times: np.nda
 
 
 def _own_shares(table: np.ndarray, shares: np.ndarray):
-    """Log evidence and left-out log ratios of own shares in each interval, of sparse and of dense ones."""
+    """Log evidence and leave-one-out log ratios of own shares in each interval, sparse and dense."""
     rows = table.sum(axis=1)
     interval, kind = np.nonzero(table)
     count, share = table[interval, kind], shares[kind]

@@ -1,8 +1,8 @@
-"""Log ratios of many scalar pairs at once: log-linear models of their tables, by Newton's method.
+"""Smooth log ratios of many pairs of columns at once: log-linear models of their tables, by Newton's method.
 
-The log ratio of a pair is a sum ``sum_ab theta_ab f_a(x) g_b(y)`` over functions of the two margins. On
-the cells of the copula the expectation over independent pairs is an exact sum, and the Donsker-Varadhan
-bound is concave in theta. After ranking, the cost does not depend on the number of rows.
+The log ratio of a pair is a sum ``sum_ab theta_ab f_a(x) g_b(y)`` of functions of the two margins. The
+expectation over independent pairs is an exact sum over cells, and the Donsker-Varadhan bound is concave in
+theta. After ranking, the cost does not depend on the number of rows.
 """
 
 from collections.abc import Iterator
@@ -13,44 +13,44 @@ from scipy.stats import chi2, poisson
 
 from skmine._copula.margins import Margin
 
-#: Largest order of the functions that may interact, from stage to stage. The first is the Gaussian copula.
+#: Largest order of the functions in each stage. The first stage is the Gaussian copula.
 STAGES = (1, 2, 4, 6, 8)
-#: Functions of either margin alone up to this order keep the shares of its cells.
+#: Largest order of functions of one margin alone, which keep the shares of its cells.
 _ALONE = 2
-#: A stage is tried where one Newton step towards it promises this share of what the criterion asks for.
+#: A stage is tried if one Newton step promises this share of the gain that the criterion requires.
 _PROMISE = 0.8
-#: Probability under independence of moments from which Newton's method goes on; those before it differ from
-#: where it would end by less than their standard error.
+#: P-value of the moments below which Newton's method continues. Above it, the first step differs from the
+#: solution by less than its standard error.
 CHANCE = 1e-3
 _RIDGE = 1e-2
 _MOST_STEPS, _MOST_HALVINGS = 12, 6
-#: Nats that a step must promise; those after it are of second order in what it promises.
+#: Least gain that a step must promise, in nats. The gain of further steps is of second order in it.
 _SMALLEST_GAIN = 1e-5
 _CHUNK = 32
-_MOST_PARAMETERS = 0.3  # a row
-#: Rows up to which a tree costs less than the rougher functions: pairs that need these are left to it.
+_MOST_PARAMETERS = 0.3  # for each row
+#: Up to so many rows a tree costs less than the functions of higher order, and replaces them.
 _FEW_ROWS = 5_000
-#: Rows a cell of the coarse table on which the fit is checked, and the most cells a side.
+#: Rows in each cell of the coarse table that checks the fit, and its most cells on each side.
 _ROWS_A_CELL, _MOST_CELLS = 8, 32
-#: A fit does not do where a coarse table of the rows exceeds it by so many nats and standard deviations, or
-#: where the dependence is so strong that the functions may be wider than its ridge.
+#: A fit is rejected if the coarse table exceeds it by so many nats and standard deviations, or if the
+#: dependence is so strong that the functions may be too smooth for it.
 _MISFIT_NATS, _MISFIT_Z, _STRONG_NATS = 0.005, 3.0, 0.7
 
 
 @dataclass(frozen=True)
 class PairScores:
-    """Mutual information of pairs.
+    """Estimates for pairs of columns.
 
     Attributes
     ----------
     mi : ndarray of shape (n_pairs,)
-        Estimates in nats, corrected for bias; not clipped.
+        Estimates of mutual information in nats, corrected for bias and not clipped.
     lower : ndarray of shape (n_pairs,)
-        What new rows would be expected to give (Akaike's criterion), nats.
+        Expected values on new rows in nats, by Akaike's criterion.
     unexplained : ndarray of shape (n_pairs,)
-        Mask of the pairs whose dependence the functions may not represent.
+        Mask of the pairs that the functions may not fit.
     variance : ndarray of shape (n_pairs,)
-        Of the fitted log ratio over the rows, squared nats.
+        Variance of the fitted log ratio over the rows, in squared nats.
     """
 
     mi: np.ndarray
@@ -62,8 +62,8 @@ class PairScores:
 def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
     """Mutual information of each column with a target.
 
-    The functions that may interact grow stage by stage, while the fit may still do; the stage is chosen by
-    Akaike's criterion, and half its penalty is taken off the bound, which cancels the bias of fitting to
+    The number of functions grows from stage to stage, as long as the fit is not rejected. Akaike's criterion
+    chooses the stage. Half of its penalty is subtracted from the bound, which cancels the bias of fitting to
     first order.
 
     Parameters
@@ -71,7 +71,7 @@ def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
     margins : list of Margin
         Columns.
     target : Margin
-        Of the same rows.
+        Target, with the same rows.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
 
 
 def _chunks(margins: list[Margin]) -> Iterator[list[int]]:
-    """Numbers of margins of one kind, with functions of the same orders, a few at a time."""
+    """Numbers of margins with functions of the same orders, a few at a time."""
     alike: dict = {}
     for j, margin in enumerate(margins):
         alike.setdefault((margin.levels is None, *margin.order), []).append(j)
@@ -101,7 +101,7 @@ def _chunks(margins: list[Margin]) -> Iterator[list[int]]:
 
 
 class _Pairs:
-    """Tables and functions of a chunk of pairs; cells have no mass where a margin has fewer than others."""
+    """Tables and functions of a chunk of pairs. Margins with fewer cells are padded with empty ones."""
 
     def __init__(self, margins: list[Margin], target: Margin):
         self.n = len(target)
@@ -122,7 +122,7 @@ class _Pairs:
         return len(self.table)
 
     def freedom(self, stage: int) -> int:
-        """Parameters of a stage that couple x and y."""
+        """Number of parameters of a stage that couple x and y."""
         return int(((self.order_x > 0) & (self.order_x <= stage)).sum()) * int(
             ((self.order_y > 0) & (self.order_y <= stage)).sum()
         )
@@ -134,7 +134,7 @@ def _table(margin: Margin, target: Margin, shape: tuple[int, int]) -> np.ndarray
 
 
 def _functions(margin: Margin, n_cells: int) -> np.ndarray:
-    """The constant, and the functions of a margin, in each cell."""
+    """The constant and the functions of a margin in each cell."""
     functions = np.zeros((n_cells, 1 + margin.functions.shape[1]))
     functions[: len(margin.mass), 0] = 1.0
     functions[: len(margin.mass), 1:] = margin.functions
@@ -142,7 +142,7 @@ def _functions(margin: Margin, n_cells: int) -> np.ndarray:
 
 
 def _ranked(margin: Margin, n_cells: int) -> np.ndarray:
-    """Mask of the cells that hold several ranks: neither missing values, nor padding."""
+    """Mask of the cells with several ranks, that is without missing values and padding."""
     ranked = np.zeros(n_cells, dtype=bool)
     if margin.coarse and margin.rank is not None:
         ranked[: len(margin.rank)] = ~np.isnan(margin.rank)
@@ -150,7 +150,7 @@ def _ranked(margin: Margin, n_cells: int) -> np.ndarray:
 
 
 class _Stage:
-    """The bound of some pairs of a chunk, with the functions of one stage."""
+    """The bound for some pairs of a chunk, with the functions of one stage."""
 
     def __init__(self, pairs: _Pairs, which: np.ndarray, stage: int):
         self.pairs, self.which = pairs, which
@@ -164,11 +164,11 @@ class _Stage:
         self.ridge = _RIDGE / pairs.n
 
     def read(self, theta: np.ndarray) -> np.ndarray:
-        """The parameters of this stage among all."""
+        """The parameters of this stage."""
         return theta[self.which][:, self.keep[0]][:, :, self.keep[1]]
 
     def value(self, theta: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Penalised bound, and the fitted table."""
+        """Penalised bound and fitted table."""
         fitted = self.x[rows] @ theta @ self.y.T + self.pairs.log_independent[self.which[rows]]
         top = fitted.max((1, 2), keepdims=True)
         fitted -= top
@@ -179,7 +179,7 @@ class _Stage:
         return bound - self.ridge / 2 * (theta**2).sum((1, 2)), fitted
 
     def step(self, theta: np.ndarray, fitted: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Newton's step, and twice what it promises."""
+        """Newton step, and twice the gain that it promises."""
         x = self.x[rows]
         n_rows, n_x, n_y = theta.shape
         expected = x.mT @ fitted @ self.y
@@ -196,9 +196,9 @@ class _Stage:
         return change, (change * gradient).sum(1)
 
     def climb(self, theta: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Parameters, bound without penalty, and fitted tables, at the top; only some rows take steps.
+        """Parameters, bound without penalty, and fitted tables at the maximum. Only `rows` take more steps.
 
-        From independence the first step is known: to the moments.
+        From independence, the first Newton step goes to the moments.
         """
         theta = self.read(theta)
         fresh = ~theta.any((1, 2))
@@ -212,7 +212,7 @@ class _Stage:
             value[overshot], fitted[overshot] = self.value(theta[overshot], overshot)
         for _ in range(_MOST_STEPS if len(rows) else 0):
             change, promise = self.step(theta[rows], fitted[rows], rows)
-            waiting = np.arange(len(rows))  # those without a step that raises the bound
+            waiting = np.arange(len(rows))  # rows whose step does not raise the bound yet
             for _ in range(_MOST_HALVINGS):
                 now = rows[waiting]
                 trial = theta[now].reshape(len(now), -1)
@@ -233,7 +233,7 @@ class _Stage:
 
 
 def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Newton's steps; along the gradient where no curvature can be inverted."""
+    """Newton steps. Steps along the gradient if the curvature cannot be inverted."""
     try:
         return np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
     except np.linalg.LinAlgError:
@@ -271,7 +271,7 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
         mi[won], lower[won] = (value[better] - share * cost for share in (0.5, 1.0))
         freedom[won] = added
         fitted[won] = table[better]
-        # The stages are nested: the next one starts from here.
+        # The stages are nested, so the next one starts here.
         theta[won] = 0.0
         theta[won[:, None, None], fit.keep[0][:, None], fit.keep[1]] = solution[better]
     unexplained |= _misfit(pairs, fitted, freedom) | (mi > _STRONG_NATS)
@@ -283,7 +283,7 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
 
 
 def _are_strong(pairs: _Pairs) -> np.ndarray:
-    """Mask of the pairs with an order whose moments show at once that the functions may be too wide."""
+    """Mask of the ordered pairs whose moments show that the dependence is too strong for the functions."""
     x, y = ((order > 0) & (order <= _ALONE) for order in (pairs.order_x, pairs.order_y))
     gain = (pairs.moments[:, x][:, :, y] ** 2).sum((1, 2)) / 2
     return (gain > _STRONG_NATS) & all(pairs.ordered)
@@ -292,7 +292,7 @@ def _are_strong(pairs: _Pairs) -> np.ndarray:
 def _promise(
     pairs: _Pairs, which: np.ndarray, stage: int, theta: np.ndarray, freedom: np.ndarray
 ) -> np.ndarray:
-    """Gain in nats that one Newton step to a stage promises each of some pairs."""
+    """Gain in nats that one Newton step to a stage promises, for each of some pairs."""
     x, y = ((order > 0) & (order <= stage) for order in (pairs.order_x, pairs.order_y))
     gain = (pairs.moments[which][:, x][:, :, y] ** 2).sum((1, 2)) / 2  # from independence: exact
     moved = np.flatnonzero(freedom[which])
@@ -306,15 +306,15 @@ def _promise(
 
 
 def penalty(freedom, n: int):
-    """Bias of the bound on new rows against that on its own, with the correction for few rows."""
+    """Expected difference of the bound between the fitted rows and new rows, corrected for few rows."""
     return freedom / np.maximum(n - freedom - 1, 1)
 
 
 def _within_cells(pairs: _Pairs, log_ratio: np.ndarray) -> np.ndarray:
-    """Information lost by merging ranks into cells, to second order in the slope of the log ratio.
+    """Information that is lost by merging ranks into cells, to second order in the slope of the log ratio.
 
-    A log ratio that changes by s over a cell has the variance ``s^2 / 12`` within it, and a variance v
-    costs ``v / 2`` nats.
+    If the log ratio changes by s over a cell, its variance within the cell is ``s^2 / 12``. A variance v
+    loses ``v / 2`` nats.
     """
     lost = np.zeros(len(log_ratio))
     for axis, ranked in ((1, pairs.ranked_x), (2, pairs.ranked_y)):
@@ -348,9 +348,10 @@ _DEVIANCE_MEAN, _DEVIANCE_VARIANCE = _poisson_deviance()
 
 
 def _misfit(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """Mask of the pairs of which a coarse table exceeds the fit by more than chance.
+    """Mask of the pairs whose coarse table exceeds the fit by more than chance.
 
-    Tables of three shapes: of two columns that oscillate with each other, two halves of the one show it.
+    Tables of three shapes are used. Two halves of one column with many cells of the other detect
+    oscillations.
     """
     n_cells = pairs.n / _ROWS_A_CELL
     side, length = (int(np.clip(size, 4, _MOST_CELLS)) for size in (np.sqrt(n_cells), n_cells / 2))
@@ -362,7 +363,7 @@ def _misfit(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarra
 
 
 def _exceeds(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Mask of the pairs of which a coarse table of some shape exceeds the fit by more than chance."""
+    """Mask of the pairs whose coarse table of a given shape exceeds the fit by more than chance."""
     rows, columns = (
         _coarse(pairs.table.sum(axis), size, ordered)
         for axis, size, ordered in zip((2, 1), shape, pairs.ordered, strict=True)
@@ -380,9 +381,9 @@ def _exceeds(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray, shape: tupl
 
 
 def _coarse(mass: np.ndarray, side: int, ordered: bool) -> np.ndarray:
-    """Sums over neighbouring cells, about even in mass, as matrices (n_pairs, side, n_cells).
+    """Matrices that merge neighbouring cells into groups of about equal mass, (n_pairs, side, n_cells).
 
-    Cells without order have no neighbours: each stays as it is.
+    Unordered cells are not merged.
     """
     number = np.broadcast_to(np.arange(mass.shape[1]), mass.shape)
     if ordered:

@@ -1,4 +1,4 @@
-"""One column on the copula: cells of its ranks or levels, and functions of the cell."""
+"""Margins: one column as cells of its ranks or levels, with functions of the cell."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -9,34 +9,35 @@ from scipy.special import eval_legendre, ndtr, ndtri
 
 from skmine._columns import Column
 
-#: Functions of a rank: the normal score, its square, and Legendre polynomials up to this number in all.
+#: Number of functions of a rank: the normal score, its square, and Legendre polynomials.
 N_FUNCTIONS = 8
-#: Most levels of a discrete column with a cell of their own; the rarest share one.
+#: Most cells of a discrete column. The rarest levels share one.
 MAX_LEVELS = 64
-#: Most levels that a tree over the ranks of the other column reads.
+#: Most levels that a tree over the ranks of the other column can predict.
 MOST_CLASSES = 256
-#: Cells that the ranks of a column with more distinct values share.
+#: Cells of ranks of a column with more distinct values than that.
 N_CELLS = 32
-#: Share of different values up to which numbers repeat: their values may be codes.
+#: Largest share of distinct values with which a column counts as repeating, so that its numbers may be codes.
 MOST_DISTINCT = 0.9
 _SMALLEST_NORM = 1e-6
 
 
 class FineRanks(NamedTuple):
-    """Ranks of the rows to their full resolution.
+    """Ranks of the rows at full resolution.
 
     Attributes
     ----------
     number : ndarray of shape (n,)
-        Number of each row's value among the distinct ones, which the others describe, shape (n_values,).
+        Number of the row's value among the distinct values. The other arrays have one entry for each of
+        these, shape (n_values,).
     cell : ndarray
-        Which of 2^depth intervals of the ranks holds the middle rank of the value.
+        Number of the interval of ranks, of 2^depth, that contains the middle rank of the value.
     score : ndarray
         Normal score of the middle rank.
     resolution : ndarray
-        Variance of a score that is uniform over one rank.
+        Variance of a score that is spread uniformly over one rank.
     rounding : ndarray
-        Further variance where the value is tied: of a score that is uniform over all its ranks.
+        Further variance of a tied value, whose score is spread uniformly over all of its ranks.
     """
 
     number: np.ndarray
@@ -53,7 +54,7 @@ class FineRanks(NamedTuple):
 
 @dataclass(frozen=True)
 class Margin:
-    """A column as cells, and functions of the cell that are orthonormal over the rows.
+    """A column as cells, with functions of the cell that are orthonormal over the rows.
 
     Attributes
     ----------
@@ -62,22 +63,21 @@ class Margin:
     mass : ndarray of shape (n_cells,)
         Share of the rows in each cell.
     functions : ndarray of shape (n_cells, n_functions)
-        Values in each cell; the constant function is left out, so each has mean zero.
+        Values in each cell. The constant function is not included, and each function has mean zero.
     order : ndarray of shape (n_functions,)
-        How rough each function is: 1 for the first ones; all 1 where the levels have no order.
+        Order of each function; higher orders are less smooth. All 1 for unordered levels.
     levels : ndarray of shape (n,) or None
-        Number of each row's level where the column is discrete.
+        Number of each row's level if the column is discrete.
     coarse : bool
-        Whether a cell holds several ranks.
+        Whether cells contain several ranks.
     rank : ndarray of shape (n_cells,) or None
-        Mean rank of each cell, in (0, 1); NaN for the cell of missing values, None where the levels have no
-        order.
+        Mean rank of each cell, in (0, 1). NaN for the cell of missing values; None for unordered levels.
     values : ndarray of shape (n,) or None
         The numbers that were ranked.
     repeats : bool
-        Whether cells hold several of the values, and many of these occur more than once.
+        Whether cells contain several values, and many values occur more than once.
     times : ndarray of shape (n,) or None
-        Rows that each entry of `codes`, `levels` and `values` stands for; None for one each.
+        Number of rows of each entry of `codes`, `levels` and `values`. None means one.
     """
 
     codes: np.ndarray
@@ -95,18 +95,18 @@ class Margin:
     def of_column(
         cls, column: Column, discrete: bool, times: np.ndarray | None = None, rounded: bool = False
     ) -> "Margin":
-        """Read a column through its ranks, or through its levels where it is discrete or has no order.
+        """Make a margin from the ranks of a column, or from its levels if it is discrete or unordered.
 
         Parameters
         ----------
         column : Column
-            Values; a missing value has a cell of its own.
+            Values. Missing values have a cell of their own.
         discrete : bool
             Whether numbers are labels.
         times : ndarray of shape (n,) or None, default=None
-            Rows that each value stands for; None for one each.
+            Number of rows of each value. None means one.
         rounded : bool, default=False
-            Whether values repeat only because different ones were read as one.
+            Whether values repeat only because they were rounded.
 
         Returns
         -------
@@ -120,27 +120,27 @@ class Margin:
         return len(self.codes) if self.times is None else int(self.times.sum())
 
     def __sizeof__(self) -> int:
-        # Dask sends what is large to a worker once, and not with every task.
+        # Dask sends large objects to a worker only once, not with every task.
         arrays = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
         return object.__sizeof__(self) + sum(array.nbytes for array in arrays)
 
     @property
     def entropy(self) -> float:
-        """Entropy of the levels, or of numbers that repeat, in nats; of the cells of a continuous column."""
+        """Entropy in nats: of levels, of repeating numbers, or of the cells of a continuous column."""
         if self.repeats:
             return entropy(self._full_ranks[1])
         return entropy(np.bincount(self.codes if self.levels is None else self.levels, self.times))
 
     @property
     def largest_information(self) -> float:
-        """Entropy of a column of labels, or of numbers that repeat, in nats; infinity for another."""
+        """Upper limit in nats: the entropy of labels or repeating numbers; infinity for other columns."""
         return np.inf if self.coarse and not self.repeats else self.entropy
 
     @cached_property
     def _full_ranks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Number of each row's value among the distinct ones, in order, and how many rows have each value."""
+        """Number of each row's value among the sorted distinct ones, and the rows of each value."""
         assert self.values is not None
-        shown = np.where(np.isnan(self.values), -np.inf, self.values)  # missing: a value below all others
+        shown = np.where(np.isnan(self.values), -np.inf, self.values)  # missing values rank below all others
         order = np.argsort(shown)
         ordered = shown[order]
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
@@ -152,18 +152,18 @@ class Margin:
         return number, counts
 
     def labels(self) -> np.ndarray | None:
-        """Number of each row's level or, of a column whose numbers repeat, of its value; None for another."""
+        """Number of each row's level, or of its value if numbers repeat; None for other columns."""
         if self.levels is not None:
             return self.levels
         return None if self.coarse and not self.repeats else self._full_ranks[0]
 
     def few_labels(self) -> np.ndarray | None:
-        """As `labels`; None where there are more than a tree reads."""
+        """As `labels`, but None if there are too many for a tree."""
         labels = self.labels()
         return None if labels is None or labels.max() >= MOST_CLASSES else labels
 
     def fine_cells(self, depth: int) -> np.ndarray:
-        """Which of 2^depth intervals of the ranks holds each row, shape (n,)."""
+        """Interval of ranks of each row, of 2^depth intervals, shape (n,)."""
         return _intervals(self._middle_ranks, depth)[self._full_ranks[0]]
 
     @property
@@ -173,12 +173,12 @@ class Margin:
         return (np.cumsum(counts) - counts / 2) / len(self)
 
     def fine(self, depth: int) -> FineRanks:
-        """Ranks to their full resolution; a missing value ranks below all others.
+        """Ranks at full resolution. Missing values rank below all others.
 
         Parameters
         ----------
         depth : int
-            Of the intervals.
+            Depth of the intervals.
 
         Returns
         -------
@@ -193,20 +193,20 @@ class Margin:
         return FineRanks(number, *by_value)
 
     def polynomials(self, degree: int, most_levels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Orthonormal polynomials of the rank; indicators where the levels have no order.
+        """Orthonormal polynomials of the rank, or indicators of unordered levels.
 
         Parameters
         ----------
         degree : int
-            The highest.
+            Highest degree.
         most_levels : int or None, default=None
-            Where the levels have no order, only so many of the most frequent ones have an indicator.
+            Most indicators of unordered levels. The most frequent levels have one.
 
         Returns
         -------
         functions : ndarray of shape (n_cells, n_functions)
         order : ndarray of shape (n_functions,)
-            Degree of each; 1 for an indicator of a level or of missing values.
+            Degree of each function. 1 for an indicator of a level or of missing values.
         """
         if self.rank is None and most_levels is not None and len(self.order) > most_levels:
             common = np.sort(np.argsort(-self.mass, kind="stable")[:most_levels])
@@ -232,12 +232,12 @@ def _polynomials_of_rank(rank_bytes: bytes, mass_bytes: bytes, degree: int) -> t
 
 
 def _intervals(rank: np.ndarray, depth: int) -> np.ndarray:
-    """Which of 2^depth intervals of (0, 1) holds each rank."""
+    """Interval of each rank, of 2^depth intervals of (0, 1)."""
     return np.minimum((rank * 2**depth).astype(np.int64), 2**depth - 1)
 
 
 def entropy(counts: np.ndarray) -> float:
-    """Entropy in nats of the shares that counts make."""
+    """Entropy of counts in nats."""
     share = counts[counts > 0] / counts.sum()
     return max(float(-(share @ np.log(share))), 0.0)
 
@@ -256,7 +256,7 @@ def _of_levels(column: Column, times: np.ndarray | None) -> Margin:
 
 
 def _number(column: Column) -> tuple[np.ndarray, int]:
-    """Number of each row's level, in the order of the names, and how many there are; missing is last."""
+    """Number of each row's level, in the order of the names, and the number of levels. Missing is last."""
     missing = column.missing
     if not column.categorical:
         values, inverse = np.unique(column.values[~missing], return_inverse=True)
@@ -266,7 +266,7 @@ def _number(column: Column) -> tuple[np.ndarray, int]:
     values = column.values.tolist()
     present = dict.fromkeys(values)
     present.pop(None, None)
-    # Labels of different types that print alike stay apart.
+    # Labels of different types are different, even if they print the same.
     alike = len(set(map(type, present))) == 1 and isinstance(next(iter(present)), str)
     ordered = sorted(present) if alike else sorted(present, key=lambda v: (type(v).__name__, str(v)))
     number = dict(zip(ordered, range(len(ordered)), strict=True)) | {None: len(ordered)}
@@ -303,9 +303,9 @@ def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool) -> Margin
 
 
 def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:
-    """Smallest value of each cell; a value that more than a cell's share of the rows have is a cell.
+    """Smallest value of each cell. A value that is more frequent than a cell gets a cell of its own.
 
-    `last` are the rows up to each value, where a value stands for several.
+    `last` is the number of rows up to each value, if values have several rows.
     """
     n = len(ordered) if last is None else int(last[-1])
     at = (cell_edges(n) * n).astype(np.int64)
@@ -318,7 +318,7 @@ def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def cell_edges(n: int) -> np.ndarray:
-    """Inner edges of the cells as ranks: even steps halfway between the rank and the normal score."""
+    """Inner edges of the cells as ranks, in equal steps of the mean of rank and normal score."""
     largest = -ndtri(0.5 / max(n, 2))
     score = np.linspace(-largest, largest, 4_001)
     rank = ndtr(score)
@@ -329,7 +329,7 @@ def cell_edges(n: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)  # columns without ties have the same cells
 def _functions_of_rank(rank_bytes: bytes, mass_bytes: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal functions of the cells, and their orders, from the cells' mean ranks and masses."""
+    """Orthonormal functions of the cells and their orders, from the mean ranks and masses of the cells."""
     rank, mass = np.frombuffer(rank_bytes), np.frombuffer(mass_bytes)
     present = ~np.isnan(rank)
     shown = np.where(present, rank, 0.5)
@@ -344,7 +344,7 @@ def _functions_of_rank(rank_bytes: bytes, mass_bytes: bytes) -> tuple[np.ndarray
 
 
 def _orthonormal(raw: np.ndarray, mass: np.ndarray, return_kept: bool = False):
-    """Functions of mean 0 and variance 1 that are uncorrelated, in the order given."""
+    """Uncorrelated functions with mean 0 and variance 1, by the Gram-Schmidt process."""
     root = np.sqrt(mass)
     basis = [root]
     kept = np.zeros(raw.shape[1], dtype=bool)

@@ -1,4 +1,4 @@
-"""All pairs of many columns: matrix products of their functions show which pairs are worth a closer look."""
+"""All pairs of many columns: matrix products of their functions show which pairs need a closer look."""
 
 import numpy as np
 from scipy.stats import chi2
@@ -7,21 +7,21 @@ from skmine._copula.information import is_smooth, pair_information, weigh_agains
 from skmine._copula.loglinear import CHANCE, STAGES, penalty
 from skmine._copula.margins import Margin
 
-#: Functions of a block of columns: products of two blocks are held at a time; and rows whose values are.
+#: Functions in a block of columns, and rows, that are in memory at a time.
 _BLOCK, _ROWS = 1024, 2**13
 
 
 def block_information(first: list[Margin], second: list[Margin]) -> np.ndarray:
     """Mutual information of all pairs of two lists of columns.
 
-    Mean products of the functions of two columns are 0 where these are independent. Where they are such as
-    chance explains, half of their squares is the estimate, to second order; the other pairs are estimated by
-    :func:`pair_information`.
+    The mean products of the functions of two independent columns are 0, up to chance. If chance can explain
+    the products of a pair, half of the sum of their squares is the estimate, to second order. All other pairs
+    are estimated by :func:`pair_information`.
 
     Parameters
     ----------
     first, second : list of Margin
-        Columns of the same rows. Of a list with itself only the pairs below the diagonal are filled in.
+        Columns of the same rows. If both are the same list, only the pairs below the diagonal are computed.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def _functions_of_rows(margins: list[Margin], rows: slice) -> np.ndarray:
 def screen_pairs(
     first: list[Margin], second: list[Margin], sums: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Second-order estimates of all pairs of two lists of columns, and a mask of those worth a closer look.
+    """Second-order estimates of all pairs of two lists of columns, and a mask of the other pairs.
 
     Parameters
     ----------
@@ -77,12 +77,13 @@ def screen_pairs(
     mi : ndarray of shape (n_first, n_second)
         Nats.
     open_pairs : ndarray of shape (n_first, n_second)
+        Pairs that need a better estimate.
     """
     return _Functions(first).screen(_Functions(second), sums)
 
 
 def column_blocks(margins: list[Margin]) -> list[list[int]]:
-    """Neighbouring columns with as many functions in all as a block holds.
+    """Split columns into blocks, each with a limited number of functions.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def column_blocks(margins: list[Margin]) -> list[list[int]]:
 
 
 class _Functions:
-    """Which functions the columns of a block have."""
+    """The functions of a block of columns."""
 
     def __init__(self, margins: list[Margin]):
         self.n = len(margins[0])
@@ -115,7 +116,7 @@ class _Functions:
         self.starts = np.cumsum([0, *(len(margin.order) for margin in margins)])
 
     def _of_columns(self, by_function: np.ndarray) -> np.ndarray:
-        """Sums over the functions of each column; the first axis."""
+        """Sums over the functions of each column, on the first axis."""
         total = np.cumsum(np.vstack([np.zeros(by_function.shape[1]), by_function]), axis=0, dtype=np.float64)
         return np.diff(total[self.starts], axis=0)
 

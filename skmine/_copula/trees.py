@@ -1,9 +1,14 @@
-"""Mutual information of scalar pairs by mixtures of trees over the plane of their ranks.
+"""Mutual information of pairs of ordered columns, by a mixture of trees over the plane of their ranks.
 
-A cell of the plane is a rectangle of ranks. It holds no dependence, or a line with noise around it (y given
-x, or x given y), or it is cut in half along either axis, and the halves are cells again. Each choice is
-weighted by what it explains, corrected for what chance explains. The mixture over all trees is exact and
-takes one pass from the smallest cells up. Sums over the rows of a cell are all that is read.
+A cell of the plane is a rectangle of ranks. There are three choices for a cell:
+
+- x and y are independent in it.
+- y is a line in x plus noise, or x is a line in y plus noise.
+- It is cut in half along one of the axes. Both halves are cells again.
+
+Each choice is weighted by its likelihood, corrected for overfitting. The mean over all trees of such choices
+is exact. It takes one pass from the smallest cells to the whole plane, and needs only sums over the rows of
+each cell.
 """
 
 from dataclasses import dataclass
@@ -15,34 +20,34 @@ from scipy.special import xlogy
 
 from skmine._copula.margins import FineRanks, Margin
 
-#: Cuts in all and along one axis, at most: beyond them cells are as narrow as what 16,384 rows resolve, and
-#: time and memory stay within a bound for any number of rows.
+#: Most cuts in all, and along one axis. They give the cells that 16,384 rows can resolve, and limit time and
+#: memory for any number of rows.
 MOST_CUTS, DEEPEST = 14, 12
-#: Rows of all pairs that are read at a time.
+#: Rows, over all pairs, in memory at a time.
 _ROWS_AT_ONCE = 2**15
-#: Rows of a cell that may hold a line (three parameters, and the kurtosis) or be cut, at least.
+#: Least rows of a cell with a line (three parameters, and the kurtosis) or a cut.
 _LEAST_ROWS = 8
-#: Prior share of no dependence, of the two lines together, and of the two cuts together.
+#: Prior weights: independence, the two lines, and the two cuts.
 _PRIOR = np.array([0.25, 0.125, 0.125, 0.25, 0.25])
-#: Variance of rounding, as a share of that of the noise, up to which ties are read as a line with noise.
+#: Largest variance of rounding, relative to that of the noise, with which tied values can have a line.
 _WIDEST_TIES = 0.05
-#: Variances, in units of the normal score, below which floating point errors spoil a slope, and a kurtosis.
+#: Variances of normal scores below which floating point errors make a slope, or a kurtosis, unreliable.
 _SMALLEST_VARIANCE, _LEAST_VARIANCE = 1e-12, 1e-5
 
-#: Powers of the two scores whose products are summed.
+#: Powers of the two scores in the sums of products.
 _POWERS = [(k, total - k) for total in range(1, 5) for k in range(total + 1)]
 
 
 @dataclass(frozen=True)
 class TreeScores:
-    """What trees find.
+    """Estimates by trees.
 
     Attributes
     ----------
     mi : ndarray of shape (n_pairs,)
-        Estimates in nats, corrected for bias; not clipped.
+        Estimates of mutual information in nats, corrected for bias and not clipped.
     lower : ndarray of shape (n_pairs,)
-        Log evidence a row: what new rows would be expected to give, nats.
+        Expected values on new rows in nats: the log evidence divided by the number of rows.
     """
 
     mi: np.ndarray
@@ -50,14 +55,14 @@ class TreeScores:
 
 
 def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
-    """Mutual information of columns with a target, all of which have an order.
+    """Mutual information of ordered columns with an ordered target.
 
     Parameters
     ----------
     margins : list of Margin
-        Columns, read through their ranks.
+        Columns, represented by their ranks.
     target : Margin
-        Of the same rows, read through its ranks.
+        Target with the same rows, represented by its ranks.
 
     Returns
     -------
@@ -89,10 +94,10 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
 
 
 class _Plane:
-    """Sums over the rows of every cell of one level: all cells that are ``level`` cuts away from the plane.
+    """Sums over the rows of every cell of one level, that is after ``level`` cuts of the plane.
 
-    For each pair, row i of the level holds the cells of i cuts along the first axis and ``level - i`` along
-    the second.
+    For each pair, entry i on the axis of shapes is for the cells with i cuts along the first axis and
+    ``level - i`` along the second.
 
     Attributes
     ----------
@@ -122,7 +127,7 @@ class _Plane:
         self.finer_count = np.empty(0)
 
     def _add(self, first: list[np.ndarray], second: list[np.ndarray], times: np.ndarray | None) -> None:
-        """Add rows of all pairs, one after the other, to the sums."""
+        """Add rows of all pairs to the sums. The rows of the pairs are concatenated."""
         (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
         powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (x, y)]
         columns = [powers[0][k] * powers[1][m] for k, m in _POWERS] + ties_x + ties_y
@@ -138,11 +143,11 @@ class _Plane:
                 self.sums[k, :, row] += np.bincount(cell, column, n_cells).reshape(self.n_pairs, -1)
 
     def shapes(self, level: int) -> range:
-        """Numbers of cuts along the first axis."""
+        """Possible numbers of cuts along the first axis."""
         return range(max(0, level - self.deepest), min(level, self.deepest) + 1)
 
     def merge(self, level: int) -> None:
-        """Go on to the level above: two halves along the second axis, or the first where there are none."""
+        """Go to the level above: merge halves along the second axis, or along the first if there are none."""
         shapes = self.shapes(level - 1)
         self.finer_count = self.sums[0].ravel()
         merged = np.empty((len(self.sums), self.n_pairs, len(shapes), 2 ** (level - 1)))
@@ -157,7 +162,7 @@ class _Plane:
 
 
 def _masses(ranks: FineRanks, deepest: int, times: np.ndarray | None) -> np.ndarray:
-    """Share of the rows in each interval of each depth, in the order of a heap: the root is number 1."""
+    """Share of the rows in each interval of each depth, in the order of a heap with root 1."""
     mass = np.zeros(2 ** (deepest + 1))
     counts = np.bincount(ranks.of_rows()[0], times, 2**deepest)
     mass[2**deepest :] = counts / counts.sum()
@@ -168,7 +173,7 @@ def _masses(ranks: FineRanks, deepest: int, times: np.ndarray | None) -> np.ndar
 
 
 def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
-    """Log evidence and value of every cell of a level (2, n_cells), from those of the level below."""
+    """Log evidence and value of every cell of a level, shape (2, n_cells), from those of the level below."""
     counts = plane.sums[0].ravel()
     score = np.zeros((2, counts.size))
     used = np.flatnonzero(counts >= _LEAST_ROWS)
@@ -201,9 +206,9 @@ def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
 
 
 def _cut(plane, axis, pair, heap, counts, half, width, finer, evidence, value) -> None:
-    """Evidence and value of cutting cells in half along an axis, written in place."""
+    """Evidence and value of cutting cells in half along an axis. They are written in place."""
     mass = plane.mass[axis]
-    child = np.where(heap < 2**plane.deepest, 2 * heap, 0)  # nothing is in number 0, and so in the deepest
+    child = np.where(heap < 2**plane.deepest, 2 * heap, 0)  # the deepest intervals have no halves
     one, other = mass[pair, child], mass[pair, child + 1]
     possible = np.flatnonzero((one > 0) & (other > 0))
     first = half[possible]
@@ -212,7 +217,7 @@ def _cut(plane, axis, pair, heap, counts, half, width, finer, evidence, value) -
     n_one, n_both = plane.finer_count[first], counts[possible]
     n_other = n_both - n_one
     log_one, log_other, log_both = (np.log(np.maximum(n, 1)) for n in (n_one, n_other, n_both))
-    # A share has one parameter: on its own rows it explains half a nat by chance.
+    # A share is one parameter, which gains half a nat by chance on the rows that it is fitted to.
     gain = n_one * (log_one - np.log(share)) + n_other * (log_other - np.log1p(-share)) - 0.5
     gain -= n_both * log_both
     evidence[3 + axis, possible] = gain + finer[0, first] + finer[0, second]
@@ -220,22 +225,23 @@ def _cut(plane, axis, pair, heap, counts, half, width, finer, evidence, value) -
 
 
 def _draw_lines(sums: np.ndarray, masses: np.ndarray, evidence, value) -> None:
-    """Evidence and value of a line along either axis: the second score given the first, and the reverse.
+    """Evidence and value of the two lines: the second score given the first, and the reverse.
 
-    The unbiased log likelihood of a line with noise, less that of the ranks alone. A tied value is known no
-    better than the interval of its ranks: ties that are wide beside the noise admit no line.
+    The value is the unbiased log likelihood of a line with noise minus that of the ranks alone. The score of
+    a tied value is only known up to the interval of its ranks, so that a line needs ties narrower than its
+    noise.
     """
     n = sums[0]
     means = sums[1:] / n
     number = {power: k for k, power in enumerate(_POWERS)}
-    # Both directions at once: moments of the given and the other score, (2, n_cells).
+    # Both directions at once: moments of the given score and of the other one, shape (2, n_cells).
     moment = {(k, m): means[[number[k, m], number[m, k]]] for k, m in _POWERS}
     resolution, rounding = means[-4:].reshape(2, 2, -1)[::-1].swapaxes(0, 1)
     freedom = n - 2
     bias = np.log(n / freedom) + 1 / freedom + 1 / (3 * freedom**2)
     variance = moment[2, 0] - moment[1, 0] ** 2
     slope = (moment[1, 1] - moment[1, 0] * moment[0, 1]) / np.maximum(variance, _SMALLEST_VARIANCE)
-    # Moments about 0 of the score less the slope times the given one, and from them those about the line.
+    # Raw moments of the score minus slope times the given score; the moments about the line follow from them.
     powers = [1.0, -slope, slope**2, -(slope**2) * slope, slope**2 * slope**2]
     about = [1.0] + [
         sum(comb(order, k) * powers[k] * moment[k, order - k] for k in range(order + 1))
@@ -251,16 +257,17 @@ def _draw_lines(sums: np.ndarray, masses: np.ndarray, evidence, value) -> None:
     kurtosis = np.where(exact, fourth / np.maximum(residual, _LEAST_VARIANCE) ** 2, 3.0)
     explained += np.maximum(n * np.interp(kurtosis, *_flat_noise()) - 1, 0)
     possible = (variance > _SMALLEST_VARIANCE) & (rounding <= _WIDEST_TIES * residual)
-    # Three parameters: the evidence is charged with what they cost on new rows.
+    # Subtract the expected cost of three parameters on new rows from the evidence.
     evidence[1:3] = np.where(possible, explained - 1.5, -np.inf)
     value[1:3] = np.where(possible, explained, 0.0)
 
 
 @lru_cache(maxsize=1)
 def _flat_noise() -> tuple[np.ndarray, np.ndarray]:
-    """Kurtosis, and nats by which noise of that kurtosis falls short of the entropy of normal noise.
+    """Kurtosis, and entropy of normal noise minus that of noise with this kurtosis, in nats.
 
-    Of the densities ``exp(-x^4 - t x^2)``, which have the largest entropy given two moments (Jaynes, 1957).
+    The noise has the densities ``exp(-x^4 - t x^2)``, which have the largest entropy given two moments
+    (Jaynes, 1957).
     """
     x = np.linspace(-4, 4, 4001)
     strength = np.concatenate([-np.geomspace(0.01, 12, 100)[::-1], np.geomspace(0.01, 30, 100)])[:, None]
