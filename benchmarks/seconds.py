@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import skmine
 from benchmarks._run import machine, merge_rows, run_all, write_rows
+from benchmarks.columns import commit
 
 ROWS = [1_000, 10_000, 100_000]
 
@@ -60,7 +61,8 @@ def measure(task: str, n: int) -> dict:
         started = time.process_time()
         TASKS[task](X, y)
         seconds = time.process_time() - started
-    return {"task": task, "rows": n, "columns": 20, "cpu_seconds": seconds, "machine": machine()}
+    made_by = {"commit": commit(), "machine": machine()}
+    return {"task": task, "rows": n, "columns": 20, "cpu_seconds": seconds, **made_by}
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -238,7 +238,8 @@ def _rounded(value: float) -> str:
 
 def seconds_machine() -> str:
     """The machine that `seconds` was measured on."""
-    return f"*{results('seconds')['machine'].iloc[0]}*\n"
+    first = results("seconds").iloc[0]
+    return f"*{first['machine']}, commit {first['commit']}*\n"
 
 
 def coverage() -> str:
