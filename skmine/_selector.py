@@ -22,6 +22,7 @@ from skmine._selection import ColumnChoice, explain, explanation_facts
 from skmine._selector_input import SelectorInput, named_columns
 from skmine._sklearn import Interval, StrOptions, fit_context, output_container
 from skmine._strategies import STRATEGIES
+from skmine._tags import of_any_columns
 from skmine._validation import check_training_rows, draw_seed, make_generator, resolve_device
 from skmine.nn.isolation import isolated
 
@@ -330,14 +331,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         return self.support_
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
-        return tags
+        return of_any_columns(super().__sklearn_tags__())
 
 
 def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device, weight, groups) -> float:

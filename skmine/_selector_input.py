@@ -96,7 +96,7 @@ class SelectorInput:
         discrete = read_discrete_features(discrete_features, n_columns, features.sparse)
         columns: Sequence[Column] = _Columns(features)
         weight = None if sample_weight is None else check_weight(sample_weight, n_rows)
-        number = None if groups is None else np.unique(read_groups(groups, n_rows), return_inverse=True)[1]
+        number = None if groups is None else read_groups(groups, n_rows)
         rows = None if weight is None else np.flatnonzero(weight)
         jointly = jointly or weight is not None or number is not None
         if jointly and (n_rows if rows is None else len(rows)) > MAX_ROWS:

@@ -1,5 +1,6 @@
 """Stability of a selection: the same selector on many subsamples of the rows."""
 
+import warnings
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -99,6 +100,11 @@ def selection_stability(
     ValueError
         The lengths of X, y and `groups` differ, or a subsample would have fewer than two rows or groups.
 
+    Warns
+    -----
+    UserWarning
+        The selector selected no feature in any resample.
+
     References
     ----------
     Meinshausen and Bühlmann (2010), Stability selection, Journal of the Royal Statistical Society B, for
@@ -118,11 +124,7 @@ def selection_stability(
     n_rows, n_columns = features.shape
     if y is not None:
         check_lengths(n_rows, len(y))
-    number = (
-        np.arange(n_rows)
-        if groups is None
-        else np.unique(read_groups(groups, n_rows), return_inverse=True)[1]
-    )
+    number = np.arange(n_rows) if groups is None else read_groups(groups, n_rows)
     n_units = int(number.max()) + 1
     n_drawn = round(sample_fraction * n_units)
     if n_drawn < 2:
@@ -135,6 +137,13 @@ def selection_stability(
     drawn = [np.isin(number, rng.choice(n_units, n_drawn, replace=False)) for _ in range(n_resamples)]
     tasks = (delayed(_support)(selector, X, y, np.flatnonzero(mask)) for mask in drawn)
     supports = np.array(run_counted(tasks, n_jobs, verbose, n_resamples, "resample"), dtype=bool)
+    if not supports.any():
+        warnings.warn(
+            f"The selector selected no feature in any of the {n_resamples} resamples, so jaccard is 1 and says "
+            "nothing. Raise sample_fraction or pass more rows.",
+            UserWarning,
+            stacklevel=3,
+        )
     names = column_names(features.named, n_columns)
     return SelectionStability(supports.mean(axis=0), _mean_jaccard(supports), supports, names)
 

@@ -152,7 +152,7 @@ class Reasons:
 
 
 @dataclass(frozen=True)
-class SelectionRanking:
+class SelectionRanking:  # numpydoc ignore=PR02
     """Ranking of the features that a selection strategy returns.
 
     Attributes

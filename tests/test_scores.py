@@ -737,8 +737,8 @@ def test_scores__unknown_unit_or_scale__is_told(parameters, message):
 
 def test_conditional__bits__are_those_nats_over_log_2():
     rng = np.random.default_rng(0)
-    X, Z = rng.normal(size=(2, 60, 1))
-    y = X[:, 0] + Z[:, 0]
+    X, Z, noise = rng.normal(size=(3, 60, 1))
+    y = (X + Z + noise)[:, 0]
 
     value, interval = conditional_mutual_info(X, y, Z, return_interval=True, random_state=0, max_iter=0)
     bits = conditional_mutual_info(X, y, Z, return_interval=True, random_state=0, max_iter=0, unit="bits")

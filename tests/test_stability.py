@@ -74,7 +74,8 @@ def test_stability__groups__are_drawn_whole():
     X = np.column_stack([groups, np.arange(80)])
 
     whole = selection_stability(SelectByGroups(), X, groups, groups=groups, n_resamples=5, random_state=0)
-    rows = selection_stability(SelectByGroups(), X, groups, n_resamples=5, random_state=0)
+    with pytest.warns(UserWarning, match="selected no feature in any of the 5 resamples"):
+        rows = selection_stability(SelectByGroups(), X, groups, n_resamples=5, random_state=0)
 
     assert whole.frequency.tolist() == [1, 0]
     assert rows.frequency.tolist() == [0, 0]

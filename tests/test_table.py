@@ -48,6 +48,7 @@ def test_table__features__values_pvalues_and_notes():
     assert table["n_rows"]["gap"] == X["gap"].notna().sum() < table["n_rows"]["noise"] == len(X)
     assert table["note"]["gap"] == f"{X['gap'].isna().mean():.0%} missing"
     assert table["note"]["constant"] == "constant"
+    assert str(table["value"]["constant"]) == "0.0"  # not -0.0
     assert table["note"]["id"].startswith("id or free text")
     assert table["note"]["many"] == "80 levels, 5.0 rows per level"
     assert table["note"]["strong"] == ""

@@ -140,7 +140,8 @@ def dependence_table(
     values, entropy, pvalue, n_rows = np.split(np.hstack(scored), [3, 4, 5])
     feature = np.concatenate([block for block, _ in blocks])
     target = np.repeat([j for _, j in blocks], [len(block) for block, _ in blocks])
-    values = as_correlation(values, entropy) if scale == "correlation" else values / nats
+    # The sum makes -0.0 of a constant 0.0.
+    values = 0.0 + (as_correlation(values, entropy) if scale == "correlation" else values / nats)
     order = np.lexsort((pvalue[0], -values[0]))
     feature, target = feature[order], target[order]
     table: dict = {"feature": [names[i] for i in feature]}

@@ -13,8 +13,9 @@ from skmine._clusters import ClusterTable, is_clustered
 from skmine._columns import Column, Features, read_features, read_target
 from skmine._copula import BlockLaw, Margin, block_law, weighted_chi2_sf
 from skmine._scores.given import Given, Residuals, rank_functions
-from skmine._scores.reading import read_discrete_features
-from skmine._validation import check_lengths, check_weight, draw_seed, make_generator
+from skmine._scores.reading import PARAMETERS, read_discrete_features
+from skmine._sklearn import validate_params
+from skmine._validation import check_lengths, check_weight, draw_seed, make_generator, read_groups
 
 #: Significance level and power that define the smallest detectable dependence.
 _LEVEL, _POWER = 0.05, 0.8
@@ -49,6 +50,18 @@ class MutualInfoTestResult(NamedTuple):
     detectable: float
 
 
+@validate_params(
+    {
+        "X": PARAMETERS["X"],
+        "y": "no_validation",
+        "Z": "no_validation",
+        "discrete_features": PARAMETERS["discrete_features"],
+        "sample_weight": ["array-like", None],
+        "groups": ["array-like", None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
 def mutual_info_test(
     X, y, Z=None, *, discrete_features="auto", sample_weight=None, groups=None, random_state=None
 ):
@@ -136,7 +149,8 @@ def mutual_info_test(
         return _result(block_law(_cells(features, discrete), _cells_of_target(targets)), n)
     weight = np.ones(n) if sample_weight is None else check_weight(sample_weight, n)
     rows = np.flatnonzero(weight)
-    number = np.unique(_number_of_group(groups, n)[rows], return_inverse=True)[1]
+    number = rows if groups is None else read_groups(groups, n)[rows]
+    number = np.unique(number, return_inverse=True)[1]
     n_groups = int(number.max()) + 1
     if n_groups < _FEWEST:
         kind = "rows of positive weight" if groups is None else "groups"
@@ -339,12 +353,3 @@ def _block_functions(columns: list[Column], discrete) -> np.ndarray:
             products = [(a[:, :, None] * b[:, None, :]).reshape(n, -1) for a, b in pairs]
             return np.hstack([*parts, *(p - p.mean(axis=0) for p in products)])
     return np.hstack(parts)
-
-
-def _number_of_group(groups, n: int) -> np.ndarray:
-    """Group number of each row, from 0. Without labels, each row is its own group."""
-    if groups is None:
-        return np.arange(n)
-    labels = np.asarray(groups)
-    check_lengths(n, len(labels))
-    return np.unique(labels, return_inverse=True)[1]

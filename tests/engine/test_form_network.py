@@ -232,6 +232,21 @@ def test_differences__rows_of_weight_zero__are_not_read():
     torch.testing.assert_close(spoilt(x.expand(4, -1, -1)), plain(x.expand(4, -1, -1)))
 
 
+def test_differences__many_rows__the_first_65536_of_a_member_are_read():
+    x, y = draw_pairs(90_000, [0.9])
+    train = make_folds(90_000).train[0]
+    plain, _ = network._fit_differences(make_sample(x, y))
+
+    def changed(rows, by):
+        other = x.clone()
+        other[rows] += by
+        return network._fit_differences(make_sample(other, y))[0]
+
+    torch.testing.assert_close(changed(train[2**16 :], 1.0).mean[0], plain.mean[0], rtol=0, atol=0)
+    # One row of 100 moves the mean of 65,536 by 0.0015.
+    assert (changed(train[2**16 - 1 : 2**16], 100.0).mean[0] - plain.mean[0]).item() > 1e-3
+
+
 # --- What is read ---
 
 
