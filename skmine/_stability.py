@@ -139,8 +139,8 @@ def selection_stability(
     supports = np.array(run_counted(tasks, n_jobs, verbose, n_resamples, "resample"), dtype=bool)
     if not supports.any():
         warnings.warn(
-            f"The selector selected no feature in any of the {n_resamples} resamples, so jaccard is 1 and says "
-            "nothing. Raise sample_fraction or pass more rows.",
+            f"The selector selected no feature in any of the {n_resamples} resamples, so jaccard is 1 and "
+            "says nothing. Raise sample_fraction or pass more rows.",
             UserWarning,
             stacklevel=3,
         )
