@@ -180,7 +180,7 @@ def test_test_given__wide_blocks_and_many_rows__products_are_not_formed():
         ({"Z": np.zeros((9, 1))}, "same number of rows; got 400 and 9"),
         ({"groups": np.repeat([0, 1], 200)}, "at least 8 groups .* got 2"),
         ({"discrete_features": "yes"}, "'discrete_features' parameter of mutual_info_test must be"),
-        ({"groups": [1, 2]}, r"one label (a|per) row of X \(400\); got shape \(2,\)"),
+        ({"groups": [1, 2]}, r"one label for each row of X \(400\); got shape \(2,\)"),
         ({"groups": [np.nan] * 4 + [1.0] * 396}, "a label in every row; got 4 missing"),
         ({"sample_weight": -np.ones(400)}, "weights must be at least 0"),
         ({"sample_weight": np.arange(400) < 5}, "at least 8 rows of positive weight .* got 5"),
