@@ -1,6 +1,6 @@
 """
 How much of the input does a classifier need?
----------------------------------------------
+=============================================
 
 A classifier that remembers everything about its inputs overfits when there are
 few rows. An information bottleneck limits what it can remember: it classifies
@@ -78,7 +78,7 @@ display.ax_.set_title(
 plt.show()
 
 # %%
-# **In short:** a small part of it. The code can drop three quarters of what it
-# knows about the input and still keeps nearly all that it knows about the
-# digit; here that makes the classifier slightly more accurate than the plain
-# network, but its log loss is higher.
+# **In short:** A classifier needs only a small part of its input: the code can
+# lose three quarters of its information about the input and keep nearly all of
+# its information about the digit. Here the bottleneck is slightly more
+# accurate than the plain network, but its log loss is higher.

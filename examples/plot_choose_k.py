@@ -1,6 +1,6 @@
 """
 How many features do I need?
-----------------------------
+============================
 
 The selector is a step of a pipeline, so ``GridSearchCV`` can choose the number
 of features and the selection strategy together.
@@ -120,6 +120,6 @@ axes[1].legend(frameon=False, loc="lower right")
 plt.show()
 
 # %%
-# **In short:** let ``GridSearchCV`` choose. Among the sizes tried here,
-# accuracy is highest with 8 of 30 features for the tumours and 12 of 64 for
-# the digits, with ``strategy="auto"`` on both tables.
+# **In short:** Let ``GridSearchCV`` choose the number of features; among the
+# sizes tried here, accuracy is highest with 8 of 30 features for the tumours
+# and 12 of 64 for the digits, with ``strategy="auto"`` on both tables.

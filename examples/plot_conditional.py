@@ -96,6 +96,6 @@ axis.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# **In short:** the three features overlap, because each carries less once
-# another is known, but each also adds something; given all three, age and the
+# **In short:** Each of the three features adds something to each of the
+# others, but less than it carries alone; given all three, age and the
 # cholesterol values ``s1`` and ``s3`` still add a little.

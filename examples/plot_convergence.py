@@ -1,6 +1,6 @@
 """
 Did training converge?
-----------------------
+======================
 
 ``history_`` records the training of the network, and ``TrainingDisplay`` plots
 it. This page shows four cases:
@@ -103,5 +103,6 @@ for name, fit in fits.items():
     )
 
 # %%
-# **In short:** training converged if both lines level off close to each other;
-# raise ``max_iter`` if they still rise, and find more rows if they part.
+# **In short:** Training converged if both lines level off close to each other;
+# raise ``max_iter`` if they still rise, and use more rows or fewer columns if
+# they separate.

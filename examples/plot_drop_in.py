@@ -1,6 +1,6 @@
 """
 What changes if I replace scikit-learn's mutual_info_regression?
-----------------------------------------------------------------
+================================================================
 
 Only the import changes: ``skmine.mutual_info_regression`` takes the same
 arguments. This page compares the two functions on a real table. It shows the
@@ -74,6 +74,6 @@ for axis, (name, colour) in zip(
 plt.show()
 
 # %%
-# **In short:** the call stays the same and takes about as long, but the noise
+# **In short:** The call stays the same and takes about as long, but the noise
 # is almost eight times smaller, so that nine features stand out instead of
 # three.

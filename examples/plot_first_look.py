@@ -1,6 +1,6 @@
 """
 Which columns of my table matter, and what is odd about them?
--------------------------------------------------------------
+=============================================================
 
 ``dependence_table`` answers in one call. For each column it gives the
 dependence of the target, an interval, a p-value, and a note if something is
@@ -64,6 +64,6 @@ FeatureScoresDisplay.from_table(pairs, max_features=12)
 plt.show()
 
 # %%
-# **In short:** the mileage depends on every column but the noise, and most of
+# **In short:** The mileage depends on every column but the noise, and most of
 # all on displacement, weight, cylinders and horsepower; the column to be
 # careful with is the name.

@@ -1,6 +1,6 @@
 """
 How certain is the estimate?
-----------------------------
+============================
 
 Each estimate ``mi_`` comes with a 95 % interval, ``mi_interval_``, and with
 ``mi_lower_``, the value on held-out rows. ``mi_lower_`` is a lower bound on
@@ -84,6 +84,6 @@ axis.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# **In short:** as certain as ``mi_interval_`` is narrow. With 250 rows the
-# value is between 0.06 and 0.23 nats, with 8,000 rows between 0.04 and 0.10
-# nats.
+# **In short:** The estimate is as certain as ``mi_interval_`` is narrow: it
+# runs from 0.06 to 0.23 nats with 250 rows, and from 0.04 to 0.10 nats with
+# 8,000 rows.

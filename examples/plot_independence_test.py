@@ -1,6 +1,6 @@
 """
 Is there any dependence at all?
--------------------------------
+===============================
 
 A small estimate may be chance. ``mutual_info_test`` gives a p-value, for one
 column or for several together, without permutations.
@@ -84,5 +84,5 @@ axis.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# **In short:** yes, for 25 of the 29 measurements and for all of them
-# together; after the correction, no column of noise is found.
+# **In short:** Yes, 25 of the 29 measurements depend on the texture, and so do
+# all of them together; after the correction, no column of noise is found.

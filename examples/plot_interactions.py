@@ -1,6 +1,6 @@
 """
 Which features matter only together?
-------------------------------------
+====================================
 
 Some targets cannot be predicted from any single feature. The standard example
 is the exclusive or of two columns. Scores of single features miss these two
@@ -94,6 +94,6 @@ right.set_ylim(0, 0.8)
 plt.show()
 
 # %%
-# **In short:** the two columns that matter only together are the only ones
-# that ``MINEFeatureSelector`` selects, while scores of single columns and the
+# **In short:** Columns 120 and 345 matter only together, and they are the only
+# ones that ``MINEFeatureSelector`` selects; scores of single columns and the
 # forest rank them among the noise.

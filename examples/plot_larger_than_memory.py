@@ -1,6 +1,6 @@
 """
 How do I score a table that is larger than memory?
---------------------------------------------------
+==================================================
 
 Pass a lazy table, such as a scan of Parquet files. The scores read the target
 and a few columns at a time. The selector returns a lazy table again.
@@ -112,7 +112,6 @@ if (
     print(f"picture: {output / 'larger_than_memory.png'}")
 
 # %%
-# **In short:** pass a lazy table, and the scores are those of the table in
-# memory; here they show that what is known before departure carries at most
-# 0.03 nats about the delay, compared with 0.50 nats for the delay at
-# departure.
+# **In short:** Pass a lazy table and get the same scores as in memory; here no
+# column that is known before departure carries more than 0.03 nats about the
+# delay, compared with 0.50 nats for the delay at departure.

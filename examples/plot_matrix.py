@@ -1,6 +1,6 @@
 """
 Which columns depend on each other?
------------------------------------
+===================================
 
 ``df.corr()`` measures linear dependence between numbers.
 ``mutual_info_matrix`` measures dependence of any form, between numbers and
@@ -77,5 +77,6 @@ figure.colorbar(image, ax=axis)
 plt.show()
 
 # %%
-# **In short:** ``mutual_info_matrix`` shows everything that ``df.corr()``
-# shows, and also dependence on categories and dependence that is not linear.
+# **In short:** ``mutual_info_matrix`` finds the columns that ``df.corr()``
+# finds, and also dependence on categories and dependence that is not linear;
+# only the sign of a correlation is lost.

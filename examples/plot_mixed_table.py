@@ -1,6 +1,6 @@
 """
 Which columns of a mixed table predict the target?
---------------------------------------------------
+==================================================
 
 Real tables mix numbers, categories and missing values. The columns can be
 passed as they are, without encoding or imputation. This page asks which of
@@ -54,6 +54,6 @@ print(
 print(f"held-out rows   {estimator.mi_lower_:.2f} nats")
 
 # %%
-# **In short:** displacement and weight predict the fuel economy best, and all
+# **In short:** Displacement and weight predict the fuel economy best, and all
 # seven columns together carry 1.30 nats, less than half of the sum of their
 # scores.

@@ -1,6 +1,6 @@
 """
 Which pixels predict the digit?
--------------------------------
+===============================
 
 MNIST pictures of handwritten digits have 28 by 28 pixels, and each pixel is a
 feature. This page scores all 784 of them on 5,000 pictures, compares the
@@ -66,6 +66,6 @@ for axis in axes:
 plt.show()
 
 # %%
-# **In short:** the pixels in the middle of the picture predict the digit, and
-# the 121 empty pixels score exactly 0; scikit-learn's scores on 500 pictures
-# give such pixels up to 0.12 nats.
+# **In short:** The pixels in the middle of the picture predict the digit, and
+# the 121 empty pixels score exactly 0; on 500 pictures, scikit-learn gives
+# such pixels up to 0.12 nats.

@@ -1,6 +1,6 @@
 """
 Does a generative network produce every kind of row?
-----------------------------------------------------
+====================================================
 
 A generative adversarial network often leaves out some modes of its data.
 ``MINEGAN`` can also maximise the mutual information between its rows and the
@@ -40,7 +40,7 @@ for name, beta in (("plain", 0.0), ("with information", 1.0)):
 plt.show()
 
 # %%
-# **In short:** the plain network produces four of the nine clusters, and the
+# **In short:** The plain network produces four of the nine clusters, and the
 # network that maximises the information produces all nine. With more
 # iterations, fewer rows lie between the clusters (``max_iter="auto"`` takes
 # 9,766 here).

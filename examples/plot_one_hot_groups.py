@@ -1,6 +1,6 @@
 """
 What do I do with one-hot columns?
-----------------------------------
+==================================
 
 One-hot encoding turns a category into many indicator columns. Each of them
 carries little information, so a selector may keep some levels and drop others.
@@ -72,5 +72,5 @@ for label, labels in (("one by one", None), ("in groups", groups)):
 plt.show()
 
 # %%
-# **In short:** pass categories as they are; if they are encoded already, use
+# **In short:** Pass categories as they are; if they are already encoded, use
 # ``feature_groups`` to keep or drop all indicators of a category together.

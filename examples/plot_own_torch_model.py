@@ -1,6 +1,6 @@
 """
 How do I use mutual information in my own torch model?
-------------------------------------------------------
+======================================================
 
 :class:`skmine.nn.MutualInformation` is a term for your loss function. On this
 page an encoder learns to describe the upper half of a digit by two numbers. It
@@ -93,6 +93,6 @@ figure.colorbar(points, ax=right, ticks=range(10))
 plt.show()
 
 # %%
-# **In short:** train the critic with ``update`` and subtract the value from
-# your loss. Two numbers that were learnt without labels then predict the digit
+# **In short:** Train the critic with ``update``, and subtract the value from
+# your loss; two numbers learnt in this way, without labels, predict the digit
 # with an accuracy of 0.50, compared with 0.26 for two pixels.

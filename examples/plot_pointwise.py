@@ -1,6 +1,6 @@
 """
 Where in my data is the dependence?
------------------------------------
+===================================
 
 Mutual information is a mean over the rows. ``score_samples`` gives the
 contribution of each row, the pointwise mutual information. This page shows it
@@ -71,6 +71,7 @@ axis.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# **In short:** mostly in the middle of summer, when the day of the year
-# carries the most information about the temperature; ``score_samples`` also
-# finds unusual days, such as 10 December 2014 with 18.9 °C.
+# **In short:** The dependence is strongest in the middle of summer, when the
+# day of the year carries the most information about the temperature;
+# ``score_samples`` also finds unusual days, such as 10 December 2014 with 18.9
+# °C.

@@ -1,6 +1,6 @@
 """
 Which features carry the most information about my target?
-----------------------------------------------------------
+==========================================================
 
 ``mutual_info_regression`` and ``mutual_info_classif`` score each feature.
 ``MutualInfoEstimator`` measures how much all features carry together.
@@ -136,6 +136,6 @@ if (
     print(f"picture: {output / 'rank_features.png'}")
 
 # %%
-# **In short:** log triglycerides and body mass index carry the most
+# **In short:** Log triglycerides and body mass index carry the most
 # information about the progression, and the worst perimeter and area about the
 # diagnosis; all features together carry 0.34 and 0.62 nats.

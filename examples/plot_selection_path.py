@@ -1,6 +1,6 @@
 """
 When do more features stop helping?
------------------------------------
+===================================
 
 With ``mi_path=True``, the selector also estimates how much information the
 features chosen so far carry together. The values are in ``mi_path_``. This
@@ -76,6 +76,6 @@ for n_features in (2, 4, 8):
     )
 
 # %%
-# **In short:** when ``mi_path_`` levels off. With eight pixels it has not
-# quite done so: they carry 2.11 of at most 2.30 nats, compared with 1.53 nats
-# for four pixels.
+# **In short:** More features stop helping when ``mi_path_`` levels off; with
+# eight pixels it is close to that, at 2.11 of at most 2.30 nats, compared with
+# 1.53 nats for four pixels.

@@ -1,6 +1,6 @@
 """
 Would other rows have selected the same features?
--------------------------------------------------
+=================================================
 
 A selection depends partly on chance. ``selection_stability`` shows how much:
 it repeats the selection on random halves of the rows. It works with any
@@ -45,7 +45,7 @@ plt.show()
 # chance.
 
 # %%
-# **In short:** mostly for ``SelectKBest`` (0.93), and mostly not for
-# ``MINEFeatureSelector`` (0.30), because its choice among near-copies is
-# partly chance. Look at the groups of features in the picture as well as at
+# **In short:** Mostly yes for ``SelectKBest`` (an index of 0.93), and mostly
+# no for ``MINEFeatureSelector`` (0.30), because its choice among near-copies
+# is partly chance. Look at the groups of features in the picture as well as at
 # the index.

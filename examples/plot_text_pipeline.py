@@ -1,6 +1,6 @@
 """
 Should I select features before or after encoding text?
--------------------------------------------------------
+=======================================================
 
 Before. The selector takes text columns as they are, and columns that it drops
 need no encoding. The pipeline on this page has three steps: the selector, an
@@ -62,5 +62,6 @@ folds = KFold(5, shuffle=True, random_state=0)
 print(f"R2: {cross_val_score(model, X, y, cv=folds).mean():.2f}")
 
 # %%
-# **In short:** before. The selector drops the maker as redundant, so that only
-# the origin is left to encode, and the model reaches an R² of 0.86.
+# **In short:** Select before you encode: the selector drops the maker as
+# redundant, so that only the origin is left to encode, and the model reaches
+# an R² of 0.86.

@@ -1,6 +1,6 @@
 """
 How do I select features of a time series?
-------------------------------------------
+==========================================
 
 Rows of a time series depend on their neighbours, so that slow columns look
 informative by chance. Pass blocks of neighbouring rows as ``groups``.
@@ -75,6 +75,6 @@ for name, folds in (
 # information.
 
 # %%
-# **In short:** pass blocks of neighbouring rows as ``groups`` to the selector,
-# and use ``TimeSeriesSplit`` for cross-validation. Without blocks two columns
-# of noise are selected, with blocks none.
+# **In short:** Pass blocks of neighbouring rows as ``groups`` to the selector,
+# and cross-validate with ``TimeSeriesSplit``; without blocks two columns of
+# noise are selected, with blocks none.

@@ -1,6 +1,6 @@
 """
 What does mutual information show that correlation does not?
-------------------------------------------------------------
+============================================================
 
 Correlation measures how close points are to a straight line. Mutual
 information measures dependence of any form, and is 0 only for independent
@@ -85,6 +85,6 @@ for axis in (left, right):
 plt.show()
 
 # %%
-# **In short:** four of the six clouds have a correlation near zero, but a
+# **In short:** Four of the six clouds have a correlation near zero but a
 # mutual information between 0.40 and 1.04 nats, because their dependence is
 # not linear.
