@@ -74,6 +74,7 @@ def test_comparison__table__has_no_empty_cell(name):
     text = TABLES[name]()
 
     cells = [line[6:].strip() for line in text.splitlines() if line.startswith(("   * -", "     -"))]
+    assert text.strip()
     assert "Not measured" not in text
     assert not {"", "nan"} & set(cells)
 
