@@ -1,4 +1,4 @@
-"""InformationBottleneckClassifier: a classifier whose code tells little of X but the class."""
+"""InformationBottleneckClassifier: a classifier that compresses X to what predicts the class."""
 
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -41,7 +41,7 @@ _RATES: dict[str, Callable[..., nn.VariationalRate]] = {
     "vib": lambda n_components, **_: nn.VariationalRate(),
 }
 _N_DRAWS = 32
-_SEED = 0  # of the draws of the noise in prediction: a row has the same value in any batch and call
+_SEED = 0  # of the noise in prediction, so that the result for a row never changes
 _VALUED_ROWS = 2**14
 
 
@@ -53,63 +53,67 @@ class InformationBottleneckClassifier(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Neural classifier through a noisy code Z that tells of the class, and else as little as it can.
+    """Neural network classifier with an information bottleneck.
 
-    Minimises the cross-entropy of the class given Z, plus ``beta`` times an estimate of I(X; Z). What the
-    code does not carry cannot be overfitted: the classifier generalises better from few rows, and loses
-    less under wrong labels and noisy input, than the same network without the penalty.
-
-    The encoder gives the mean and the scale of a Gaussian code; a linear layer reads the code. Columns of X
+    It learns a noisy code Z of X that predicts the class and keeps little else. Compared with the same
+    network without the bottleneck, it overfits less with few rows, wrong labels or noisy input. Columns of X
     should have a common scale: put a ``StandardScaler`` in front, as with ``MLPClassifier``.
 
     Parameters
     ----------
     beta : float, default=1e-2
-        Weight of I(X; Z), in nats of cross-entropy a nat. 0 leaves the code alone.
+        Weight of the penalty on I(X; Z). Raise it to compress more, which reduces overfitting; 0 removes the
+        penalty.
     method : {"mine", "vib"}, default="mine"
-        How I(X; Z) is estimated from above: ``"mine"`` is ``E KL(p(z|x) || r) - KL(p(z) || r)`` with the
-        second term by a critic that climbs the Donsker-Varadhan bound, see :class:`skmine.nn.MINERate`;
-        ``"vib"`` leaves out the second term (the variational information bottleneck), faster and looser.
+        Upper bound of I(X; Z) to penalise (see Notes). ``"mine"`` is tighter; ``"vib"``, the variational
+        information bottleneck, is faster.
     n_components : int, default=32
-        Columns of the code.
+        Number of columns of the code.
     hidden_layer_sizes : int or sequence of int, default=(256, 256)
         Widths of the hidden layers of the encoder.
     noise : {"gaussian", "additive", "propagated"}, default="gaussian"
-        Noise of the encoder: on the code alone; on X too; or as further inputs of the encoder too.
+        Where the encoder adds noise: to the code only, also to X, or also as additional inputs.
     noise_scale : float, default=0.3
-        Standard deviation of the noise on X or of the further inputs.
+        Standard deviation of the noise on X or of the additional inputs.
     learning_rate_init : float, default=1e-3
-        Learning rate of Adam; it falls to 0 over the second half.
+        Learning rate of Adam, which falls to 0 during the second half of the training. Lower it if training
+        diverges.
     batch_size : int or "auto", default="auto"
-        Rows of a minibatch; ``"auto"`` is 128, or all rows where there are fewer.
+        Rows in a minibatch; ``"auto"`` uses at most 128.
     max_iter : int or "auto", default="auto"
-        Minibatches; ``"auto"`` is 50 passes over the rows, but at least 500 and at most 20,000.
+        Number of minibatches. ``"auto"`` is 50 epochs, but at least 500 and at most 20,000 minibatches.
     device : str or torch.device, default="auto"
-        Where to train: ``"auto"`` is CUDA where there is one, else the CPU.
+        Where to train. ``"auto"`` uses CUDA if it is available, otherwise the CPU.
     random_state : int, RandomState or None, default=None
-        Seed of the initial weights, the minibatches and the noise.
+        Seed of the initial weights, the minibatches and the noise. Pass an int for reproducible results.
     verbose : bool, default=False
-        Whether to show progress: a bar with tqdm, else plain lines on stderr.
+        Whether to show progress, as a bar if tqdm is installed and as lines on stderr otherwise.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The classes.
     mi_xz_ : float
-        Upper bound of I(X; Z) in nats on the training rows.
+        Upper bound of I(X; Z) in nats, on the training rows: how much of X the code keeps.
     mi_zy_ : float
-        I(Z; y) in nats on the training rows, from below: the entropy of y less the cross-entropy.
+        Lower bound of I(Z; y) in nats, on the training rows: how much of the class the code keeps.
     history_ : list of dict
-        ``iteration``, ``cross_entropy``, ``mi_xz`` and ``mi_zy`` (nats): the way through the information
-        plane, in means over 50 minibatches.
+        ``iteration``, ``cross_entropy``, ``mi_xz`` and ``mi_zy`` (nats), averaged over 50 minibatches. Draw
+        it with :class:`skmine.plotting.InformationPlaneDisplay`.
     n_iter_ : int
-        Minibatches taken.
+        Number of minibatches used.
     device_ : str
-        The device that was used.
+        Device that was used.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, if it has any.
+        Names of the columns of X, if it has names.
+
+    Notes
+    -----
+    The loss is the cross-entropy of the class given Z plus ``beta`` times an upper bound of I(X; Z). The
+    bound is ``E KL(p(z|x) || r) - KL(p(z) || r)``, where r is a normal distribution. ``"mine"`` estimates the
+    second term with a critic on the Donsker-Varadhan bound (:class:`skmine.nn.MINERate`); ``"vib"`` omits it.
 
     References
     ----------
@@ -180,16 +184,16 @@ class InformationBottleneckClassifier(
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
-        """Train the encoder and the classifier of its code.
+        """Train the classifier.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Finite numbers, of a common scale.
+            Finite numbers on a common scale.
         y : array-like of shape (n_samples,)
             Classes.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Non-negative weights: how often each row is drawn. Rows of weight 0 are left out.
+            Non-negative weights, which set how often each row is drawn. Rows with weight 0 are ignored.
 
         Returns
         -------
@@ -199,8 +203,8 @@ class InformationBottleneckClassifier(
         Raises
         ------
         ValueError
-            X or y is empty, missing, infinite or of another length; y is not classes; weights are negative
-            or all zero; training diverged; or a parameter is out of its range.
+            X or y is empty, infinite or has missing values; the lengths differ; y does not hold classes; a
+            weight is negative or all are zero; training diverged; or a parameter is out of range.
         """
         with fit_task(self, X, y, sample_weight) as on_check, isolated(), new_fit(self) as fitted:
             is_interrupted = fitted._fit(X, y, sample_weight, on_check)
@@ -211,7 +215,7 @@ class InformationBottleneckClassifier(
         return self
 
     def _fit(self, X, y, sample_weight, on_check) -> bool:
-        """Fit in place; whether it was interrupted."""
+        """Fit in place and return whether training was interrupted."""
         device = resolve_device(self.device)
         widths = check_hidden_layer_sizes(self.hidden_layer_sizes)
         check_numeric(X)
@@ -255,8 +259,8 @@ class InformationBottleneckClassifier(
         loss, information = value_bottleneck(result.model, rate, x[rows], target[rows], generator)
         if not np.isfinite(loss + information):
             raise ValueError(
-                "X must have columns of a common scale for training to converge; it diverged. Put a "
-                "StandardScaler in front, or lower learning_rate_init."
+                "Training diverged: X must have columns of a common scale. Put a StandardScaler in front, or "
+                "lower learning_rate_init."
             )
         most = _entropy(labels, weight)
         self.classes_ = classes
@@ -267,7 +271,7 @@ class InformationBottleneckClassifier(
         return result.interrupted
 
     def predict_proba(self, X):
-        """Probabilities of the classes, means over 32 draws of the noise.
+        """Probability of each class, averaged over 32 draws of the noise.
 
         Parameters
         ----------
@@ -277,19 +281,19 @@ class InformationBottleneckClassifier(
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`. A row has the same value in any batch.
+            Probabilities, in the order of `classes_`. The result for a row does not depend on the other rows.
 
         Raises
         ------
         NotFittedError
-            ``fit`` was not called.
+            The estimator is not fitted.
         ValueError
-            X is not as in ``fit``.
+            The columns of X do not match those of ``fit``.
         """
         return self._predict(X)[0]
 
     def predict(self, X):
-        """The most probable class of each row.
+        """Most probable class of each row.
 
         Parameters
         ----------
@@ -299,19 +303,20 @@ class InformationBottleneckClassifier(
         Returns
         -------
         ndarray of shape (n_samples,)
+            Predicted classes.
 
         Raises
         ------
         NotFittedError
-            ``fit`` was not called.
+            The estimator is not fitted.
         ValueError
-            X is not as in ``fit``.
+            The columns of X do not match those of ``fit``.
         """
         probability = self.predict_proba(X)
         return self.classes_[probability.argmax(1)]
 
     def transform(self, X):
-        """The code Z of each row, without its noise.
+        """Code Z of each row, without noise.
 
         Parameters
         ----------
@@ -326,9 +331,9 @@ class InformationBottleneckClassifier(
         Raises
         ------
         NotFittedError
-            ``fit`` was not called.
+            The estimator is not fitted.
         ValueError
-            X is not as in ``fit``.
+            The columns of X do not match those of ``fit``.
         """
         return self._predict(X)[1]
 
@@ -347,7 +352,7 @@ class InformationBottleneckClassifier(
 
 
 def _weighted_rows(X: np.ndarray, labels: np.ndarray, sample_weight):
-    """Rows of positive weight, their labels and weights; None for equal weights."""
+    """Rows of positive weight with their labels and weights, or None if all weights are equal."""
     if sample_weight is None:
         return X, labels, None
     weight = check_weight(sample_weight, len(X))
@@ -357,7 +362,7 @@ def _weighted_rows(X: np.ndarray, labels: np.ndarray, sample_weight):
 
 
 def _root_mean_square(X: np.ndarray, weight: torch.Tensor | None) -> float:
-    most = np.abs(X).max() or 1.0  # squares of the largest numbers have no float
+    most = np.abs(X).max() or 1.0  # squares of very large numbers overflow
     return float(most * np.sqrt(np.average(((X / most) ** 2).mean(axis=1), weights=weight)))
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, from its version 1.9 on: progress, monitoring and stopping by the user."""
+"""Callbacks of scikit-learn 1.9 and later, for progress, monitoring and early stopping."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -22,22 +22,22 @@ except ImportError:
 
 @contextlib.contextmanager
 def fit_task(estimator: Any, X, y=None, sample_weight=None) -> Iterator[Callable[[dict], bool] | None]:
-    """The task of a fit, of which each check of the training is a subtask.
+    """Report a fit to callbacks as a task, and each check of the training as a subtask.
 
-    Callbacks get the values of a check as its ``metadata``; where one returns True, training ends. At the end
-    of the fit they get the fitted estimator.
+    Callbacks receive the values of a check as ``metadata``, and training ends if one of them returns True. At
+    the end of the fit they receive the fitted estimator.
 
     Parameters
     ----------
     estimator : estimator
-        Being fitted, by a method that :func:`with_callbacks` decorates.
+        Estimator whose decorated method is running.
     X, y, sample_weight : array-like
-        What it is fitted to.
+        Data that it is fitted to.
 
     Yields
     ------
     callable or None
-        Takes the values of a check, and returns whether to stop; None where there are no callbacks.
+        Function of the values of a check that returns whether to stop, or None without callbacks.
     """
     if not FRAMES:
         yield None

@@ -1,4 +1,4 @@
-"""MINEGAN: an adversarial network whose samples tell of the code that they were made from."""
+"""MINEGAN: a generative adversarial network that maximises the information of its samples about a code."""
 
 from numbers import Integral, Real
 from typing import ClassVar
@@ -39,7 +39,10 @@ _CRITIC_WIDTHS = (64, 64)
 def _has_categories(estimator) -> bool:
     if estimator.n_codes > 0:
         return True
-    raise AttributeError("predict names the category of the code: pass n_codes of at least 2.")
+    raise AttributeError(
+        f"predict needs n_codes of at least 2; got n_codes={estimator.n_codes}. Set n_codes to the number of "
+        "categories and fit again."
+    )
 
 
 class MINEGAN(
@@ -49,62 +52,65 @@ class MINEGAN(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Generative adversarial network that keeps all modes, by maximising I(sample; code).
+    """Generative adversarial network that avoids mode collapse by maximising I(sample; code).
 
-    A sampler turns noise and a code into rows; a discriminator tells them from the data, and the sampler
-    learns to deceive it. Alone, such a sampler drops modes. Here it also maximises, with weight ``beta``,
-    the mutual information between its rows and their code, estimated by a critic on the Donsker-Varadhan
-    bound: the more entropy its rows have, the more they can tell of the code, so the sampler spreads over
-    all modes. The critic then also reads the code of any row (``transform``).
-
-    The weight falls from ``beta`` to 0 over the first half of the training, the learning rate to 0 over
-    the second. X is centred and divided by one scale inside; put a ``StandardScaler`` in front where the
-    columns have scales of their own.
+    The network learns to draw new rows like those of X (``sample``). It also learns a code for each row
+    (``transform``): normal columns and, if `n_codes` is set, a category (``predict``). If the columns of X
+    have different scales, put a ``StandardScaler`` in front.
 
     Parameters
     ----------
     beta : float, default=1.0
-        Weight of I(sample; code) at the start; its gradient is never longer than the adversarial one. 0 is
-        the plain adversarial network.
+        Initial weight of I(sample; code). Raise it if samples miss parts of the data; 0 gives a plain
+        adversarial network.
     n_components : int, default=2
-        Normal columns of the code.
+        Number of normal columns of the code.
     n_codes : int, default=0
-        Categories of the code's categorical part, all as probable; 0 for none.
+        Number of categories in the code, with equal probabilities. 0 means no category.
     n_noise : int or "auto", default="auto"
-        Normal columns that the sampler gets beside the code; ``"auto"`` is one a column of X, at most 32.
+        Number of noise columns that the sampler receives besides the code. ``"auto"`` is the number of
+        columns of X, but at most 32.
     hidden_layer_sizes : int or sequence of int, default=(128, 128, 128, 128)
         Widths of the hidden layers of the sampler and of the discriminator.
     penalty : float, default=2e-3
-        Weight of half the squared slope of the discriminator at the data, which makes training settle.
+        Weight of the gradient penalty of the discriminator at the data. Raise it if training is unstable.
     learning_rate_init : float, default=2e-3
-        Learning rate of Adam.
+        Learning rate of Adam, which falls to 0 during the second half of the training.
     batch_size : int or "auto", default="auto"
-        Rows of a minibatch; ``"auto"`` is 256, or all rows where there are fewer.
+        Rows in a minibatch; ``"auto"`` uses at most 256.
     max_iter : int or "auto", default="auto"
-        Minibatches; ``"auto"`` is 500 passes over the rows, but at least 500 and at most 20,000.
+        Number of minibatches. ``"auto"`` is 500 epochs, but at least 500 and at most 20,000 minibatches.
     device : str or torch.device, default="auto"
-        Where to train: ``"auto"`` is CUDA where there is one, else the CPU.
+        Where to train. ``"auto"`` uses CUDA if it is available, otherwise the CPU.
     random_state : int, RandomState or None, default=None
-        Seed of the initial weights, the minibatches and the noise.
+        Seed of the initial weights, the minibatches and the noise. Pass an int for reproducible results.
     verbose : bool, default=False
-        Whether to show progress: a bar with tqdm, else plain lines on stderr.
+        Whether to show progress, as a bar if tqdm is installed and as lines on stderr otherwise.
 
     Attributes
     ----------
     mi_ : float
-        I(sample; code) in nats, by a critic trained on rows of the finished sampler. Scores of the critic
-        are at most 12, and so is this value.
+        Estimate of I(sample; code) in nats for the trained sampler, at most 12: how well the code can be
+        recovered from a row.
     history_ : list of dict
-        ``iteration``, ``discriminator`` and ``sampler`` (losses) and ``mi`` (nats; NaN where its weight is
-        0), in means over 50 minibatches.
+        ``iteration``, ``discriminator`` and ``sampler`` (losses) and ``mi`` (nats, or NaN if its weight is
+        0), averaged over 50 minibatches, to diagnose training.
     n_iter_ : int
-        Minibatches taken.
+        Number of minibatches used.
     device_ : str
-        The device that was used.
+        Device that was used.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, if it has any.
+        Names of the columns of X, if it has names.
+
+    Notes
+    -----
+    A sampler turns noise and a code into rows, and a discriminator learns to distinguish them from the data.
+    Trained alone, such a sampler often misses modes. Here it also maximises the mutual information between
+    its rows and their code, estimated by a critic on the Donsker-Varadhan bound. This needs diverse rows, so
+    the sampler covers all modes. The weight falls from ``beta`` to 0 over the first half of the training, and
+    the gradient of the information is clipped to the length of the adversarial gradient.
 
     References
     ----------
@@ -175,12 +181,12 @@ class MINEGAN(
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Train the sampler against the discriminator.
+        """Train the network.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Finite numbers, of a common scale.
+            Finite numbers on a common scale.
         y : None
             Ignored.
 
@@ -192,7 +198,7 @@ class MINEGAN(
         Raises
         ------
         ValueError
-            X is empty, missing or infinite, training diverged, or a parameter is out of its range.
+            X is empty, infinite or has missing values, training diverged, or a parameter is out of range.
         """
         with fit_task(self, X) as on_check, isolated(), new_fit(self) as fitted:
             is_interrupted = fitted._fit(X, on_check)
@@ -201,19 +207,19 @@ class MINEGAN(
         return self
 
     def _fit(self, X, on_check) -> bool:
-        """Fit in place; whether it was interrupted."""
+        """Fit in place and return whether training was interrupted."""
         device = resolve_device(self.device)
         widths = check_hidden_layer_sizes(self.hidden_layer_sizes)
         if self.n_components + self.n_codes < 1:
             raise ValueError(
-                f"The code must have a column: got n_components={self.n_components} and "
-                f"n_codes={self.n_codes}. Raise one of them, and pass beta=0 for a plain network."
+                f"n_components + n_codes must be at least 1; got n_components={self.n_components} and "
+                f"n_codes={self.n_codes}. Raise one of them. For a plain network, pass beta=0."
             )
         check_numeric(X)
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         batch_size = check_batch_size(self.batch_size, len(X), auto=256)
         max_iter = choose_passes(self.max_iter, len(X), batch_size, _N_PASSES)
-        most = np.abs(X).max() or 1.0  # sums and squares of the largest numbers have no float
+        most = np.abs(X).max() or 1.0  # sums and squares of very large numbers overflow
         centre, scale = most * (X / most).mean(0), most * np.sqrt((X / most).var(0).mean()) or 1.0
 
         generator = make_generator(self.random_state)
@@ -247,8 +253,8 @@ class MINEGAN(
             )
         if not np.isfinite(result.mi):
             raise ValueError(
-                "X must have columns of a common scale for training to converge; it diverged. Put a "
-                "StandardScaler in front, or lower learning_rate_init."
+                "Training diverged: X must have columns of a common scale. Put a StandardScaler in front, or "
+                "lower learning_rate_init."
             )
         self._centre, self._scale = centre, scale
         self._sampler, self._reader = FrozenModule(result.sampler), FrozenModule(result.reader)
@@ -258,32 +264,33 @@ class MINEGAN(
 
     @isolated()
     def sample(self, n_samples=1, *, code=None, random_state=None):
-        """Draw rows from the sampler.
+        """Draw new rows.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Rows.
+            Number of rows.
         code : array-like of shape (n_samples, n_components + n_codes) or None, default=None
-            Their codes: normal columns, then the category one-hot. None draws them.
+            Codes of the rows: the normal columns, then the category as one-hot columns. None draws random
+            codes.
         random_state : int, RandomState or None, default=None
-            Seed of the noise and of the codes.
+            Seed of the noise and the codes.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            In the units of X.
+            Rows in the units of X.
 
         Raises
         ------
         NotFittedError
-            ``fit`` was not called.
+            The estimator is not fitted.
         ValueError
-            `n_samples` is less than 1, or `code` has another shape.
+            `n_samples` is less than 1, or `code` has the wrong shape.
         """
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples must be an integer of at least 1; got {n_samples!r}.")
+            raise ValueError(f"n_samples must be an integer of at least 1; got {n_samples!r}. Raise it.")
         sampler = self._sampler.module
         generator = make_generator(random_state)
         codes = sampler.draw_codes(int(n_samples), generator, torch.zeros((), dtype=torch.float64))
@@ -291,15 +298,15 @@ class MINEGAN(
             code = check_array(code, dtype=np.float64, input_name="code")
             if code.shape != tuple(codes.shape):
                 raise ValueError(
-                    f"code must have the shape (n_samples, n_components + n_codes), {tuple(codes.shape)}; "
-                    f"got {code.shape}."
+                    f"code must have shape (n_samples, n_components + n_codes), {tuple(codes.shape)}; got "
+                    f"{code.shape}. Pass one row per sample, with one-hot categories."
                 )
             codes = torch.tensor(code)
         with torch.no_grad():
             return sampler(codes, generator).numpy() * self._scale + self._centre
 
     def transform(self, X):
-        """The code that each row would have been made from.
+        """Estimate the code of each row.
 
         Parameters
         ----------
@@ -309,21 +316,21 @@ class MINEGAN(
         Returns
         -------
         ndarray of shape (n_samples, n_components + n_codes)
-            Mean of the code given the row, by the critic over 1,024 draws of codes: its normal columns, then
-            the probability of each category. A row has the same value in any batch.
+            Expected code of each row: the normal columns, then the probability of each category. The result
+            for a row does not depend on the other rows.
 
         Raises
         ------
         NotFittedError
-            ``fit`` was not called.
+            The estimator is not fitted.
         ValueError
-            X is not as in ``fit``.
+            The columns of X do not match those of ``fit``.
         """
         return self._read(X)
 
     @available_if(_has_categories)
     def predict(self, X):
-        """The most probable category of the code of each row; there where ``n_codes`` is not 0.
+        """Most probable category of each row. Only available if ``n_codes`` is not 0.
 
         Parameters
         ----------
@@ -333,14 +340,14 @@ class MINEGAN(
         Returns
         -------
         ndarray of shape (n_samples,)
-            Numbers from 0 to ``n_codes - 1``.
+            Categories from 0 to ``n_codes - 1``.
 
         Raises
         ------
         NotFittedError
-            ``fit`` was not called.
+            The estimator is not fitted.
         ValueError
-            X is not as in ``fit``.
+            The columns of X do not match those of ``fit``.
         """
         return self._read(X)[:, self.n_components :].argmax(1)
 

@@ -1,20 +1,20 @@
-"""Features chosen one by one, or in pairs, by what they add to those before."""
+"""Greedy selection of features, one at a time or in pairs, by the information that they add."""
 
 import numpy as np
 
 from skmine._screening import Candidates
 from skmine._task import Reasons, SelectionRanking, SelectionTask
 
-#: Candidates of the largest moments that are judged by left-out rows at each step.
+#: Number of top candidates compared on held-out rows at each step.
 _JUDGED = 6
 #: Pairs that are tested at a time.
 _TESTED_AT_ONCE = 16
-#: Adjusted p-value up to which a candidate is rather counted in than out, if a number of features is asked.
+#: Adjusted p-value up to which a candidate is preferred if a number of features is requested.
 _LIKELY = 0.5
 
 
 class Greedy:
-    """Chooses, step by step, the significant single or pair that adds most a feature; then likely ones."""
+    """Selects, step by step, the significant feature or pair that adds most per feature."""
 
     def __init__(self, task: SelectionTask, all_pairs: bool):
         self.task, self.all_pairs = task, all_pairs

@@ -1,4 +1,4 @@
-"""How features are ranked and chosen: functions of one task, in one table."""
+"""Selection strategies: functions of a task, in one table."""
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -8,17 +8,17 @@ from skmine._greedy import Greedy
 from skmine._screening import Screen
 from skmine._task import Reasons, SelectionRanking, SelectionTask
 
-#: Rows at most on which features are chosen given others; and rows times the square of the features up to
-#: which "auto" screens all pairs: 20,000 features of 1,000 rows, some minutes.
+#: Maximum number of rows for joint strategies; rows times squared features up to which "auto" screens all
+#: pairs (20,000 features with 1,000 rows take some minutes).
 MAX_ROWS, MOST_PAIRED = 10_000, 4e11
-#: Features of the highest scores whose redundancy is computed together.
+#: Number of top features whose redundancy is computed together.
 _LOOKED_AT = 32
-#: Features that were left out for which related ones are looked for.
+#: Maximum number of redundant features for which related ones are searched.
 _MOST_RELATED = 200
 
 
 def select_marginal(task: SelectionTask) -> SelectionRanking:
-    """By the mutual information of each feature alone; "auto" by the false discovery rate.
+    """Rank features by their own mutual information; "auto" controls the false discovery rate.
 
     References
     ----------
@@ -34,9 +34,9 @@ def select_marginal(task: SelectionTask) -> SelectionRanking:
 
 
 def select_mrmr(task: SelectionTask) -> SelectionRanking:
-    """By relevance less mean redundancy with the features already chosen, both mutual information.
+    """Rank features by relevance minus mean redundancy with the features already selected.
 
-    "auto" stops where no significant feature has more relevance than redundancy.
+    "auto" stops when no significant feature has more relevance than redundancy.
 
     References
     ----------
@@ -68,7 +68,7 @@ def select_mrmr(task: SelectionTask) -> SelectionRanking:
 
 
 def _relate(task: SelectionTask, chosen: list[int], left: list[int]) -> dict[int, list[int]]:
-    """Chosen features that share most with some that were left out, the first few."""
+    """Selected features most similar to the first few features that were not selected."""
     left = left[:_MOST_RELATED]
     which = [*chosen, *left]
     if not chosen or not left:
@@ -78,17 +78,17 @@ def _relate(task: SelectionTask, chosen: list[int], left: list[int]) -> dict[int
 
 
 class _Redundancy:
-    """Sums of mutual information with the chosen features, computed where they can matter.
+    """Sums of mutual information with the selected features, computed only if they can affect the choice.
 
-    They are never negative, so relevance less what is known of them is the most that a feature can score:
-    only the features with the highest such scores are looked at.
+    The sums only grow, so relevance minus a partial sum is an upper bound of the score. Only the sums of the
+    features with the highest bounds are completed.
 
     Attributes
     ----------
     chosen : list of int
         Features.
     total : ndarray of shape (n_features,)
-        Sum in nats over the first `n_known` chosen features of each.
+        Sum in nats over the first `n_known` selected features.
     """
 
     def __init__(self, margins: list[Margin], weight: np.ndarray | None):
@@ -98,7 +98,7 @@ class _Redundancy:
         self.n_known = np.zeros(len(margins), dtype=int)
 
     def best(self, relevance: np.ndarray, left: np.ndarray) -> tuple[int, float]:
-        """The feature of the highest score among those left, and its score in nats."""
+        """The remaining feature with the highest score, and its score in nats."""
         while True:
             score = np.where(left, relevance - self.total / max(len(self.chosen), 1), -np.inf)
             best = int(score.argmax())
@@ -118,9 +118,9 @@ class _Redundancy:
 
 
 def select_forward(task: SelectionTask) -> SelectionRanking:
-    """Greedily by the information that a feature adds to those already chosen, alone or with one of them.
+    """Select greedily by the information that a feature adds to those already selected.
 
-    "auto" stops where no feature adds any.
+    "auto" stops when no feature adds information.
 
     References
     ----------
@@ -131,9 +131,9 @@ def select_forward(task: SelectionTask) -> SelectionRanking:
 
 
 def select_interaction(task: SelectionTask) -> SelectionRanking:
-    """As "forward", with all pairs of features as candidates too: XOR is found.
+    """Select like "forward", with all pairs of features as additional candidates, to find XOR.
 
-    "auto" stops where neither a feature nor a pair adds any.
+    "auto" stops when neither a feature nor a pair adds information.
 
     References
     ----------
@@ -143,12 +143,12 @@ def select_interaction(task: SelectionTask) -> SelectionRanking:
 
 
 def select_auto(task: SelectionTask) -> SelectionRanking:
-    """``"interaction"``, or ``"forward"`` where all pairs would take more than some minutes."""
+    """``"interaction"``, or ``"forward"`` if all pairs would take more than a few minutes."""
     work = len(task.targets[0]) * len(task.features) ** 2
     return Greedy(task, all_pairs=work <= MOST_PAIRED).run()
 
 
-#: Strategies by name. A new one is one function above and its line here.
+#: Strategies by name. To add one, write a function above and its line here.
 STRATEGIES = {
     "auto": select_auto,
     "marginal": select_marginal,

@@ -1,8 +1,12 @@
-"""The "?" of an estimator's diagram: a link to its page where our documentation has an address."""
+"""Documentation: links from diagrams, docstrings that agree with the code, and plain words."""
 
+import inspect
+import math
+import re
 from importlib import metadata
 
 import pytest
+from numpydoc.docscrape import FunctionDoc
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -75,3 +79,61 @@ def test_find_documentation__not_installed__none(monkeypatch):
     monkeypatch.setattr(metadata, "metadata", fail)
 
     assert _documentation._find_documentation() is None
+
+
+def _public_callables():
+    """Yield names and objects of all public functions and classes, and of the public methods of the classes."""
+    for module in (skmine, skmine.nn, skmine.distributions, skmine.plotting):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if not callable(thing):
+                continue
+            yield f"{module.__name__}.{name}", thing
+            for method in vars(thing) if inspect.isclass(thing) else ():
+                ours = not method.startswith("_") and not method.endswith("_request")  # of metadata routing
+                if ours and callable(getattr(thing, method)):
+                    yield f"{module.__name__}.{name}.{method}", getattr(thing, method)
+
+
+PUBLIC = dict(_public_callables())
+
+
+def _documented_parameters(thing):
+    """Return the type line of each documented parameter of an object."""
+    documented = {}
+    for entry in FunctionDoc(thing)["Parameters"]:
+        for name in entry.name.split(", "):
+            documented[name.lstrip("*")] = entry.type
+    return documented
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstring__defaults__are_those_of_the_signature(name):
+    parameters = inspect.signature(PUBLIC[name]).parameters
+
+    for parameter, kind in _documented_parameters(PUBLIC[name]).items():
+        default = parameters[parameter].default
+        shown = re.search(r"default=(.+)$", kind)
+        if not kind or kind == "None":  # described elsewhere, or ignored
+            continue
+        has_default = default is not inspect.Parameter.empty
+        assert (shown is not None) == has_default, parameter
+        assert not has_default or eval(shown[1], {"inf": math.inf}) == default, parameter
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstring__listed_strings_and_none__are_those_that_are_accepted(name):
+    owner, _, method = name.rpartition(".")
+    thing = PUBLIC[name]
+    constraints = getattr(thing, "_parameter_constraints", None) or getattr(
+        thing, "_skl_parameter_constraints", {}
+    )
+
+    for parameter, kind in _documented_parameters(thing).items():
+        choices = constraints.get(parameter, ())
+        choices = () if choices == "no_validation" else choices
+        allowed = {text for choice in choices for text in getattr(choice, "options", ())}
+        listed = set(re.findall(r'"([^"]+)"', kind.partition("default=")[0]))
+        assert not allowed or listed == allowed, parameter
+        accepts_none = None in choices or "random_state" in choices or "cv_object" in choices
+        assert not choices or ("None" in kind) == accepts_none, parameter

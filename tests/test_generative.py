@@ -188,7 +188,7 @@ def test_sample__random_state__decides_the_rows(fitted):
     [
         ({"n_samples": 0}, "n_samples must be an integer of at least 1; got 0"),
         ({"n_samples": 2.5}, "n_samples must be an integer"),
-        ({"n_samples": 2, "code": np.zeros((2, 4))}, r"code must have the shape .*\(2, 5\); got \(2, 4\)"),
+        ({"n_samples": 2, "code": np.zeros((2, 4))}, r"code must have shape .*\(2, 5\); got \(2, 4\)"),
         ({"n_samples": 1, "code": [[np.nan] * 5]}, "code contains NaN"),
     ],
 )
@@ -308,7 +308,7 @@ def test_transform__pipeline__gives_named_columns_of_the_code(X):
     ("parameters", "message"),
     [
         ({"beta": -1.0}, "'beta' parameter .* must be a float in the range"),
-        ({"n_components": 0}, "The code must have a column"),
+        ({"n_components": 0}, "n_components . n_codes must be at least 1"),
         ({"n_noise": -1}, "'n_noise' parameter"),
         ({"hidden_layer_sizes": ()}, "hidden_layer_sizes must be one or more positive integers"),
         ({"device": "tpu"}, "device must be"),

@@ -49,8 +49,10 @@ class Spiral(Transform):
     ----------
     speed : float
         Radians for each unit of squared length of the whole row.
-    first, second : int, default=0, 1
-        The rotated plane. The direction is from column `first` to column `second`.
+    first : int, default=0
+        First column of the rotated plane.
+    second : int, default=1
+        Second column of the rotated plane. The rotation is from `first` to `second`.
 
     References
     ----------

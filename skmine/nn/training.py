@@ -276,7 +276,7 @@ def train(
         An object with ``estimate`` and ``surrogate``; see :data:`skmine.nn.BOUNDS`.
     pairs, stopping_pairs : SampledPairs or EnumeratedPairs
         Marginal pairs in a minibatch and among the stopping rows.
-    weight : Tensor of shape (n,) or None
+    weight : Tensor of shape (n,) or None, default=None
         Sample weights.
     learning_rate, weight_decay : float
         Initial learning rate and weight decay of AdamW. Lower the learning rate if the held-out value jumps.
