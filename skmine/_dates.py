@@ -93,7 +93,7 @@ def _literal(label) -> str:
 
 
 def pandas_line(data: str, kind: str, label=None, position: int | None = None) -> str:
-    """Line that converts a column of a pandas DataFrame, or a Series where there is no label.
+    """Line that converts a column of a pandas DataFrame, or a Series if there is no label.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def polars_line(data: str, kind: str, series, in_frame: bool) -> str:
 
 
 def arrow_line(data: str, dtype: str, label: str | None, position: int) -> str:
-    """Line that converts a column of a pyarrow Table, or an Array where there is no label.
+    """Line that converts a column of a pyarrow Table, or an Array if there is no label.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Columns of any kind to float columns that a critic can read.
+"""Encode columns of any kind as float columns for a critic.
 
-Continuous columns become normal scores of their ranks, categories one-hot codes, and a missing value its own
-indicator beside a constant. Mutual information does not change under these maps: nothing is imputed.
+Continuous columns become normal scores of their ranks, and categories become one-hot codes. A missing value
+gets its own indicator. These maps do not change mutual information, and nothing is imputed.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,23 +15,23 @@ from skmine._columns import Column
 MAX_KNOTS = 10_000
 MAX_LEVELS = 64
 MAX_NUMERIC_LEVELS = 20
-#: Half turns of the cosines of a single numeric column that are always shown; of those that are shown where
-#: they depend on slow cosines of the other block; and of the slow ones.
+#: Half turns of the cosines of a single numeric column: always used; used if they depend on slow cosines of
+#: the other block; and these slow ones.
 COSINES, FAST_COSINES, _SLOW_COSINES = np.arange(2, 10), np.arange(10, 41), np.arange(1, 5)
-#: Level of the test of that, with Bonferroni's correction within, and its rows at most, about; and rows whose
-#: functions are held in float64 at a time.
+#: Level of the test for this dependence, with a Bonferroni correction; approximate maximum number of rows;
+#: rows held in float64 at a time.
 _LEVEL, _TESTED_ROWS, _ROWS_AT_ONCE = 0.01, 10_000, 2**16
-#: From the median, up to which a column in its own units is about linear, not logarithmic.
+#: Distance from the median up to which a column in its own units is roughly linear, not logarithmic.
 _SPREADS = 4.0
-#: Several discrete columns of more classes than the first, with fewer rows each than the second, are also
-#: read one by one.
+#: Several discrete columns are also encoded one by one if they form more classes than the first number, with
+#: fewer rows per class than the second.
 _FEW_CLASSES, _ROWS_A_CLASS = 4, 200
 
 
 def _level_codes(column: Column, levels: np.ndarray) -> np.ndarray:
-    """Position of each value among the sorted levels; -1 where it is missing, -2 where it is new.
+    """Index of each value among the sorted levels; -1 if it is missing, -2 if it is new.
 
-    Without levels, of a column that was all missing in fit, every value counts as missing.
+    Every value counts as missing if the column was empty in fit.
     """
     if not len(levels):
         return np.full(len(column.values), -1)
@@ -45,7 +45,7 @@ def _level_codes(column: Column, levels: np.ndarray) -> np.ndarray:
 
 
 def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct values present, in order, and how often each occurs."""
+    """Distinct values in order, and how often each occurs."""
     if not column.categorical:
         present = column.values[~np.isnan(column.values)]
         return np.unique(present, return_counts=True)
@@ -59,7 +59,7 @@ def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _most_levels(column: Column, n: int) -> int:
-    """Levels of a column of n rows, missing aside, up to which it is read as discrete."""
+    """Maximum number of levels, besides missing, of a discrete column with n rows."""
     limit = min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
     return max(2, limit)
 
@@ -69,7 +69,7 @@ def _missing(column: Column) -> np.ndarray:
 
 
 def _entropy(column: Column, weight: np.ndarray | None) -> float:
-    """Entropy in nats of the values of a column, of which missing is one."""
+    """Entropy in nats of the values of a column, including missing as a value."""
     return float(entropy(np.bincount(_level_codes(column, _levels(column)[0]) + 1, weight)))
 
 
@@ -207,8 +207,8 @@ class BlockEncoder:
     Attributes
     ----------
     entropy : float
-        Most that the block can tell in nats: its entropy, where it has few distinct rows, else the sum of the
-        entropies of its columns, where each of them has few values; infinity for any other.
+        Upper limit of the information of the block in nats: its entropy if it has few distinct rows, the sum
+        of the entropies of its columns if each has few values, otherwise infinity.
     n_core : int
         Leading columns of the encoding that a reference reads; the others are views of the same data.
     n_scaled : int
@@ -363,10 +363,10 @@ class BlockEncoder:
 def encodings(
     columns: dict[str, list[Column]], weight: np.ndarray | None, predicts: bool = False
 ) -> Iterator[tuple[BlockEncoder, BlockEncoder]]:
-    """Encoders of X and of y, of which the better is to be chosen where there are two ways.
+    """Yield one or two pairs of encoders of X and y; the caller keeps the better pair.
 
-    A single numeric column shows as many of its cosines as the other block calls for. Classes go second; if
-    they are many classes of several columns beside continuous ones, these are also read one by one.
+    A single numeric column gets as many cosines as the other block needs. Classes come second. If they are
+    many classes of several columns, a second pair encodes these columns one by one.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Functions of columns in each row: of blocks of columns, whitened, multiplied, and summed by column."""
+"""Arrays of functions of the rows: whitened, multiplied, and summed by column."""
 
 from collections.abc import Iterator
 
@@ -35,7 +35,7 @@ def blocks(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
 
 def sums(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     """Sums of rows between neighbouring bounds."""
-    # reduceat takes no bound beyond the last row, and gives the row at a bound where there is none between.
+    # reduceat accepts no bound beyond the last row, and returns a row for an empty interval.
     padded = np.vstack([values, np.zeros((1, values.shape[1]), dtype=values.dtype)])
     total = np.add.reduceat(padded, bounds[:-1], axis=0)
     total[bounds[1:] == bounds[:-1]] = 0.0
@@ -72,7 +72,7 @@ def products(one: np.ndarray, other: np.ndarray, weight: np.ndarray | None) -> n
 def block_functions(
     margins: list[Margin], degree: int, most: int, weight: np.ndarray | None = None
 ) -> np.ndarray:
-    """Functions of a block of columns, orthonormal over the rows, at most so many of each column."""
+    """Functions of a block of columns, orthonormal over the rows, with at most `most` per column."""
     parts = [functions[m.codes] for m in margins for functions, _ in [m.polynomials(degree, most)]]
     functions = np.hstack(parts)
     if len(margins) == 1 or not functions.shape[1]:

@@ -26,7 +26,7 @@ def parse_numbers(labels: np.ndarray, present: np.ndarray, most_failures: int) -
     Returns
     -------
     ndarray of shape (n,) or None
-        NaN where there is no finite number; None where these are too many.
+        Numbers, with NaN for strings that hold none; None if there are too many of those.
     """
     found = []
     for label in labels[present].tolist():

@@ -1,11 +1,11 @@
-"""Which feature, or pair of features, adds information to those already chosen: tests on moments.
+"""Which feature, or pair of features, adds information to the selected ones: tests on moments.
 
-A candidate's smooth functions of its ranks are multiplied with functions of the target of which the part
-that the chosen features explain has been taken off. Their mean products are zero where the candidate adds
-nothing; the sum of their squares, times the number of rows, is then a chi-square variable. Half of what
-it exceeds its mean by, over the rows, estimates the information that the candidate adds, in nats, to
-second order. Moments of a few functions see little of a steep relation: candidates that pass are compared by
-a kernel regression of the target on them and the chosen features, on rows left out.
+Functions of the target are replaced by their residuals given the selected features, and multiplied with
+smooth functions of the ranks of a candidate. If the candidate adds nothing, the mean products are zero, and
+the sum of their squares times the number of rows is a chi-square variable. Half of its excess over the mean,
+divided by the number of rows, is a second-order estimate of the added information in nats. Moments of a few
+functions miss part of a steep relation, so the best candidates are compared by a kernel regression of the
+target on them and the selected features, on held-out rows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,18 +19,18 @@ from skmine._functions import block_functions, blocks, products, runs, sums, whi
 from skmine._row_groups import RowGroups
 from skmine._smoothing import Kernel, Smoother, kernel_table
 
-#: Degree of the polynomials of a feature and of the target, and functions at most where there are levels.
+#: Degree of the polynomials of a feature and of the target, and maximum number of functions for levels.
 _DEGREE, _MOST_FUNCTIONS = 4, 8
 _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS = 4, 32
-#: Target functions at most where all pairs of features are screened, and numbers held in memory meanwhile.
+#: Maximum number of target functions, and of values in memory, if all pairs of features are screened.
 _PAIR_TARGET_FUNCTIONS, _NUMBERS_AT_ONCE = 9, 2**25
-#: Landmarks of the kernel regression on the chosen features; and on candidates to compare, and their rows.
+#: Landmarks of the kernel regression on the selected features; landmarks and rows to compare candidates.
 _LANDMARKS, _JUDGE_LANDMARKS, _JUDGE_ROWS = 300, 150, 3_000
-#: Pairs kept at most, and how many deviations their moments exceed the mean by under independence.
+#: Maximum number of pairs kept, and how many standard deviations their moments must exceed the mean.
 _KEPT_PAIRS, _PROMISING = 200, 2.0
-#: Share of a function's variance that must be left after conditioning, for it to be tested.
+#: Share of the variance of a function that must remain after conditioning for it to be tested.
 _LEAST_VARIANCE = 2.5e-3
-#: Probability under independence of what two features share, where one is named as related to the other.
+#: Two features are reported as related below this p-value of independence.
 _SHARED_BY_CHANCE = 1e-3
 
 
@@ -232,7 +232,7 @@ class Screen:
         for number, moments in self._screen_pairs(given):
             here = given[number]
             freedom = np.multiply.outer(self.n_functions[here], self.n_functions) * len(self._pair_target)
-            # A pair of which both features are given appears once, and no feature with itself.
+            # A pair with both features among the given ones is listed once. No feature is paired with itself.
             twice = np.isin(every, given) & (every <= here[:, None])
             known = np.logical_and.outer(np.isin(here, self.chosen), np.isin(every, self.chosen))
             excess = np.where(twice | known, -np.inf, moments - freedom)
@@ -279,7 +279,7 @@ class Screen:
     def _screen_pairs(self, among: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """Sums of squared moments of pairs (given features, all features), times the rows, block by block.
 
-        Only for pairs of which the second feature is given too, and comes later, or is not given.
+        Only pairs whose second feature comes later, or is not among the given ones, are computed.
         """
         starts = np.searchsorted(self.residual_owner, np.arange(self.n_features + 1))
         widest = max(1, _NUMBERS_AT_ONCE // max(len(self.residuals), self.n, 1))

@@ -1,4 +1,4 @@
-"""Kernel ridge regression on columns read through their cells, with residuals of rows left out."""
+"""Kernel ridge regression on the cells of columns, with residuals on held-out rows."""
 
 import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
@@ -9,7 +9,7 @@ from skmine._copula import Margin
 _RIDGES = np.geomspace(1e-4, 1e3, 15)
 #: Added to the kernel of the landmarks, as a share of its mean diagonal, so that it can be decomposed.
 _JITTER = 1e-7
-#: Directions of which the ridge leaves less than this share are left out.
+#: Directions that the ridge shrinks below this share are dropped.
 _LEAST_SHRINK = 1e-2
 _ROWS_AT_ONCE = 256
 #: Smallest share of a row's residual that its own weight in the fit leaves.

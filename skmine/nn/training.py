@@ -278,23 +278,25 @@ def train(
         Marginal pairs in a minibatch and among the stopping rows.
     weight : Tensor of shape (n,) or None, default=None
         Sample weights.
-    learning_rate, weight_decay : float
-        Initial learning rate and weight decay of AdamW. Lower the learning rate if the held-out value jumps.
-    max_iter : int
+    learning_rate : float, default=4e-3
+        Initial learning rate of AdamW. Lower it if the held-out value jumps.
+    weight_decay : float, default=1.0
+        Initial weight decay of AdamW.
+    max_iter : int, default=1000
         Largest number of minibatches. With 0 the critic is not trained.
-    batch_size : int
+    batch_size : int, default=64
         Rows in a minibatch, at most all training rows.
-    n_iter_no_change : int
+    n_iter_no_change : int, default=3
         Number of checks without a rise of the held-out value before a restart.
-    tol : float
+    tol : float, default=2e-3
         Smallest rise that counts, in nats.
-    check_every : int
+    check_every : int, default=50
         Number of iterations between checks.
-    average_decay : float
+    average_decay : float, default=0.99
         Decay of the moving average of the weights.
     generator : torch.Generator
         The only source of randomness, on the CPU.
-    on_check : callable or None
+    on_check : callable or None, default=None
         Called with each new entry of the history. If it returns True, training ends.
 
     Returns

@@ -103,7 +103,7 @@ class FeatureScoresDisplay:
         unit="nats",
         ax=None,
     ):
-        """Draw scores, such as those of :func:`skmine.mutual_info_regression`.
+        """Draw scores, for example from :func:`skmine.mutual_info_regression`.
 
         Parameters
         ----------
