@@ -42,7 +42,7 @@ class MutualInfoTestResult(NamedTuple):
     detectable : float
         Weakest monotonic dependence, in nats, that a test at level 0.05 would detect in such data with 80 %
         power. Other forms of dependence must be stronger. Read it before you conclude that there is no
-        dependence. Infinite if a column is constant.
+        dependence. Infinite if a column is constant, or if no monotonic dependence would be detected.
     """
 
     statistic: float
