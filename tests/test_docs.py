@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 EXTENDING = sorted((ROOT / "examples" / "extending").glob("*.py"))
+GALLERY = sorted((ROOT / "examples").glob("plot_*.py"))
 PAGES = sorted((ROOT / "docs").glob("*.rst")) + sorted((ROOT / "docs" / "user_guide").glob("*.rst"))
 TEXTS = [*PAGES, *sorted(ROOT.glob("*.md")), *sorted((ROOT / "examples").rglob("*.py"))]
 TEXTS.append(ROOT / "benchmarks" / "README.md")
@@ -33,6 +34,17 @@ def test_extending__example__runs(path, capsys):
 def _read(path):
     with (ROOT / path).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
+def test_gallery__page__opens_with_a_question_and_ends_with_the_answer(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+
+    assert lines[1].endswith("?")
+    assert lines[2] == "=" * len(lines[1])  # sections are underlined by dashes, one level below
+    last_cell = lines[len(lines) - lines[::-1].index("# %%") :]
+    assert last_cell[0].startswith("# **In short:** ")
+    assert all(line.startswith("#") for line in last_cell)
 
 
 def test_readme__accuracy_and_seconds__are_those_of_the_benchmark():
