@@ -58,7 +58,7 @@ class ClusterTable:
     n_features : int
         Columns of X; those of y have the next numbers.
     grids : list of Grid
-        Of all columns.
+        Grids of all columns.
 
     Raises
     ------
@@ -130,7 +130,7 @@ class ClusterTable:
         return [delayed(tasks.read_part)(part, names, *columns) for part, *columns in rows]
 
     def _sums(self, blocks: Iterable[tuple], part: Callable, add: Callable, end: Callable, unit: str) -> list:
-        """Of blocks ``(which, *arguments)``: ``end`` of the sum by `add` of ``part(columns, *arguments)``."""
+        """For each block ``(which, *arguments)``: apply `part` to the partitions, `add` the results, apply `end`."""
         dask = import_module("dask")
         plans, results = list(blocks), []
         with counter(self.verbose, len(plans), unit) as on_result:
@@ -200,7 +200,7 @@ class ClusterTable:
             )
 
     def margins(self) -> list[Margin]:
-        """All columns on the copula; each entry stands for the rows of a cell of the grid."""
+        """Margins of all columns. Each entry represents the rows of one cell of the grid."""
         blocks = ((which, [self.grids[j] for j in which]) for which in _pieces(range(len(self.names))))
         found = self._sums(
             blocks, tasks.count_cells, tasks.add_arrays, tasks.make_margins, "block of columns"
@@ -208,7 +208,7 @@ class ClusterTable:
         return [margin for part in found for margin in part]
 
     def information_matrix(self) -> np.ndarray:
-        """Mutual information of all pairs of columns of X in nats; on the diagonal, what a column has."""
+        """Mutual information of all pairs of columns of X in nats, with entropies on the diagonal."""
         margins = self.margins()
         blocks = column_blocks(margins)
         pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
@@ -247,16 +247,16 @@ class ClusterTable:
 
 
 def sample_rows(X, y, n_rows: int, seed: int):
-    """Some rows of a Dask X and y, in memory and in their order.
+    """Draw rows of a Dask X and y into memory, in their original order.
 
     Parameters
     ----------
     X, y : Dask collection; y may be in memory
-        Of the same rows, in the same partitions.
+        Data with the same rows, in the same partitions.
     n_rows : int
         At most.
     seed : int
-        Of the choice.
+        Seed of the choice.
 
     Returns
     -------

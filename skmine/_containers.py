@@ -26,7 +26,7 @@ class RawColumn:
     Attributes
     ----------
     values : ndarray of shape (n,)
-        Of any dtype.
+        Values of any dtype.
     name : str
         For messages.
     line : callable
@@ -75,7 +75,7 @@ def is_nested(kind: type) -> bool:
     Parameters
     ----------
     kind : type
-        Of a value.
+        Type of a value.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def nested_error(name: str, dtype) -> TypeError:
     Parameters
     ----------
     name : str
-        Of the column.
+        Name of the column.
     dtype : object
         Type of its values, for the message.
 

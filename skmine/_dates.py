@@ -46,7 +46,7 @@ def temporal_error(name: str, dtype, line: str) -> TypeError:
     Parameters
     ----------
     name : str
-        Of the column.
+        Name of the column.
     dtype : object
         What the column holds, for the message.
     line : str
@@ -70,7 +70,7 @@ def kind_of_objects(present: np.ndarray, types: set[type]) -> str | None:
     present : ndarray of shape (n,)
         Values that are not missing.
     types : set of type
-        Their types.
+        Types of these values.
 
     Returns
     -------
@@ -100,11 +100,11 @@ def pandas_line(data: str, kind: str, label=None, position: int | None = None) -
     data : str
         ``"X"`` or ``"y"``.
     kind : str
-        Of the dates.
+        Kind of the dates.
     label : object, default=None
-        Of the column.
+        Label of the column.
     position : int or None, default=None
-        Of the column, where other columns have the same label.
+        Position of the column, if other columns have the same label.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def polars_line(data: str, kind: str, series, in_frame: bool) -> str:
     data : str
         ``"X"`` or ``"y"``.
     kind : str
-        Of the dates.
+        Kind of the dates.
     series : polars.Series
         The column.
     in_frame : bool
@@ -163,9 +163,9 @@ def arrow_line(data: str, dtype: str, label: str | None, position: int) -> str:
     dtype : str
         Arrow's name of its type.
     label : str or None
-        Of the column.
+        Label of the column.
     position : int
-        Of the column.
+        Position of the column.
 
     Returns
     -------
@@ -185,11 +185,11 @@ def numpy_line(data: str, kind: str, array: np.ndarray, position: int, before: s
     data : str
         ``"X"`` or ``"y"``.
     kind : str
-        Of the dates.
+        Kind of the dates.
     array : ndarray of shape (n,) or (n, d)
         The array.
     position : int
-        Of the column.
+        Position of the column.
     before : str, default=""
         Code that makes such an array of the input.
 

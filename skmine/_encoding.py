@@ -289,7 +289,7 @@ class BlockEncoder:
         columns : list of Column
             Rows.
         slow : ndarray of shape (n, n_functions)
-            Of the other block.
+            Slow functions of the other block.
         weight : ndarray of shape (n,) or None
             Weights of the rows.
         """
@@ -373,7 +373,7 @@ def encodings(
     columns : dict of {"X", "y"} to list of Column
         All rows.
     weight : ndarray of shape (n,) or None
-        Their weights.
+        Weights of the rows.
     predicts : bool, default=False
         Whether a model predicts y from X: these keep their order, and X is read column by column.
 

@@ -25,7 +25,7 @@ class FittedCritic:
     Parameters
     ----------
     encoders : sequence of two BlockEncoder
-        Of the critic's first and second argument.
+        Encoders of the first and second argument of the critic.
     bank : torch.nn.Module
         Trained critics, with the members on the first axis of every parameter and buffer.
     bound : object
@@ -33,7 +33,7 @@ class FittedCritic:
     blocks : sequence of two Block
         Training rows.
     weight : Tensor of shape (n,) or None
-        Their weights.
+        Weights of these rows.
     """
 
     def __init__(self, encoders, bank: torch.nn.Module, bound, blocks, weight: Tensor | None):
@@ -101,7 +101,7 @@ class FittedCritic:
         bank : torch.nn.Module
             A bank of `n_folds` members.
         n_folds : int
-            Its size.
+            Number of folds.
 
         Raises
         ------

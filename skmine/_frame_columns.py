@@ -16,9 +16,9 @@ def take_columns(frame: Any, numbers: list[int], output: str) -> Any:
     Parameters
     ----------
     frame : DataFrame or Table
-        Of pandas, polars or Arrow.
+        Frame of pandas, polars or Arrow.
     numbers : list of int
-        Of the columns.
+        Indices of the columns.
     output : {"pandas", "polars"}
         The library wanted. scikit-learn itself makes polars frames of pandas ones.
 

@@ -15,7 +15,7 @@ def column_names(data, n_columns: int, prefix: str = "x") -> list:
     n_columns : int
         How many columns it has.
     prefix : str, default="x"
-        Of the names of columns without one; a single column of y is ``"y"``.
+        Prefix of the names of columns without a name; a single column of y is ``"y"``.
 
     Returns
     -------

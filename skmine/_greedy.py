@@ -47,13 +47,13 @@ class Greedy:
             elif fresh:
                 break
             if best is None or not self.all_pairs:
-                # All pairs are screened again only where all that is known of adds nothing.
+                # All pairs are screened again only if no known candidate adds information.
                 self._find_pairs()
                 fresh = True
         if len(self.chosen) == n_most:
             self._note(self.screen.singles())
         left = np.setdiff1d(np.arange(n_features), self.chosen)
-        # Where nothing is known to add anything, by the moments of a feature alone.
+        # Features that add nothing are ordered by their own moments.
         known = np.where(self.pvalues < _LIKELY, self.pvalues, 1.0)
         left = left[np.lexsort((self.alone[left], known[left]))]
         order = np.concatenate([np.array(self.chosen, dtype=int), left])
@@ -75,10 +75,10 @@ class Greedy:
         self.pairs = self.screen.promising_pairs(among, self._n_pairs)
 
     def _test_pairs(self) -> Candidates:
-        """Test the pairs that may add most, given what is known of them from before the last choice.
+        """Test the most promising pairs, in the order of their gains before the last choice.
 
-        What a pair adds seldom grows as features are chosen, so that pairs are tested until what is known of
-        the next one is less than what enough tested ones add (lazy evaluation).
+        The gain of a pair rarely grows as features are selected. Testing stops when the old gain of the next
+        pair is below the gains of enough tested pairs (lazy evaluation).
 
         References
         ----------
@@ -103,7 +103,7 @@ class Greedy:
         return pairs.take(order[:n_tested])
 
     def _note(self, *candidates: Candidates) -> None:
-        """Keep what each feature that is not chosen adds, alone or in its best pair."""
+        """Record what each remaining feature adds, alone or in its best pair."""
         left = np.setdiff1d(np.arange(len(self.scores)), self.chosen)
         self.scores[left], self.pvalues[left] = -np.inf, 1.0
         for kind in candidates:
@@ -118,11 +118,11 @@ class Greedy:
         return (~np.isin(kind.members, self.chosen)).sum(axis=1)
 
     def _best(self, *candidates: Candidates, significant: bool = True) -> tuple[Candidates, int] | None:
-        """Of the significant candidates, the one that adds most a new feature.
+        """The significant candidate that adds most per new feature.
 
-        The one with the largest moments, unless left-out rows profit more from another by a standard error.
-        Without `significant`, one that left-out rows profit from by as much, of those that are likely to add
-        something or depend on the target alone.
+        It has the largest moments, unless another candidate is better on held-out rows by a standard error.
+        Without `significant`, candidates count that are likely to add information or depend on the target
+        alone, if they help on held-out rows by a standard error.
         """
         found = []
         for kind in candidates:

@@ -12,12 +12,12 @@ class LazyTable:
     Parameters
     ----------
     data : LazyFrame or Dataset
-        Its rows must come in the same order each time that they are read.
+        Data whose rows come in the same order each time they are read.
 
     Attributes
     ----------
     names : list of str
-        Of the columns.
+        Names of the columns.
     shape : tuple of two int
         Rows and columns.
     """

@@ -68,7 +68,7 @@ def shift_integers(values: np.ndarray) -> tuple[np.ndarray, int]:
     Parameters
     ----------
     values : ndarray of shape (n,)
-        Of an integer dtype.
+        Values of an integer dtype.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def read_numbers(values: np.ndarray, types: set[type]) -> tuple[np.ndarray, int]
     values : ndarray of shape (n,)
         Objects.
     types : set of type
-        Their types.
+        Types of the values.
 
     Returns
     -------

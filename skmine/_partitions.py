@@ -1,4 +1,4 @@
-"""What a partition of a Dask table computes, and how the results are added up: plain functions of arrays."""
+"""Work of one partition of a Dask collection, and sums of the results, as plain functions of arrays."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -59,7 +59,7 @@ def make_grids(summaries: list[Summary], labels: list[bool], names: list[str]) -
 
 
 def count_pairs(columns: list[Column], grids: list[Grid], pairs: list, bias_correction: bool) -> list:
-    """For each pair, the numbers of the cells of its table that hold rows, and how many these hold."""
+    """Occupied cells of the contingency table of each pair, and their counts."""
     cells = [grid.cells(column) for grid, column in zip(grids, columns, strict=True)]
     found = []
     for j, k in pairs:
@@ -114,7 +114,7 @@ def count_cells(columns: list[Column], grids: list[Grid]) -> list[np.ndarray]:
 
 
 def make_margins(counts: list[np.ndarray], grids: list[Grid]) -> list[Margin]:
-    """Margins whose entries are all cells of the grid that hold rows."""
+    """Margins whose entries are the occupied cells of the grid."""
     return [
         grid.margin(np.flatnonzero(of_cells), of_cells[of_cells > 0].astype(np.float64))
         for of_cells, grid in zip(counts, grids, strict=True)
@@ -122,7 +122,7 @@ def make_margins(counts: list[np.ndarray], grids: list[Grid]) -> list[Margin]:
 
 
 def _of_rows(columns: list[Column], grids: list[Grid], margins: list[Margin]) -> list[Margin]:
-    """The margins with the rows of a partition in place of the cells."""
+    """The margins with the rows of a partition instead of the cells."""
     found = []
     for column, grid, margin in zip(columns, grids, margins, strict=True):
         assert margin.values is not None  # numbers of cells

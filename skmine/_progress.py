@@ -76,7 +76,7 @@ def run_counted(tasks: Iterable, n_jobs, verbose, total: int | None, unit: str, 
     tasks : iterable
         Calls made by ``joblib.delayed``; drawn as they are needed.
     n_jobs : int or None
-        As many at once; one within a worker of joblib, so that nested calls do not start workers each.
+        Number of parallel jobs; 1 within a joblib worker, so that nested calls start no more workers.
     verbose : bool or int
         Whether to show progress.
     total : int or None
@@ -84,7 +84,7 @@ def run_counted(tasks: Iterable, n_jobs, verbose, total: int | None, unit: str, 
     unit : str
         What one of them is.
     **options
-        Of ``joblib.Parallel``.
+        Other parameters of ``joblib.Parallel``.
 
     Returns
     -------

@@ -20,7 +20,7 @@ def new_fit(estimator: Any) -> Iterator[Any]:
     Yields
     ------
     estimator
-        Of the same class and parameters, without public fitted attributes.
+        Object of the same class and parameters, without public fitted attributes.
     """
     parameters = estimator.get_params(deep=False)
     work = object.__new__(type(estimator))

@@ -1,10 +1,10 @@
-"""Rows that belong together: they are left out together, and sums over them are what varies."""
+"""Groups of related rows, which are held out together and counted as one unit in tests."""
 
 import numpy as np
 
 from skmine._functions import runs
 
-#: Folds of groups, at most.
+#: Maximum number of folds of groups.
 _FOLDS = 10
 
 
@@ -14,12 +14,12 @@ class RowGroups:
     Parameters
     ----------
     number : ndarray of shape (n,)
-        Of each row's group, from 0.
+        Group number of each row, from 0.
 
     Attributes
     ----------
     folds : ndarray of shape (n,)
-        Fold of each row: groups are left out whole.
+        Fold of each row. Groups are never split.
     """
 
     def __init__(self, number: np.ndarray):
@@ -43,7 +43,7 @@ class RowGroups:
         Returns
         -------
         variance : ndarray of shape (n_functions, n_target_functions)
-            Of each moment, times the rows.
+            Variance of each moment, times the number of rows.
         scale, freedom : ndarray of shape (n_candidates,)
             The sum of squares is `scale` times a chi-square variable of `freedom` degrees, by its first two
             moments (Satterthwaite, 1946).

@@ -36,7 +36,7 @@ _SHARED_BY_CHANCE = 1e-3
 
 @dataclass(frozen=True)
 class Candidates:
-    """Singles or pairs of features with what they add.
+    """Single features or pairs, with the information that they add.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Candidates:
 
 
 class Screen:
-    """Functions of all features and of the target, and the residuals of both given the chosen features.
+    """Functions of all features and of the target, and their residuals given the selected features.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class Screen:
         return np.bincount(self.residual_owner, minlength=self.n_features)
 
     def condition_on(self, chosen: list[int]) -> None:
-        """Take off what the chosen features explain, of the target and of all other features.
+        """Replace the target and all other features by their residuals given the selected features.
 
         Parameters
         ----------
@@ -162,18 +162,18 @@ class Screen:
         return Kernel(*self._columns(features, rows), landmarks, share, n)
 
     def left_out_information(self, candidates: Iterable[Sequence[int]]) -> Iterator[np.ndarray]:
-        """What candidates add for each of some rows, left out of the fit, in nats to second order.
+        """Information that candidates add on held-out rows, in nats, as a second-order estimate.
 
         Parameters
         ----------
         candidates : iterable of sequence of int
-            Features of each; those chosen already count as given.
+            Features of each candidate. The selected features are added to them.
 
         Yields
         ------
         ndarray of shape (n_rows,), or (n_groups,) of the groups of these rows
-            Half of what they take off the squared errors of the functions of the target, in units of the
-            mean squared errors without them.
+            Half of the reduction of the squared errors of the target functions, relative to the mean squared
+            error without the candidate.
         """
         rows, target = self.judged_rows, self.target[:, self.judged_rows]
         kernel = self._kernel(self.chosen, rows, _JUDGE_LANDMARKS, self._share(self.chosen))
@@ -190,7 +190,7 @@ class Screen:
             yield gain if self.groups is None else self.groups.means(gain, rows)
 
     def related(self, feature: int, others: Sequence[int], most: int = 3) -> list[int]:
-        """Those of some features that share most information with a feature, beyond chance, best first."""
+        """The features among `others` most similar to a feature, beyond chance, best first."""
         own = self.functions[self.owner == feature]
         if self.weight is not None:
             own = own * self.weight
@@ -204,7 +204,7 @@ class Screen:
         return [other for _, other in sorted(found, reverse=True)[:most]]
 
     def singles(self, n_tests: int | None = None) -> Candidates:
-        """What each feature that is not chosen adds; p-values for so many tests, None for all features."""
+        """What each remaining feature adds, with p-values for `n_tests` tests (None: one per feature)."""
         members = np.setdiff1d(np.arange(self.n_features), self.chosen)
         number = np.full(self.n_features, -1)
         number[members] = np.arange(len(members))
@@ -213,19 +213,19 @@ class Screen:
         return self._candidates(members[:, None], functions, owner[owner >= 0], n_tests or self.n_features)
 
     def promising_pairs(self, among: list[int], n_tests: int) -> Candidates:
-        """The pairs with the largest moments, not both chosen, with one feature of those given.
+        """The pairs with the largest moments that include a given feature and a feature not yet selected.
 
         Parameters
         ----------
         among : list of int
             Features.
         n_tests : int
-            Pairs that there are.
+            Number of all pairs.
 
         Returns
         -------
         Candidates
-            With a first estimate, by moments that are not studentised.
+            Pairs with a first estimate, from moments that are not studentised.
         """
         given, every = np.sort(np.asarray(among, dtype=int)), np.arange(self.n_features)
         best, members = np.empty((3, 0)), np.empty((0, 2), dtype=int)
@@ -250,14 +250,14 @@ class Screen:
         return Candidates(members, (moments - freedom) / (2 * self.n), np.minimum(pvalue, 1.0))
 
     def test_pairs(self, members: np.ndarray, n_tests: int) -> Candidates:
-        """What given pairs add, by studentised moments.
+        """Information that the given pairs add, from studentised moments.
 
         Parameters
         ----------
         members : ndarray of shape (n_pairs, 2)
             Features.
         n_tests : int
-            Pairs that they are the most promising of.
+            Number of all pairs, including the less promising ones.
 
         Returns
         -------

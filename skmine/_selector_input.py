@@ -27,7 +27,7 @@ class SelectorInput:
     columns : sequence of Column or None
         Of X, some rows where features are compared jointly; None where a cluster holds them.
     targets : list of Column
-        Of the same rows.
+        Target columns with the same rows.
     discrete : ndarray of shape (n_columns,)
         Mask of the columns that are labels.
     table : ClusterTable or None
@@ -64,17 +64,17 @@ class SelectorInput:
         Parameters
         ----------
         X, y : table
-            As passed.
+            Data passed to ``fit``.
         discrete_features : "auto", bool or array-like
-            As passed.
+            Parameter of the selector.
         jointly : bool
             Whether features are compared jointly: of at most `MAX_ROWS` rows.
         seed : int
-            Of the choice of these.
+            Seed of the choice of these rows.
         verbose : bool or int
             Whether a cluster shows progress.
         sample_weight, groups : array-like of shape (n,) or None, default=None
-            As passed.
+            Arguments of ``fit``.
 
         Returns
         -------
@@ -113,7 +113,7 @@ class SelectorInput:
         return cls(n_columns, features.named, columns, targets, discrete, None, weight, number)
 
     def task(self, owner: np.ndarray, n_select, alpha: float, on_step, n_jobs, included=()) -> SelectionTask:
-        """What a strategy works on; `owner` is the number of each column's feature, -1 for none."""
+        """Task for a strategy. `owner` is the feature of each column, or -1 for none."""
         if self.table is not None:
             for grid in self.table.grids[self.n_columns :]:
                 grid.labels = grid.labels or _are_classes(grid)
@@ -132,12 +132,12 @@ class SelectorInput:
 
 
 def named_columns(X):
-    """The names and the number of the columns of a Dask X, in memory."""
+    """An empty container in memory with the columns of a Dask X."""
     return X._meta if hasattr(X, "iloc") else np.empty((0, X.shape[1]))
 
 
 class _Columns(Sequence):
-    """Columns that are read each time that they are asked for."""
+    """Columns that are read again on each access."""
 
     def __init__(self, features: Features):
         self.features = features
@@ -150,7 +150,7 @@ class _Columns(Sequence):
 
 
 class _Features(Sequence):
-    """Margins of the columns of each feature, made each time that they are asked for."""
+    """Margins of the columns of each feature, computed again on each access."""
 
     def __init__(self, columns: Sequence[Column], discrete, owner, numbers: range, weight=None):
         self.columns, self.discrete, self.owner, self.numbers = columns, discrete, owner, numbers
@@ -168,7 +168,7 @@ class _Features(Sequence):
 
 @dataclass
 class _ClusterTask(SelectionTask):
-    """A task whose columns stay on a cluster: the relevance of single features is all that is known."""
+    """A task whose columns stay on a cluster, which can compute only the relevance of single features."""
 
     table: ClusterTable | None = None
     owner: np.ndarray | None = None
@@ -191,5 +191,5 @@ class _ClusterTask(SelectionTask):
 
 
 def _are_classes(grid: Grid) -> bool:
-    """As :func:`skmine._scores.reading.is_class`, of a column of a cluster."""
+    """Like :func:`skmine._scores.reading.is_class`, for a column of a cluster."""
     return grid.values is not None and are_few_integers(grid.values, grid.n_rows)

@@ -50,9 +50,9 @@ class Kernel:
     Attributes
     ----------
     values : ndarray of shape (n, n_landmarks)
-        Of the rows and landmarks.
+        Kernel between rows and landmarks.
     inner : ndarray of shape (n_landmarks, n_landmarks)
-        Of the landmarks.
+        Kernel between landmarks.
     """
 
     def __init__(self, tables, codes, landmarks: np.ndarray, share: float, n: int):
@@ -81,7 +81,7 @@ class Smoother:
     Parameters
     ----------
     kernel : Kernel
-        Of the columns.
+        Kernel of the columns.
     target : ndarray of shape (n_functions, n)
         Functions that the ridge is chosen for.
     weight : ndarray of shape (n,) or None, default=None
@@ -115,21 +115,21 @@ class Smoother:
         self.basis = rows @ mixing[:, keep]
 
     def residual(self, values: np.ndarray) -> np.ndarray:
-        """Values (n_functions, n) less their smooth."""
+        """Residuals of values of shape (n_functions, n)."""
         basis = self.basis.astype(values.dtype)
         shown = values if self.root is None else values * self.root.astype(values.dtype)
         smooth = ((shown @ basis) * self.shrink.astype(values.dtype)) @ basis.T
         return values - (smooth if self.root is None else smooth / self.root.astype(values.dtype))
 
     def left_out_residual(self, values: np.ndarray, folds: np.ndarray | None = None) -> np.ndarray:
-        """Values less their smooth by other rows.
+        """Residuals of values on rows that are held out of the fit.
 
         Parameters
         ----------
         values : ndarray of shape (n_functions, n)
             Functions.
         folds : ndarray of shape (n,) or None, default=None
-            Number of the fold of each row, left out together; None leaves out each row by itself.
+            Fold of each row. None holds out each row on its own.
 
         Returns
         -------

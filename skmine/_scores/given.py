@@ -2,8 +2,8 @@
 
 Suppose that X and y are independent given Z. Then, with Z fixed, the residuals of X (from regressions that do
 not see y) and those of y (from regressions that do not see X) are independent. The mean of their products is
-zero if one of the regressions is unbiased, even if both overfit. So the regressions are rich, and no rows are
-held out.
+zero if one of the regressions is unbiased, even if both overfit. Therefore the regressions are rich, and no
+rows are held out.
 """
 
 from typing import NamedTuple
@@ -17,19 +17,19 @@ from skmine._columns import Column
 
 #: Cosines of the rank of a column of Z; they enter with the weight k ** -_SMOOTHNESS.
 _COSINES, _SMOOTHNESS = 32, 1.5
-#: Functions of single columns, and landmarks of the kernel of all columns, at most.
+#: Maximum number of functions of single columns, and of landmarks of the kernel of all columns.
 _SINGLE, _LANDMARKS = 150, 150
 #: Rows that choose among kernels; levels of a category that have an indicator.
 _CHOOSING_ROWS, _LEVELS = 2000, 32
-#: Rows beyond which the regressions take less than a share of 0.03 from the variance of residuals.
+#: Number of rows beyond which the regressions remove less than 3 % of the variance of residuals.
 _ROWS_THAT_SHOW_LOSS = 20_000
 #: Widths of the kernel in root mean square distances, and its weight beside the functions of single columns.
 _WIDTHS, _JOINT = (0.25, 0.6, 1.5), 0.3
-#: Weight of functions that are not to be shrunk; share of a row's worth of such functions.
+#: Weight of functions that should not be shrunk; maximum number of them as a share of the rows.
 _FREE, _FREE_SHARE = 100.0, 0.1
 #: Smallest scale of a column of Z that shows no dependence.
 _FAINT = 0.05
-#: Share of the variance that the smallest ridge leaves over where a block is a function of Z.
+#: Share of the variance that remains at the smallest ridge if a block is a function of Z.
 _NOTHING = 1e-7
 _RIDGES = np.logspace(-7, 1, 17)
 
@@ -52,7 +52,7 @@ class Residuals(NamedTuple):
     removed: np.ndarray
 
     def inflation(self, other: "Residuals") -> float:
-        """By what factor squared products of residuals fall short of the variance of their sum.
+        """Factor by which squared products of residuals underestimate the variance of their sum.
 
         The residuals are A x and B y, with A and B symmetric. If x and y have equal variance in all rows, the
         sum of the products has variance tr(A^2 B^2). The expected squared products add up to the sum of the
@@ -75,14 +75,14 @@ def rank_functions(column: Column, discrete: bool, degree: int) -> np.ndarray:
     column : Column
         Values; a missing value counts as a level.
     discrete : bool
-        Whether numbers are labels.
+        Whether to treat numbers as labels.
     degree : int
-        The highest.
+        Maximum degree.
 
     Returns
     -------
     ndarray of shape (n, n_functions)
-        Of variance 1 where the degree is 1; none of a constant column.
+        Functions; with variance 1 if the degree is 1. A constant column has none.
     """
     if discrete or column.categorical:
         raw, order = indicators(column), None
@@ -110,7 +110,7 @@ def indicators(column: Column) -> np.ndarray:
 
 
 def _ranks(column: Column) -> tuple[np.ndarray, np.ndarray]:
-    """Middle ranks in (0, 1), a half for missing values, and which values are there."""
+    """Middle ranks in (0, 1), 0.5 for missing values, and a mask of the values that are present."""
     present = ~column.missing
     rank = np.full(len(present), 0.5)
     if present.any():
@@ -119,7 +119,7 @@ def _ranks(column: Column) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Part(NamedTuple):
-    """Scores of a column, and functions, each with its order and the number of its score."""
+    """Scores of a column, and functions with their orders and the indices of their scores."""
 
     scores: np.ndarray
     waves: np.ndarray
@@ -133,11 +133,11 @@ class Given:
     Parameters
     ----------
     columns : list of Column
-        Z.
+        Columns of Z.
     weight : ndarray of shape (n,)
-        Of the rows, 1 on average.
+        Weights of the rows, with mean 1.
     rng : Generator
-        Chooses landmarks.
+        Generator that chooses landmarks.
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ class Given:
         Parameters
         ----------
         functions : ndarray of shape (n, n_functions)
-            Of the block, centred.
+            Centred functions of the block.
 
         Returns
         -------
@@ -305,7 +305,7 @@ class _Ridge(NamedTuple):
     error : float
         Sum over the targets.
     coefficients : ndarray of shape (n_functions, n_targets)
-        Of the functions.
+        Coefficients of the functions, one column per target.
     axes : ndarray of shape (n_functions, n_axes)
         Combinations of the functions that are orthonormal over the rows.
     shrinkage : ndarray of shape (n_axes, n_targets)
