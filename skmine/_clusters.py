@@ -130,7 +130,7 @@ class ClusterTable:
         return [delayed(tasks.read_part)(part, names, *columns) for part, *columns in rows]
 
     def _sums(self, blocks: Iterable[tuple], part: Callable, add: Callable, end: Callable, unit: str) -> list:
-        """For each block ``(which, *arguments)``: `part` of each partition, their sum by `add`, then `end`."""
+        """For each block ``(which, *arguments)``: `part` of each partition, the sum by `add`, and `end`."""
         dask = import_module("dask")
         plans, results = list(blocks), []
         with counter(self.verbose, len(plans), unit) as on_result:

@@ -140,7 +140,7 @@ def selection_stability(
     if not supports.any():
         warnings.warn(
             f"The selector selected no feature in any of the {n_resamples} resamples, so jaccard is 1 and "
-            "says nothing. Raise sample_fraction or pass more rows.",
+            "is not informative. Raise sample_fraction, or pass more rows.",
             UserWarning,
             stacklevel=3,
         )
