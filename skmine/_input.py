@@ -97,22 +97,21 @@ class Rows:
     def _warn_of_copies(self) -> None:
         """Warn if many rows are copies of others and include copied measurements.
 
-        Rows of small integers repeat by chance, so they raise no warning. A column holds measurements if it
-        has nearly as many distinct values as there are distinct rows, and they are not multiples of a unit.
+        Rows of small integers repeat by chance, and so do rows without a measurement: they raise no warning.
         """
         columns = [column for block in self.columns.values() for column in block]
         numeric = [column.values for column in columns if not column.categorical]
-        if not numeric or _n_distinct(numeric) > (1 - _MOST_COPIES) * len(self):
+        fewest = _MOST_COPIES * len(self)
+        if not numeric or _n_copies(_hash_rows(numeric)) < fewest:
             return
         labels = [c.as_input().astype(str) for c in columns if c.categorical]
         numbers = [np.unique(label, return_inverse=True)[1].astype(np.float64) for label in labels]
-        n_distinct = _n_distinct(numeric + numbers)
-        if n_distinct > (1 - _MOST_COPIES) * len(self):
-            return
-        if any(_n_distinct([v]) > _MEASURED * n_distinct and not _has_unit(v) for v in numeric):
+        hashed = _hash_rows(numeric + numbers)
+        n_copies = max(_n_copied_measurements(values, hashed) for values in numeric)
+        if n_copies >= fewest:
             warnings.warn(
-                f"{len(self) - n_distinct} of {len(self)} rows are exact copies of other rows. mi_ is too "
-                "high if a fold trains on copies of its held-out rows. Drop the copies, for example with "
+                f"At least {n_copies} of {len(self)} rows are exact copies of other rows. mi_ is too high if "
+                "a fold trains on copies of its held-out rows. Drop the copies, for example with "
                 "pandas.DataFrame.drop_duplicates, or pass groups with one label for all copies of a row.",
                 UserWarning,
                 stacklevel=3,
@@ -216,14 +215,36 @@ class Rows:
                 ) from error
 
 
-def _n_distinct(columns: list[np.ndarray]) -> int:
-    """Number of distinct rows of numeric columns, by a 64-bit hash."""
+def _hash_rows(columns: list[np.ndarray]) -> np.ndarray:
+    """A 64-bit hash of each row of numeric columns."""
     hashed = np.zeros(len(columns[0]), dtype=np.uint64)
     for values in columns:
         bits = np.where(np.isnan(values), np.nan, values + 0.0).view(np.uint64)  # one NaN, one zero
         hashed = (hashed ^ bits) * _ODD
         hashed ^= hashed >> np.uint64(29)
-    return len(np.unique(hashed))
+    return hashed
+
+
+def _n_copies(values: np.ndarray) -> int:
+    """Number of values that occurred before."""
+    return len(values) - len(np.unique(values))
+
+
+def _n_copied_measurements(values: np.ndarray, hashed: np.ndarray) -> int:
+    """Copies among the rows with a measurement in a column; 0 if the column holds none.
+
+    It holds measurements if it has nearly as many distinct values as there are distinct rows, and they are
+    not multiples of a unit. Missing values do not count, nor does a frequent value such as zero.
+    """
+    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    if not len(distinct) or _has_unit(distinct):
+        return 0
+    is_measured = ~np.isnan(values)
+    if counts.max() >= _MOST_COPIES * len(values):
+        is_measured &= values != distinct[counts.argmax()]
+    measured, rows = values[is_measured], hashed[is_measured]
+    n_rows = len(rows) - _n_copies(rows)
+    return _n_copies(rows) if len(measured) - _n_copies(measured) > _MEASURED * n_rows else 0
 
 
 def _has_unit(values: np.ndarray) -> bool:

@@ -64,6 +64,7 @@ def fitted():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # after 20 minibatches
+@pytest.mark.filterwarnings("ignore:At least .* rows are exact copies:UserWarning")  # weights against repeats
 @parametrize_with_checks(
     [MutualInfoEstimator(max_iter=20, cv=2), MutualInfoEstimator(max_iter=20, cv=None, critic="separable")]
 )

@@ -29,13 +29,14 @@ def messages(X, y, **parameters):
         (np.vstack([X, X[:30]]), np.concatenate([Y, Y[:30]]), 30),
         (pd.DataFrame({"a": np.tile(Y, 2), "b": ["u", "v"] * 200}), np.array(["p"] * 400), 200),
         (np.tile(np.where(Y > 1, np.nan, Y), 2)[:, None], np.tile(Y, 2), 200),
+        (np.tile(np.where(Y > 1, 0, Y), 2)[:, None], np.tile(Y, 2), 200),
     ],
-    ids=["twice", "ten times", "a part", "text beside", "missing values"],
+    ids=["twice", "ten times", "a part", "text beside", "missing values", "zeros"],
 )
 def test_check_can_train__rows_are_copies__warns_of_so_many(X, y, n_copies):
     (message,) = messages(X, y)
 
-    assert message.startswith(f"{n_copies} of {len(X)} rows are exact copies of other rows.")
+    assert message.startswith(f"At least {n_copies} of {len(X)} rows are exact copies of other rows.")
     assert "drop_duplicates" in message
 
 
@@ -48,8 +49,10 @@ def test_check_can_train__rows_are_copies__warns_of_so_many(X, y, n_copies):
         (np.array(["p", "q"])[LEVEL % 2][:, None], np.array(["r", "s"])[LEVEL % 2]),
         (np.vstack([X, X]), np.concatenate([Y, -Y])),
         (np.vstack([X, X[:10]]), np.concatenate([Y, Y[:10]])),
+        (np.where(Y > 0, np.nan, Y)[:, None], Y > 0),
+        (np.where(Y > 0, 0.0, Y)[:, None], Y > 0),
     ],
-    ids=["measured", "whole numbers", "eighths", "classes", "other targets", "a few"],
+    ids=["measured", "whole numbers", "eighths", "classes", "other targets", "a few", "gaps", "atoms"],
 )
 def test_check_can_train__rows_that_repeat_by_themselves_or_rarely__no_warning(X, y):
     assert messages(X, y) == []
@@ -63,7 +66,7 @@ def test_fit__copies_of_noise__warns_and_groups_give_nothing():
     rows, target, groups = np.repeat(X, 3, axis=0), np.repeat(Y, 3), np.repeat(np.arange(200), 3)
     estimator = MutualInfoEstimator(max_iter=0, random_state=0)
 
-    with pytest.warns(UserWarning, match="400 of 600 rows are exact copies"):
+    with pytest.warns(UserWarning, match="At least 400 of 600 rows are exact copies"):
         estimator.fit(rows, target)
 
     assert estimator.fit(rows, target, groups=groups).mi_ < 0.05

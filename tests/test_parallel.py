@@ -144,8 +144,10 @@ class Together:
 def test_selector__jobs_within_jobs__no_more_at_work_than_the_outer_ones(monkeypatch):
     X, y = draw_table(n=120)
     together = Together()
-    monkeypatch.setattr("skmine._strategies._relevance", together(lambda features, targets: np.ones((2, 1))))
-    monkeypatch.setattr("skmine._strategies._LOOKED_AT", 1)  # many tasks
+    monkeypatch.setattr(
+        "skmine._task._relevance", together(lambda features, targets: np.ones((2, len(features))))
+    )
+    monkeypatch.setattr("skmine._task._AT_ONCE", 1)  # many tasks
     selector = MINEFeatureSelector(1, strategy="marginal", n_jobs=4)
     search = GridSearchCV(
         make_pipeline(selector, KNeighborsClassifier()),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from skmine._engine.forms.form import Fit, Form, Start
-from skmine._engine.judge import JUDGING_ROWS, Judge, Scored, Verdict, share_learnt
+from skmine._engine.judge import JUDGING_ROWS, WELL_TESTED_NATS, Judge, Scored, Verdict, share_learnt
 from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
@@ -61,7 +61,7 @@ class Outcome:
                 "of each column. Pass more rows, fewer folds, a larger validation_fraction or less uneven "
                 "weights."
             )
-        if verdict.rests_on_form:
+        if verdict.rests_on_form and mi > WELL_TESTED_NATS:
             doubts.append(
                 f"mi_ is {mi:.1f} nats, and these rows can test values up to {verdict.testable:.1f}. It is "
                 "right if the dependence is Gaussian after a transformation of each column. Otherwise the "

@@ -28,7 +28,7 @@ _CHOOSING_ROWS, _REJECTING_ROWS = 200, 400
 #: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
 _MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
 #: Nats up to which no value is doubted that pairs took part in.
-_WELL_TESTED_NATS = 3.0
+WELL_TESTED_NATS = 3.0
 #: Log of the mean of exp(T) over marginal pairs from which T is no log density ratio.
 _REFUTING_NATS = 3.0
 #: Largest relative standard error of that mean for this to count.
@@ -100,7 +100,7 @@ class Verdict:
         """Whether the value is beyond what the marginal pairs can test, and so is right if its form is."""
         if self.unbiased is not None or not self.is_judged:
             return False
-        is_beyond = self.estimate > max(self.testable, _WELL_TESTED_NATS)
+        is_beyond = self.estimate > max(self.testable, WELL_TESTED_NATS)
         return not self.is_tested or (is_beyond and self.scored.pair_error > RELIABLE_ERROR)
 
     @property
