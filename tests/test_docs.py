@@ -14,7 +14,7 @@ GALLERY = sorted((ROOT / "examples").glob("plot_*.py"))
 PAGES = sorted((ROOT / "docs").glob("*.rst")) + sorted((ROOT / "docs" / "user_guide").glob("*.rst"))
 TEXTS = [*PAGES, *sorted(ROOT.glob("*.md")), *sorted((ROOT / "examples").rglob("*.py"))]
 TEXTS.append(ROOT / "benchmarks" / "README.md")
-TEXTS += sorted(path for path in (ROOT / "skmine").rglob("*.py") if "_engine" not in path.parts)
+TEXTS += sorted((ROOT / "skmine").rglob("*.py"))
 #: Data do not "tell" anything, and some turns of phrase take two readings.
 BANNED = re.compile(
     r"\b(?:tells?|told|so too|of which|as those|save those|where that prevails|where there (?:is|are)"

@@ -80,9 +80,9 @@ class Outcome:
 def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete: bool = True) -> Outcome:
     """Fit forms to a sample and keep the critic of the highest merit.
 
-    The first of several members tells which settings of a closed form to fit; where it holds out 200 rows, it
-    tells so of all forms, and where it holds out 400, whether to fit them for all: only what is better there
-    than the best so far, alone or pooled with it. Where the closed forms find more
+    Forms are first tried on the first of several members. It chooses the settings of a closed form; if it
+    holds out 200 rows, those of every form; and if it holds out 400, it also rejects forms: a form is fitted
+    for all members only if it beats the best so far, alone or pooled with it. If the closed forms find more
     than the marginal pairs can test, or too few rows are held out to judge a flexible form, their mean log
     ratio is the value.
 
@@ -199,7 +199,7 @@ class _Contest:
                     self._value(form, self.judge.score(fit))
 
     def _choose(self, form: Form, paths: list[list], sample: Sample) -> list[tuple[Any, Scored]]:
-        """The best setting of each of the best paths, with the scores that tell, best first."""
+        """The best setting of each of the best paths, with its scores, best first."""
         chosen = []
         for path in paths:
             tried: list[tuple[Any, Scored]] = []
@@ -217,7 +217,7 @@ class _Contest:
         return sorted(chosen, key=lambda one: -one[1].cautious_value)[:_MOST_PATHS]
 
     def _of_all(self, form: Form, setting: Any, first: Fit) -> Fit | None:
-        """The bank of all members, of which the first is fitted already.
+        """The bank of all members; the first is fitted already.
 
         Closed forms agree on what they read, so that one may change with the others.
         """

@@ -86,7 +86,7 @@ class ReferencedCritic(nn.Module):
         self.shown_x, self.shown_y = shown_x, shown_y
 
     def read_x(self, x: Tensor) -> Tensor:
-        """What is read of x, of which training needs one copy: (n_members, ..., d_x) -> (..., width)."""
+        """Columns that are read of x, once for all pairs of a row: (n_members, ..., d_x) -> (..., width)."""
         u = self.reference.project_x(x)
         return u if self.shown_x is None else torch.cat([u, self.shown_x(x)], -1)
 
@@ -129,7 +129,7 @@ class ClassNormalised(nn.Module):
         self.register_buffer("log_probability", probability.log().repeat(n_members, 1))
 
     def read_x(self, x: Tensor) -> Tensor:
-        """What the critic reads of x, of which training needs one copy."""
+        """Columns that the critic reads of x, once for all pairs of a row."""
         return self.critic.read_x(x)
 
     def read_y(self, one_hot: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 #: Level of the test of a pair of columns, Bonferroni's correction within.
 _LEVEL = 0.01
-#: Level of the test of products, of which there are at most so many.
+#: Level of the test of products, and their largest number.
 _PRODUCT_LEVEL, _MOST_PRODUCTS = 0.001, 500
 #: Degree of the polynomials, and rows that rare levels of both columns must meet in (Cochran 1954).
 _DEGREE, _LEAST_EXPECTED = 4, 5
@@ -33,7 +33,7 @@ class Dependence:
     x, y : Tensor of shape (n, d_x), (n, d_y)
         Centred columns.
     rows : LongTensor of shape (m,)
-        Rows to test, of which at most about 8,192 are read. One mask serves all members of a bank, though
+        Rows to test; at most about 8,192 of them are read. One mask serves all members of a bank, though
         rows of one are held out by others: at this level noise is hardly ever let in.
     weight : Tensor of shape (n,) or None
         Weights of the rows.
@@ -89,7 +89,7 @@ def _test(x: Tensor, y: Tensor, share: Tensor, level: float) -> tuple[Tensor, Te
 
 
 def _test_products(x: Tensor, read: Tensor, y: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Columns of x among those `read` of which a product of two depends on a column of y; those of y."""
+    """Columns of x in a product of two `read` ones that depends on a column of y; and these columns of y."""
     found_x, found_y = x.new_zeros(x.shape[1], dtype=torch.bool), y.new_zeros(y.shape[1], dtype=torch.bool)
     n_read = int(read.sum())
     if 0 < n_read * (n_read - 1) // 2 <= _MOST_PRODUCTS:

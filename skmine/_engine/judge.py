@@ -20,7 +20,7 @@ from skmine.nn.training import TrainingResult
 JUDGING_ROWS = 12
 #: Rows of equal weight that each half of them must amount to.
 _FEWEST_EFFECTIVE = 4.0
-#: Rows that a member must hold out to choose the settings of a form alone, and to tell whether it is worth
+#: Rows that a member must hold out to choose the settings of a form alone, and to decide if it is worth
 #: fitting for the bank.
 _CHOOSING_ROWS, _REJECTING_ROWS = 200, 400
 #: How far a value I must stay below the log of the number N of marginal pairs for these to test it: the
@@ -43,7 +43,7 @@ _BIAS_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the values of a bank on held-out and on training rows tell together.
+    """The estimate that the values of a bank on held-out and on training rows give together.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Verdict:
     n_effective : float
         Rows of equal weight that all rows amount to.
     is_judged : bool, default=True
-        Whether there are rows enough to judge a network; else the value is the closed form's.
+        Whether the rows are enough to judge a network; if not, the value is that of the closed form.
     is_tested : bool, default=True
         Whether marginal pairs took part in the value.
     least_upper : float, default=0.0
@@ -158,7 +158,7 @@ class Judge:
 
     @property
     def first_rejects(self) -> bool:
-        """Whether it holds out rows enough to tell what is worth fitting for all."""
+        """Whether it holds out enough rows to decide which forms are worth fitting for all."""
         return self.first_chooses and 2 * self.sample.folds.halves[0].shape[1] >= _REJECTING_ROWS
 
     def score(self, fit: Fit, sample: Sample | None = None) -> Scored:
@@ -192,14 +192,14 @@ class Judge:
     def verdict(
         self, scored: Scored, flexible: float, start: Verdict | None, is_tested: bool = True
     ) -> Verdict:
-        """Put together what the values on held-out and on training rows tell.
+        """Combine the values on held-out and on training rows.
 
         Parameters
         ----------
         scored : Scored
             The bank.
         flexible : float
-            Share of the members that have no fixed form: these miss more than overfitting costs, but for what
+            Share of the members that have no fixed form: these miss more than overfitting costs, except for what
             the closed form that they started from overfits.
         start : Verdict or None
             On that closed form.

@@ -133,7 +133,7 @@ class Plan(NamedTuple):
         x : Tensor of shape (n, d)
             Encoded rows.
         y : Tensor of shape (n, n_targets)
-            What is predicted, but for its mean.
+            What is predicted, less its mean.
         weight : Tensor of shape (n,)
             Weights of the rows.
 

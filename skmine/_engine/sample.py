@@ -234,7 +234,7 @@ class Sample:
 
     @cached_property
     def readings(self) -> list[tuple[Reading, Reading]]:
-        """The core columns of both blocks, and, where there are any, those in their own units."""
+        """The core columns of both blocks, and those in their own units, if any."""
         blocks = zip((self.x, self.y), self.dependence.relevant, strict=True)
         core, scaled = zip(*(_readings_of(block, mask) for block, mask in blocks), strict=True)
         return [core] if core == scaled else [core, scaled]

@@ -135,7 +135,7 @@ class Scored:
 
     @property
     def highest_value(self) -> float:
-        """Log of the number of marginal pairs of a half: they tell no more."""
+        """Log of the number of marginal pairs of a half: no value above it can be tested."""
         return math.log(self.held_out[0].marginal[0].numel())
 
     @cached_property
@@ -164,7 +164,7 @@ class Scored:
 
     @cached_property
     def first(self) -> "Scored":
-        """The first member alone, of which nothing but the held-out scores is known."""
+        """The first member alone; only its held-out scores are known."""
         first = Scored(self.fit, self.sample.first, self.bound)
         first.held_out = [scores.first for scores in self.held_out]
         return first

@@ -18,7 +18,7 @@ _MOST_DEVIATIONS = 4.0
 
 
 class UnbiasedValue(NamedTuple):
-    """What the determinants of sample covariances tell.
+    """The value that the determinants of sample covariances give.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ def unbiased_information(x: Tensor, y: Tensor) -> UnbiasedValue | None:
     Returns
     -------
     UnbiasedValue or None
-        None where there are too few rows, or columns so nearly determine one another that the errors of their
+        None if the rows are too few, or columns so nearly determine one another that the errors of their
         normal scores count.
 
     References

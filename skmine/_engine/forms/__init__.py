@@ -27,7 +27,7 @@ def entrants(network: Network, compete: bool) -> list[Form]:
         The last one; not trained for no iteration, where others compete. Of a scikit-learn model, what it
         predicts is the critic instead.
     compete : bool
-        Whether the flexible forms compete; else the network goes on from the closed forms alone.
+        Whether the flexible forms compete; otherwise the network goes on from the closed forms alone.
 
     Returns
     -------

@@ -28,11 +28,11 @@ class Fit:
         Best trained parameters by the first and by the second half of the held-out rows; empty where nothing
         was trained by them.
     training : TrainingResult or None, default=None
-        How training went; None where there was none.
+        How training went; None if nothing was trained.
     reference : Reference or None, default=None
         The closed form of a critic that is nothing else, whose coordinates others may read.
     knows_rows : bool, default=False
-        Whether it may know the training rows by heart, so that its value on them tells nothing.
+        Whether it may have memorised the training rows, so that its value on them means nothing.
     """
 
     critic: nn.Module
@@ -98,7 +98,7 @@ class Form:
         sample : Sample
             The rows.
         start : Start or None
-            What to start from; None where there is nothing yet.
+            What to start from; None if nothing is fitted yet.
 
         Returns
         -------

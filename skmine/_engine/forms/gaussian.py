@@ -22,7 +22,7 @@ class Gaussian(Form):
     is_flexible = False
 
     def applies(self, sample: Sample) -> bool:
-        """To blocks of which neither is discrete."""
+        """To blocks that are not discrete."""
         return sample.classes is None
 
     def fit(self, sample: Sample, setting: None) -> Fit:

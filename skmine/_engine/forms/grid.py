@@ -29,7 +29,7 @@ class Grid(Form):
     """Density ratios of pairs of columns, counted on a grid. A setting is the weight of the neighbourhood."""
 
     def applies(self, sample: Sample) -> bool:
-        """To two single columns, and to blocks of which no more than six columns depend on others."""
+        """To two single columns, and to blocks with at most six columns that depend on others."""
         return sample.classes is None and bool(paired_columns(sample))
 
     def settings(self, sample: Sample, start: Start | None) -> list[list[float]]:

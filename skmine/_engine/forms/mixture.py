@@ -27,7 +27,7 @@ _ROWS_A_COLUMN = 2
 
 
 class MixtureSetting(NamedTuple):
-    """Which columns are read, as a form tells it, and how often components double."""
+    """The columns that are read, in a form's own terms, and how often components double."""
 
     source: Any
     n_cuts: int
@@ -100,7 +100,7 @@ class GaussianMixture(MixtureForm):
     """Mixtures of the columns that depend on the other block; of more than ten, of as many coordinates."""
 
     def applies(self, sample: Sample) -> bool:
-        """To blocks of which x is not discrete, and to no more than 32 classes."""
+        """To an x that is not discrete, and to at most 32 classes."""
         n_first = 1 if sample.classes is None else len(sample.classes)
         return sample.x.probability is None and n_first <= _MOST_COMPONENTS
 

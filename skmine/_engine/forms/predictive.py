@@ -127,7 +127,7 @@ class _Task(NamedTuple):
             return cls(model, list(y[:, :-1].T), 0)
         if not hasattr(model, "predict_proba"):
             raise ValueError(
-                f"critic must have predict_proba where it is a classifier; got {model!r}. Wrap it in "
+                f"critic must have predict_proba if it is a classifier; got {model!r}. Wrap it in "
                 "sklearn.calibration.CalibratedClassifierCV."
             )
         return cls(model, [y.argmax(1)], y.shape[1])

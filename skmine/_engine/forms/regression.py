@@ -133,7 +133,7 @@ class Regression(nn.Module):
 
 
 def _size(residual: Tensor) -> Tensor:
-    """Of what a regression leaves: a power of which normal residuals are nearly normal again.
+    """Size of residuals, as a power of them that is nearly normal if they are normal.
 
     References
     ----------

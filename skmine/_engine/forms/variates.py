@@ -262,7 +262,7 @@ def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) 
 
     All pairs of the first 512 rows are marginal ones. Two standard errors of their mean of exp(T) are taken
     off: a log ratio may run away where few pairs meet. It is at most the log of their number: where no pair
-    comes near the joint ones, they tell no more.
+    comes near the joint ones, nothing higher can be tested.
     """
     joint = (weight * reference(u, v)).sum(1) / weight.sum(1)
     few = slice(_PAIRED_ROWS)
