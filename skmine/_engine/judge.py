@@ -199,8 +199,8 @@ class Judge:
         scored : Scored
             The bank.
         flexible : float
-            Share of the members that have no fixed form: these miss more than overfitting costs, except for what
-            the closed form that they started from overfits.
+            Share of the members that have no fixed form. These miss more than overfitting costs, except for
+            what the closed form that they started from overfits.
         start : Verdict or None
             On that closed form.
         is_tested : bool, default=True
