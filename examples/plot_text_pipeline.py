@@ -24,6 +24,7 @@ from sklearn.preprocessing import OneHotEncoder
 from vega_datasets import local_data
 
 from skmine import MINEFeatureSelector
+from skmine.plotting import SelectionDisplay
 
 cars = pd.read_json(local_data.cars.filepath).dropna(subset="Miles_per_Gallon")
 cars["Year"] = pd.to_datetime(cars["Year"]).dt.year
@@ -51,6 +52,7 @@ model = make_pipeline(
 print(selector.fit_transform(X, y).dtypes.to_string())
 for _, row in selector.explain().iterrows():
     print(f"{row['feature']}: {row['reason'].split(': ')[0]}")
+SelectionDisplay.from_estimator(selector)
 
 # %%
 # Cross-validate the pipeline

@@ -22,6 +22,7 @@ from sklearn.model_selection import KFold, TimeSeriesSplit, cross_val_score
 from vega_datasets import local_data
 
 from skmine import MINEFeatureSelector
+from skmine.plotting import SelectionDisplay
 
 days = local_data.seattle_weather().sort_values("date").reset_index(drop=True)
 rain = days["precipitation"] > 0
@@ -39,7 +40,8 @@ X, y = X.iloc[7:], rain.iloc[7:]
 # With and without blocks
 # -----------------------
 # Blocks of 30 days are groups. Days of one block may depend on each other.
-# Without groups, each day counts as an independent observation.
+# Without groups, each day counts as an independent observation. The picture
+# shows the selection with blocks.
 
 blocks = np.arange(len(X)) // 30
 for name, groups in (
@@ -51,6 +53,8 @@ for name, groups in (
     n_noise = sum(feature.startswith("noise") for feature in selected)
     print(f"{name}: {len(selected)} of {X.shape[1]} features selected")
     print(f"  columns of noise among them: {n_noise}")
+
+SelectionDisplay.from_estimator(selector)
 
 # %%
 # Folds in time order
