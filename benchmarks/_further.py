@@ -17,6 +17,7 @@ from skmine.distributions import (
     MultivariateNormal,
     Regression,
     Transformed,
+    regression_tasks,
 )
 
 _REFERENCE_BITS = 14
@@ -88,17 +89,13 @@ def _tree(x: np.ndarray) -> np.ndarray:
     return np.where(x[:, 0] > 0.5, left, right)
 
 
-def _friedman(x: np.ndarray) -> np.ndarray:
-    return 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
-
-
 def _steps(x: np.ndarray) -> np.ndarray:
     return np.array([3.0, 0.0, 2.0, 5.0, 1.0, 4.0])[(6 * x[:, 0]).astype(int)]
 
 
 @cache
 def further_tasks() -> dict:
-    """29 joints; none of them is in `skmine.distributions`."""
+    """29 joints; one of them, "friedman-10", is among `skmine.distributions.regression_tasks`."""
     fork = [MultivariateNormal([[1, sign], [sign, 1.04]], 1) for sign in (1, -1)]
     lag = np.arange(13)
     place = np.stack(np.divmod(np.arange(64), 8), 1)
@@ -107,7 +104,7 @@ def further_tasks() -> dict:
         "noise-of-its-own-size-1": Regression(lambda x: 0 * x[:, 0], 1, lambda x: np.exp(x[:, 0])),
         "noise-of-its-own-size-3": Regression(lambda x: x[:, 0] * x[:, 1], 3, lambda x: 0.3 + abs(x[:, 2])),
         "sine-of-a-sum-2": Regression(lambda x: np.sin(12 * x[:, 0] + 6 * x[:, 1]), 2, 0.2, x="uniform"),
-        "friedman-10": Regression(_friedman, 10, 1.0, x="uniform"),
+        "friedman-10": regression_tasks()["friedman-1"],
         "maximum-5": Regression(lambda x: x.max(1), 5),
         "length-10": Regression(lambda x: np.linalg.norm(x, axis=1), 10),
         "gate-2": Regression(lambda x: (x[:, 0] > 0) * x[:, 1], 2),

@@ -1182,7 +1182,7 @@ GROUPS = np.repeat(np.arange(10), 20)
 
 
 def grouped_rows():
-    """Rows whose 20 copies, up to noise, stand in a group: split apart, they tell each other's y."""
+    """Rows whose 20 copies, up to noise, stand in a group: split apart, each gives away the other's y."""
     rng = np.random.default_rng(0)
     centres, targets = rng.normal(size=(10, 2)), rng.normal(size=10)
     return centres[GROUPS] + 1e-2 * rng.normal(size=(200, 2)), targets[GROUPS] + 0.1 * rng.normal(size=200)

@@ -607,18 +607,18 @@ def test_fit__weights__choose_what_matters_where_they_are_large(strategy):
 @pytest.mark.statistical
 @pytest.mark.parametrize("strategy", ["auto", "marginal", "mrmr"])
 def test_fit__noise_of_groups__is_seldom_selected_with_groups_and_often_without(strategy, seed):
-    told, untold = [], []
+    with_groups, without_groups = [], []
     for i in range(12):
         rng = np.random.default_rng([seed, i])
         groups = np.repeat(np.arange(60), 8)
         X = rng.normal(size=(60, 5))[groups] + 0.2 * rng.normal(size=(480, 5))
         y = rng.normal(size=60)[groups] + 0.2 * rng.normal(size=480)
-        told.append(MINEFeatureSelector(strategy=strategy).fit(X, y, groups=groups).n_features_ > 0)
-        untold.append(MINEFeatureSelector(strategy=strategy).fit(X, y).n_features_ > 0)
+        with_groups.append(MINEFeatureSelector(strategy=strategy).fit(X, y, groups=groups).n_features_ > 0)
+        without_groups.append(MINEFeatureSelector(strategy=strategy).fit(X, y).n_features_ > 0)
 
     # At a level of .05, five or more of 12 have a probability of 2e-4.
-    assert sum(told) < 5
-    assert sum(untold) > 8
+    assert sum(with_groups) < 5
+    assert sum(without_groups) > 8
 
 
 def test_fit__groups__dependence_between_groups_is_found():

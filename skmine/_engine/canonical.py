@@ -12,9 +12,9 @@ WHITENING_RIDGE = 1e-4
 #: Ridges, and shares of the sampling noise taken off the canonical correlations, among which the held-out
 #: value chooses. The least one sets the highest value of a pair, 6.9 nats.
 RIDGES = (1e-6, WHITENING_RIDGE, 0.03, 0.3)
+NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
 #: Principal components that are kept of wide blocks, in place of a larger ridge.
 RANKS = (4, 16, 64)
-NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
 #: Canonical coordinates that are kept, at most: a limit on time and memory.
 MAX_RANK = 256
 

@@ -10,7 +10,7 @@ Radhakrishnan, Beaglehole, Pandit and Belkin (2024), "Mechanism for feature lear
 backpropagation-free machine learning models", Science 383, for the metric.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -81,6 +81,7 @@ class Kernel(NamedTuple):
         """Root of the average outer product of the gradients of a regression, of trace one a column."""
         z = self.coordinates(x)
         kernel = gaussian(z, self.landmarks)
+        weight = weight / weight.mean()
         coefficients = self.axes @ solve(*moments(kernel @ self.axes, y, weight), ridge * len(x))
         total = torch.zeros_like(self.transform)
         for coefficient in coefficients.T:
@@ -145,10 +146,12 @@ class Plan(NamedTuple):
             Of the kernel at its landmarks.
         predictions : Tensor of shape (n, n_targets)
         """
-        y = y - weight @ y / weight.sum()
+        weight = weight / weight.mean()
+        y = y - weight @ y / len(y)
         kernel = self.kernel(x, y, weight)
         features = kernel.features(x)
-        coefficients = kernel.axes @ solve(*moments(features, y, weight), self.ridge * len(y))
+        gram, moment = moments(features, y, weight)
+        coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
         parts = torch.arange(len(y)).tensor_split(PARTS)
         predictions = torch.empty_like(y)
         for group in (parts[: PARTS // 2], parts[PARTS // 2 :]) if self.steps else (parts,):
@@ -156,8 +159,11 @@ class Plan(NamedTuple):
                 others = torch.ones(len(y), dtype=torch.bool)
                 others[torch.cat(group)] = False
                 features = self.kernel(x[others], y[others], weight[others]).features(x)
-            for rows, predicted in _from_others(features, y, weight, self.ridge, group):
-                predictions[rows] = predicted
+                gram, moment = moments(features, y, weight)
+            for rows in group:
+                own = moments(features[rows], y[rows], weight[rows])
+                ridge = self.ridge * (len(y) - len(rows))
+                predictions[rows] = features[rows] @ solve(gram - own[0], moment - own[1], ridge)
         return kernel, coefficients, predictions
 
 
@@ -239,8 +245,8 @@ def best_ridge(features: Tensor, y: Tensor, weight: Tensor) -> tuple[float, floa
 
 
 def moments(features: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Second moments of features, and of these with y: sums over rows of mean weight one."""
-    weighted = (weight / weight.mean()).unsqueeze(1) * features
+    """Second moments of features, and of these with y: weighted sums over rows."""
+    weighted = weight.unsqueeze(1) * features
     return features.T @ weighted, weighted.T @ y
 
 
@@ -248,15 +254,3 @@ def solve(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
     """Coefficients of ridge regression from second moments."""
     eye = torch.eye(len(gram), dtype=gram.dtype)
     return torch.cholesky_solve(moment, torch.linalg.cholesky(gram + ridge * eye))
-
-
-def _from_others(
-    features: Tensor, y: Tensor, weight: Tensor, ridge: float, parts: Iterable[Tensor]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Each part of the rows, and its predictions from all others."""
-    weight = weight / weight.mean()
-    gram, moment = features.T @ (weight.unsqueeze(1) * features), features.T @ (weight.unsqueeze(1) * y)
-    for rows in parts:
-        weighted = weight[rows].unsqueeze(1) * features[rows]
-        own = features[rows].T @ weighted, weighted.T @ y[rows]
-        yield rows, features[rows] @ solve(gram - own[0], moment - own[1], ridge * (len(y) - len(rows)))

@@ -81,12 +81,15 @@ def unbiased_information(x: Tensor, y: Tensor) -> UnbiasedValue | None:
     known = correlation.clone()
     known[:d_x, d_x:] *= math.sqrt(max(1 - chance / max(sampled, chance), 0.0))
     known[d_x:, :d_x] = known[:d_x, d_x:].T
-    estimate = sampled - chance - _cost_of_scores(known, n, d_x)
+    is_gaussian = _is_gaussian(z, correlation)
+    estimate = sampled - chance
+    if is_gaussian:  # of other rows the value is not reported
+        estimate -= _cost_of_scores(known, n, d_x)
     wilks = torch.polygamma(1, half[d_x:]) - torch.polygamma(1, half[:d_y])
     # The mean log ratio has the variance sum_k r_k^2, which is at most 1 - exp(-2 I / k) each.
     strength = min(d_x, d_y) * -math.expm1(-2 * max(estimate, 0.0) / min(d_x, d_y))
     error = math.sqrt(max(float(wilks.sum()), 0.0) / 4 + strength / n)
-    return UnbiasedValue(estimate, error, _is_gaussian(z, correlation))
+    return UnbiasedValue(estimate, error, is_gaussian)
 
 
 def _information(correlation: Tensor, d_x: int) -> float:

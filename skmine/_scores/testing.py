@@ -343,9 +343,10 @@ def _block_functions(columns: list[Column], discrete) -> np.ndarray:
     def single(degree: int) -> list[np.ndarray]:
         return [rank_functions(c, d, degree) for c, d in zip(columns, discrete, strict=True)]
 
-    parts = next(
-        (p for p in map(single, _DEGREES) if sum(f.shape[1] for f in p) <= most), single(_DEGREES[-1])
-    )
+    for degree in _DEGREES:
+        parts = single(degree)
+        if sum(part.shape[1] for part in parts) <= most:
+            break
     for degree in _PRODUCT_DEGREES if len(columns) > 1 else ():
         factors = single(degree)
         pairs = [(one, other) for j, one in enumerate(factors) for other in factors[:j]]

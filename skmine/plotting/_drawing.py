@@ -51,6 +51,38 @@ def make_axes(ax, figsize: tuple[float, float]):
     return ax.figure, ax
 
 
+def draw_bars(ax, values, names, is_full, *, height=0.7):
+    """Draw horizontal bars from top to bottom, those that do not count hatched.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Axes to draw in.
+    values : ndarray of shape (n,)
+        Lengths; 0 for values that are not finite.
+    names : sequence of str
+        Labels of the bars.
+    is_full : ndarray of shape (n,)
+        Mask of the bars that are filled.
+    height : float, default=0.7
+        Height of a bar.
+
+    Returns
+    -------
+    matplotlib BarContainer
+    """
+    places = np.arange(len(values))
+    bars = ax.barh(places, np.where(np.isfinite(values), values, 0), height=height, color=BLUE)
+    for bar, full in zip(bars, is_full, strict=True):
+        if not full:
+            bar.set(facecolor="white", edgecolor=GREY, hatch="////")
+    ax.set_yticks(places, names)
+    ax.set_ylim(len(places) - 0.5, -0.5)
+    ax.grid(axis="x", alpha=0.3)
+    ax.set_axisbelow(True)
+    return bars
+
+
 def check_fitted_as(estimator, kind: str) -> None:
     """Check that an estimator is an instance of the named class, and fitted.
 

@@ -5,10 +5,9 @@ import numpy as np
 from skmine._frames import column_names
 from skmine._units import check_scale, nats_a_unit
 from skmine.plotting._drawing import (
-    BLUE,
-    GREY,
     VERMILION,
     check_fitted_as,
+    draw_bars,
     feature_names_of,
     make_axes,
     read_names,
@@ -263,10 +262,7 @@ class FeatureScoresDisplay:
         places = np.arange(len(shown))
         values = self.scores[shown] / scale
         taken = np.ones(len(shown), dtype=bool) if self.selected is None else self.selected[shown]
-        self.bars_ = self.ax_.barh(places, np.where(np.isfinite(values), values, 0), color=BLUE, height=0.7)
-        for bar, is_taken in zip(self.bars_, taken, strict=True):
-            if not is_taken:
-                bar.set(facecolor="white", edgecolor=GREY, hatch="////")
+        self.bars_ = draw_bars(self.ax_, values, self.feature_names[shown], taken)
         if self.intervals is not None:
             low, high = self.intervals[shown].T / scale
             sides = np.maximum([values - low, high - values], 0)
@@ -278,13 +274,9 @@ class FeatureScoresDisplay:
         return self
 
     def _label(self, places: np.ndarray, taken: np.ndarray, unit: str) -> None:
-        self.ax_.set_yticks(places, self.feature_names[self.shown_])
-        self.ax_.set_ylim(len(places) - 0.5, -0.5)
         self.ax_.axvline(0, color="black", lw=0.8)
         is_information = self.scale == "information"
         self.ax_.set_xlabel(f"mutual information ({unit})" if is_information else "correlation of any form")
-        self.ax_.grid(axis="x", alpha=0.3)
-        self.ax_.set_axisbelow(True)
         if (left_out := len(self.order) - len(places)) > 0:
             self.ax_.set_title(f"best {len(places)} of {len(places) + left_out}", fontsize="medium")
         handles, _ = self.ax_.get_legend_handles_labels()

@@ -4,7 +4,7 @@ import numpy as np
 
 from skmine._selection import explain
 from skmine._units import nats_a_unit
-from skmine.plotting._drawing import BLUE, GREY, VERMILION, check_fitted_as, make_axes
+from skmine.plotting._drawing import VERMILION, check_fitted_as, draw_bars, make_axes
 
 _INCHES_A_ROW = 0.3
 
@@ -106,15 +106,13 @@ class SelectionDisplay:
         self.figure_, self.ax_ = make_axes(ax, (10.0, 1.4 + _INCHES_A_ROW * len(names)))
         alone, added = (np.nan_to_num(np.array(shown[key], dtype=float)) for key in ("alone", "added"))
         self.ax_.scatter(alone, places, marker="|", s=160, color=VERMILION, zorder=3, label="alone")
-        self.bars_ = self.ax_.barh(places, np.maximum(added, 0), height=0.65, color=BLUE)
+        selected = np.array(shown["selected"], dtype=bool)
+        self.bars_ = draw_bars(self.ax_, np.maximum(added, 0), names, selected, height=0.65)
         handles, labels = self.ax_.get_legend_handles_labels()
         for state, label in ((True, "added, selected"), (False, "would add, not selected")):
-            bars = [bar for bar, taken in zip(self.bars_, shown["selected"], strict=True) if taken == state]
-            if not state:
-                for bar in bars:
-                    bar.set(facecolor="white", edgecolor=GREY, hatch="////")
-            if bars:
-                handles, labels = [*handles, bars[0]], [*labels, label]
+            if (selected == state).any():
+                handles.append(self.bars_[int((selected == state).argmax())])
+                labels.append(label)
         for place, reason in zip(places, shown["reason"], strict=True):
             self.ax_.annotate(
                 reason,
@@ -124,12 +122,8 @@ class SelectionDisplay:
                 fontsize="small",
                 annotation_clip=False,
             )
-        self.ax_.set_yticks(places, names)
-        self.ax_.set_ylim(len(names) - 0.5, -0.5)
         self.ax_.set_xlim(left=0)
         self.ax_.set_xlabel(f"mutual information ({self.unit})")
-        self.ax_.grid(axis="x", alpha=0.3)
-        self.ax_.set_axisbelow(True)
         self.ax_.legend(handles, labels, fontsize="small", loc="lower right")
         if len(self.reasons["feature"]) > len(names):
             self.ax_.set_title(f"first {len(names)} of {len(self.reasons['feature'])}", fontsize="medium")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmine.plotting._drawing import BLUE, GREY, make_axes
+from skmine.plotting._drawing import draw_bars, make_axes
 
 _INCHES_A_BAR = 0.27
 
@@ -91,20 +91,15 @@ class StabilityDisplay:
         """
         frequency = self.result.frequency
         self.shown_ = np.argsort(-frequency, kind="stable")[:max_features]
-        places = np.arange(len(self.shown_))
-        self.figure_, self.ax_ = make_axes(ax, (6.4, 1.4 + _INCHES_A_BAR * len(places)))
-        self.bars_ = self.ax_.barh(places, frequency[self.shown_], color=BLUE, height=0.7)
-        for bar, share in zip(self.bars_, frequency[self.shown_], strict=True):
-            if share < 0.5:
-                bar.set(facecolor="white", edgecolor=GREY, hatch="////")
+        n_shown = len(self.shown_)
+        self.figure_, self.ax_ = make_axes(ax, (6.4, 1.4 + _INCHES_A_BAR * n_shown))
+        names = [str(self.result.feature_names[j]) for j in self.shown_]
+        shares = frequency[self.shown_]
+        self.bars_ = draw_bars(self.ax_, shares, names, shares >= 0.5)
         self.ax_.axvline(0.5, color="black", lw=0.8, ls=":")
-        self.ax_.set_yticks(places, [str(self.result.feature_names[j]) for j in self.shown_])
-        self.ax_.set_ylim(len(places) - 0.5, -0.5)
         self.ax_.set_xlim(0, 1)
         n_resamples, n_features = self.result.supports.shape
         self.ax_.set_xlabel(f"share of {n_resamples} subsamples in which it was selected")
-        shown = f"; first {len(places)} of {n_features}" if len(places) < n_features else ""
+        shown = f"; first {n_shown} of {n_features}" if n_shown < n_features else ""
         self.ax_.set_title(f"Jaccard index {self.result.jaccard:.2f}{shown}", fontsize="medium")
-        self.ax_.grid(axis="x", alpha=0.3)
-        self.ax_.set_axisbelow(True)
         return self

@@ -185,12 +185,6 @@ def test_mean_of__solution__is_the_mean_log_ratio_of_its_rows():
     rows = torch.arange(200).unsqueeze(0)
 
     for solution in canonical_solutions(x, y, rows, torch.ones(200), ranks=(1, 2)):
-        reference = GaussianReference(
-            solution.projection_x,
-            solution.projection_y,
-            solution.correlations,
-            solution.covariance_x,
-            solution.covariance_y,
-        )
+        reference = GaussianReference.of(solution)
         expected = reference(reference.project_x(x[rows]), reference.project_y(y[rows])).mean(1)
         torch.testing.assert_close(reference.mean_of(solution), expected, atol=1e-4, rtol=1e-4)

@@ -144,10 +144,10 @@ def test_read__several_targets__each_by_a_model_of_its_own():
 
     side, columns = read(DecisionTreeRegressor(random_state=0), sample)
 
-    told = sample.y.core[sample.fitted].double()
-    torch.testing.assert_close(columns[..., 2:], told)
+    target = sample.y.core[sample.fitted].double()
+    torch.testing.assert_close(columns[..., 2:], target)
     # A tree knows its training rows exactly; up to float32.
-    torch.testing.assert_close(side(sample.x.values[sample.fitted]).double(), told, atol=1e-5, rtol=0)
+    torch.testing.assert_close(side(sample.x.values[sample.fitted]).double(), target, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("model", [DummyClassifier(), DummyRegressor()])

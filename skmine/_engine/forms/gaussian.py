@@ -34,13 +34,7 @@ class Gaussian(Form):
 
         def candidates():
             for solution in canonical_solutions(x, y, sample.folds.train, weight, ranks=RANKS):
-                reference = GaussianReference(
-                    solution.projection_x,
-                    solution.projection_y,
-                    solution.correlations,
-                    solution.covariance_x,
-                    solution.covariance_y,
-                )
+                reference = GaussianReference.of(solution)
                 joint = reference(read_x(solution.projection_x), read_y(solution.projection_y))
                 held_out = float((share * joint).sum())
                 gap = float(reference.mean_of(solution).mean()) - held_out
@@ -95,6 +89,17 @@ class GaussianReference(Reference):
         self.project_y = projection_y
         self.register_buffer("correlations", correlations)
         self.register_buffer("constant", _gaussian_constant(correlations, covariance_x, covariance_y))
+
+    @classmethod
+    def of(cls, solution: CanonicalSolution) -> "GaussianReference":
+        """That of canonical coordinates."""
+        return cls(
+            solution.projection_x,
+            solution.projection_y,
+            solution.correlations,
+            solution.covariance_x,
+            solution.covariance_y,
+        )
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio of whitened coordinates, ``(n_members, ..., d')`` twice -> (n_members, ...)."""

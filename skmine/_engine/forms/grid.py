@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Sample
 
-_WIDTHS = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.6)  # cells, of a grid of 256; doubled for 512
+#: Widths of the neighbourhoods in cells of a grid of 256, each about half the one before; doubled for 512.
+_WIDTHS = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.6)
 #: Weights of the wider neighbourhoods, in rows, that compete.
 PRIOR_ROWS = (2.0, 6.0)
 _COARSE = 4.0  # cells: wider neighbourhoods are smoothed on a coarser grid
 _FINE_ROWS = 3_000  # from which on a single pair has a grid of 512
+#: Pairs of columns at most: a limit on time.
 _MOST_PAIRS = 6
 
 

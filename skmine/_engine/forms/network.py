@@ -16,13 +16,14 @@ from skmine.nn.bank import CriticBank
 from skmine.nn.critics import CRITICS, ClassCritic
 from skmine.nn.training import train
 
-_STOPPING_ROWS = 2048
-_STOPPING_GROUP = 8
+#: Held-out rows that decide when training stops, and marginal pairs of each: limits on time.
+_STOPPING_ROWS, _STOPPING_GROUP = 2048, 8
 #: Nats that chance adds to the products of two blocks' coordinates, up to which all of them are shown.
 _FEW_NATS = 0.01
 #: Size at which columns are read that show no dependence: where a few of many matter, the network would else
 #: learn the noise of the rest first.
 _FAINT = 0.03
+#: Whitened columns that are shown of each kind, at most: a limit on time.
 _MOST_COORDINATES = 64
 #: Differences of canonical coordinates: how many at most, and the least correlation of a pair.
 _MOST_DIFFERENCES, _LEAST_CORRELATION = 4, 0.3

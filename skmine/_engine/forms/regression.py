@@ -5,6 +5,7 @@ ridge regression finds from few rows. What is left is a problem of as many colum
 """
 
 from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -36,12 +37,11 @@ class KernelRegression(MixtureForm):
 
     def __init__(self):
         super().__init__()
-        self._regressions: dict = {}
+        self._regressions: WeakKeyDictionary[Sample, dict] = WeakKeyDictionary()
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Plan, ...], int]]:
         """The plan of the smallest error, if that explains anything; and one for the size of what is left."""
         given, target = _roles(sample)
-        self._regressions = {}
         x, y, weight = _rows(sample, given, target)[0]
         choices = _choices(sample, given)
         plan, error = choose_plan(x, y, weight, choices)
@@ -67,8 +67,8 @@ class KernelRegression(MixtureForm):
 
     def _regress(self, sample: Sample, plans: tuple[Plan, ...]) -> list[tuple[Kernel, Tensor, Tensor]]:
         """The last of some regressions, for each member: of the size of what the one before left."""
-        key = plans, sample.members.start, sample.members.stop
-        if key not in self._regressions:
+        known = self._regressions.setdefault(sample, {})
+        if plans not in known:
             rows = _rows(sample, *_roles(sample))
             if len(plans) > 1:
                 before = self._regress(sample, plans[:-1])
@@ -76,8 +76,8 @@ class KernelRegression(MixtureForm):
                     (x, _size(y - predicted), weight)
                     for (x, y, weight), (*_, predicted) in zip(rows, before, strict=True)
                 ]
-            self._regressions[key] = [plans[-1].regress(*member) for member in rows]
-        return self._regressions[key]
+            known[plans] = [plans[-1].regress(*member) for member in rows]
+        return known[plans]
 
 
 class SideBySide(nn.Module):

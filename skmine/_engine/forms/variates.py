@@ -22,6 +22,7 @@ from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.forms.gaussian import GaussianReference
 from skmine._engine.sample import Reading, Sample
 
+#: Ridge on the covariances of functions that may nearly coincide.
 _RIDGE = 1e-3
 #: Share of rows whose distance from the centre is read as it is.
 _CUT = 0.999
@@ -29,6 +30,7 @@ _CUT = 0.999
 _NUMBERS, _MOST_VARIATES = (1, 2, 4, 8), 64
 #: Scores are cut here: variates of one block may be far out together, where the log ratio must not run away.
 _HIGHEST_SCORE, _KNOTS = 3.0, 65
+#: Mean square below which the log of the distance is cut: rows at the centre would rule it.
 _LEAST_SQUARE = 1e-3
 #: Numbers that the training rows of all members may be, for a function of any number of columns.
 _MOST_NUMBERS = 2**26
