@@ -402,11 +402,24 @@ def test_fit__bad_weights__raises_and_keeps_the_old_model(weight, message, rows)
     assert (classifier.predict_proba(X) == before).all()
 
 
-def test_fit__in_adaboost__gets_its_weights(rows):
-    boosted = AdaBoostClassifier(quick(max_iter=20, random_state=0), n_estimators=2).fit(*rows)
+def test_fit__in_adaboost__gets_its_weights():
+    # Nearly separable classes: a member that is no better than chance would stop AdaBoost.
+    X, y = make_classification(
+        120,
+        5,
+        n_informative=3,
+        n_redundant=0,
+        n_classes=3,
+        n_clusters_per_class=1,
+        class_sep=2,
+        random_state=0,
+    )
+    boosted = AdaBoostClassifier(quick(max_iter=400), n_estimators=2, random_state=0).fit(X, y)
 
-    assert len(boosted.estimators_) >= 1
-    assert boosted.predict_proba(rows[0]).shape[1] == len(np.unique(rows[1]))
+    assert len(boosted.estimators_) == 2
+    assert boosted.score(X, y) > 0.8
+    weighted, plain = (member.predict_proba(X) for member in reversed(boosted.estimators_))
+    assert not np.allclose(weighted, plain)
 
 
 def test_fit__continuous_target__raises(rows):
