@@ -8,7 +8,7 @@ import numpy as np
 from skmine._clusters import ClusterTable, is_clustered, sample_rows
 from skmine._columns import Column, Features, read_target
 from skmine._copula import Grid, Margin
-from skmine._scores import are_few_integers, is_class, read_discrete_features
+from skmine._scores import are_few_integers, check_in_memory, is_class, read_discrete_features
 from skmine._strategies import MAX_ROWS
 from skmine._task import SelectionTask
 from skmine._validation import check_lengths, check_weight, read_groups
@@ -80,10 +80,7 @@ class SelectorInput:
         -------
         SelectorInput
         """
-        if is_clustered(X) and (sample_weight is not None or groups is not None):
-            raise ValueError(
-                "X must be in memory with sample_weight or groups; got a Dask collection. Pass X.compute()."
-            )
+        check_in_memory(X, sample_weight=sample_weight, groups=groups)
         if is_clustered(X):
             if not jointly:
                 discrete = read_discrete_features(discrete_features, X.shape[1])

@@ -1,5 +1,7 @@
 """Dask arrays and DataFrames: counts of partitions against the same rows in memory."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,6 +146,29 @@ def test_regression__target_in_memory__as_that_in_partitions():
     X, lazy_y = as_dask(frame, y)
 
     np.testing.assert_array_equal(mutual_info_regression(X, y.to_numpy()), mutual_info_regression(X, lazy_y))
+
+
+@pytest.mark.parametrize("score", [mutual_info_regression, mutual_info_classif])
+def test_scores__several_targets_in_partitions__those_of_each(score):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 3))
+    y = (X[:, :2] + rng.normal(size=(600, 2))).round()
+    parts = da.from_array(X, (250, 3))
+
+    values = score(parts, da.from_array(y, (250, 2)))
+
+    assert values.shape == (3, 2)
+    np.testing.assert_array_equal(values, np.column_stack([score(parts, da.from_array(t, 250)) for t in y.T]))
+
+
+def test_scores__weights_of_partitions__told():
+    X = da.from_array(np.random.default_rng(0).normal(size=(100, 2)), (30, 2))
+
+    for score in (partial(mutual_info_regression, y=np.arange(100.0)), mutual_info_matrix):
+        with pytest.raises(
+            ValueError, match=r"X must be in memory with sample_weight; .* Pass X.compute\(\)"
+        ):
+            score(X, sample_weight=np.ones(100))
 
 
 def test_counts__values_that_a_grid_holds__exactly_those_of_the_rows():
@@ -302,7 +327,6 @@ def test_scores__only_sums_travel(monkeypatch):
         ),
         (mutual_info_regression, np.arange(99.0), "99"),
         (mutual_info_regression, np.array([1.0, np.inf] * 50), "y contains infinity"),
-        (mutual_info_regression, np.zeros((100, 2)), "y must be a single column; got 2"),
     ],
 )
 @pytest.mark.parametrize("in_memory", [True, False])

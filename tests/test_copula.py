@@ -17,6 +17,7 @@ from skmine._copula import (
     independence_pvalues,
     plug_in_information,
     score_pairs,
+    weighted_chi2_isf,
     weighted_chi2_sf,
 )
 from skmine._copula.independence import _permutation_variance
@@ -355,3 +356,12 @@ def test_block_independence__hardly_any_rows__finite(n):
 
     assert np.isfinite(statistic)
     assert 0 <= pvalue <= 1
+
+
+@pytest.mark.parametrize("weights", [np.ones(3), 1 / np.arange(1, 20) ** 2, np.array([1.0, 1e-3])])
+@pytest.mark.parametrize("spread", [0.3, 1.0, 2.0])
+def test_weighted_chi2_isf__probability_of_it__that_asked_for(weights, spread):
+    for probability in (0.05, 1e-6):
+        statistic = weighted_chi2_isf(probability, weights, spread)
+
+        assert weighted_chi2_sf(statistic, weights, spread) == pytest.approx(probability, rel=1e-6)

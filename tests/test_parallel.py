@@ -90,9 +90,9 @@ def test_functions__any_backend_and_number_of_jobs__same_bits(backend, name):
 def test_scores__loky__all_tasks_read_one_file(monkeypatch):
     X, y = draw_table(n=3_000)
 
-    def file_of_data(features, target, discrete, chunk, bias_correction):
+    def file_of_data(features, weights, discrete, chunk, bias_correction, target):
         number = zlib.crc32(features._data.filename.encode()) if hasattr(features._data, "filename") else 0
-        return np.array([[float(number)], [np.inf]])
+        return np.array([[[float(number)]], [[np.inf]]])
 
     monkeypatch.setattr("skmine._scores.drop_in._score_chunk", file_of_data)
 

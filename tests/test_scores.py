@@ -270,10 +270,12 @@ def test_classif__bad_input__is_told(X, y, error, message):
         mutual_info_classif(X, y)
 
 
-@pytest.mark.parametrize("y", [np.ones((5, 2)), np.array(["2020"] * 5, "datetime64[D]"), np.full(5, np.inf)])
+@pytest.mark.parametrize(
+    "y", [np.ones((5, 2, 1)), np.array(["2020"] * 5, "datetime64[D]"), np.full(5, np.inf)]
+)
 def test_regression__bad_target__is_told(y):
     with pytest.raises(
-        (TypeError, ValueError), match=r"y should be a 1d|y must hold numbers|y contains infin"
+        (TypeError, ValueError), match=r"y must have shape|y must hold numbers|y contains infin"
     ):
         mutual_info_regression(np.arange(5.0)[:, None], y)
 
@@ -745,3 +747,149 @@ def test_conditional__bits__are_those_nats_over_log_2():
 
     np.testing.assert_allclose(np.array(bits[0]) * np.log(2), value)
     np.testing.assert_allclose(np.array(bits[1]) * np.log(2), interval)
+
+
+@pytest.mark.parametrize("score", [mutual_info_regression, mutual_info_classif])
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame])
+def test_scores__several_targets__are_those_of_each(score, container):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    X[:, 2] = X[:, 2].round()
+    y = (X[:, :2] + rng.normal(size=(200, 2))).round().clip(-1, 1)
+
+    for settings in ({}, {"scale": "correlation"}, {"bias_correction": False, "discrete_features": [2]}):
+        values = score(X, container(y), **settings)
+
+        assert values.shape == (3, 2)
+        np.testing.assert_array_equal(values, np.column_stack([score(X, t, **settings) for t in y.T]))
+
+
+def test_scores__one_of_several_targets_does_not_fit__is_named():
+    X = np.arange(50.0)[:, None]
+    frame = pd.DataFrame({"good": np.arange(50) % 2, "bad": [None, "a"] * 25})
+
+    with pytest.raises(ValueError, match=r"y must be numeric; got .* in y \(column 'bad'\)"):
+        mutual_info_regression(X, frame)
+    with pytest.raises(
+        ValueError, match=r"y must have a class in every row; got 25 missing in y \(column 'bad'\)"
+    ):
+        mutual_info_classif(X, frame)
+
+
+def draw_selected(rng, n, share):
+    """Rows drawn with a probability, the weights that undo it, and whether y depends on x."""
+    y = rng.normal(size=n)
+    probability = np.clip(share(y), 0.02, 1)
+    kept = rng.uniform(size=n) < probability
+    return y, kept, 1 / probability[kept]
+
+
+@pytest.mark.parametrize(
+    ("relation", "truth"),
+    [
+        (lambda rng, y: 0.8 * y + 0.6 * rng.normal(size=len(y)), -0.5 * np.log(0.36)),
+        (lambda rng, y: (0.8 * y + 0.6 * rng.normal(size=len(y))) ** 2, 0.2),  # of 200,000 rows
+        (lambda rng, y: rng.normal(size=len(y)), 0.0),
+        (lambda rng, y: rng.integers(0, 300, len(y)).astype(float), 0.0),  # numbers that repeat
+    ],
+)
+def test_regression__weights_that_undo_a_selection__value_of_the_population(relation, truth):
+    """Rows of large weight are few where they are drawn: their chance dependence must not count as much."""
+    found = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        y, kept, weight = draw_selected(rng, 8000, lambda y: 0.25 * np.exp(0.8 * y))
+        x = relation(rng, y)[kept, None]
+        found.append(mutual_info_regression(x, y[kept], sample_weight=weight)[0])
+
+    # The standard deviation of a draw is .03 where x and y depend.
+    assert abs(np.mean(found) - truth) < (0.06 if truth else 0.01)
+
+
+def test_classif__weights_that_undo_a_selection__value_of_the_population():
+    found, plain = [], []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        label = rng.integers(0, 10, 8000)
+        y = rng.uniform(size=8000) < np.linspace(0.05, 0.95, 10)[label]
+        kept = rng.uniform(size=8000) < np.where(y, 0.1, 0.5)
+        X, weight = label[kept, None], np.where(y, 10, 2)[kept]
+        found.append(mutual_info_classif(X, y[kept], discrete_features=True, sample_weight=weight)[0])
+        plain.append(mutual_info_classif(X, y[kept], discrete_features=True)[0])
+
+    share = np.linspace(0.05, 0.95, 10)
+    truth = np.log(2) + np.mean(share * np.log(share) + (1 - share) * np.log(1 - share))
+    assert abs(np.mean(found) - truth) < 0.02 < abs(np.mean(plain) - truth)
+
+
+@pytest.mark.parametrize("kind", ["labels", "labels and ranks", "classes and ranks"])
+def test_scores__heavy_rows_and_independence__close_to_zero(kind):
+    """One row of weight 100 is not 100 rows that agree."""
+    rng = np.random.default_rng(0)
+    values = []
+    for _ in range(20):
+        label, y = rng.integers(0, 40, 2000), rng.normal(size=2000)
+        # Rows of some labels, and of low y, are heavy: 230 effective rows.
+        weight = np.where(label < 4, 10.0, 1.0) * np.where(y < -1.5, 10.0, 1.0)
+        if kind == "labels":
+            y = np.digitize(y, [-1.5, 0, 1])
+        if kind == "classes and ranks":
+            label = label < 4
+        values.append(
+            mutual_info_regression(label[:, None], y, discrete_features=True, sample_weight=weight)[0]
+            if kind != "labels"
+            else mutual_info_classif(label[:, None], y, discrete_features=True, sample_weight=weight)[0]
+        )
+
+    # With as many rows of equal weight, the mean is .001; its standard error over 20 draws is .002.
+    assert np.mean(values) < 0.01
+
+
+def test_matrix__weights__every_entry_is_the_score_of_the_pair():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(400, 1))
+    X = np.hstack([z + rng.normal(size=(400, 2)), np.sin(6 * z), z.round(), rng.normal(size=(400, 1))])
+    weight = rng.gamma(1, size=400)
+
+    matrix = mutual_info_matrix(X, sample_weight=weight)
+
+    for j in range(5):
+        others = np.arange(5) != j
+        values = mutual_info_regression(X[:, others], X[:, j], sample_weight=weight)
+        np.testing.assert_allclose(matrix[j, others], values, atol=0.01)
+    assert matrix[0, 1] != pytest.approx(mutual_info_matrix(X)[0, 1], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([-1.0] * 50, "weights must be at least 0"),
+        (np.zeros(50), "a weight above 0; got only zeros"),
+        (np.ones(49), "sample_weight.shape == "),
+        ([np.nan] * 50, "NaN"),
+    ],
+)
+def test_scores__bad_weights__are_told(weight, message):
+    X = np.arange(100.0).reshape(50, 2)
+
+    for function in (mutual_info_regression, mutual_info_classif):
+        with pytest.raises(ValueError, match=message):
+            function(X, np.arange(50) % 2, sample_weight=weight)
+    with pytest.raises(ValueError, match=message):
+        mutual_info_matrix(X, sample_weight=weight)
+
+
+def test_conditional__weights_and_groups__are_those_of_the_fits():
+    rng = np.random.default_rng(0)
+    Z = rng.integers(0, 2, (120, 1))
+    X, y, weight = rng.normal(size=(120, 1)), rng.normal(size=120), np.arange(120) % 2
+    y = y + np.where(weight == 1, 2 * X[:, 0], 0)
+    cheap = {"critic": "separable", "max_iter": 0, "cv": 2}
+
+    heavy, plain = (
+        conditional_mutual_info(X, y, Z, sample_weight=w, random_state=0, **cheap) for w in (weight, None)
+    )
+
+    assert heavy > plain + 0.1
+    with pytest.raises(ValueError, match="groups must have one label for each row"):
+        conditional_mutual_info(X, y, Z, groups=[1, 2])

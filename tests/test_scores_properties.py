@@ -248,3 +248,26 @@ def test_regression__arrays__input_as_it_was_and_values_of_the_frame(names, targ
     np.testing.assert_array_equal(y, before[1])
     if X.dtype.kind != "f" or "large integers" not in names:  # beside floats they lose their last digits
         same(values, quietly(mutual_info_regression, frame.iloc[:, :-1], frame.iloc[:, -1]))
+
+
+@few
+@given(kinds(NUMBERS | LABELS, min_size=1, max_size=5), st.sampled_from(sorted(NUMBERS)), SAMPLES, SEEDS)
+def test_scores__weights__ratios_count_and_rows_of_weight_0_are_not_there(names, target, n, seed):
+    frame = draw([*names, target], n, seed)
+    X, y = frame.iloc[:, :-1], frame.iloc[:, -1]
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(0, 4, n)
+    weight[0] += 1
+    kept = weight > 0
+
+    def of(X, y, weight):
+        matrix = quietly(mutual_info_matrix, X, sample_weight=weight).to_numpy()
+        return np.append(quietly(mutual_info_regression, X, y, sample_weight=weight), matrix.ravel())
+
+    values = of(X, y, weight)
+
+    assert (values >= 0).all()
+    np.testing.assert_array_equal(of(X, y, np.full(n, 0.3)), of(X, y, None))
+    np.testing.assert_array_equal(of(X[kept], y[kept], weight[kept]), values)
+    # Newton's method may stop a step of 1e-9 nats earlier, and fourth moments lose digits.
+    same(of(X, y, 7 * weight), values, 2e-6)

@@ -10,7 +10,13 @@ import pyarrow as pa
 import pytest
 from scipy.stats import false_discovery_control
 
-from skmine import dependence_table, mutual_info_classif, mutual_info_matrix, mutual_info_regression
+from skmine import (
+    dependence_table,
+    mutual_info_classif,
+    mutual_info_matrix,
+    mutual_info_regression,
+    mutual_info_test,
+)
 from skmine._columns import read_columns
 from skmine._copula import Margin, independence_pvalues, pair_intervals
 from skmine.plotting import FeatureScoresDisplay
@@ -232,3 +238,62 @@ def test_picture__pairs_as_correlations__named_by_both():
     assert display.ax_.get_yticklabels()[0].get_text() == "noise – gap"
     assert display.ax_.get_xlabel() == "correlation of any form"
     plt.close(display.figure_)
+
+
+def test_table__detectable__that_of_the_test_on_the_scale_of_the_table():
+    X, y = draw_table()
+    X = X[["noise", "gap", "constant"]]
+
+    nats, bits, correlation = (
+        dependence_table(X, y, **shown).set_index("feature")["detectable"]
+        for shown in ({}, {"unit": "bits"}, {"scale": "correlation"})
+    )
+
+    for name in ("noise", "gap"):
+        assert nats[name] == pytest.approx(mutual_info_test(X[[name]], y).detectable, rel=1e-6)
+    assert nats["constant"] == np.inf
+    np.testing.assert_allclose(bits, nats / np.log(2))
+    assert correlation["noise"] == pytest.approx(np.sqrt(-np.expm1(-2 * nats["noise"])))
+
+
+def test_table__weights__value_and_test_of_the_weighted_population():
+    X, y = draw_table()
+    X = X[["noise", "strong", "gap", "constant"]]
+    weight = np.random.default_rng(1).integers(0, 4, len(X))
+    kept = weight > 0
+
+    table = dependence_table(X, y, sample_weight=weight)
+
+    pd.testing.assert_frame_equal(dependence_table(X[kept], y[kept], sample_weight=weight[kept]), table)
+    pd.testing.assert_frame_equal(dependence_table(X, y, sample_weight=5 * weight), table)
+    pd.testing.assert_frame_equal(dependence_table(X, y, sample_weight=[2.0] * 400), dependence_table(X, y))
+    by_name = table.set_index("feature")
+    assert by_name["n_rows"]["noise"] == kept.sum()
+    scores = mutual_info_regression(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(by_name["value"][X.columns], scores)
+    for name in ("noise", "strong", "gap"):
+        test = mutual_info_test(X[[name]], y, sample_weight=weight, random_state=0)
+        assert by_name["pvalue"][name] == pytest.approx(test.pvalue)
+        assert by_name["detectable"][name] == pytest.approx(test.detectable)
+    assert by_name.loc["constant", ["pvalue", "detectable"]].tolist() == [1.0, np.inf]
+    pairs = dependence_table(X, sample_weight=weight)
+    assert len(pairs) == 6
+    with pytest.raises(ValueError, match=r"at least 8 rows of positive weight .* got 2"):
+        dependence_table(X, y, sample_weight=np.maximum(3 - np.arange(401.0)[1:], 0))
+
+
+def test_table__intervals_and_pvalues_of_weights_that_undo_a_selection__hold(seed):
+    """Normal columns, drawn by y: the truth is in nine of ten intervals, and small p-values are rare."""
+    truth, inside, pvalues = -0.5 * np.log(1 - 0.3**2), [], []
+    rng = np.random.default_rng(seed)
+    for _ in range(60):
+        y, noise = rng.normal(size=(2, 1500))
+        kept = rng.uniform(size=1500) < (share := np.clip(0.3 * np.exp(y), 0.05, 1))
+        X = pd.DataFrame({"x": 0.3 * y + np.sqrt(1 - 0.3**2) * noise, "noise": rng.normal(size=1500)})
+        table = dependence_table(X[kept], y[kept], sample_weight=1 / share[kept]).set_index("feature")
+        inside.append(table["low"]["x"] <= truth <= table["high"]["x"])
+        pvalues.append(table["pvalue"]["noise"])
+
+    # The standard error of a share of .95 of 60 is .028.
+    assert np.mean(inside) >= 0.85
+    assert np.mean(np.array(pvalues) < 0.05) <= 0.05 + 4 * 0.028

@@ -6,7 +6,8 @@ from scipy.stats import chi2, kstest
 from skmine import mutual_info_test
 from skmine._columns import read_features
 from skmine._scores.given import Given, rank_functions
-from skmine._scores.testing import _of_smaller, _shifted_sf
+from skmine._scores.power import _shifted_sf
+from skmine._scores.testing import _of_smaller
 
 
 def confounded(rng, n=400, strength=0.0):

@@ -3,6 +3,7 @@
 ================  ===========================================================================
 ``margins``       one column as ranks or levels
 ``loglinear``     smooth log ratios of many pairs at once, by Newton's method
+``misfit``        checks the fit of these
 ``trees``         estimates for pairs of ordered columns that the smooth functions do not fit
 ``levels``        estimates for labels, and for numbers that repeat
 ``information``   chooses among these estimates; start reading here
@@ -18,9 +19,12 @@ from skmine._copula.independence import (
     BlockFunctions,
     BlockLaw,
     block_law,
+    independence_laws,
     independence_pvalues,
     law_of_sums,
     moment_sums,
+    pvalues_of,
+    weighted_chi2_isf,
     weighted_chi2_sf,
 )
 from skmine._copula.information import pair_information, plug_in_information
@@ -39,6 +43,7 @@ __all__ = [
     "block_information",
     "block_law",
     "column_blocks",
+    "independence_laws",
     "independence_pvalues",
     "law_of_sums",
     "merge",
@@ -47,7 +52,9 @@ __all__ = [
     "pair_intervals",
     "plug_in_information",
     "product_sums",
+    "pvalues_of",
     "score_pairs",
     "screen_pairs",
+    "weighted_chi2_isf",
     "weighted_chi2_sf",
 ]

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.stats import chi2, norm
 
 from skmine._copula.margins import Margin
@@ -15,7 +16,25 @@ _HIGHEST_DEGREE = 6
 
 
 def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
-    """P-values of the test that each column is independent of a target.
+    """P-values of the test that each column is independent of a target, see :func:`independence_laws`.
+
+    Parameters
+    ----------
+    margins : list of Margin
+        Columns.
+    target : Margin
+        Target, with the same rows.
+
+    Returns
+    -------
+    ndarray of shape (len(margins),)
+        P-values; 1 for a constant column.
+    """
+    return pvalues_of(independence_laws(margins, target))
+
+
+def independence_laws(margins: list[Margin], target: Margin) -> list["BlockLaw"]:
+    """Statistics of the test that each column is independent of a target, and their distributions.
 
     The statistic is ``(n - 1) sum_ab c_ab^2 / (a b)``. Here ``c_ab`` is the mean product of two orthonormal
     polynomials: one of degree a in the rank of the column, the other of degree b in the rank of the target.
@@ -34,31 +53,37 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (len(margins),)
-        P-values; 1 for a constant column.
+    list of BlockLaw
+        One for each column.
     """
     n = len(target)
     functions, order = target.polynomials(_HIGHEST_DEGREE)
     n_cells = len(target.mass)
     own_sums = _permutation_sums(functions, order, target.mass * n)
-    statistics: dict = {}
-    for j, margin in enumerate(margins):
+    laws = []
+    for margin in margins:
         others, other_order = margin.polynomials(_HIGHEST_DEGREE)
         cell = margin.codes.astype(np.intp) * n_cells + target.codes
         counts = np.bincount(cell, target.times, len(margin.mass) * n_cells).reshape(-1, n_cells)
         moments = others.T @ counts @ functions / n
         weights = 1 / np.outer(other_order, order)
-        same = statistics.setdefault(tuple(other_order), (weights.ravel(), [], [], []))
-        same[1].append(j)
-        same[2].append((n - 1) * (weights * moments**2).sum())
+        statistic = (n - 1) * float((weights * moments**2).sum())
         sums = _permutation_sums(others, other_order, margin.mass * n)
-        same[3].append(_spread(np.stack([sums, own_sums]), same[0], n))
-    pvalues = np.ones(len(margins))
-    for weights, *found in statistics.values():
-        columns, values, spreads = map(np.array, found)
-        varies = spreads > 0
-        if len(weights) and varies.any():
-            pvalues[columns[varies]] = weighted_chi2_sf(values[varies], weights, spreads[varies])
+        spread = _spread(np.stack([sums, own_sums]), weights.ravel(), n)
+        laws.append(BlockLaw(statistic, weights.ravel() if spread else np.empty(0), spread or 1.0))
+    return laws
+
+
+def pvalues_of(laws: list["BlockLaw"]) -> np.ndarray:
+    """Probabilities of at least these statistics under independence, shape (n_laws,)."""
+    alike: dict = {}
+    for j, law in enumerate(laws):
+        alike.setdefault(law.weights.tobytes(), []).append(j)
+    pvalues = np.ones(len(laws))
+    for which in alike.values():
+        if len(weights := laws[which[0]].weights):
+            statistic, spread = np.array([(laws[j].statistic, laws[j].spread) for j in which]).T
+            pvalues[which] = weighted_chi2_sf(statistic, weights, spread)
     return pvalues
 
 
@@ -126,6 +151,36 @@ def weighted_chi2_sf(statistic, weights: np.ndarray, spread=1.0) -> np.ndarray:
     return np.where(statistic <= 0, 1.0, probability)
 
 
+def weighted_chi2_isf(probability: float, weights: np.ndarray, spread: float = 1.0) -> float:
+    """Statistic that the sum of :func:`weighted_chi2_sf` exceeds with a probability.
+
+    Parameters
+    ----------
+    probability : float
+        At most 0.2.
+    weights : ndarray of shape (k,)
+        Positive weights.
+    spread : float, default=1.0
+        Positive.
+
+    Returns
+    -------
+    float
+    """
+    scale = np.square(spread)
+    if np.ptp(weights) <= 1e-12 * weights[0]:
+        return float(chi2.isf(probability, len(weights) / scale) * weights[0] * scale)
+    largest = 1 / (2 * weights.max())
+
+    def statistic(share: float) -> np.ndarray:
+        return (weights / (1 - 2 * weights * share * largest)).sum()
+
+    def surplus(share: float) -> float:
+        return float(_tail(np.array(share * largest), statistic(share), weights, scale)) - probability
+
+    return float(statistic(brentq(surplus, 1e-3, 1 - 1e-12)))
+
+
 def _saddle_point_sf(statistic: np.ndarray, weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
     # A weight w is that of a chi-square of 1 / scale degrees of freedom, times scale. In units of t * scale,
     # K'(t) = sum w / (1 - 2 w t) rises from 0 at minus infinity to infinity at 1 / (2 max w).
@@ -134,6 +189,11 @@ def _saddle_point_sf(statistic: np.ndarray, weights: np.ndarray, scale: np.ndarr
         point = (low + high) / 2
         above = (weights / (1 - 2 * weights * point[..., None])).sum(axis=-1) > statistic
         low, high = np.where(above, low, point), np.where(above, point, high)
+    return _tail(point, statistic, weights, scale)
+
+
+def _tail(point: np.ndarray, statistic: np.ndarray, weights: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Probability that the sum exceeds a statistic, given its saddle point times the scale."""
     remainder = 1 - 2 * weights * point[..., None]
     generating = -0.5 * np.log(remainder).sum(axis=-1) / scale
     curvature = 2 * ((weights / remainder) ** 2).sum(axis=-1) * scale

@@ -159,18 +159,18 @@ def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
         labels = other.few_labels()
         if ranked.coarse and labels is not None:
             depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
-            yield class_tree(ranked.fine_cells(depth), depth, labels, ranked.times)
+            yield class_tree(ranked.fine_cells(depth), depth, labels, ranked.times, ranked.unit)
 
 
 def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
     """Leave-one-out estimates in nats: labels of one column predict labels or ranks of the other."""
     labels, others = first.labels(), second.labels()
     if labels is not None and others is not None:
-        yield level_information(labels, others, first.times)
+        yield level_information(labels, others, first.times, first.unit)
     for own, opposite, ranked in ((labels, others, second), (others, labels, first)):
         if own is None or not ranked.coarse or ranked.levels is not None:
             continue
         cell, score, resolution, rounding = ranked.fine(_AS_CLASSES).of_rows()
-        yield level_means(own, score, resolution + rounding, first.times)
+        yield level_means(own, score, resolution + rounding, first.times, first.unit)
         if opposite is None:
-            yield level_mixture(own, cell, first.times)
+            yield level_mixture(own, cell, first.times, first.unit)

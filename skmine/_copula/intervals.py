@@ -72,11 +72,15 @@ def _table_variance(first: Margin, second: Margin, mi: float) -> float:
     side = max(4, int(np.sqrt(n / _ROWS_A_CELL)))
     rows, columns = (_cells(margin, side) for margin in (first, second))
     shape = int(rows.max()) + 1, int(columns.max()) + 1
-    counts = np.bincount(rows * shape[1] + columns, second.times, shape[0] * shape[1]).reshape(shape)
+    cell = rows * shape[1] + columns
+    counts = np.bincount(cell, second.times, shape[0] * shape[1]).reshape(shape)
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / n
     log_ratio = np.log((counts + 1) / (expected + 1))
     mean = (counts * log_ratio).sum() / n
-    variance = (counts * (log_ratio - mean) ** 2).sum() / n
+    squares = counts
+    if second.times is not None and second.unit is not None:
+        squares = np.bincount(cell, second.times * second.unit, counts.size).reshape(shape)
+    variance = (squares * (log_ratio - mean) ** 2).sum() / n
     left = np.exp(-2 * min(max(mean, 0.0), mi)) - np.exp(-2 * mi)
     return float(variance + left)
 

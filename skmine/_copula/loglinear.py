@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2, poisson
+from scipy.stats import chi2
 
 from skmine._copula.margins import Margin
+from skmine._copula.misfit import misfit
 
 #: Largest order of the functions in each stage. The first stage is the Gaussian copula.
 STAGES = (1, 2, 4, 6, 8)
@@ -30,11 +31,8 @@ _CHUNK = 32
 _MOST_PARAMETERS = 0.3  # for each row
 #: Up to so many rows a tree costs less than the functions of higher order, and replaces them.
 _FEW_ROWS = 5_000
-#: Rows in each cell of the coarse table that checks the fit, and its most cells on each side.
-_ROWS_A_CELL, _MOST_CELLS = 8, 32
-#: A fit is rejected if the coarse table exceeds it by so many nats and standard deviations, or if the
-#: dependence is so strong that the functions may be too smooth for it.
-_MISFIT_NATS, _MISFIT_Z, _STRONG_NATS = 0.005, 3.0, 0.7
+#: A fit is rejected if the dependence is so strong, in nats, that the functions may be too smooth for it.
+_STRONG_NATS = 0.7
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,12 @@ class _Pairs:
     def __init__(self, margins: list[Margin], target: Margin):
         self.n = len(target)
         shape = max(len(m.mass) for m in margins), len(target.mass)
-        self.table = np.stack([_table(m, target, shape) for m in margins])
+        self.table = np.stack([_table(m, target, shape, target.times) for m in margins])
+        #: Sums of squared weights; the table itself if rows have no weights.
+        self.squares = self.table
+        if target.times is not None and target.unit is not None:
+            squares = target.times * target.unit
+            self.squares = np.stack([_table(m, target, shape, squares) for m in margins])
         self.x = np.stack([_functions(m, shape[0]) for m in margins])
         self.y = _functions(target, shape[1])
         self.ordered = margins[0].levels is None, target.levels is None
@@ -127,10 +130,25 @@ class _Pairs:
             ((self.order_y > 0) & (self.order_y <= stage)).sum()
         )
 
+    def penalty(self, stage: int) -> np.ndarray:
+        """Penalty of a stage for each pair. Weights change it where they depend on the columns.
 
-def _table(margin: Margin, target: Margin, shape: tuple[int, int]) -> np.ndarray:
+        References
+        ----------
+        Takeuchi (1976), as in Burnham and Anderson (2002), Model selection and multimodel inference,
+        eq. 7.33.
+        """
+        freedom = self.freedom(stage)
+        share = np.ones(len(self))
+        if self.squares is not self.table and freedom:
+            x, y = ((order > 0) & (order <= stage) for order in (self.order_x, self.order_y))
+            share = (self.x[:, :, x].mT ** 2 @ self.squares @ self.y[:, y] ** 2).sum((1, 2)) / freedom
+        return penalty(freedom, self.n) * share
+
+
+def _table(margin: Margin, target: Margin, shape: tuple[int, int], times) -> np.ndarray:
     cell = margin.codes.astype(np.intp) * shape[1] + target.codes
-    return np.bincount(cell, target.times, shape[0] * shape[1]).reshape(shape) / len(target)
+    return np.bincount(cell, times, shape[0] * shape[1]).reshape(shape) / len(target)
 
 
 def _functions(margin: Margin, n_cells: int) -> np.ndarray:
@@ -243,7 +261,7 @@ def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
     theta = np.zeros_like(pairs.moments)
     fitted = pairs.independent.copy()
-    mi, lower = np.zeros((2, len(pairs)))
+    mi, lower, paid = np.zeros((3, len(pairs)))
     freedom = np.zeros(len(pairs), dtype=int)
     unexplained = _are_strong(pairs)
     for stage in STAGES:
@@ -253,11 +271,12 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
         if stage > _ALONE:
             unexplained |= mi > _STRONG_NATS
             if pairs.n <= _FEW_ROWS:
-                unexplained |= _misfit(pairs, fitted, freedom)
+                unexplained |= misfit(pairs, fitted, freedom)
         which = np.flatnonzero((added > freedom) & ~unexplained)
         if not len(which):
             continue
-        asked = _PROMISE * (penalty(added, pairs.n) - penalty(freedom[which], pairs.n))
+        price = pairs.penalty(stage)
+        asked = _PROMISE * (price[which] - paid[which])
         promise = _promise(pairs, which, stage, theta, freedom)
         which, promise = which[promise > asked], promise[promise > asked]
         if not len(which):
@@ -265,20 +284,20 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
         fit = _Stage(pairs, which, stage)
         surprising = 2 * pairs.n * promise > chi2.isf(CHANCE, added)
         solution, value, table = fit.climb(theta, np.flatnonzero((freedom[which] > 0) | surprising))
-        cost = penalty(added, pairs.n)
+        cost = price[which]
         better = value - cost > lower[which]
         won = which[better]
-        mi[won], lower[won] = (value[better] - share * cost for share in (0.5, 1.0))
-        freedom[won] = added
+        mi[won], lower[won] = ((value - share * cost)[better] for share in (0.5, 1.0))
+        freedom[won], paid[won] = added, cost[better]
         fitted[won] = table[better]
         # The stages are nested, so the next one starts here.
         theta[won] = 0.0
         theta[won[:, None, None], fit.keep[0][:, None], fit.keep[1]] = solution[better]
-    unexplained |= _misfit(pairs, fitted, freedom) | (mi > _STRONG_NATS)
+    unexplained |= misfit(pairs, fitted, freedom) | (mi > _STRONG_NATS)
     log_ratio = np.log(np.maximum(fitted, 1e-300) / np.maximum(pairs.independent, 1e-300))
     lost = _within_cells(pairs, log_ratio)
     mean = (pairs.table * log_ratio).sum((1, 2))
-    variance = (pairs.table * (log_ratio - mean[:, None, None]) ** 2).sum((1, 2))
+    variance = (pairs.squares * (log_ratio - mean[:, None, None]) ** 2).sum((1, 2))
     return mi + lost, lower + lost, unexplained, variance
 
 
@@ -329,65 +348,3 @@ def _within_cells(pairs: _Pairs, log_ratio: np.ndarray) -> np.ndarray:
         slope = np.clip(total / np.maximum(n_steps, 1), -1, 1)
         lost += (table * slope**2).sum((1, 2)) / 24
     return lost
-
-
-_EXPECTED = np.geomspace(1e-6, 1e3, 200)
-
-
-def _poisson_deviance() -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of the deviance of a Poisson count, at each expected count."""
-    counts = np.arange(1_500)[:, None]
-    log_ratio = np.log(np.maximum(counts, 1) / _EXPECTED)
-    deviance = 2 * (np.where(counts > 0, counts * log_ratio, 0.0) - (counts - _EXPECTED))
-    mass = poisson.pmf(counts, _EXPECTED)
-    mean = (mass * deviance).sum(0)
-    return mean, (mass * deviance**2).sum(0) - mean**2
-
-
-_DEVIANCE_MEAN, _DEVIANCE_VARIANCE = _poisson_deviance()
-
-
-def _misfit(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """Mask of the pairs whose coarse table exceeds the fit by more than chance.
-
-    Tables of three shapes are used. Two halves of one column with many cells of the other detect
-    oscillations.
-    """
-    n_cells = pairs.n / _ROWS_A_CELL
-    side, length = (int(np.clip(size, 4, _MOST_CELLS)) for size in (np.sqrt(n_cells), n_cells / 2))
-    exceeds = np.zeros(len(pairs), dtype=bool)
-    shapes = dict.fromkeys([(side, side), (length, 2), (2, length)]) if any(pairs.ordered) else [(side, side)]
-    for shape in shapes:
-        exceeds |= _exceeds(pairs, fitted, freedom, shape)
-    return exceeds
-
-
-def _exceeds(pairs: _Pairs, fitted: np.ndarray, freedom: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Mask of the pairs whose coarse table of a given shape exceeds the fit by more than chance."""
-    rows, columns = (
-        _coarse(pairs.table.sum(axis), size, ordered)
-        for axis, size, ordered in zip((2, 1), shape, pairs.ordered, strict=True)
-    )
-    observed = (rows @ pairs.table @ columns.mT) * pairs.n
-    expected = np.maximum((rows @ fitted @ columns.mT) * pairs.n, _EXPECTED[0])
-    log_ratio = np.log(np.maximum(observed, 1) / expected)
-    deviance = 2 * (np.where(observed > 0, observed * log_ratio, 0.0) - (observed - expected))
-    mean = np.interp(expected, _EXPECTED, _DEVIANCE_MEAN).sum((1, 2))
-    variance = np.interp(expected, _EXPECTED, _DEVIANCE_VARIANCE).sum((1, 2))
-    used = sum((coarse.sum(2) > 0).sum(1) for coarse in (rows, columns)) - 1 + freedom
-    excess = deviance.sum((1, 2)) - np.maximum(mean - used, 0)
-    surprise = excess / np.sqrt(np.maximum(variance, 1))
-    return (excess > 2 * pairs.n * _MISFIT_NATS) & (surprise > _MISFIT_Z)
-
-
-def _coarse(mass: np.ndarray, side: int, ordered: bool) -> np.ndarray:
-    """Matrices that merge neighbouring cells into groups of about equal mass, (n_pairs, side, n_cells).
-
-    Unordered cells are not merged.
-    """
-    number = np.broadcast_to(np.arange(mass.shape[1]), mass.shape)
-    if ordered:
-        middle = mass.cumsum(1) - mass / 2
-        number = np.clip((middle * side).astype(int), 0, side - 1)
-    inside = (number[:, None, :] == np.arange(number.max() + 1)[:, None]) & (mass > 0)[:, None, :]
-    return inside.astype(np.float64)

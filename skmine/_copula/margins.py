@@ -77,7 +77,10 @@ class Margin:
     repeats : bool
         Whether cells contain several values, and many values occur more than once.
     times : ndarray of shape (n,) or None
-        Number of rows of each entry of `codes`, `levels` and `values`. None means one.
+        Number of rows of each entry of `codes`, `levels` and `values`. None means one. Weights of the rows
+        are such numbers too. They are scaled so that their sum is the effective sample size.
+    unit : ndarray of shape (n,) or None
+        What one row of each entry counts: 1 (None), or its weight.
     """
 
     codes: np.ndarray
@@ -90,10 +93,16 @@ class Margin:
     values: np.ndarray | None = None
     repeats: bool = False
     times: np.ndarray | None = None
+    unit: np.ndarray | None = None
 
     @classmethod
     def of_column(
-        cls, column: Column, discrete: bool, times: np.ndarray | None = None, rounded: bool = False
+        cls,
+        column: Column,
+        discrete: bool,
+        times: np.ndarray | None = None,
+        rounded: bool = False,
+        weighted: bool = False,
     ) -> "Margin":
         """Make a margin from the ranks of a column, or from its levels if it is discrete or unordered.
 
@@ -107,17 +116,19 @@ class Margin:
             Number of rows of each value. None means one.
         rounded : bool, default=False
             Whether values repeat only because they were rounded.
+        weighted : bool, default=False
+            Whether `times` are weights, so that each value is a single row.
 
         Returns
         -------
         Margin
         """
         if discrete or column.categorical:
-            return _of_levels(column, times)
-        return _of_ranks(column, times, rounded)
+            return _of_levels(column, times, weighted)
+        return _of_ranks(column, times, rounded, weighted)
 
     def __len__(self) -> int:
-        return len(self.codes) if self.times is None else int(self.times.sum())
+        return len(self.codes) if self.times is None else round(self.times.sum())
 
     def __sizeof__(self) -> int:
         # Dask sends large objects to a worker only once, not with every task.
@@ -188,7 +199,8 @@ class Margin:
         share, middle = counts / len(self), self._middle_ranks
         score = ndtri(middle)
         density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
-        resolution = (1 / len(self) / density) ** 2 / 12
+        one = row_share(number, self.times, self.unit, len(counts)) / len(self)
+        resolution = (one / density) ** 2 / 12
         by_value = _intervals(middle, depth), score, resolution, (share / density) ** 2 / 12 - resolution
         return FineRanks(number, *by_value)
 
@@ -236,13 +248,35 @@ def _intervals(rank: np.ndarray, depth: int) -> np.ndarray:
     return np.minimum((rank * 2**depth).astype(np.int64), 2**depth - 1)
 
 
+def row_share(number: np.ndarray, times: np.ndarray | None, unit: np.ndarray | None, n_kinds: int):
+    """What one row of each kind counts: 1, or the mean weight of its rows, weighted by themselves.
+
+    Parameters
+    ----------
+    number : ndarray of shape (n,)
+        Kind of each entry.
+    times, unit : ndarray of shape (n,) or None
+        As in :class:`Margin`.
+    n_kinds : int
+        Number of kinds.
+
+    Returns
+    -------
+    float or ndarray of shape (n_kinds,)
+    """
+    if times is None or unit is None:
+        return 1.0
+    total = np.bincount(number, times, n_kinds)
+    return np.bincount(number, times * unit, n_kinds) / np.where(total > 0, total, 1.0)
+
+
 def entropy(counts: np.ndarray) -> float:
     """Entropy of counts in nats."""
     share = counts[counts > 0] / counts.sum()
     return max(float(-(share @ np.log(share))), 0.0)
 
 
-def _of_levels(column: Column, times: np.ndarray | None) -> Margin:
+def _of_levels(column: Column, times: np.ndarray | None, weighted: bool) -> Margin:
     levels, n_levels = _number(column)
     counts = np.bincount(levels, times, n_levels + 1)
     cell = np.arange(len(counts))
@@ -252,7 +286,8 @@ def _of_levels(column: Column, times: np.ndarray | None) -> Margin:
     codes = (np.cumsum(np.bincount(cell[levels]) > 0) - 1)[cell[levels]]
     mass = np.bincount(codes, times) / counts.sum()
     functions = _orthonormal(np.eye(len(mass))[:, :-1], mass)
-    return Margin(codes, mass, functions, np.ones(functions.shape[1], dtype=int), levels, times=times)
+    order = np.ones(functions.shape[1], dtype=int)
+    return Margin(codes, mass, functions, order, levels, times=times, unit=times if weighted else None)
 
 
 def _number(column: Column) -> tuple[np.ndarray, int]:
@@ -273,7 +308,7 @@ def _number(column: Column) -> tuple[np.ndarray, int]:
     return np.array([number[value] for value in values]), len(ordered)
 
 
-def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool) -> Margin:
+def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool, weighted: bool) -> Margin:
     missing = column.missing
     values = column.values
     if times is None:
@@ -298,8 +333,10 @@ def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool) -> Margin
     functions, function_order = _functions_of_rank(rank.tobytes(), mass.tobytes())
     codes = codes.astype(np.uint8)
     coarse = levels is None
-    repeats = coarse and not rounded and bool(n_levels <= MOST_DISTINCT * n_present)
-    return Margin(codes, mass, functions, function_order, None, coarse, rank, values, repeats, times)
+    n_rows = len(ordered) if weighted else n_present
+    repeats = coarse and not rounded and bool(n_levels <= MOST_DISTINCT * n_rows)
+    unit = times if weighted else None
+    return Margin(codes, mass, functions, function_order, None, coarse, rank, values, repeats, times, unit)
 
 
 def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:
@@ -307,7 +344,7 @@ def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:
 
     `last` is the number of rows up to each value, if values have several rows.
     """
-    n = len(ordered) if last is None else int(last[-1])
+    n = len(ordered) if last is None else round(last[-1])
     at = (cell_edges(n) * n).astype(np.int64)
     if last is not None:
         at = np.searchsorted(last, at, side="right")

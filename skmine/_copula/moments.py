@@ -52,7 +52,10 @@ def product_sums(first: list[Margin], second: list[Margin]) -> np.ndarray:
     total: np.ndarray | float = 0.0
     for start in range(0, len(first[0].codes), _ROWS):
         left = _functions_of_rows(first, rows := slice(start, start + _ROWS))
-        total = total + left.T @ (left if second is first else _functions_of_rows(second, rows))
+        right = left if second is first else _functions_of_rows(second, rows)
+        if first[0].times is not None:
+            right = right * first[0].times[rows, None].astype(np.float32)
+        total = total + left.T @ right
     return np.asarray(total, dtype=np.float64)
 
 

@@ -82,7 +82,7 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
     found = []
     for start in range(0, len(margins), at_once):
         firsts = [m.fine(deepest) for m in margins[start : start + at_once]]
-        plane = _Plane(firsts, second, n_cuts, deepest, target.times)
+        plane = _Plane(firsts, second, n_cuts, deepest, target.times, target.unit)
         score = np.zeros((2, plane.n_pairs))
         for level in range(n_cuts, -1, -1):
             score = _weigh(plane, level, score)
@@ -102,12 +102,16 @@ class _Plane:
     Attributes
     ----------
     sums : ndarray of shape (n_sums, n_pairs, n_shapes, 2**level)
-        Counts, products of powers of the two scores, and variances of rounding.
+        Counts, products of powers of the two scores, and variances of rounding; for rows with weights, also
+        the squares of the weights.
+    weighted : bool
+        Whether rows have weights.
     mass : list of two ndarray of shape (n_pairs, 2 * 2**deepest)
         Share of the rows in each interval of either axis, as in :func:`_masses`.
     """
 
-    def __init__(self, firsts: list[FineRanks], second: FineRanks, n_cuts: int, deepest: int, times):
+    def __init__(self, firsts: list[FineRanks], second: FineRanks, n_cuts: int, deepest: int, times, unit):
+        self.weighted = unit is not None
         self.n_pairs, self.n_cuts, self.deepest = len(firsts), n_cuts, deepest
         mass = _masses(second, deepest, times)
         self.mass = [
@@ -115,7 +119,8 @@ class _Plane:
             np.tile(mass, (len(firsts), 1)),
         ]
         n = len(second.number)
-        self.sums = np.zeros((1 + len(_POWERS) + 4, self.n_pairs, len(self.shapes(n_cuts)), 2**n_cuts))
+        n_sums = 1 + len(_POWERS) + 4 + self.weighted
+        self.sums = np.zeros((n_sums, self.n_pairs, len(self.shapes(n_cuts)), 2**n_cuts))
         for start in range(0, n, _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             of_pairs = zip(*(first.of_rows(rows) for first in firsts), strict=True)
@@ -123,14 +128,15 @@ class _Plane:
                 [np.concatenate(values) for values in of_pairs],
                 [np.tile(values, self.n_pairs) for values in second.of_rows(rows)],
                 None if times is None else np.tile(times[rows], self.n_pairs),
+                [] if unit is None else [np.tile(unit[rows], self.n_pairs)],
             )
         self.finer_count = np.empty(0)
 
-    def _add(self, first: list[np.ndarray], second: list[np.ndarray], times: np.ndarray | None) -> None:
+    def _add(self, first: list[np.ndarray], second: list[np.ndarray], times, unit: list[np.ndarray]) -> None:
         """Add rows of all pairs to the sums. The rows of the pairs are concatenated."""
         (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
         powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (x, y)]
-        columns = [powers[0][k] * powers[1][m] for k, m in _POWERS] + ties_x + ties_y
+        columns = [powers[0][k] * powers[1][m] for k, m in _POWERS] + ties_x + ties_y + unit
         if times is not None:
             columns = [times * column for column in columns]
         pair = np.repeat(np.arange(self.n_pairs) << self.n_cuts, len(x) // self.n_pairs)
@@ -173,10 +179,18 @@ def _masses(ranks: FineRanks, deepest: int, times: np.ndarray | None) -> np.ndar
 
 
 def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
-    """Log evidence and value of every cell of a level, shape (2, n_cells), from those of the level below."""
+    """Log evidence and value of every cell of a level, shape (2, n_cells), from those of the level below.
+
+    Rows with weights count as the effective number of rows of their cell. Evidence is therefore divided by
+    what one row of the cell counts when choices are weighted, and chance gains so many times as much.
+    """
     counts = plane.sums[0].ravel()
     score = np.zeros((2, counts.size))
-    used = np.flatnonzero(counts >= _LEAST_ROWS)
+    unit: np.ndarray = np.ones(1)
+    if plane.weighted:
+        squares = plane.sums[-1].ravel()
+        unit = np.divide(squares, counts, out=np.ones_like(counts), where=counts > 0)
+    used = np.flatnonzero(counts >= _LEAST_ROWS * unit)
     if not used.size:
         return score
     pair, shape = np.divmod(used >> level, len(plane.shapes(level)))
@@ -186,26 +200,27 @@ def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
     heap = [(1 << cut) + where for cut, where in zip(cuts, place, strict=True)]
     evidence, value = np.full((5, used.size), -np.inf), np.zeros((5, used.size))
     evidence[0] = 0.0
-    sums = plane.sums.reshape(len(plane.sums), -1)[:, used]
+    unit = unit[used] if plane.weighted else unit
+    sums = plane.sums.reshape(len(plane.sums), -1)[: len(plane.sums) - plane.weighted, used]
     masses = np.stack([mass[pair, h] for mass, h in zip(plane.mass, heap, strict=True)])
-    _draw_lines(sums, masses, evidence, value)
+    _draw_lines(sums, unit, masses, evidence, value)
     if level < plane.n_cuts:
         shapes = plane.shapes(level + 1)
         row = pair * len(shapes) + cuts[0] - shapes.start
         width = 1 << cuts[1]
         first = ((row + 1) << (level + 1)) + (place[0] * 2 * width + place[1])
         second = (row << (level + 1)) + 2 * position
-        _cut(plane, 0, pair, heap[0], sums[0], first, width, finer, evidence, value)
-        _cut(plane, 1, pair, heap[1], sums[0], second, np.ones_like(width), finer, evidence, value)
-    share = np.exp(evidence - evidence.max(axis=0)) * _PRIOR[:, None]
+        _cut(plane, 0, pair, heap[0], sums[0], unit, first, width, finer, evidence, value)
+        _cut(plane, 1, pair, heap[1], sums[0], unit, second, np.ones_like(width), finer, evidence, value)
+    share = np.exp((evidence - evidence.max(axis=0)) / unit) * _PRIOR[:, None]
     total = share.sum(axis=0)
     prior = _PRIOR @ (evidence > -np.inf)
-    score[0, used] = evidence.max(axis=0) + np.log(total / prior)
+    score[0, used] = evidence.max(axis=0) + unit * np.log(total / prior)
     score[1, used] = (share * value).sum(axis=0) / total
     return score
 
 
-def _cut(plane, axis, pair, heap, counts, half, width, finer, evidence, value) -> None:
+def _cut(plane, axis, pair, heap, counts, unit, half, width, finer, evidence, value) -> None:
     """Evidence and value of cutting cells in half along an axis. They are written in place."""
     mass = plane.mass[axis]
     child = np.where(heap < 2**plane.deepest, 2 * heap, 0)  # the deepest intervals have no halves
@@ -216,15 +231,16 @@ def _cut(plane, axis, pair, heap, counts, half, width, finer, evidence, value) -
     share = one[possible] / (one[possible] + other[possible])
     n_one, n_both = plane.finer_count[first], counts[possible]
     n_other = n_both - n_one
-    log_one, log_other, log_both = (np.log(np.maximum(n, 1)) for n in (n_one, n_other, n_both))
+    log_one, log_other, log_both = (np.log(np.where(n > 0, n, 1)) for n in (n_one, n_other, n_both))
     # A share is one parameter, which gains half a nat by chance on the rows that it is fitted to.
-    gain = n_one * (log_one - np.log(share)) + n_other * (log_other - np.log1p(-share)) - 0.5
+    gain = n_one * (log_one - np.log(share)) + n_other * (log_other - np.log1p(-share))
+    gain -= 0.5 * (unit[possible] if plane.weighted else unit)
     gain -= n_both * log_both
     evidence[3 + axis, possible] = gain + finer[0, first] + finer[0, second]
     value[3 + axis, possible] = gain + finer[1, first] + finer[1, second]
 
 
-def _draw_lines(sums: np.ndarray, masses: np.ndarray, evidence, value) -> None:
+def _draw_lines(sums: np.ndarray, unit: np.ndarray, masses: np.ndarray, evidence, value) -> None:
     """Evidence and value of the two lines: the second score given the first, and the reverse.
 
     The value is the unbiased log likelihood of a line with noise minus that of the ranks alone. The score of
@@ -237,8 +253,8 @@ def _draw_lines(sums: np.ndarray, masses: np.ndarray, evidence, value) -> None:
     # Both directions at once: moments of the given score and of the other one, shape (2, n_cells).
     moment = {(k, m): means[[number[k, m], number[m, k]]] for k, m in _POWERS}
     resolution, rounding = means[-4:].reshape(2, 2, -1)[::-1].swapaxes(0, 1)
-    freedom = n - 2
-    bias = np.log(n / freedom) + 1 / freedom + 1 / (3 * freedom**2)
+    freedom = n / unit - 2
+    bias = np.log(n / unit / freedom) + 1 / freedom + 1 / (3 * freedom**2)
     variance = moment[2, 0] - moment[1, 0] ** 2
     slope = (moment[1, 1] - moment[1, 0] * moment[0, 1]) / np.maximum(variance, _SMALLEST_VARIANCE)
     # Raw moments of the score minus slope times the given score; the moments about the line follow from them.
@@ -255,10 +271,10 @@ def _draw_lines(sums: np.ndarray, masses: np.ndarray, evidence, value) -> None:
     explained = n * ((moment[0, 2] + spread - log_noise - 1) / 2 + np.log(masses[::-1]))
     exact = residual > _LEAST_VARIANCE
     kurtosis = np.where(exact, fourth / np.maximum(residual, _LEAST_VARIANCE) ** 2, 3.0)
-    explained += np.maximum(n * np.interp(kurtosis, *_flat_noise()) - 1, 0)
+    explained += np.maximum(n * np.interp(kurtosis, *_flat_noise()) - unit, 0)
     possible = (variance > _SMALLEST_VARIANCE) & (rounding <= _WIDEST_TIES * residual)
     # Subtract the expected cost of three parameters on new rows from the evidence.
-    evidence[1:3] = np.where(possible, explained - 1.5, -np.inf)
+    evidence[1:3] = np.where(possible, explained - 1.5 * unit, -np.inf)
     value[1:3] = np.where(possible, explained, 0.0)
 
 

@@ -1,7 +1,7 @@
 """Scores of features: replacements for scikit-learn's, pairwise and conditional forms, and a test.
 
 `drop_in`, `dependence`, `table` and `testing` hold the public functions; `reading` reads the input of all.
-`given` holds the regressions of the test given other columns.
+`given` holds the regressions of the test given other columns, and `power` what the test would detect.
 """
 
 from skmine._scores.dependence import (
@@ -9,13 +9,14 @@ from skmine._scores.dependence import (
     mutual_info_matrix,
 )
 from skmine._scores.drop_in import mutual_info_classif, mutual_info_regression
-from skmine._scores.reading import are_few_integers, is_class, read_discrete_features
+from skmine._scores.reading import are_few_integers, check_in_memory, is_class, read_discrete_features
 from skmine._scores.table import dependence_table
 from skmine._scores.testing import MutualInfoTestResult, mutual_info_test
 
 __all__ = [
     "MutualInfoTestResult",
     "are_few_integers",
+    "check_in_memory",
     "conditional_mutual_info",
     "dependence_table",
     "is_class",

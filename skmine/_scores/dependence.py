@@ -10,7 +10,13 @@ from skmine._columns import Features, read_features
 from skmine._copula import block_information, column_blocks
 from skmine._estimator import MutualInfoEstimator
 from skmine._progress import run_counted
-from skmine._scores.reading import PARAMETERS, read_discrete_features, read_margins
+from skmine._scores.reading import (
+    PARAMETERS,
+    RowWeights,
+    check_in_memory,
+    read_discrete_features,
+    read_margins,
+)
 from skmine._sklearn import validate_params
 from skmine._units import as_correlation, check_scale, nats_a_unit
 from skmine._validation import check_lengths, draw_seed, make_generator, warn_of_missing
@@ -19,9 +25,16 @@ from skmine._validation import check_lengths, draw_seed, make_generator, warn_of
 _NUMBERS_A_BLOCK = 2**24
 
 
-@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
+@validate_params(PARAMETERS | {"sample_weight": ["array-like", None]}, prefer_skip_nested_validation=True)
 def mutual_info_matrix(
-    X, *, discrete_features="auto", unit="nats", scale="information", n_jobs=None, verbose=False
+    X,
+    *,
+    discrete_features="auto",
+    sample_weight=None,
+    unit="nats",
+    scale="information",
+    n_jobs=None,
+    verbose=False,
 ):
     """Mutual information of all pairs of columns: like ``df.corr()``, for any form of dependence.
 
@@ -31,6 +44,8 @@ def mutual_info_matrix(
         Columns of any kind, as in :func:`mutual_info_regression`.
     discrete_features : "auto", bool or array-like, default="auto"
         Columns to treat as labels without order, as in :func:`mutual_info_regression`.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights of the rows, as in :func:`mutual_info_regression`.
     unit : {"nats", "bits"}, default="nats"
         Unit of the information.
     scale : {"information", "correlation"}, default="information"
@@ -48,7 +63,8 @@ def mutual_info_matrix(
     Raises
     ------
     ValueError
-        X is empty, infinite or complex, or `unit` or `scale` is unknown.
+        X is empty, infinite or complex; a weight is negative; `unit` or `scale` is unknown; or X is a Dask
+        collection and `sample_weight` is given.
     IndexError
         `discrete_features` does not match the columns of X.
     TypeError
@@ -85,17 +101,19 @@ def mutual_info_matrix(
     [1.  0.6 0.9 0.8]
     """
     nats = check_scale(scale, unit)
+    check_in_memory(X, sample_weight=sample_weight)
     if is_clustered(X):
         table = ClusterTable(X, None, read_discrete_features(discrete_features, X.shape[1]), verbose=verbose)
         return _as_shown(table.information_matrix(), X._meta if hasattr(X, "iloc") else X, scale, nats)
     features = Features(X)
     n_features = features.shape[1]
     discrete = read_discrete_features(discrete_features, n_features, features.sparse)
+    weights = RowWeights(sample_weight, features.shape[0])
     if features.lazy:
         blocks = [block.tolist() for block in features.chunks(_NUMBERS_A_BLOCK)]
-        lists: list = [(features, block, discrete) for block in blocks]
+        lists: list = [(features, block, discrete, weights) for block in blocks]
     else:
-        margins = read_margins(features, np.arange(n_features), discrete)
+        margins = read_margins(features, np.arange(n_features), discrete, weights)
         blocks = column_blocks(margins)
         lists = [[margins[j] for j in block] for block in blocks]
     pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
@@ -109,7 +127,17 @@ def mutual_info_matrix(
 
 
 def conditional_mutual_info(
-    X, y, Z, *, return_interval=False, unit="nats", random_state=None, device="auto", **parameters
+    X,
+    y,
+    Z,
+    *,
+    return_interval=False,
+    sample_weight=None,
+    groups=None,
+    unit="nats",
+    random_state=None,
+    device="auto",
+    **parameters,
 ):
     """Conditional mutual information I(X; y | Z): the information about y that X adds to Z.
 
@@ -126,6 +154,8 @@ def conditional_mutual_info(
         Columns to condition on, of any kind.
     return_interval : bool, default=False
         Whether to also return a 95 % interval. It treats the two estimates as independent.
+    sample_weight, groups : array-like of shape (n_samples,) or None, default=None
+        Weights and group labels of the rows, as in :meth:`MutualInfoEstimator.fit`.
     unit : {"nats", "bits"}, default="nats"
         Unit of the values.
     random_state : int, RandomState or None, default=None
@@ -168,9 +198,9 @@ def conditional_mutual_info(
     both = _as_objects(blocks[0] + blocks[1])
     seed = draw_seed(make_generator(random_state))
     estimator = MutualInfoEstimator(random_state=seed, device=device, **parameters)
-    estimator.fit(both, y)
+    estimator.fit(both, y, sample_weight, groups=groups)
     joint, joint_ends = estimator.mi_, estimator.mi_interval_
-    estimator.fit(_as_objects(blocks[1]), y)
+    estimator.fit(_as_objects(blocks[1]), y, sample_weight, groups=groups)
     given, given_ends = estimator.mi_, estimator.mi_interval_
     value = joint - given
     if not return_interval:

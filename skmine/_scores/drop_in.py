@@ -12,10 +12,12 @@ from skmine._copula import Margin, pair_information, plug_in_information
 from skmine._progress import run_counted
 from skmine._scores.reading import (
     PARAMETERS,
+    RowWeights,
+    check_in_memory,
     check_target,
     read_discrete_features,
     read_margins,
-    read_one_target,
+    read_targets,
     warn_about_classes,
 )
 from skmine._sklearn import Interval, validate_params
@@ -28,6 +30,7 @@ _DROP_IN_PARAMETERS = PARAMETERS | {
     "copy": ["boolean"],
     "random_state": ["random_state"],
     "bias_correction": ["boolean"],
+    "sample_weight": ["array-like", None],
 }
 
 
@@ -42,6 +45,7 @@ def mutual_info_regression(
     random_state=None,
     n_jobs=None,
     bias_correction=True,
+    sample_weight=None,
     unit="nats",
     scale="information",
     verbose=False,
@@ -58,8 +62,8 @@ def mutual_info_regression(
         Features of any kind. A missing value counts as a value of its own. Data larger than memory can be a
         polars LazyFrame, a pyarrow Dataset or a memory-mapped array, which are read a few columns at a time,
         or a Dask collection, see Notes of :func:`mutual_info_regression`.
-    y : array-like of shape (n_samples,)
-        Numeric target.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Numeric target, or several targets that are scored one by one.
     discrete_features : "auto", bool or array-like, default="auto"
         Which columns are labels without order: all or none, a mask of shape (n_features,), or indices. Set
         it if numbers are codes, such as postcodes. Strings, categories and booleans are always labels.
@@ -75,6 +79,9 @@ def mutual_info_regression(
     bias_correction : bool, default=True
         Whether to correct the score of two discrete columns for chance. False gives scikit-learn's plug-in
         estimate, which grows with the number of levels even if the columns are independent.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights of the rows, such as survey weights, for the scores of the weighted population. Only their
+        ratios matter. Rows with weight 0 are ignored. Not available for Dask collections.
     unit : {"nats", "bits"}, default="nats"
         Unit of the scores.
     scale : {"information", "correlation"}, default="information"
@@ -84,14 +91,15 @@ def mutual_info_regression(
 
     Returns
     -------
-    ndarray of shape (n_features,)
-        Scores in `unit`, or correlations. They are clipped at 0, exactly 0 for a constant column, and at most
-        the entropy of a discrete column.
+    ndarray of shape (n_features,) or (n_features, n_targets)
+        Scores in `unit`, or correlations, with one column for each target if there are several. They are
+        clipped at 0, exactly 0 for a constant column, and at most the entropy of a discrete column.
 
     Raises
     ------
     ValueError
-        X or y is empty, infinite or complex; the lengths differ; or y is not a single numeric column.
+        X or y is empty, infinite or complex; the lengths differ; y is not numeric; a weight is negative; or X
+        is a Dask collection and `sample_weight` is given.
     IndexError
         `discrete_features` does not match the columns of X.
     TypeError
@@ -111,6 +119,10 @@ def mutual_info_regression(
     - for strong or irregular dependence, a mixture over trees that split the ranks into cells;
     - for labels, the prediction of each row from the other rows with the same label.
 
+    With weights, each row counts in proportion to its weight, and the corrections for chance use the
+    effective sample size, ``(sum w)^2 / sum w^2``. A row of weight 2 is therefore less evidence than two rows
+    of weight 1.
+
     If X is a Dask collection, its workers count rows on a grid of about 1,100 ranks, and only the counts are
     sent. Up to 2.3 nats, scores agree with those in memory within 0.005 nats. Higher scores are too low (by
     0.02 to 0.07 at 3.5 nats), cannot exceed about 4.8 nats, and raise a warning above 3 nats. Text is always
@@ -119,7 +131,8 @@ def mutual_info_regression(
     References
     ----------
     Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, eq. 9, for the bound. Willems,
-    Shtarkov and Tjalkens (1995), The context-tree weighting method, for mixtures over trees.
+    Shtarkov and Tjalkens (1995), The context-tree weighting method, for mixtures over trees. Kish (1965),
+    Survey sampling, section 8.2, for the effective sample size.
 
     Examples
     --------
@@ -133,11 +146,16 @@ def mutual_info_regression(
     """
     shown = unit, scale
     check_scale(scale, unit)
+    check_in_memory(X, sample_weight=sample_weight)
     if is_clustered(X):
         return _score_clustered(X, y, False, discrete_features, bias_correction, shown, verbose)
-    target = read_one_target(y)
-    check_target(target.categorical, 0, False)
-    return _score_features(X, target, False, discrete_features, n_jobs, bias_correction, shown, verbose)
+    targets = read_targets(y)
+    for target in targets:
+        check_target(target.categorical, 0, False, target.name)
+    weights = RowWeights(sample_weight, len(targets[0].values))
+    return _score_features(
+        X, targets, False, weights, discrete_features, n_jobs, bias_correction, shown, verbose
+    )
 
 
 @validate_params(_DROP_IN_PARAMETERS, prefer_skip_nested_validation=True)
@@ -151,6 +169,7 @@ def mutual_info_classif(
     random_state=None,
     n_jobs=None,
     bias_correction=True,
+    sample_weight=None,
     unit="nats",
     scale="information",
     verbose=False,
@@ -165,22 +184,24 @@ def mutual_info_classif(
         Features of any kind. A missing value counts as a value of its own. Data larger than memory can be a
         polars LazyFrame, a pyarrow Dataset or a memory-mapped array, which are read a few columns at a time,
         or a Dask collection, see Notes of :func:`mutual_info_regression`.
-    y : array-like of shape (n_samples,)
-        Classes: strings, booleans or numbers. For a quantity, use :func:`mutual_info_regression`.
-    discrete_features, n_neighbors, copy, random_state, n_jobs, bias_correction, unit, scale, verbose
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Classes: strings, booleans or numbers. Several targets are scored one by one. For a quantity, use
+        :func:`mutual_info_regression`.
+    discrete_features, n_neighbors, copy, random_state, n_jobs, bias_correction, sample_weight, unit, scale, \
+verbose
         As in :func:`mutual_info_regression`.
 
     Returns
     -------
-    ndarray of shape (n_features,)
-        Scores in `unit`, or correlations. They are clipped at 0, exactly 0 for a constant column, and at most
-        the entropy of y.
+    ndarray of shape (n_features,) or (n_features, n_targets)
+        Scores in `unit`, or correlations, with one column for each target if there are several. They are
+        clipped at 0, exactly 0 for a constant column, and at most the entropy of y.
 
     Raises
     ------
     ValueError
-        X or y is empty, infinite or complex; the lengths differ; or y is not a single column of classes
-        without missing values.
+        X or y is empty, infinite or complex; the lengths differ; y does not hold classes, or some are
+        missing; a weight is negative; or X is a Dask collection and `sample_weight` is given.
     IndexError
         `discrete_features` does not match the columns of X.
     TypeError
@@ -195,56 +216,77 @@ def mutual_info_classif(
     """
     shown = unit, scale
     check_scale(scale, unit)
+    check_in_memory(X, sample_weight=sample_weight)
     if is_clustered(X):
         return _score_clustered(X, y, True, discrete_features, bias_correction, shown, verbose)
-    target = read_one_target(y)
-    check_target(target.categorical, int(target.missing.sum()), True)
-    check_classification_targets(y if hasattr(y, "shape") or isinstance(y, list) else target.values)
-    warn_about_classes(target)
-    return _score_features(X, target, True, discrete_features, n_jobs, bias_correction, shown, verbose)
+    targets = read_targets(y)
+    single = len(targets) == 1 and (hasattr(y, "shape") or isinstance(y, list))
+    weights = RowWeights(sample_weight, len(targets[0].values))
+    for target in targets:
+        check_target(target.categorical, int(target.missing.sum()), True, target.name)
+        check_classification_targets(y if single else target.values)
+        warn_about_classes(target)
+    return _score_features(
+        X, targets, True, weights, discrete_features, n_jobs, bias_correction, shown, verbose
+    )
 
 
 def _score_features(
-    X, target: Column, discrete_target, discrete_features, n_jobs, bias_correction, shown, verbose
+    X,
+    targets: list[Column],
+    discrete_target,
+    weights,
+    discrete_features,
+    n_jobs,
+    bias_correction,
+    shown,
+    verbose,
 ) -> np.ndarray:
     features = Features(X)
-    check_lengths(features.shape[0], len(target.values))
+    check_lengths(features.shape[0], len(targets[0].values))
     discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
-    margin = Margin.of_column(target, discrete_target)
+    margins = [weights.margin(target, discrete_target) for target in weights.take(targets)]
     chunks = features.chunks()
     # Threads, because sorting and Newton's method release the interpreter lock and no column is copied. With
     # a backend of processes, the arguments that all tasks share are sent once.
-    tasks = (delayed(_score_chunk)(features, margin, discrete, chunk, bias_correction) for chunk in chunks)
+    tasks = (
+        delayed(_score_chunk)(features, weights, discrete, chunk, bias_correction, *margins)
+        for chunk in chunks
+    )
     scored = run_counted(tasks, n_jobs, verbose, len(chunks), "block of columns", prefer="threads")
-    values, entropy = np.hstack(scored)
+    values, entropy = np.concatenate(scored, axis=1)
     return _as_shown(values, entropy, shown)
 
 
 def _as_shown(values: np.ndarray, entropy: np.ndarray, shown: tuple[str, str]) -> np.ndarray:
-    """Convert scores to the requested unit and scale."""
+    """Convert scores, shape (n_features, n_targets), to the requested unit and scale."""
     unit, scale = shown
     nats = check_scale(scale, unit)
-    return as_correlation(values, entropy) if scale == "correlation" else values / nats
+    scores = as_correlation(values, entropy) if scale == "correlation" else values / nats
+    return scores[:, 0] if scores.shape[1] == 1 else scores
 
 
 def _score_clustered(X, y, discrete_target, discrete_features, bias_correction, shown, verbose) -> np.ndarray:
     """Scores of the columns of a Dask X, computed by its workers; `n_jobs` is not needed."""
     discrete = read_discrete_features(discrete_features, X.shape[1])
     table = ClusterTable(X, y, discrete, discrete_target, verbose)
-    if len(table.grids) != table.n_features + 1:
-        n_targets = len(table.grids) - table.n_features
-        raise ValueError(f"y must be a single column; got {n_targets} columns. Pass one column.")
-    check_target(table.grids[-1].categorical, table.grids[-1].n_missing, discrete_target)
-    pairs = [(j, table.n_features) for j in range(table.n_features)]
-    values, _, entropy = table.pair_scores(pairs, bias_correction).T
+    for grid in table.grids[table.n_features :]:
+        check_target(grid.categorical, grid.n_missing, discrete_target)
+    targets = range(table.n_features, len(table.grids))
+    pairs = [(j, target) for j in range(table.n_features) for target in targets]
+    values, _, entropy = table.pair_scores(pairs, bias_correction).T.reshape(3, -1, len(targets))
     return _as_shown(values, entropy, shown)
 
 
-def _score_chunk(features: Features, target: Margin, discrete, chunk, bias_correction: bool) -> np.ndarray:
-    """Scores in nats, and the smaller of the two entropies for each column."""
-    margins = read_margins(features, chunk, discrete)
-    values = pair_information(margins, target)
-    for j, margin in enumerate(margins):
-        if not bias_correction and margin.levels is not None and target.levels is not None:
-            values[j] = plug_in_information(margin, target)
-    return np.stack([values, [min(m.largest_information, target.largest_information) for m in margins]])
+def _score_chunk(
+    features: Features, weights: RowWeights, discrete, chunk, bias_correction: bool, *targets: Margin
+) -> np.ndarray:
+    """Scores in nats and the smaller of the two entropies, shape (2, n_columns, n_targets)."""
+    margins = read_margins(features, chunk, discrete, weights)
+    values = np.stack([pair_information(margins, target) for target in targets], axis=1)
+    if not bias_correction:
+        for j, k in np.ndindex(values.shape):
+            if margins[j].levels is not None and targets[k].levels is not None:
+                values[j, k] = plug_in_information(margins[j], targets[k])
+    most = [[margin.largest_information for margin in side] for side in (margins, targets)]
+    return np.stack([values, np.minimum.outer(*most)])

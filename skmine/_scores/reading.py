@@ -7,9 +7,11 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import column_or_1d
 
+from skmine._clusters import is_clustered
 from skmine._columns import Column, Features, is_lazy, read_target
 from skmine._copula import Margin
 from skmine._sklearn import StrOptions
+from skmine._validation import check_weight
 
 #: A column of labels is an id or free text above this share of distinct values, from this many rows on.
 _ID_SHARE, _ID_ROWS = 0.9, 20
@@ -27,22 +29,75 @@ PARAMETERS = {
 }
 
 
-def read_one_target(y) -> Column:
-    """The one column of a target, see :func:`skmine._columns.read_target`."""
+class RowWeights:
+    """Which rows are used, and how much each of them counts.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_rows,) or None
+        Weights of all rows. None means equal weights.
+    n_rows : int
+        Number of rows.
+
+    Attributes
+    ----------
+    rows : ndarray or None
+        Rows of positive weight; None means all.
+    times : ndarray or None
+        Weights of these rows, whose sum is the effective sample size, rounded (Kish, 1965, section 8.2). None
+        means equal weights.
+    """
+
+    def __init__(self, sample_weight, n_rows: int):
+        self.rows: np.ndarray | None = None
+        self.times: np.ndarray | None = None
+        if sample_weight is None:
+            return
+        weight = check_weight(sample_weight, n_rows)
+        if not weight.all():
+            self.rows = np.flatnonzero(weight)
+            weight = weight[self.rows]
+        if np.ptp(weight):
+            n_effective = round(weight.sum() ** 2 / (weight**2).sum())
+            self.times = weight * (n_effective / weight.sum())
+
+    def __sizeof__(self) -> int:
+        # Dask sends large objects to a worker only once, not with every task.
+        arrays = [array for array in (self.rows, self.times) if array is not None]
+        return object.__sizeof__(self) + sum(array.nbytes for array in arrays)
+
+    def take(self, columns: list[Column]) -> list[Column]:
+        """Columns without the rows of weight 0."""
+        return columns if self.rows is None else [column.take(self.rows) for column in columns]
+
+    def margin(self, column: Column, discrete: bool) -> Margin:
+        """The margin of a column of these rows."""
+        return Margin.of_column(column, discrete, self.times, weighted=self.times is not None)
+
+
+def check_in_memory(X, **by_row) -> None:
+    """Raise an error if X is a Dask collection and there are weights or groups of its rows."""
+    given = [name for name, values in by_row.items() if values is not None]
+    if given and is_clustered(X):
+        raise ValueError(
+            f"X must be in memory with {' or '.join(given)}; got a Dask collection. Pass X.compute()."
+        )
+
+
+def read_targets(y) -> list[Column]:
+    """The columns of a target, see :func:`skmine._columns.read_target`."""
     is_table = is_lazy(y) or hasattr(y, "columns") or getattr(getattr(y, "dtype", None), "kind", "") == "c"
-    if hasattr(y, "shape") and not is_table and len(y.shape) != 1:
+    if hasattr(y, "shape") and not is_table and len(y.shape) == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     columns = read_target(y, lazy=True)
-    if len(columns) != 1:
-        raise ValueError(f"y should be a 1d array or a single column; got {len(columns)} columns. Pass one.")
     if not len(columns[0].values):
         raise ValueError(
             "Found array with 0 sample(s) while a minimum of 1 is required: y is empty. Pass rows."
         )
-    return columns[0]
+    return columns
 
 
-def check_target(categorical: bool, n_missing: int, discrete: bool) -> None:
+def check_target(categorical: bool, n_missing: int, discrete: bool, name: str = "y") -> None:
     """Raise an error if the target does not have the type that a score needs.
 
     Parameters
@@ -53,18 +108,24 @@ def check_target(categorical: bool, n_missing: int, discrete: bool) -> None:
         Number of missing values.
     discrete : bool
         Whether the score needs classes.
+    name : str, default="y"
+        Name of the column in messages.
 
     Raises
     ------
     ValueError
         The score needs numbers and the target is not numeric, or it needs classes and some are missing.
     """
+    where = "" if name == "y" else f" in {name}"
     if categorical and not discrete:
         raise ValueError(
-            "y must be numeric; got strings, booleans or categories. Use mutual_info_classif for classes."
+            f"y must be numeric; got strings, booleans or categories{where}. Use mutual_info_classif for "
+            "classes."
         )
     if discrete and n_missing:
-        raise ValueError(f"y must have a class in every row; got {n_missing} missing. Drop these rows.")
+        raise ValueError(
+            f"y must have a class in every row; got {n_missing} missing{where}. Drop these rows."
+        )
 
 
 def read_discrete_features(discrete_features, n_features: int, sparse: bool = False) -> np.ndarray:
@@ -111,7 +172,7 @@ def read_discrete_features(discrete_features, n_features: int, sparse: bool = Fa
     return mask
 
 
-def read_margins(features: Features, which, discrete: np.ndarray) -> list[Margin]:
+def read_margins(features: Features, which, discrete: np.ndarray, weights: RowWeights) -> list[Margin]:
     """Some columns as ranks or levels, with warnings about columns that must score 0.
 
     Parameters
@@ -122,13 +183,15 @@ def read_margins(features: Features, which, discrete: np.ndarray) -> list[Margin
         Indices of the columns to read.
     discrete : ndarray of shape (n_features,)
         Mask of the columns to treat as labels.
+    weights : RowWeights
+        Weights of the rows.
 
     Returns
     -------
     list of Margin
     """
-    columns = features.read(which)
-    margins = [Margin.of_column(c, d) for c, d in zip(columns, discrete[which], strict=True)]
+    columns = weights.take(features.read(which))
+    margins = [weights.margin(c, d) for c, d in zip(columns, discrete[which], strict=True)]
     warn_about_columns(columns, margins)
     return margins
 
@@ -197,7 +260,7 @@ def warn_about_classes(target: Column) -> None:
     n_classes = len(np.unique(target.values))
     if n_classes > _MANY_CLASSES and len(target.values) < _ROWS_A_CLASS * n_classes:
         warnings.warn(
-            f"y has {n_classes} different numbers, and each is treated as a class. If y is a quantity, use "
-            "mutual_info_regression.",
+            f"{target.name} has {n_classes} different numbers, and each is treated as a class. If it is a "
+            "quantity, use mutual_info_regression.",
             stacklevel=3,
         )

@@ -7,10 +7,11 @@ from joblib import delayed
 from scipy.stats import false_discovery_control
 
 from skmine._columns import Column, Features, read_target
-from skmine._copula import Margin, independence_pvalues, pair_intervals
+from skmine._copula import pair_intervals
 from skmine._frames import column_names, library_of, make_frame
 from skmine._progress import run_counted
-from skmine._scores.reading import PARAMETERS, is_class, is_id, read_discrete_features
+from skmine._scores.reading import PARAMETERS, RowWeights, is_class, is_id, read_discrete_features
+from skmine._scores.testing import plain_tests, weighted_tests
 from skmine._sklearn import Interval, validate_params
 from skmine._units import as_correlation, check_scale
 from skmine._validation import check_lengths
@@ -25,7 +26,11 @@ _COLUMNS_AT_ONCE = 16
 
 @validate_params(
     {name: PARAMETERS[name] for name in ("X", "discrete_features", "n_jobs", "verbose")}
-    | {"y": "no_validation", "confidence": [Interval(Real, 0, 1, closed="neither")]},
+    | {
+        "y": "no_validation",
+        "sample_weight": ["array-like", None],
+        "confidence": [Interval(Real, 0, 1, closed="neither")],
+    },
     prefer_skip_nested_validation=True,
 )
 def dependence_table(
@@ -33,6 +38,7 @@ def dependence_table(
     y=None,
     *,
     discrete_features="auto",
+    sample_weight=None,
     unit="nats",
     scale="information",
     confidence=0.95,
@@ -52,6 +58,9 @@ def dependence_table(
         With None, the table has a row for each pair of columns of X.
     discrete_features : "auto", bool or array-like, default="auto"
         Columns to treat as labels without order, as in :func:`mutual_info_regression`.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights of the rows, such as survey weights, for values, intervals and p-values of the weighted
+        population. Only their ratios matter. Rows with weight 0 are ignored.
     unit : {"nats", "bits"}, default="nats"
         Unit of mutual information.
     scale : {"information", "correlation"}, default="information"
@@ -76,14 +85,17 @@ def dependence_table(
         - ``pvalue``: p-value of independence, as in :func:`mutual_info_test`;
         - ``adjusted_pvalue``: p-value adjusted for the number of rows of the table (Benjamini-Hochberg). Keep
           the rows with at most 0.05 to limit false discoveries to 5 %;
+        - ``detectable``: weakest monotonic dependence, on the scale of the values, that the test would find
+          in such data with 80 % power and a p-value of 0.05 or less, as in :func:`mutual_info_test`. Read it
+          before you conclude that there is no dependence;
         - ``n_rows``: number of rows without a missing value in either column;
         - ``note``: anything unusual about a column: constant, id, few rows per level, missing values.
 
     Raises
     ------
     ValueError
-        X or y is empty, infinite or complex; the lengths differ; X has a single column and y is None; or
-        `unit` or `scale` is unknown.
+        X or y is empty, infinite or complex; the lengths differ; X has a single column and y is None; a
+        weight is negative; there are weights and fewer than 8 rows; or `unit` or `scale` is unknown.
     IndexError
         `discrete_features` does not match the columns of X.
     TypeError
@@ -116,10 +128,11 @@ def dependence_table(
     nats = check_scale(scale, unit)
     features = Features(X)
     discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
+    weights = RowWeights(sample_weight, features.shape[0])
     columns = [
-        _Read(c, d)
+        _Read(c, d, weights)
         for chunk in features.chunks()
-        for c, d in zip(features.read(chunk), discrete[chunk], strict=True)
+        for c, d in zip(weights.take(features.read(chunk)), discrete[chunk], strict=True)
     ]
     names = column_names(features.named, len(columns))
     if y is None:
@@ -130,14 +143,15 @@ def dependence_table(
     else:
         read = read_target(y, lazy=True)
         check_lengths(features.shape[0], len(read[0].values))
-        targets, target_names = [_Read(c, is_class(c)) for c in read], column_names(y, len(read), "y")
+        targets = [_Read(c, is_class(c), weights) for c in weights.take(read)]
+        target_names = column_names(y, len(read), "y")
         pairs = [(np.arange(len(columns)), j) for j in range(len(targets))]
     blocks = [
         (part, j) for which, j in pairs for part in np.array_split(which, -(-len(which) // _COLUMNS_AT_ONCE))
     ]
     tasks = (delayed(_score)([columns[i] for i in block], targets[j], confidence) for block, j in blocks)
     scored = run_counted(tasks, n_jobs, verbose, len(blocks), "block of columns", prefer="threads")
-    values, entropy, pvalue, n_rows = np.split(np.hstack(scored), [3, 4, 5])
+    values, entropy, pvalue, n_rows = np.split(np.hstack(scored), [4, 5, 6])
     feature = np.concatenate([block for block, _ in blocks])
     target = np.repeat([j for _, j in blocks], [len(block) for block, _ in blocks])
     # The sum makes -0.0 of a constant 0.0.
@@ -147,9 +161,10 @@ def dependence_table(
     table: dict = {"feature": [names[i] for i in feature]}
     if y is None or len(targets) > 1:
         table["other" if y is None else "target"] = [target_names[j] for j in target]
-    table |= dict(zip(("value", "low", "high"), values[:, order], strict=True))
+    table |= dict(zip(("value", "low", "high"), values[:3, order], strict=True))
     table["scale"] = ["correlation" if scale == "correlation" else unit] * len(order)
     table |= {"pvalue": pvalue[0, order], "adjusted_pvalue": false_discovery_control(pvalue[0])[order]}
+    table["detectable"] = values[3, order]
     table["n_rows"] = n_rows[0, order].astype(int)
     table["note"] = _notes(columns, targets, names, target_names, feature, target)
     return make_frame(table, library_of(X, y))
@@ -164,9 +179,13 @@ class _Read:
         Values.
     discrete : bool
         Whether to treat numbers as labels.
+    weights : RowWeights
+        Weights of the rows.
 
     Attributes
     ----------
+    column, discrete, weights
+        The parameters; the column only if there are weights.
     margin : Margin
         Ranks or levels of the column.
     present : ndarray of shape (n,)
@@ -175,8 +194,10 @@ class _Read:
         Anything unusual; usually empty.
     """
 
-    def __init__(self, column: Column, discrete: bool):
-        self.margin = margin = Margin.of_column(column, discrete)
+    def __init__(self, column: Column, discrete: bool, weights: RowWeights):
+        self.column = None if weights.times is None else column
+        self.discrete, self.weights = discrete, weights
+        self.margin = margin = weights.margin(column, discrete)
         self.present = ~column.missing
         n_present = int(self.present.sum())
         n_levels = 0
@@ -199,12 +220,23 @@ class _Read:
 
 
 def _score(columns: list[_Read], target: _Read, confidence: float) -> np.ndarray:
-    """Value and interval in nats, smaller entropy, p-value and number of complete rows for each column."""
+    """Value, interval and detectable value in nats, smaller entropy, p-value, and number of complete rows."""
     margins = [column.margin for column in columns]
     values = pair_intervals(margins, target.margin, confidence)
     entropy = [min(m.largest_information, target.margin.largest_information) for m in margins]
     n_rows = [np.count_nonzero(column.present & target.present) for column in columns]
-    return np.vstack([values, entropy, independence_pvalues(margins, target.margin), n_rows])
+    pvalues, detectable = _test(columns, target)
+    return np.vstack([values, detectable, entropy, pvalues, n_rows])
+
+
+def _test(columns: list[_Read], target: _Read) -> tuple[np.ndarray, np.ndarray]:
+    """P-values and detectable values in nats."""
+    times = target.weights.times
+    if times is None or target.column is None:
+        return plain_tests([column.margin for column in columns], target.margin)
+    read = [column.column for column in columns if column.column is not None]
+    labels = [column.discrete for column in columns]
+    return weighted_tests(read, labels, target.column, target.discrete, times / times.mean())
 
 
 def _notes(columns, targets, names, target_names, feature, target) -> list[str]:

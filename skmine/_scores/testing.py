@@ -5,20 +5,24 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.sparse import csr_array
-from scipy.stats import multivariate_normal, ncx2, norm
+from scipy.stats import multivariate_normal, norm
 
 from skmine._clusters import ClusterTable, is_clustered
 from skmine._columns import Column, Features, read_features, read_target
-from skmine._copula import BlockLaw, Margin, block_law, weighted_chi2_sf
+from skmine._copula import (
+    BlockLaw,
+    Margin,
+    block_law,
+    independence_laws,
+    pvalues_of,
+)
 from skmine._scores.given import Given, Residuals, rank_functions
+from skmine._scores.power import LEVEL, detectable_information
 from skmine._scores.reading import PARAMETERS, read_discrete_features
 from skmine._sklearn import validate_params
 from skmine._validation import check_lengths, check_weight, draw_seed, make_generator, read_groups
 
-#: Significance level and power that define the smallest detectable dependence.
-_LEVEL, _POWER = 0.05, 0.8
 #: Maximum number of functions of a block, in total and per row, and degrees that are tried in turn.
 _MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 200, 0.12
 _DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
@@ -151,13 +155,7 @@ def mutual_info_test(
     rows = np.flatnonzero(weight)
     number = rows if groups is None else read_groups(groups, n)[rows]
     number = np.unique(number, return_inverse=True)[1]
-    n_groups = int(number.max()) + 1
-    if n_groups < _FEWEST:
-        kind = "rows of positive weight" if groups is None else "groups"
-        raise ValueError(
-            f"X must have at least {_FEWEST} {kind} for a test given Z, with weights or with groups; got "
-            f"{n_groups}. Pass more {'rows' if groups is None else 'groups'}."
-        )
+    _check_number(int(number.max()) + 1, groups is not None)
     rng = np.random.default_rng(draw_seed(make_generator(random_state)))
     conditions = [] if Z is None else read_features(Z, "Z")
     for column in conditions[:1]:
@@ -171,6 +169,78 @@ def mutual_info_test(
     given = Given(conditions, weight[rows], rng)
     first, second = (given.residuals(side) for side in sides)
     return _test_residuals(first, second, given.scores, number, rng)
+
+
+def _check_number(n_units: int, grouped: bool) -> None:
+    if n_units < _FEWEST:
+        kind = "groups" if grouped else "rows of positive weight"
+        raise ValueError(
+            f"X must have at least {_FEWEST} {kind} for a test given Z, with weights or with groups; got "
+            f"{n_units}. Pass more {'groups' if grouped else 'rows'}."
+        )
+
+
+def plain_tests(margins: list[Margin], target: Margin) -> tuple[np.ndarray, np.ndarray]:
+    """P-values of the independence of each column and a target, and what would be detected.
+
+    Parameters
+    ----------
+    margins : list of Margin
+        Columns.
+    target : Margin
+        Target, with the same rows.
+
+    Returns
+    -------
+    pvalues, detectable : ndarray of shape (n_columns,)
+        As in :class:`MutualInfoTestResult`.
+    """
+    laws, n = independence_laws(margins, target), len(target)
+    detectable = [detectable_information(law, n * law.weights.max(initial=0.0)) for law in laws]
+    return pvalues_of(laws), np.array(detectable)
+
+
+def weighted_tests(
+    columns: list[Column], discrete: list[bool], target: Column, discrete_target: bool, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `plain_tests`, for rows with weights: :func:`mutual_info_test` of each column.
+
+    Parameters
+    ----------
+    columns : list of Column
+        Rows of positive weight.
+    discrete : list of bool
+        Whether to treat the numbers of each column as labels.
+    target : Column
+        The same rows.
+    discrete_target : bool
+        Whether to treat its numbers as labels.
+    weight : ndarray of shape (n,)
+        Weights of the rows, with mean 1.
+
+    Returns
+    -------
+    pvalues, detectable : ndarray of shape (n_columns,)
+
+    Raises
+    ------
+    ValueError
+        There are fewer than 8 rows.
+    """
+    _check_number(len(weight), grouped=False)
+    rng = np.random.default_rng(0)
+    given, number = Given([], weight, rng), np.arange(len(weight))
+    second = given.residuals(_block_functions([target], [discrete_target]))
+    found = []
+    for column, labels in zip(columns, discrete, strict=True):
+        functions = _block_functions([column], [labels])
+        if functions.shape[1] and second.values.shape[1]:
+            first = given.residuals(functions)
+            found.append(_test_residuals(first, second, given.scores, number, rng)[1:])
+        else:
+            found.append((1.0, math.inf))
+    pvalues, detectable = np.array(found).T
+    return pvalues, detectable
 
 
 def _cells(features: Features, discrete: np.ndarray) -> list[Margin]:
@@ -187,7 +257,7 @@ def _cells_of_target(targets: list[Column]) -> list[Margin]:
 
 def _result(law: BlockLaw, n: int) -> MutualInfoTestResult:
     """Result of the test without Z, where the leading functions have the largest weight."""
-    detectable = _detectable(law, n * law.weights.max(initial=0.0), _LEVEL)
+    detectable = detectable_information(law, n * law.weights.max(initial=0.0))
     return MutualInfoTestResult(law.statistic, law.pvalue(), detectable)
 
 
@@ -209,7 +279,7 @@ def _test_residuals(
     if len(laws) > 1 and 0 < pvalue < 1:
         pvalue = _of_smaller(pvalue, _correlation(*factors))
     signal = n * float(np.prod([(side.values[:, 0] ** 2).mean() for side in (first, second)]))
-    detectable = _detectable(laws[0], signal, _LEVEL / len(laws))
+    detectable = detectable_information(laws[0], signal, LEVEL / len(laws))
     return MutualInfoTestResult(laws[0].statistic, pvalue, detectable)
 
 
@@ -275,64 +345,6 @@ def _law(block: tuple, factor: np.ndarray, sums: _GroupSums, inflation: float) -
     spread = np.sqrt(max(square - own, 1e-6 * own) / square)
     weights = weights[weights > 1e-9 * weights[-1]] * inflation / len(sums.rows)
     return BlockLaw(float((moments**2).sum()) / len(left), weights, float(spread))
-
-
-def _detectable(law: BlockLaw, signal: float, level: float) -> float:
-    """Dependence along the leading functions, in nats, that is detected with 80 % power.
-
-    A dependence of correlation r adds signal * r^2 to the statistic. Its information is that of a normal
-    pair, -log(1 - r^2) / 2.
-    """
-    if not len(law.weights) or not signal:
-        return math.inf
-    mean = law.weights.sum()
-
-    def surplus(threshold: float) -> float:
-        return float(weighted_chi2_sf(threshold, law.weights, law.spread)) - level
-
-    high = 2 * mean
-    while surplus(high) > 0:
-        high *= 2
-    threshold = brentq(surplus, 0.0, high, rtol=1e-4)
-
-    def shortfall(shift: float) -> float:
-        return _shifted_sf(threshold, law.weights, shift) - _POWER
-
-    high = 1.0
-    while shortfall(high) < 0:
-        high *= 2
-    squared = brentq(shortfall, 0.0, high, rtol=1e-3) * law.weights.max() / signal
-    return -0.5 * math.log1p(-squared) if squared < 1 else math.inf
-
-
-def _shifted_sf(threshold: float, weights: np.ndarray, shift: float) -> float:
-    """Probability that a weighted sum of squared normals, one of them non-central, exceeds a threshold.
-
-    Parameters
-    ----------
-    threshold : float
-        The value.
-    weights : ndarray of shape (k,)
-        Positive.
-    shift : float
-        Squared mean of the normal of the largest weight.
-
-    References
-    ----------
-    Liu, Tang and Zhang (2009), A new chi-square approximation to the distribution of non-negative definite
-    quadratic forms in non-central normal variables, Computational Statistics and Data Analysis.
-    """
-    largest = weights.max()
-    one, two, three, four = ((weights**k).sum() + k * largest**k * shift for k in (1, 2, 3, 4))
-    skewness, kurtosis = three / two**1.5, four / two**2
-    if skewness**2 > kurtosis:
-        scale = 1 / (skewness - math.sqrt(skewness**2 - kurtosis))
-        offset = skewness * scale**3 - scale**2
-    else:
-        scale, offset = 1 / skewness, 0.0
-    freedom = scale**2 - 2 * offset
-    standard = (threshold - one) / math.sqrt(2 * two)
-    return float(ncx2.sf(standard * math.sqrt(2) * scale + freedom + offset, freedom, offset))
 
 
 def _block_functions(columns: list[Column], discrete) -> np.ndarray:
