@@ -19,24 +19,25 @@ def score(x, y, discrete_x=False, discrete_y=False):
 
 
 def test_weighted__estimates_of_equal_lower_bound__their_mean():
-    # Independence has the weight n^(1/2) e^(-400 * 0.1) and counts for nothing.
-    mean, weighted, first = information._weighted(np.array([[0.5, 0.1], [0.7, 0.1]]), 400)
+    # Independence has a weight of e^(-400 * 0.1) and counts for nothing.
+    mean, weighted, first = information._weighted(np.array([[0.5, 0.1, 0.1], [0.7, 0.1, 0.1]]), 400)
 
     assert mean == pytest.approx(0.6)
     assert weighted == pytest.approx(0.6)
     assert first == 0.5
 
 
-def test_weighted__by_hand__exponentials_of_nats_and_independence_by_the_root_of_the_rows():
-    # 100 rows: e^2 and e^1 against 10 for independence, of value 0.
-    _, value, _ = information._weighted(np.array([[0.5, 0.02], [0.2, 0.01]]), 100)
+def test_weighted__by_hand__exponentials_of_nats_and_odds_of_independence():
+    # 100 rows: e^2 and e^1 as weights of the estimates, and e^5 and e^4 against 10 + 500 for independence.
+    mean, value, _ = information._weighted(np.array([[0.5, 0.02, 0.05], [0.2, 0.01, 0.04]]), 100)
 
-    assert value == pytest.approx((0.5 * np.e**2 + 0.2 * np.e) / (np.e**2 + np.e + 10))
+    assert mean == pytest.approx((0.5 * np.e**2 + 0.2 * np.e) / (np.e**2 + np.e))
+    assert value == pytest.approx(mean * (np.e**5 + np.e**4) / (np.e**5 + np.e**4 + 510))
 
 
 @pytest.mark.parametrize("lower", [-1e6, -0.5, 0.0])
 def test_weighted__many_rows_and_no_gain__near_zero(lower):
-    _, value, _ = information._weighted(np.array([[0.3, lower]]), 10**6)
+    _, value, _ = information._weighted(np.array([[0.3, lower, lower]]), 10**6)
 
     assert abs(value) < 0.3 / 1000
 
@@ -185,6 +186,20 @@ def test_pair_information__independent__about_zero(kind, target, seed):
     # rows count two rows that agree twice: t nats by chance in e^-(t / 2) of the draws.
     assert np.mean(values) < 0.002
     assert np.max(values) < 20 / 1000
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n", [100, 200])
+def test_pair_information__few_rows__chance_rarely_gives_a_hundredth(n, seed):
+    rng = np.random.default_rng(seed)
+    draws = [rng.normal, lambda size: np.round(10 * rng.normal(size=size)), lambda size: rng.poisson(9, size)]
+    pairs = [(one(size=n), other(size=n)) for one in draws for other in draws for _ in range(40)]
+
+    values = np.array([score(x, y) for x, y in pairs])
+
+    # 360 pairs: of 1 in 100, at most 9 with a probability of 0.99. Without more weight of independence for
+    # few rows and of labels, 4 in 100 exceed it.
+    assert np.count_nonzero(values > 0.01) <= 9
 
 
 @pytest.mark.statistical

@@ -270,6 +270,13 @@ def test_classif__bad_input__is_told(X, y, error, message):
         mutual_info_classif(X, y)
 
 
+def test_classif__few_numbers_with_a_decimal_part__are_classes():
+    X = np.random.default_rng(0).normal(size=(300, 1))
+    y = np.digitize(X[:, 0], [-0.5, 0.5])
+
+    assert mutual_info_classif(X, np.array([0.5, 1.5, 2.5])[y]) == mutual_info_classif(X, y)
+
+
 @pytest.mark.parametrize(
     "y", [np.ones((5, 2, 1)), np.array(["2020"] * 5, "datetime64[D]"), np.full(5, np.inf)]
 )

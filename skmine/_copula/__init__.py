@@ -2,6 +2,7 @@
 
 ================  ===========================================================================
 ``margins``       one column as ranks or levels
+``ranks``         ranks at full resolution, and their normal scores
 ``loglinear``     smooth log ratios of many pairs at once, by Newton's method
 ``misfit``        checks the fit of these
 ``trees``         estimates for pairs of ordered columns that the smooth functions do not fit

@@ -19,6 +19,11 @@ from skmine._copula.trees import pair_trees
 MOST_SMOOTH_LEVELS = 16
 #: Least weight of the smooth estimate for its variance to be used.
 _PREVAILS = 0.5
+#: Leave-one-out predictions by labels use each pair of rows twice, and the evidence of labels uses it once.
+_PAIR_ONCE = 0.5
+#: Weight of independence, relative to one estimate, is sqrt(n) + _FEW / n. The score that chance gives is of
+#: the order 1 / n. With this value, it exceeds 0.01 nats for at most 1 in 100 pairs of 200 rows.
+_FEW = 50_000
 #: Most halvings of the ranks: in a tree that predicts classes, and when intervals of ranks are the classes.
 _DEEPEST, _AS_CLASSES = 12, 5
 
@@ -74,19 +79,20 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
         variance[smooth] = np.where(scores.unexplained, np.nan, scores.variance)
     varies = np.array([min(len(m.mass), len(target.mass)) > 1 for m in margins], dtype=bool)
     ordered = np.array([m.levels is None and target.levels is None for m in margins], dtype=bool)
-    found = [[(mi[j], lower[j])] for j in range(len(margins))]
+    found = [[(mi[j], lower[j], lower[j])] for j in range(len(margins))]
     in_plane = np.flatnonzero(unexplained & varies & ordered)
     if len(in_plane):
         trees = pair_trees([margins[j] for j in in_plane], target)
-        for j, *score in zip(in_plane, trees.mi, trees.lower, strict=True):
+        for j, *score in zip(in_plane, trees.mi, trees.lower, trees.lower, strict=True):
             found[j].append(tuple(score))
     free = mi.copy()
     for j in np.flatnonzero(varies):
         margin = margins[j]
-        if unexplained[j]:
-            found[j] += [(value, value) for value in _by_classes(margin, target)]
+        one_is_labels = margin.levels is not None or target.levels is not None
+        if unexplained[j] or ((margin.repeats or target.repeats) and one_is_labels):
+            found[j] += [(value, value, value) for value in _by_classes(margin, target)]
         if unexplained[j] or margin.repeats or target.repeats:
-            found[j] += [(value, value) for value in _by_levels(margin, target)]
+            found[j] += [(value, value, _PAIR_ONCE * value) for value in _by_levels(margin, target)]
         free[j], mi[j], share_smooth = _weighted(np.array(found[j]), len(target))
         if share_smooth < _PREVAILS:
             variance[j] = np.nan
@@ -121,13 +127,13 @@ def is_smooth(margin: Margin) -> bool:
 def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.ndarray:
     """Average estimates with 0, the value under independence.
 
-    As in Schwarz's criterion, the weight of independence grows with the number of rows. Chance therefore
-    gives values near 0.
+    As in Schwarz's criterion, the weight of independence grows with the number of rows. It also grows if
+    there are few rows, because chance then gives large values. Chance therefore gives values near 0.
 
     Parameters
     ----------
     mi, lower : ndarray
-        Estimates, and their expected values on new rows, in nats.
+        Estimates, and their evidence against independence per row, in nats.
     n : int
         Number of rows.
 
@@ -136,20 +142,24 @@ def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.
     ndarray
         Nats.
     """
-    return mi / (1 + np.sqrt(n) * np.exp(np.minimum(-n * lower, 700)))
+    return mi / (1 + (np.sqrt(n) + _FEW / n) * np.exp(np.minimum(-n * lower, 690)))
 
 
 def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float]:
-    """Mean of estimates (value, lower), weighted by `lower`; the same with independence; weight of the first.
+    """Mean of estimates, weighted by their expected values on new rows; with independence; first weight.
+
+    An estimate is a row of `estimates`: its value, its expected value on new rows, and its evidence against
+    independence, in nats.
 
     References
     ----------
     Akaike (1979), A Bayesian extension of the minimum AIC procedure.
     """
-    mi, lower = estimates.T
+    mi, lower, evidence = estimates.T
     weight = np.exp(n * (lower - lower.max()))
     mean = weight @ mi / weight.sum()
-    weighted = weigh_against_independence(mean, lower.max() + np.log(weight.sum()) / n, n)
+    total = evidence.max() + np.log(np.exp(n * (evidence - evidence.max())).sum()) / n
+    weighted = weigh_against_independence(mean, total, n)
     return float(mean), float(weighted), float(weight[0] / weight.sum())
 
 

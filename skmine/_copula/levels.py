@@ -5,13 +5,15 @@ value by chance.
 """
 
 import numpy as np
-from scipy.special import gammaln, xlogy
+from scipy.special import gammaln
 
 from skmine._copula.margins import row_share
 
 #: Concentrations of the Dirichlet priors: how many rows the overall shares count for within a level. Small
 #: ones suit levels that determine their class, large ones suit levels that hardly differ from the rest.
 CONCENTRATIONS = np.geomspace(0.1, 100, 4)
+#: Values are counted without sorting if they are below this number times the number of rows.
+_FEW_VALUES = 8
 _STEPS, _SMALLEST_SHARE = 25, 1e-6
 #: Relative rounding error of sums of weights.
 _ROUNDING = 1e-9
@@ -52,11 +54,12 @@ def level_mixture(
     n_classes = int(classes.max()) + 1
     combined = levels.astype(np.int64) * n_classes + classes
     cell, count = count_values(combined, times)
-    own = row_share(np.searchsorted(cell, combined), times, unit, len(cell))
+    own: float | np.ndarray = 1.0
     level, kind = np.divmod(cell, n_classes)
     rows, n = np.bincount(levels, times), count.sum()
     in_all, several = count, rows > 1
     if times is not None and unit is not None:  # within a level, its effective number of rows
+        own = row_share(np.searchsorted(cell, combined), times, unit, len(cell))
         several = np.bincount(levels) > 1
         of_class = _unit_of_classes(classes, times, unit, n_classes)
         squares = np.bincount(levels, times * unit)
@@ -66,7 +69,10 @@ def level_mixture(
     share_of_all = np.bincount(classes, times, n_classes)[kind] / n
     strength = CONCENTRATIONS[:, None]
     prior = strength * share_of_all
-    evidence = gammaln(prior + count) - gammaln(prior) - count * np.log(share_of_all)
+    evidence = np.repeat(np.log(strength), len(count), axis=1)  # of a single row
+    more = np.flatnonzero(count != 1)
+    gammas = gammaln(prior[:, more] + count[more]) - gammaln(prior[:, more])
+    evidence[:, more] = gammas - count[more] * np.log(share_of_all[more])
     evidence = np.stack([np.bincount(level, e, len(rows)) for e in evidence])
     evidence += gammaln(strength) - gammaln(strength + rows)
     evidence = np.vstack([np.zeros(len(rows)), evidence])  # first case: the shares of all rows
@@ -122,7 +128,7 @@ def count_values(values: np.ndarray, times: np.ndarray | None) -> tuple[np.ndarr
     Parameters
     ----------
     values : ndarray of shape (n,)
-        Any numbers.
+        Integers from 0.
     times : ndarray of shape (n,) or None
         Number of rows of each value. None means one.
 
@@ -130,6 +136,10 @@ def count_values(values: np.ndarray, times: np.ndarray | None) -> tuple[np.ndarr
     -------
     distinct, counts : ndarray
     """
+    if values.max() < _FEW_VALUES * len(values):
+        counts = np.bincount(values, times)
+        distinct = np.flatnonzero(counts)
+        return distinct, counts[distinct]
     if times is None:
         return np.unique(values, return_counts=True)
     distinct, number = np.unique(values, return_inverse=True)
@@ -253,51 +263,97 @@ def class_tree(
     ----------
     Willems, Shtarkov and Tjalkens (1995), The context-tree weighting method.
     """
+    # Occupied pairs of a class and an interval, for the intervals of each level, sorted by class.
+    combined = (classes.astype(np.int64) << depth) + cells
+    pair, count = count_values(combined, times)
+    counts = squares = count[None].astype(np.float64)
+    if times is not None and unit is not None:
+        number = np.searchsorted(pair, combined)
+        squares = np.bincount(number, times * unit, len(pair))[None]
+    sums, pairs, found = np.vstack([counts, squares]), [pair], []
+    found.append(sums)
+    for _ in range(depth):
+        pair = pair >> 1
+        starts = np.flatnonzero(np.append(True, pair[1:] != pair[:-1]))
+        pair, sums = pair[starts], np.add.reduceat(sums, starts, axis=1)
+        pairs.append(pair)
+        found.append(sums)
+    levels = range(depth, -1, -1)
+    kind = np.concatenate([pair >> level for level, pair in zip(levels, pairs, strict=True)])
+    # Intervals are numbered in the order of a heap with root 1.
+    heap = [(1 << level) + (pair & ((1 << level) - 1)) for level, pair in zip(levels, pairs, strict=True)]
     n_classes = int(classes.max()) + 1
-    cell, n_cells = cells * n_classes + classes, n_classes * 2**depth
-    table = np.bincount(cell, times, n_cells).reshape(-1, n_classes).astype(np.float64)
-    # Divided by the table, this is what one row of a cell counts.
-    squares: np.ndarray = table
     of_class = np.ones(n_classes)
     if times is not None and unit is not None:
-        squares = np.bincount(cell, times * unit, n_cells).reshape(-1, n_classes)
         of_class = _unit_of_classes(classes, times, unit, n_classes)
-    n = table.sum()
-    shares = table.sum(axis=0) / n
-    evidence = value = np.zeros(len(table))
-    for level in range(depth, -1, -1):
-        none = np.zeros(len(table))
-        one = _unit_of_groups(squares.sum(axis=1), table.sum(axis=1), table @ of_class)
-        options, values = np.stack([(none, none), *_own_shares(table, squares, shares, one)], axis=1)
-        prior = _WHOLE
+    shares = np.bincount(pair, sums[0], n_classes) / sums[0].sum()
+    table = _Table(np.concatenate(heap), kind, *np.hstack(found), of_class, 2 << depth)
+    evidence, value = table.own_shares(shares)
+    score = np.empty((2, 0))
+    for level in levels:
+        here = slice(2**level, 2 ** (level + 1))
+        options, values, prior = evidence[:, here], value[:, here], _WHOLE
         if level < depth:
+            options, values = (
+                np.vstack([of_whole, below.reshape(-1, 2).sum(axis=1)])
+                for of_whole, below in zip((options, values), score, strict=True)
+            )
             prior = _HALVED
-            options = np.vstack([options, evidence.reshape(-1, 2).sum(axis=1)])
-            values = np.vstack([values, value.reshape(-1, 2).sum(axis=1)])
-        top = options.max(axis=0)
+        top, one = options.max(axis=0), table.one[here]
         weight = prior[:, None] * np.exp((options - top) / one)
         total = weight.sum(axis=0)
-        evidence = top + one * np.log(total)
-        value = (weight * values).sum(axis=0) / total
-        if level:
-            table, squares = (part.reshape(-1, 2, n_classes).sum(axis=1) for part in (table, squares))
-    return float(value[0] / n)
+        score = np.stack([top + one * np.log(total), (weight * values).sum(axis=0) / total])
+    return float(score[1, 0] / sums[0].sum())
 
 
-def _own_shares(table: np.ndarray, squares: np.ndarray, shares: np.ndarray, one: np.ndarray):
-    """Log evidence and leave-one-out log ratios of own shares in each interval, sparse and dense.
+class _Table:
+    """Numbers of rows of each class in each interval of ranks, without the empty ones.
 
-    `one` is what one row of each interval counts.
+    Parameters
+    ----------
+    interval, kind : ndarray of shape (n_entries,)
+        Numbers of the interval and of the class.
+    count, squares : ndarray of shape (n_entries,)
+        Number of rows, and the sum of their squared weights: the same without weights.
+    of_class : ndarray of shape (n_classes,)
+        What one row of each class counts, see :func:`_unit_of_classes`.
+    n_intervals : int
+        Number of intervals.
+
+    Attributes
+    ----------
+    one : ndarray of shape (n_intervals,)
+        What one row of each interval counts.
     """
-    rows = table.sum(axis=1) / one
-    left_rows = rows - _divide(squares.sum(axis=1), table.sum(axis=1)) / one
-    interval, kind = np.nonzero(table)
-    count, share = table[interval, kind] / one[interval], shares[kind]
-    own = squares[interval, kind] / table[interval, kind] / one[interval]
-    for strength in (1.0, float(len(shares))):
-        prior = strength * share
-        evidence = gammaln(prior + count) - gammaln(prior) - count * np.log(share)
-        left_out = count * np.log((count - own + prior) / share)
-        evidence, left_out = (np.bincount(interval, v, len(rows)) for v in (evidence, left_out))
-        evidence += gammaln(strength) - gammaln(strength + rows)
-        yield one * evidence, one * (left_out - xlogy(rows, left_rows + strength))
+
+    def __init__(self, interval, kind, count, squares, of_class: np.ndarray, n_intervals: int):
+        self.interval, self.kind = interval, kind
+        rows, of_squares, expected = (
+            np.bincount(interval, v, n_intervals) for v in (count, squares, count * of_class[kind])
+        )
+        self.one = _unit_of_groups(of_squares, rows, expected)
+        self.rows = rows / self.one
+        self.left_rows = self.rows - _divide(of_squares, rows) / self.one
+        self.count = count / self.one[interval]
+        self.own = squares / count / self.one[interval]
+
+    def own_shares(self, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log evidence and leave-one-out log ratios of overall, own sparse and own dense class shares.
+
+        Both have the shape (3, n_intervals).
+        """
+        used = np.flatnonzero(self.rows)
+        rows, left_rows, one = self.rows[used], self.left_rows[used], self.one[used]
+        evidence, left_out = np.zeros((2, 3, len(self.rows)))
+        more = np.flatnonzero((self.count != 1) | (self.own != 1))
+        count, own, share = self.count[more], self.own[more], shares[self.kind[more]]
+        log_share = count * np.log(share)
+        for k, strength in enumerate((1.0, float(len(shares))), start=1):
+            prior = strength * share
+            gain, predicted = np.full((2, len(self.count)), np.log(strength))  # of a single row
+            gain[more] = gammaln(prior + count) - gammaln(prior) - log_share
+            predicted[more] = count * np.log(count - own + prior) - log_share
+            gain, predicted = (np.bincount(self.interval, v, len(self.rows))[used] for v in (gain, predicted))
+            evidence[k, used] = one * (gain + gammaln(strength) - gammaln(strength + rows))
+            left_out[k, used] = one * (predicted - rows * np.log(left_rows + strength))
+        return evidence, left_out

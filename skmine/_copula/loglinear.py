@@ -7,12 +7,13 @@ theta. After ranking, the cost does not depend on the number of rows.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.stats import chi2
 
 from skmine._copula.margins import Margin
-from skmine._copula.misfit import misfit
+from skmine._copula.misfit import CoarseTables, coarse_tables
 
 #: Largest order of the functions in each stage. The first stage is the Gaussian copula.
 STAGES = (1, 2, 4, 6, 8)
@@ -123,6 +124,11 @@ class _Pairs:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @cached_property
+    def coarse(self) -> list[CoarseTables]:
+        """See :func:`skmine._copula.misfit.coarse_tables`."""
+        return coarse_tables(self.table, self.squares, self.n, self.ordered)
 
     def freedom(self, stage: int) -> int:
         """Number of parameters of a stage that couple x and y."""
@@ -264,6 +270,7 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
     mi, lower, paid = np.zeros((3, len(pairs)))
     freedom = np.zeros(len(pairs), dtype=int)
     unexplained = _are_strong(pairs)
+    checked = np.zeros(len(pairs), dtype=bool)  # whose fit a coarse table does not reject
     for stage in STAGES:
         added = pairs.freedom(stage)
         if added >= _MOST_PARAMETERS * pairs.n:
@@ -271,7 +278,8 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
         if stage > _ALONE:
             unexplained |= mi > _STRONG_NATS
             if pairs.n <= _FEW_ROWS:
-                unexplained |= misfit(pairs, fitted, freedom)
+                unexplained |= _misfit(pairs, ~unexplained & ~checked, fitted, freedom)
+                checked |= ~unexplained
         which = np.flatnonzero((added > freedom) & ~unexplained)
         if not len(which):
             continue
@@ -282,23 +290,40 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
         if not len(which):
             continue
         fit = _Stage(pairs, which, stage)
-        surprising = 2 * pairs.n * promise > chi2.isf(CHANCE, added)
+        surprising = 2 * pairs.n * promise > _largest_by_chance(added)
         solution, value, table = fit.climb(theta, np.flatnonzero((freedom[which] > 0) | surprising))
         cost = price[which]
         better = value - cost > lower[which]
         won = which[better]
         mi[won], lower[won] = ((value - share * cost)[better] for share in (0.5, 1.0))
-        freedom[won], paid[won] = added, cost[better]
+        freedom[won], paid[won], checked[won] = added, cost[better], False
         fitted[won] = table[better]
         # The stages are nested, so the next one starts here.
         theta[won] = 0.0
         theta[won[:, None, None], fit.keep[0][:, None], fit.keep[1]] = solution[better]
-    unexplained |= misfit(pairs, fitted, freedom) | (mi > _STRONG_NATS)
+    unexplained |= mi > _STRONG_NATS
+    unexplained |= _misfit(pairs, ~unexplained & ~checked, fitted, freedom)
     log_ratio = np.log(np.maximum(fitted, 1e-300) / np.maximum(pairs.independent, 1e-300))
     lost = _within_cells(pairs, log_ratio)
     mean = (pairs.table * log_ratio).sum((1, 2))
     variance = (pairs.squares * (log_ratio - mean[:, None, None]) ** 2).sum((1, 2))
     return mi + lost, lower + lost, unexplained, variance
+
+
+@lru_cache(maxsize=64)
+def _largest_by_chance(freedom: int) -> float:
+    """Twice the gain in nats over all rows that chance exceeds with probability `CHANCE`."""
+    return float(chi2.isf(CHANCE, freedom))
+
+
+def _misfit(pairs: _Pairs, asked: np.ndarray, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """Mask of the pairs whose coarse table exceeds the fit by more than chance, among those asked for."""
+    exceeds = np.zeros(len(pairs), dtype=bool)
+    which = np.flatnonzero(asked)
+    if len(which):
+        for coarse in pairs.coarse:
+            exceeds[which] |= coarse.exceeds(which, fitted[which], freedom[which])
+    return exceeds
 
 
 def _are_strong(pairs: _Pairs) -> np.ndarray:

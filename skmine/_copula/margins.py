@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import eval_legendre, ndtr, ndtri
 
 from skmine._columns import Column
+from skmine._copula.ranks import FineRanks, intervals
 
 #: Number of functions of a rank: the normal score, its square, and Legendre polynomials.
 N_FUNCTIONS = 8
@@ -20,36 +20,6 @@ N_CELLS = 32
 #: Largest share of distinct values with which a column counts as repeating, so that its numbers may be codes.
 MOST_DISTINCT = 0.9
 _SMALLEST_NORM = 1e-6
-
-
-class FineRanks(NamedTuple):
-    """Ranks of the rows at full resolution.
-
-    Attributes
-    ----------
-    number : ndarray of shape (n,)
-        Number of the row's value among the distinct values. The other arrays have one entry for each of
-        these, shape (n_values,).
-    cell : ndarray
-        Number of the interval of ranks, of 2^depth, that contains the middle rank of the value.
-    score : ndarray
-        Normal score of the middle rank.
-    resolution : ndarray
-        Variance of a score that is spread uniformly over one rank.
-    rounding : ndarray
-        Further variance of a tied value, whose score is spread uniformly over all of its ranks.
-    """
-
-    number: np.ndarray
-    cell: np.ndarray
-    score: np.ndarray
-    resolution: np.ndarray
-    rounding: np.ndarray
-
-    def of_rows(self, rows: slice = slice(None)) -> list[np.ndarray]:
-        """Cell, score, resolution and rounding of some rows, shape (n_rows,) each."""
-        number = self.number[rows]
-        return [by_value[number] for by_value in self[1:]]
 
 
 @dataclass(frozen=True)
@@ -175,7 +145,7 @@ class Margin:
 
     def fine_cells(self, depth: int) -> np.ndarray:
         """Interval of ranks of each row, of 2^depth intervals, shape (n,)."""
-        return _intervals(self._middle_ranks, depth)[self._full_ranks[0]]
+        return intervals(self._middle_ranks, depth)[self._full_ranks[0]]
 
     @property
     def _middle_ranks(self) -> np.ndarray:
@@ -196,13 +166,8 @@ class Margin:
         FineRanks
         """
         number, counts = self._full_ranks
-        share, middle = counts / len(self), self._middle_ranks
-        score = ndtri(middle)
-        density = np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
         one = row_share(number, self.times, self.unit, len(counts)) / len(self)
-        resolution = (one / density) ** 2 / 12
-        by_value = _intervals(middle, depth), score, resolution, (share / density) ** 2 / 12 - resolution
-        return FineRanks(number, *by_value)
+        return FineRanks.of_values(number, counts, self._middle_ranks, one, depth)
 
     def polynomials(self, degree: int, most_levels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Orthonormal polynomials of the rank, or indicators of unordered levels.
@@ -241,11 +206,6 @@ def _polynomials_of_rank(rank_bytes: bytes, mass_bytes: bytes, degree: int) -> t
         order = np.append(1, order)
     functions, kept = _orthonormal(raw, mass, return_kept=True)
     return functions, order[kept]
-
-
-def _intervals(rank: np.ndarray, depth: int) -> np.ndarray:
-    """Interval of each rank, of 2^depth intervals of (0, 1)."""
-    return np.minimum((rank * 2**depth).astype(np.int64), 2**depth - 1)
 
 
 def row_share(number: np.ndarray, times: np.ndarray | None, unit: np.ndarray | None, n_kinds: int):

@@ -24,61 +24,91 @@ def _poisson_deviance() -> tuple[np.ndarray, np.ndarray]:
 _DEVIANCE_MEAN, _DEVIANCE_VARIANCE = _poisson_deviance()
 
 
-def misfit(pairs, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """Mask of the pairs whose coarse table exceeds the fit by more than chance.
-
-    Tables of three shapes are used. Two halves of one column with many cells of the other detect
-    oscillations.
+class CoarseTables:
+    """Tables of several pairs with neighbouring cells merged.
 
     Parameters
     ----------
-    pairs : _Pairs
-        Pairs of columns, as in `loglinear`.
-    fitted : ndarray of shape (n_pairs, n_x_cells, n_y_cells)
-        Fitted tables.
-    freedom : ndarray of shape (n_pairs,)
-        Numbers of parameters of the fits.
+    table : ndarray of shape (n_pairs, n_x, n_y)
+        Share of the rows in each cell.
+    squares : ndarray of shape (n_pairs, n_x, n_y)
+        Sums of squared weights; the table itself if rows have no weights.
+    n : int
+        Number of rows.
+    ordered : tuple of two bool
+        Whether the cells of either axis have an order.
+    shape : tuple of two int
+        Largest number of merged cells on either axis.
+    """
+
+    def __init__(self, table, squares, n: int, ordered: tuple[bool, bool], shape: tuple[int, int]):
+        self.n = n
+        self.rows, self.columns = (
+            _coarse(table.sum(axis), size, is_ordered)
+            for axis, size, is_ordered in zip((2, 1), shape, ordered, strict=True)
+        )
+        self.one = np.ones((len(table), 1, 1))
+        if squares is not table:
+            self.one = _row_counts(table, squares, self.rows, self.columns)
+        self.observed = (self.rows @ table @ self.columns.mT) * n / self.one
+        self.n_margins = sum((coarse.sum(2) > 0).sum(1) for coarse in (self.rows, self.columns)) - 1
+
+    def exceeds(self, which: np.ndarray, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+        """Which fitted tables the tables exceed by more than chance.
+
+        Parameters
+        ----------
+        which : ndarray of shape (n_asked,)
+            Numbers of some pairs.
+        fitted : ndarray of shape (n_asked, n_x, n_y)
+            Fitted shares of the rows in each cell of these pairs.
+        freedom : ndarray of shape (n_asked,)
+            Number of parameters of each fit.
+
+        Returns
+        -------
+        ndarray of shape (n_asked,)
+        """
+        observed, one = self.observed[which], self.one[which]
+        expected = (self.rows[which] @ fitted @ self.columns[which].mT) * self.n / one
+        expected = np.maximum(expected, _EXPECTED[0])
+        log_ratio = np.log(np.where(observed > 0, observed, 1) / expected)
+        deviance = one * 2 * (np.where(observed > 0, observed * log_ratio, 0.0) - (observed - expected))
+        mean = (one * np.interp(expected, _EXPECTED, _DEVIANCE_MEAN)).sum((1, 2))
+        variance = (one**2 * np.interp(expected, _EXPECTED, _DEVIANCE_VARIANCE)).sum((1, 2))
+        excess = deviance.sum((1, 2)) - np.maximum(mean - self.n_margins[which] - freedom, 0)
+        surprise = excess / np.sqrt(np.maximum(variance, 1))
+        return (excess > 2 * self.n * _MISFIT_NATS) & (surprise > _MISFIT_Z)
+
+
+def coarse_tables(
+    table: np.ndarray, squares: np.ndarray, n: int, ordered: tuple[bool, bool]
+) -> list[CoarseTables]:
+    """Coarse tables of up to three shapes.
+
+    Two halves of one column with many cells of the other detect oscillations.
+
+    Parameters
+    ----------
+    table, squares, n, ordered
+        As for :class:`CoarseTables`.
 
     Returns
     -------
-    ndarray of shape (n_pairs,)
+    list of CoarseTables
     """
-    n_cells = pairs.n / _ROWS_A_CELL
+    n_cells = n / _ROWS_A_CELL
     side, length = (int(np.clip(size, 4, _MOST_CELLS)) for size in (np.sqrt(n_cells), n_cells / 2))
-    exceeds = np.zeros(len(pairs), dtype=bool)
-    shapes = dict.fromkeys([(side, side), (length, 2), (2, length)]) if any(pairs.ordered) else [(side, side)]
-    for shape in shapes:
-        exceeds |= _exceeds(pairs, fitted, freedom, shape)
-    return exceeds
+    shapes = [(side, side), *([(length, 2), (2, length)] if any(ordered) else [])]
+    return [CoarseTables(table, squares, n, ordered, shape) for shape in dict.fromkeys(shapes)]
 
 
-def _exceeds(pairs, fitted: np.ndarray, freedom: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Mask of the pairs whose coarse table of a given shape exceeds the fit by more than chance."""
-    rows, columns = (
-        _coarse(pairs.table.sum(axis), size, ordered)
-        for axis, size, ordered in zip((2, 1), shape, pairs.ordered, strict=True)
-    )
-    one = _row_counts(pairs, rows, columns)
-    observed = (rows @ pairs.table @ columns.mT) * pairs.n / one
-    expected = np.maximum((rows @ fitted @ columns.mT) * pairs.n / one, _EXPECTED[0])
-    log_ratio = np.log(np.where(observed > 0, observed, 1) / expected)
-    deviance = one * 2 * (np.where(observed > 0, observed * log_ratio, 0.0) - (observed - expected))
-    mean = (one * np.interp(expected, _EXPECTED, _DEVIANCE_MEAN)).sum((1, 2))
-    variance = (one**2 * np.interp(expected, _EXPECTED, _DEVIANCE_VARIANCE)).sum((1, 2))
-    used = sum((coarse.sum(2) > 0).sum(1) for coarse in (rows, columns)) - 1 + freedom
-    excess = deviance.sum((1, 2)) - np.maximum(mean - used, 0)
-    surprise = excess / np.sqrt(np.maximum(variance, 1))
-    return (excess > 2 * pairs.n * _MISFIT_NATS) & (surprise > _MISFIT_Z)
-
-
-def _row_counts(pairs, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """What one row of each cell of the coarse table counts, by its row and column; 1 without weights."""
-    if pairs.squares is pairs.table:
-        return np.ones((1, 1, 1))
+def _row_counts(table: np.ndarray, squares: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """What one row of each cell of the coarse table counts, by its row and column."""
     by_row, by_column = (
-        np.divide(squares, table, out=np.ones_like(table), where=table > 0)
-        for squares, table in (
-            [(coarse @ part.sum(axis)[:, :, None])[:, :, 0] for part in (pairs.squares, pairs.table)]
+        np.divide(square, mass, out=np.ones_like(mass), where=mass > 0)
+        for square, mass in (
+            [(coarse @ part.sum(axis)[:, :, None])[:, :, 0] for part in (squares, table)]
             for coarse, axis in ((rows, 2), (columns, 1))
         )
     )

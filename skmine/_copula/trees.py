@@ -14,17 +14,22 @@ each cell.
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
+from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csc_array
 from scipy.special import xlogy
 
-from skmine._copula.margins import FineRanks, Margin
+from skmine._copula.margins import Margin
+from skmine._copula.ranks import FineRanks
 
 #: Most cuts in all, and along one axis. They give the cells that 16,384 rows can resolve, and limit time and
 #: memory for any number of rows.
 MOST_CUTS, DEEPEST = 14, 12
 #: Rows, over all pairs, in memory at a time.
 _ROWS_AT_ONCE = 2**15
+#: Cells, over several levels, that are weighed together. It limits memory.
+_CELLS_AT_ONCE = 2**14
 #: Least rows of a cell with a line (three parameters, and the kurtosis) or a cut.
 _LEAST_ROWS = 8
 #: Prior weights: independence, the two lines, and the two cuts.
@@ -83,14 +88,57 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
     for start in range(0, len(margins), at_once):
         firsts = [m.fine(deepest) for m in margins[start : start + at_once]]
         plane = _Plane(firsts, second, n_cuts, deepest, target.times, target.unit)
-        score = np.zeros((2, plane.n_pairs))
-        for level in range(n_cuts, -1, -1):
-            score = _weigh(plane, level, score)
-            if level:
-                plane.merge(level)
-        found.append(score / n)
+        found.append(_weigh_trees(plane) / n)
     evidence, value = np.hstack(found)
     return TreeScores(value, evidence)
+
+
+def _weigh_trees(plane: "_Plane") -> np.ndarray:
+    """Log evidence and value of the whole plane, shape (2, n_pairs)."""
+    score = np.empty((2, 0))
+    waiting = []  # several small levels are cheaper together
+    for level in range(plane.n_cuts, -1, -1):
+        waiting.append(plane.cells(level))
+        if not level or sum(len(cells.used) for cells in waiting) > _CELLS_AT_ONCE:
+            score = _weigh(waiting, score)
+            waiting = []
+        if level:
+            plane.merge(level)
+    return score
+
+
+class _Cells(NamedTuple):
+    """The cells of one level that have enough rows for a line or a cut.
+
+    Attributes
+    ----------
+    n_cells : int
+        Number of all cells of the level.
+    used : ndarray of shape (n_used,)
+        Numbers of these cells.
+    sums : ndarray of shape (n_used, n_sums)
+        As in :class:`_Plane`.
+    mass, flatness : ndarray of shape (2, n_used)
+        Share of the rows in the interval of either axis, and what its ties gain.
+    halves : ndarray of shape (2, 2, n_used)
+        Numbers of the first and of the second half, in the level below, if cut along either axis.
+    share : ndarray of shape (2, n_used)
+        Share of the first half in the rows of the interval that is cut; NaN if it cannot be cut.
+    n_first : ndarray of shape (2, n_used)
+        Number of rows in the first half.
+    unit : ndarray of shape (n_used,)
+        What one row of the cell counts: 1, or the mean weight of its rows, weighted by themselves.
+    """
+
+    n_cells: int
+    used: np.ndarray
+    sums: np.ndarray
+    mass: np.ndarray
+    flatness: np.ndarray
+    halves: np.ndarray
+    share: np.ndarray
+    n_first: np.ndarray
+    unit: np.ndarray
 
 
 class _Plane:
@@ -101,26 +149,28 @@ class _Plane:
 
     Attributes
     ----------
-    sums : ndarray of shape (n_sums, n_pairs, n_shapes, 2**level)
+    sums : ndarray of shape (n_pairs, n_shapes, 2**level, n_sums)
         Counts, products of powers of the two scores, and variances of rounding; for rows with weights, also
         the squares of the weights.
     weighted : bool
         Whether rows have weights.
-    mass : list of two ndarray of shape (n_pairs, 2 * 2**deepest)
+    mass : ndarray of shape (2, n_pairs, 2 * 2**deepest)
         Share of the rows in each interval of either axis, as in :func:`_masses`.
+    flatness : ndarray of shape (2, n_pairs)
+        Nats for flat noise that the ties of either column alone would gain, see :func:`_gain_of_ties`.
     """
 
     def __init__(self, firsts: list[FineRanks], second: FineRanks, n_cuts: int, deepest: int, times, unit):
         self.weighted = unit is not None
         self.n_pairs, self.n_cuts, self.deepest = len(firsts), n_cuts, deepest
-        mass = _masses(second, deepest, times)
-        self.mass = [
-            np.stack([_masses(first, deepest, times) for first in firsts]),
-            np.tile(mass, (len(firsts), 1)),
-        ]
+        self.mass = np.empty((2, self.n_pairs, 2 * 2**deepest))
+        self.mass[0], self.mass[1] = [_masses(first, deepest) for first in firsts], _masses(second, deepest)
+        self.flatness = np.empty((2, self.n_pairs))
+        self.flatness[0], self.flatness[1] = [_gain_of_ties(first) for first in firsts], _gain_of_ties(second)
         n = len(second.number)
-        n_sums = 1 + len(_POWERS) + 4 + self.weighted
-        self.sums = np.zeros((n_sums, self.n_pairs, len(self.shapes(n_cuts)), 2**n_cuts))
+        self.sums = np.zeros(
+            (self.n_pairs, len(self.shapes(n_cuts)), 2**n_cuts, 1 + len(_POWERS) + 4 + self.weighted)
+        )
         for start in range(0, n, _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             of_pairs = zip(*(first.of_rows(rows) for first in firsts), strict=True)
@@ -130,47 +180,79 @@ class _Plane:
                 None if times is None else np.tile(times[rows], self.n_pairs),
                 [] if unit is None else [np.tile(unit[rows], self.n_pairs)],
             )
-        self.finer_count = np.empty(0)
+        self.finer_count = np.zeros(1)
 
     def _add(self, first: list[np.ndarray], second: list[np.ndarray], times, unit: list[np.ndarray]) -> None:
         """Add rows of all pairs to the sums. The rows of the pairs are concatenated."""
         (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
         powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (x, y)]
-        columns = [powers[0][k] * powers[1][m] for k, m in _POWERS] + ties_x + ties_y + unit
-        if times is not None:
-            columns = [times * column for column in columns]
+        columns = [powers[0][0], *(powers[0][k] * powers[1][m] for k, m in _POWERS)]
+        values = np.column_stack([*columns, *ties_x, *ties_y, *unit])
         pair = np.repeat(np.arange(self.n_pairs) << self.n_cuts, len(x) // self.n_pairs)
-        n_cells = self.n_pairs << self.n_cuts
+        shape = self.n_pairs << self.n_cuts, len(x)
+        entry = np.ones(len(x)) if times is None else times
+        ends = np.arange(len(x) + 1)
         for row, i in enumerate(self.shapes(self.n_cuts)):
             j = self.n_cuts - i
             cell = pair + ((cell_x >> (self.deepest - i) << j) | (cell_y >> (self.deepest - j)))
-            self.sums[0, :, row] += np.bincount(cell, times, n_cells).reshape(self.n_pairs, -1)
-            for k, column in enumerate(columns, start=1):
-                self.sums[k, :, row] += np.bincount(cell, column, n_cells).reshape(self.n_pairs, -1)
+            self.sums[:, row] += (csc_array((entry, cell, ends), shape) @ values).reshape(
+                self.n_pairs, -1, values.shape[1]
+            )
 
     def shapes(self, level: int) -> range:
         """Possible numbers of cuts along the first axis."""
         return range(max(0, level - self.deepest), min(level, self.deepest) + 1)
 
+    def cells(self, level: int) -> _Cells:
+        """The cells in use at the present level."""
+        sums = self.sums.reshape(-1, self.sums.shape[-1])
+        unit = np.ones(len(sums))
+        if self.weighted:
+            np.divide(sums[:, -1], sums[:, 0], out=unit, where=sums[:, 0] > 0)
+        used = np.flatnonzero(sums[:, 0] >= _LEAST_ROWS * unit)
+        pair, shape = np.divmod(used >> level, len(self.shapes(level)))
+        cut_x = shape + self.shapes(level).start
+        cut_y = level - cut_x
+        position = used & (2**level - 1)
+        place_x, place_y = position >> cut_y, position & ((1 << cut_y) - 1)
+        heap = np.stack([(1 << cut_x) + place_x, (1 << cut_y) + place_y])
+        shapes = self.shapes(level + 1)
+        row = pair * len(shapes) + cut_x - shapes.start
+        first = [
+            ((row + 1) << (level + 1)) + ((place_x << cut_y + 1) + place_y),
+            (row << (level + 1)) + 2 * position,
+        ]
+        halves = np.stack([first, [first[0] + (1 << cut_y), first[1] + 1]])
+        child = np.where(heap < 2**self.deepest, 2 * heap, 0)  # the deepest intervals have no halves
+        axis = np.arange(2)[:, None]
+        one, other = self.mass[axis, pair, child], self.mass[axis, pair, child + 1]
+        possible = (one > 0) & (other > 0) & (level < self.n_cuts)
+        halves = np.where(possible, halves, 0)
+        share = np.divide(one, one + other, out=np.full(one.shape, np.nan), where=possible)
+        n_first = self.finer_count[halves[0]]
+        mass, flatness = self.mass[axis, pair, heap], self.flatness[:, pair]
+        return _Cells(len(sums), used, sums[used], mass, flatness, halves, share, n_first, unit[used])
+
     def merge(self, level: int) -> None:
         """Go to the level above: merge halves along the second axis, or along the first if there are none."""
         shapes = self.shapes(level - 1)
-        self.finer_count = self.sums[0].ravel()
-        merged = np.empty((len(self.sums), self.n_pairs, len(shapes), 2 ** (level - 1)))
+        self.finer_count = self.sums[..., 0].ravel()
+        n_sums = self.sums.shape[-1]
+        merged = np.empty((self.n_pairs, len(shapes), 2 ** (level - 1), n_sums))
         halved = merged
         if level > self.deepest:
-            halved = merged[:, :, 1:]
-            halves = self.sums[:, :, 0].reshape(len(self.sums), self.n_pairs, 2**shapes.start, 2, -1)
-            merged[:, :, 0] = (halves[:, :, :, 0] + halves[:, :, :, 1]).reshape(*merged[:, :, 0].shape)
-        finer = self.sums[:, :, : halved.shape[2]]
-        np.add(finer[..., 0::2], finer[..., 1::2], out=halved)
+            halved = merged[:, 1:]
+            halves = self.sums[:, 0].reshape(self.n_pairs, 2**shapes.start, 2, -1, n_sums)
+            merged[:, 0] = (halves[:, :, 0] + halves[:, :, 1]).reshape(merged[:, 0].shape)
+        finer = self.sums[:, : halved.shape[1]]
+        np.add(finer[:, :, 0::2], finer[:, :, 1::2], out=halved)
         self.sums = merged
 
 
-def _masses(ranks: FineRanks, deepest: int, times: np.ndarray | None) -> np.ndarray:
+def _masses(ranks: FineRanks, deepest: int) -> np.ndarray:
     """Share of the rows in each interval of each depth, in the order of a heap with root 1."""
     mass = np.zeros(2 ** (deepest + 1))
-    counts = np.bincount(ranks.of_rows()[0], times, 2**deepest)
+    counts = np.bincount(ranks.cell, ranks.count, 2**deepest)
     mass[2**deepest :] = counts / counts.sum()
     for depth in range(deepest - 1, -1, -1):
         finer = mass[2 ** (depth + 1) : 2 ** (depth + 2)]
@@ -178,69 +260,69 @@ def _masses(ranks: FineRanks, deepest: int, times: np.ndarray | None) -> np.ndar
     return mass
 
 
-def _weigh(plane: _Plane, level: int, finer: np.ndarray) -> np.ndarray:
-    """Log evidence and value of every cell of a level, shape (2, n_cells), from those of the level below.
+def _weigh(levels: list[_Cells], finer: np.ndarray) -> np.ndarray:
+    """Log evidence and value of every cell of the last level, shape (2, n_cells).
 
-    Rows with weights count as the effective number of rows of their cell. Evidence is therefore divided by
-    what one row of the cell counts when choices are weighted, and chance gains so many times as much.
+    `finer` are those of the level below the first one. Rows with weights count as the effective number of
+    rows of their cell. Evidence is therefore divided by what one row of the cell counts when choices are
+    weighted, and chance gains so many times as much.
     """
-    counts = plane.sums[0].ravel()
-    score = np.zeros((2, counts.size))
-    unit: np.ndarray = np.ones(1)
-    if plane.weighted:
-        squares = plane.sums[-1].ravel()
-        unit = np.divide(squares, counts, out=np.ones_like(counts), where=counts > 0)
-    used = np.flatnonzero(counts >= _LEAST_ROWS * unit)
-    if not used.size:
-        return score
-    pair, shape = np.divmod(used >> level, len(plane.shapes(level)))
-    cuts = shape + plane.shapes(level).start, level - shape - plane.shapes(level).start
-    position = used & (2**level - 1)
-    place = position >> cuts[1], position & ((1 << cuts[1]) - 1)
-    heap = [(1 << cut) + where for cut, where in zip(cuts, place, strict=True)]
-    evidence, value = np.full((5, used.size), -np.inf), np.zeros((5, used.size))
+    parts = (np.concatenate(part, axis=-1) for part in zip(*(c[3:] for c in levels), strict=True))
+    mass, flatness, halves, share, n_first, unit = parts
+    sums = np.ascontiguousarray(np.concatenate([cells.sums for cells in levels]).T)
+    evidence, value = np.full((5, sums.shape[1]), -np.inf), np.zeros((5, sums.shape[1]))
     evidence[0] = 0.0
-    unit = unit[used] if plane.weighted else unit
-    sums = plane.sums.reshape(len(plane.sums), -1)[: len(plane.sums) - plane.weighted, used]
-    masses = np.stack([mass[pair, h] for mass, h in zip(plane.mass, heap, strict=True)])
-    _draw_lines(sums, unit, masses, evidence, value)
-    if level < plane.n_cuts:
-        shapes = plane.shapes(level + 1)
-        row = pair * len(shapes) + cuts[0] - shapes.start
-        width = 1 << cuts[1]
-        first = ((row + 1) << (level + 1)) + (place[0] * 2 * width + place[1])
-        second = (row << (level + 1)) + 2 * position
-        _cut(plane, 0, pair, heap[0], sums[0], unit, first, width, finer, evidence, value)
-        _cut(plane, 1, pair, heap[1], sums[0], unit, second, np.ones_like(width), finer, evidence, value)
-    share = np.exp((evidence - evidence.max(axis=0)) / unit) * _PRIOR[:, None]
-    total = share.sum(axis=0)
-    prior = _PRIOR @ (evidence > -np.inf)
-    score[0, used] = evidence.max(axis=0) + unit * np.log(total / prior)
-    score[1, used] = (share * value).sum(axis=0) / total
-    return score
+    _draw_lines(sums, unit, mass, flatness, evidence, value)
+    _cut(sums[0], unit, share, n_first, evidence, value)
+    start = 0
+    for cells in levels:
+        now = slice(start, start := start + len(cells.used))
+        score = np.zeros((2, cells.n_cells))
+        if len(cells.used):
+            log_weight, gained = evidence[:, now], value[:, now]
+            if finer.size:
+                below = finer[:, halves[:, :, now]].sum(axis=1)
+                log_weight[3:] += below[0]
+                gained[3:] += below[1]
+            top = log_weight.max(axis=0)
+            weight = np.exp((log_weight - top) / unit[now]) * _PRIOR[:, None]
+            total = weight.sum(axis=0)
+            score[0, cells.used] = top + unit[now] * np.log(total / (_PRIOR @ (log_weight > -np.inf)))
+            score[1, cells.used] = (weight * gained).sum(axis=0) / total
+        finer = score
+    return finer
 
 
-def _cut(plane, axis, pair, heap, counts, unit, half, width, finer, evidence, value) -> None:
-    """Evidence and value of cutting cells in half along an axis. They are written in place."""
-    mass = plane.mass[axis]
-    child = np.where(heap < 2**plane.deepest, 2 * heap, 0)  # the deepest intervals have no halves
-    one, other = mass[pair, child], mass[pair, child + 1]
-    possible = np.flatnonzero((one > 0) & (other > 0))
-    first = half[possible]
-    second = first + width[possible]
-    share = one[possible] / (one[possible] + other[possible])
-    n_one, n_both = plane.finer_count[first], counts[possible]
-    n_other = n_both - n_one
-    log_one, log_other, log_both = (np.log(np.where(n > 0, n, 1)) for n in (n_one, n_other, n_both))
+def _cut(n: np.ndarray, unit: np.ndarray, share: np.ndarray, n_first: np.ndarray, evidence, value) -> None:
+    """Evidence and value of a cut along either axis, without those of the halves, written in place."""
+    n_second = n - n_first
+    log_first, log_second, log_both = (np.log(np.where(k > 0, k, 1)) for k in (n_first, n_second, n))
     # A share is one parameter, which gains half a nat by chance on the rows that it is fitted to.
-    gain = n_one * (log_one - np.log(share)) + n_other * (log_other - np.log1p(-share))
-    gain -= 0.5 * (unit[possible] if plane.weighted else unit)
-    gain -= n_both * log_both
-    evidence[3 + axis, possible] = gain + finer[0, first] + finer[0, second]
-    value[3 + axis, possible] = gain + finer[1, first] + finer[1, second]
+    gain = n_first * (log_first - np.log(share)) + n_second * (log_second - np.log1p(-share)) - 0.5 * unit
+    gain -= n * log_both
+    possible = ~np.isnan(share)
+    evidence[3:], value[3:] = np.where(possible, gain, -np.inf), np.where(possible, gain, 0.0)
 
 
-def _draw_lines(sums: np.ndarray, unit: np.ndarray, masses: np.ndarray, evidence, value) -> None:
+def _gain_of_ties(ranks: FineRanks) -> float:
+    """Nats for flat noise around a constant. The tails of tied scores are too short; without ties it is 0."""
+    if not ranks.rounding.any():
+        return 0.0
+    powers = [ranks.score**2, ranks.score**4, ranks.rounding]
+    second, fourth, spread = np.average(powers, axis=1, weights=ranks.count)
+    return float(np.interp(_kurtosis(second, fourth, spread), *_flat_noise()))
+
+
+def _kurtosis(second, fourth, spread) -> np.ndarray:
+    """Kurtosis of values spread uniformly around points, from the central moments of the points.
+
+    The fourth moment of a uniform value is 9/5 of its squared variance `spread`.
+    """
+    square = np.maximum(second + spread, _LEAST_VARIANCE) ** 2
+    return (fourth + 6 * second * spread + 1.8 * spread**2) / square
+
+
+def _draw_lines(sums, unit: np.ndarray, masses: np.ndarray, flatness: np.ndarray, evidence, value) -> None:
     """Evidence and value of the two lines: the second score given the first, and the reverse.
 
     The value is the unbiased log likelihood of a line with noise minus that of the ranks alone. The score of
@@ -252,7 +334,8 @@ def _draw_lines(sums: np.ndarray, unit: np.ndarray, masses: np.ndarray, evidence
     number = {power: k for k, power in enumerate(_POWERS)}
     # Both directions at once: moments of the given score and of the other one, shape (2, n_cells).
     moment = {(k, m): means[[number[k, m], number[m, k]]] for k, m in _POWERS}
-    resolution, rounding = means[-4:].reshape(2, 2, -1)[::-1].swapaxes(0, 1)
+    ties = 1 + len(_POWERS)
+    resolution, rounding = means[ties - 1 : ties + 3].reshape(2, 2, -1)[::-1].swapaxes(0, 1)
     freedom = n / unit - 2
     bias = np.log(n / unit / freedom) + 1 / freedom + 1 / (3 * freedom**2)
     variance = moment[2, 0] - moment[1, 0] ** 2
@@ -270,8 +353,9 @@ def _draw_lines(sums: np.ndarray, unit: np.ndarray, masses: np.ndarray, evidence
     log_noise = np.log(residual + spread) + bias
     explained = n * ((moment[0, 2] + spread - log_noise - 1) / 2 + np.log(masses[::-1]))
     exact = residual > _LEAST_VARIANCE
-    kurtosis = np.where(exact, fourth / np.maximum(residual, _LEAST_VARIANCE) ** 2, 3.0)
-    explained += np.maximum(n * np.interp(kurtosis, *_flat_noise()) - unit, 0)
+    kurtosis = np.where(exact, _kurtosis(residual, fourth, rounding), 3.0)
+    flat = np.interp(kurtosis, *_flat_noise()) - flatness[::-1]
+    explained += np.maximum(n * flat - unit, 0)
     possible = (variance > _SMALLEST_VARIANCE) & (rounding <= _WIDEST_TIES * residual)
     # Subtract the expected cost of three parameters on new rows from the evidence.
     evidence[1:3] = np.where(possible, explained - 1.5 * unit, -np.inf)

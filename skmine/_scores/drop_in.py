@@ -4,7 +4,6 @@ from numbers import Integral
 
 import numpy as np
 from joblib import delayed
-from sklearn.utils.multiclass import check_classification_targets
 
 from skmine._clusters import ClusterTable, is_clustered
 from skmine._columns import Column, Features
@@ -13,12 +12,12 @@ from skmine._progress import run_counted
 from skmine._scores.reading import (
     PARAMETERS,
     RowWeights,
+    check_classes_of,
     check_in_memory,
     check_target,
     read_discrete_features,
     read_margins,
     read_targets,
-    warn_about_classes,
 )
 from skmine._sklearn import Interval, validate_params
 from skmine._units import as_correlation, check_scale
@@ -224,8 +223,7 @@ verbose
     weights = RowWeights(sample_weight, len(targets[0].values))
     for target in targets:
         check_target(target.categorical, int(target.missing.sum()), True, target.name)
-        check_classification_targets(y if single else target.values)
-        warn_about_classes(target)
+        check_classes_of(y if single else target.values, target)
     return _score_features(
         X, targets, True, weights, discrete_features, n_jobs, bias_correction, shown, verbose
     )

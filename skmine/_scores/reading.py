@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
 from skmine._clusters import is_clustered
 from skmine._columns import Column, Features, is_lazy, read_target
@@ -253,14 +254,34 @@ def _some(names: list[str], most: int = 5) -> str:
     return listed if len(names) <= most else f"{listed} and {len(names) - most} more columns"
 
 
-def warn_about_classes(target: Column) -> None:
-    """Warn if a class looks like a quantity."""
+def check_classes_of(y, target: Column) -> None:
+    """Warn, or raise an error, if a class looks like a quantity.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        The target as passed.
+    target : Column
+        The same, as read.
+
+    Raises
+    ------
+    ValueError
+        There are many numbers with a decimal part.
+
+    Warns
+    -----
+    UserWarning
+        There are many integers.
+    """
     if target.categorical:
         return
     n_classes = len(np.unique(target.values))
-    if n_classes > _MANY_CLASSES and len(target.values) < _ROWS_A_CLASS * n_classes:
-        warnings.warn(
-            f"{target.name} has {n_classes} different numbers, and each is treated as a class. If it is a "
-            "quantity, use mutual_info_regression.",
-            stacklevel=3,
-        )
+    if n_classes <= _MANY_CLASSES or len(target.values) >= _ROWS_A_CLASS * n_classes:
+        return
+    check_classification_targets(y)
+    warnings.warn(
+        f"{target.name} has {n_classes} different numbers, and each is treated as a class. If it is a "
+        "quantity, use mutual_info_regression.",
+        stacklevel=3,
+    )

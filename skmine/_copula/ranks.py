@@ -1,0 +1,102 @@
+"""Ranks of a column at full resolution: intervals, and normal scores with the spread of tied values."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+
+class FineRanks(NamedTuple):
+    """Ranks of the rows at full resolution.
+
+    Attributes
+    ----------
+    number : ndarray of shape (n,)
+        Number of the row's value among the distinct values. The other arrays have one entry for each of
+        these, shape (n_values,).
+    cell : ndarray
+        Number of the interval of ranks, of 2^depth, that contains the middle rank of the value.
+    score : ndarray
+        Normal score of the middle rank; the mean score of its ranks for a tied value.
+    resolution : ndarray
+        Variance of a score that is spread uniformly over one rank.
+    rounding : ndarray
+        Further variance of a tied value, whose score is spread uniformly over all of its ranks.
+    count : ndarray
+        Number of rows.
+    """
+
+    number: np.ndarray
+    cell: np.ndarray
+    score: np.ndarray
+    resolution: np.ndarray
+    rounding: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def of_values(
+        cls, number: np.ndarray, count: np.ndarray, middle: np.ndarray, one: float | np.ndarray, depth: int
+    ) -> "FineRanks":
+        """Ranks of the distinct values of a column.
+
+        Parameters
+        ----------
+        number : ndarray of shape (n,)
+            Number of the value of each row.
+        count, middle : ndarray of shape (n_values,)
+            Number of rows of each value, and its middle rank in (0, 1).
+        one : float or ndarray of shape (n_values,)
+            Share of one row of each value in all rows.
+        depth : int
+            Depth of the intervals.
+
+        Returns
+        -------
+        FineRanks
+        """
+        share, score = count / count.sum(), ndtri(middle)
+        resolution = (one / _normal_density(score)) ** 2 / 12
+        rounding = np.zeros_like(resolution)
+        tied = np.flatnonzero(share > 1.5 * one)
+        if len(tied):
+            score[tied], variance = _tied_scores(middle[tied], share[tied])
+            rounding[tied] = np.maximum(variance - resolution[tied], 0.0)
+        return cls(number, intervals(middle, depth), score, resolution, rounding, count)
+
+    def of_rows(self, rows: slice = slice(None)) -> list[np.ndarray]:
+        """Cell, score, resolution and rounding of some rows, shape (n_rows,) each."""
+        number = self.number[rows]
+        return [by_value[number] for by_value in self[1:5]]
+
+
+def intervals(rank: np.ndarray, depth: int) -> np.ndarray:
+    """Interval of each rank, of 2^depth intervals of (0, 1).
+
+    Parameters
+    ----------
+    rank : ndarray of shape (n,)
+        Ranks in (0, 1).
+    depth : int
+        Depth of the intervals.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    return np.minimum((rank * 2**depth).astype(np.int64), 2**depth - 1)
+
+
+def _normal_density(score: np.ndarray) -> np.ndarray:
+    return np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
+
+
+def _tied_scores(middle: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the normal scores of the ranks of each tied value, which are spread uniformly.
+
+    They are those of a truncated normal distribution. Over all values, the scores have mean 0 and variance 1.
+    """
+    first, last = ndtri(np.maximum(middle - share / 2, 0)), ndtri(np.minimum(middle + share / 2, 1))
+    density = _normal_density(first), _normal_density(last)
+    mean = (density[0] - density[1]) / share
+    ends = [np.where(np.isinf(z), 0.0, z) * d for z, d in zip((first, last), density, strict=True)]
+    return mean, np.maximum(1 + (ends[0] - ends[1]) / share - mean**2, 0.0)
