@@ -79,6 +79,7 @@ def level_mixture(
     log_share = _estimate_shares(evidence[:, several])
     # Predictions from the other rows of the level: the class of the row, and the case of the level.
     predicted = (count - own + prior) / (rows[level] - own + strength) / share_of_all
+    predicted[:, rows[level] <= own] = 1.0  # exactly, so that an id scores 0
     predicted = np.vstack([np.ones(len(cell)), predicted])
     without = evidence[:, level] - np.log(predicted) + log_share[:, None]
     ratio = np.exp(without - without.max(axis=0))
