@@ -1,6 +1,7 @@
 """Greedy selection of features, one at a time or in pairs, by the information that they add."""
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from skmine._screening import Candidates
 from skmine._task import Reasons, SelectionRanking, SelectionTask
@@ -58,11 +59,12 @@ class Greedy:
         left = left[np.lexsort((self.alone[left], known[left]))]
         order = np.concatenate([np.array(self.chosen, dtype=int), left])
         n_selected = len(self.chosen) if self.task.n_select is None else n_most
-        explained = left[
-            (self.alone_pvalues[left] <= self.task.alpha) & (self.pvalues[left] > self.task.alpha)
-        ]
+        # The reasons are about the same test as "marginal": it weighs smooth functions more than the screen.
+        mi, pvalues = self.task.relevance()
+        adjusted = false_discovery_control(pvalues)
+        explained = left[(adjusted[left] <= self.task.alpha) & (self.pvalues[left] > self.task.alpha)]
         related = {int(j): self.screen.related(j, self.chosen) for j in explained}
-        reasons = Reasons(-self.alone, self.alone_pvalues, related)
+        reasons = Reasons(mi, adjusted, related)
         return SelectionRanking(order, n_selected, self.scores, self.pvalues, reasons)
 
     @property

@@ -168,6 +168,13 @@ class Rows:
                 "because a generator can be used only once."
             )
         fewest = min(len(part) for split in splits for part in split)
+        if fewest < _MIN_FOLD_ROWS and groups is not None:
+            sizes = np.bincount(groups[self.kept])
+            raise ValueError(
+                f"groups must form folds with at least {_MIN_FOLD_ROWS} training and held-out rows; got a "
+                f"fold with {fewest}, from {np.count_nonzero(sizes)} groups. The largest group has "
+                f"{sizes.max()} of the {len(self)} rows. Pass fewer folds or finer groups, or groups=None."
+            )
         if fewest < _MIN_FOLD_ROWS and cv is None:
             raise ValueError(
                 f"validation_fraction must leave at least {_MIN_FOLD_ROWS} rows to train on; got "
@@ -196,9 +203,17 @@ class Rows:
             )
         n_folds = min(int(cv), len(self) // n_held_out, n_groups)
         if groups is not None:
-            return GroupKFold(n_folds).split(self.kept, groups=groups)
+            return self._fold_groups(n_folds, groups)
         n_repeats = min(max(_REPEATED_ROWS // len(self), 1), _MOST_REPEATS)
         return RepeatedKFold(n_splits=n_folds, n_repeats=n_repeats, random_state=seed).split(self.kept)
+
+    def _fold_groups(self, n_folds: int, groups: np.ndarray) -> list:
+        """Folds of whole groups: fewer if some would have too few rows, but at least two."""
+        for number in range(n_folds, 1, -1):
+            folds = list(GroupKFold(number).split(self.kept, groups=groups))
+            if min(len(part) for fold in folds for part in fold) >= _MIN_FOLD_ROWS:
+                break
+        return folds
 
     def _given_folds(self, cv, y, groups) -> Iterator[list[np.ndarray]]:
         """Folds of a splitter or an iterable, as indices among the kept rows."""

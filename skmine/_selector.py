@@ -189,7 +189,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
             ignored.
         groups : array-like of shape (n_samples,) or None, default=None
             Group label of each row. Pass it if rows are related, such as visits of one patient: p-values then
-            count groups instead of rows.
+            count groups instead of rows. With fewer than 20 groups, few features are significant.
 
         Returns
         -------
@@ -201,10 +201,15 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         TypeError
             A column holds dates, or objects that are neither strings nor numbers.
         ValueError
-            X or y is empty, infinite or complex; the lengths differ; or `feature_groups`, `include`,
-            `exclude` or `n_features_to_select` does not match the columns of X.
+            X or y is empty, infinite or complex; the lengths differ; `groups` has a single label; or
+            `feature_groups`, `include`, `exclude` or `n_features_to_select` does not match the columns of X.
         IndexError
             `discrete_features` does not match the columns of X.
+
+        Warns
+        -----
+        UserWarning
+            `groups` has fewer than 20 different labels.
         """
         with isolated(), new_fit(self) as fitted:
             fitted._fit(X, y, sample_weight, groups)
@@ -253,11 +258,13 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
 
             - ``feature``: name;
             - ``selected``: whether it was selected;
-            - ``alone``: information about y that the feature carries by itself;
+            - ``alone``: information about y that the feature carries by itself, as in
+              :func:`mutual_info_regression`;
             - ``added``: information that it added when it was selected, or would add now;
             - ``pvalue``: p-value of ``added``;
             - ``related``: for a redundant feature, the selected features most similar to it;
-            - ``reason``: the reason in words.
+            - ``reason``: the reason in words. A feature without dependence is one whose ``alone`` is not
+              significant, with the p-value of this test, adjusted for the number of features.
 
             With ``"mrmr"``, ``added`` is relevance minus redundancy, for selected features only.
 

@@ -1,5 +1,6 @@
 """Input of a selector: columns in memory, columns read one at a time, or counts from a cluster."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,11 +8,20 @@ import numpy as np
 
 from skmine._clusters import ClusterTable, is_clustered, sample_rows
 from skmine._columns import Column, Features, read_target
-from skmine._copula import Grid, Margin
-from skmine._scores import are_few_integers, check_in_memory, is_class, read_discrete_features
+from skmine._copula import Grid
+from skmine._scores import (
+    RowWeights,
+    are_few_integers,
+    check_in_memory,
+    is_class,
+    read_discrete_features,
+)
 from skmine._strategies import MAX_ROWS
 from skmine._task import SelectionTask
 from skmine._validation import check_lengths, check_weight, read_groups
+
+#: With fewer groups, the selector warns: even a correlation of .7 is often not significant.
+_FEW_GROUPS = 20
 
 
 @dataclass
@@ -105,6 +115,8 @@ class SelectorInput:
             targets = [column.take(rows) for column in targets]
             weight = None if weight is None else weight[rows] / weight[rows].mean()
             number = None if number is None else np.unique(number[rows], return_inverse=True)[1]
+        if number is not None:
+            _check_number_of_groups(int(number.max()) + 1)
         if jointly:
             columns = features.read_rows(rows)
         return cls(n_columns, features.named, columns, targets, discrete, None, weight, number)
@@ -118,14 +130,28 @@ class SelectorInput:
             task.table, task.owner = self.table, owner
             return task
         assert self.columns is not None
+        weights = RowWeights(self.weight, len(self.targets[0].values))
         features: Sequence = _Features(
-            self.columns, self.discrete, owner, range(int(owner.max()) + 1), self.weight
+            self.columns, self.discrete, owner, range(int(owner.max()) + 1), weights
         )
         if isinstance(self.columns, list):
             features = list(features)
-        targets = [Margin.of_column(column, is_class(column), self.weight) for column in self.targets]
+        targets = [weights.margin(column, is_class(column)) for column in self.targets]
         shared = (n_select, alpha, on_step, n_jobs, self.weight, self.groups, list(included))
         return SelectionTask(features, targets, *shared)
+
+
+def _check_number_of_groups(n_groups: int) -> None:
+    if n_groups < 2:
+        raise ValueError("groups must have 2 or more different labels; got 1. Pass groups=None.")
+    if n_groups < _FEW_GROUPS:
+        warnings.warn(
+            f"groups has {n_groups} different labels. P-values count groups instead of rows, so with fewer "
+            f"than {_FEW_GROUPS} groups few features are significant, or none. Pass more groups, or set "
+            "n_features_to_select to select the best features whatever their p-values.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def named_columns(X):
@@ -149,18 +175,18 @@ class _Columns(Sequence):
 class _Features(Sequence):
     """Margins of the columns of each feature, computed again on each access."""
 
-    def __init__(self, columns: Sequence[Column], discrete, owner, numbers: range, weight=None):
+    def __init__(self, columns: Sequence[Column], discrete, owner, numbers: range, weights: RowWeights):
         self.columns, self.discrete, self.owner, self.numbers = columns, discrete, owner, numbers
-        self.weight = weight
+        self.weights = weights
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def __getitem__(self, number):
         if isinstance(number, slice):
-            return _Features(self.columns, self.discrete, self.owner, self.numbers[number], self.weight)
+            return _Features(self.columns, self.discrete, self.owner, self.numbers[number], self.weights)
         members = np.flatnonzero(self.owner == self.numbers[number]).tolist()
-        return [Margin.of_column(self.columns[j], self.discrete[j], self.weight) for j in members]
+        return [self.weights.margin(self.columns[j], self.discrete[j]) for j in members]
 
 
 @dataclass

@@ -5,7 +5,6 @@ from scipy.stats import false_discovery_control
 
 from skmine._copula import Margin, pair_information
 from skmine._greedy import Greedy
-from skmine._screening import Screen
 from skmine._task import Reasons, SelectionRanking, SelectionTask
 
 #: Maximum number of rows for joint strategies; rows times squared features up to which "auto" screens all
@@ -45,7 +44,7 @@ def select_mrmr(task: SelectionTask) -> SelectionRanking:
     """
     mi, pvalues = task.relevance()
     adjusted = false_discovery_control(pvalues)
-    redundancy = _Redundancy([block[0] for block in task.features], task.weight)
+    redundancy = _Redundancy([block[0] for block in task.features])
     redundancy.chosen += task.included
     score = np.where(adjusted <= task.alpha, mi, mi - mi.max() - 1)  # significant features first
     scores = mi.copy()
@@ -91,8 +90,8 @@ class _Redundancy:
         Sum in nats over the first `n_known` selected features.
     """
 
-    def __init__(self, margins: list[Margin], weight: np.ndarray | None):
-        self.margins, self.weight = margins, weight
+    def __init__(self, margins: list[Margin]):
+        self.margins = margins
         self.chosen: list[int] = []
         self.total = np.zeros(len(margins))
         self.n_known = np.zeros(len(margins), dtype=int)
@@ -108,13 +107,8 @@ class _Redundancy:
             for number, feature in enumerate(self.chosen):
                 behind = first[left[first] & (self.n_known[first] == number)]
                 margins = [self.margins[j] for j in behind]
-                self.total[behind] += self._information(margins, self.margins[feature])
+                self.total[behind] += pair_information(margins, self.margins[feature])
                 self.n_known[behind] += 1
-
-    def _information(self, margins: list[Margin], other: Margin) -> np.ndarray:
-        if self.weight is None or not margins:
-            return pair_information(margins, other)
-        return np.maximum(Screen([[m] for m in margins], [other], self.weight).singles().gain, 0.0)
 
 
 def select_forward(task: SelectionTask) -> SelectionRanking:

@@ -106,16 +106,15 @@ class SelectionTask:
 
         Notes
         -----
-        With weights or groups, both are second-order approximations.
+        With weights or groups, the p-values come from fewer functions of each column.
         """
-        if self.weight is not None or self.groups is not None:
-            singles = self.screen().singles(n_tests=1)
-            return np.maximum(singles.gain, 0.0), singles.pvalue
         at_once = int(np.clip(_NUMBERS_A_CHUNK // len(self.targets[0]), 1, _AT_ONCE))
         starts = range(0, len(self.features), at_once)
         tasks = (delayed(_relevance)(self.features[i : i + at_once], self.targets) for i in starts)
         found = run_counted(tasks, self.n_jobs, False, len(starts), "block of features", prefer="threads")
         largest, smallest = np.hstack(found)
+        if self.weight is not None or self.groups is not None:
+            smallest = self.screen().singles(n_tests=1).pvalue
         return largest, smallest
 
 

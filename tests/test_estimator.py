@@ -1211,6 +1211,15 @@ def test_splits__rows_of_no_weight_and_groups__whole_groups_of_the_kept_rows():
         assert not {*GROUPS[rows.kept[train]]} & {*GROUPS[rows.kept[held_out]]}
 
 
+def test_splits__one_large_group__fewer_folds():
+    groups = np.append(np.zeros(190), np.arange(1, 11))
+
+    splits = Rows.read(np.zeros((200, 1)), np.arange(200)).splits(5, 0.2, 0, None, groups)
+
+    # The ten small groups share all folds but one: five rows each, or two in four folds of five.
+    assert sorted(len(held_out) for _, held_out in splits) == [5, 5, 190]
+
+
 def test_fit__copies_in_groups__are_no_information_about_other_groups():
     X, y = grouped_rows()
 
@@ -1226,6 +1235,10 @@ def test_fit__copies_in_groups__are_no_information_about_other_groups():
     [
         (GROUPS[:50], r"groups must have one label for each row of X \(200\); got shape \(50,\)"),
         (np.zeros(200), "groups must have 2 or more different labels; got 1"),
+        (
+            np.arange(200) // 198,
+            r"groups must form folds .* got a fold with 2, from 2 groups.* 198 of the 200",
+        ),
         (np.where(GROUPS > 5, np.nan, 1.0), "groups must have a label in every row; got 80 missing"),
         ([None, *GROUPS[1:]], "groups must have a label in every row; got 1 missing"),
     ],

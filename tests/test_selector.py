@@ -1,6 +1,7 @@
 """MINEFeatureSelector: each strategy finds what it should, and nothing where there is nothing."""
 
 import pickle
+import re
 import tracemalloc
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skmine import MINEFeatureSelector, _screening, _selector_input
+from skmine import MINEFeatureSelector, _screening, _selector_input, mutual_info_regression
 from skmine._columns import read_columns
 from skmine._copula import Margin
 from skmine._screening import Screen
@@ -124,8 +125,9 @@ def test_fit__moments_see_little_of_the_best__left_out_rows_choose_it(seed):
     selector = MINEFeatureSelector(1).fit(X, y)
 
     # The first feature determines y, in five steps that polynomials of degree 4 follow badly.
-    alone = selector.explain().set_index("feature")["alone"]
-    assert alone["x0"] < alone["x1"]
+    margins = [[Margin.of_column(column, False)] for column in read_columns(X, "X")]
+    moments = Screen(margins, [Margin.of_column(read_columns(y, "y")[0], True)]).singles().gain
+    assert moments[0] < moments[1]
     assert selector.get_support(indices=True).tolist() == [0]
 
 
@@ -703,3 +705,42 @@ def test_auto__work_of_all_pairs__decides(monkeypatch, most, screens_all):
     MINEFeatureSelector(random_state=0).fit(X, X[:, 0])
 
     assert (max(widest) == 20) is screens_all
+
+
+@pytest.mark.parametrize("strategy", ["auto", "marginal"])
+@pytest.mark.parametrize(("n_groups", "warns"), [(8, True), (17, True), (20, False)])
+def test_fit__few_groups__warns_with_their_number_and_the_remedy(recwarn, strategy, n_groups, warns):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    groups = np.arange(400) % n_groups
+
+    MINEFeatureSelector(strategy=strategy).fit(X, X[:, 0], groups=groups)
+    MINEFeatureSelector(strategy=strategy).fit(X, X[:, 0])
+
+    expected = rf"groups has {n_groups} different labels.*fewer than 20 groups.*set n_features_to_select"
+    assert [bool(re.search(expected, str(w.message))) for w in recwarn] == [True] * warns
+    weight = np.where(groups < 1, 1.0, 0.0)
+    with pytest.raises(ValueError, match=r"groups must have 2 or more different labels; got 1"):
+        MINEFeatureSelector(strategy=strategy).fit(X, X[:, 0], weight, groups=groups)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "forward", "mrmr"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_explain__feature_alone__as_the_marginal_strategy_and_the_scores(strategy, weighted):
+    """A weak feature that depends on y alone is redundant, and not one without dependence."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 12))
+    y = X[:, 0] + 0.5 * rng.normal(size=500)
+    X[:, 1] = 0.2 * X[:, 0] + rng.normal(size=500)  # raw p-value below .001, about .05 by the screen
+    weight = rng.uniform(0.8, 1.2, 500) if weighted else None
+
+    table = MINEFeatureSelector(strategy=strategy).fit(X, y, weight).explain().set_index("feature")
+
+    alone = table["alone"][[f"x{j}" for j in range(12)]]
+    np.testing.assert_allclose(alone, mutual_info_regression(X, y, sample_weight=weight), rtol=1e-9)
+    marginal = MINEFeatureSelector(strategy="marginal").fit(X, y, weight)
+    np.testing.assert_array_equal(marginal.scores_, alone)
+    assert marginal.pvalues_[1] <= 0.05
+    assert "redundant" in table["reason"]["x1"]
+    assert table["related"]["x1"] == "x0"
+    assert table["reason"]["x2"].startswith("no dependence")

@@ -9,12 +9,19 @@ from skmine._scores.dependence import (
     mutual_info_matrix,
 )
 from skmine._scores.drop_in import mutual_info_classif, mutual_info_regression
-from skmine._scores.reading import are_few_integers, check_in_memory, is_class, read_discrete_features
+from skmine._scores.reading import (
+    RowWeights,
+    are_few_integers,
+    check_in_memory,
+    is_class,
+    read_discrete_features,
+)
 from skmine._scores.table import dependence_table
 from skmine._scores.testing import MutualInfoTestResult, mutual_info_test
 
 __all__ = [
     "MutualInfoTestResult",
+    "RowWeights",
     "are_few_integers",
     "check_in_memory",
     "conditional_mutual_info",
