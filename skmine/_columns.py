@@ -21,7 +21,7 @@ from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, parse_numbers, read_numbers, shift_integers
 
 #: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB).
-_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ = 32, 2_000_000, 2**24
+_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ = 32, 1_000_000, 2**24
 #: Text is read as numbers if at most one value in this many is not a number.
 _PARSED_A_FAILURE = 20
 

@@ -180,7 +180,8 @@ def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
     for own, opposite, ranked in ((labels, others, second), (others, labels, first)):
         if own is None or not ranked.coarse or ranked.levels is not None:
             continue
-        cell, score, resolution, rounding = ranked.fine(_AS_CLASSES).of_rows()
-        yield level_means(own, score, resolution + rounding, first.times, first.unit)
+        cell, score, spread, rounding = ranked.fine(_AS_CLASSES).of_rows()
+        spread += rounding
+        yield level_means(own, score, spread, first.times, first.unit)
         if opposite is None:
             yield level_mixture(own, cell, first.times, first.unit)

@@ -12,6 +12,8 @@ from skmine._copula.margins import row_share
 #: Concentrations of the Dirichlet priors: how many rows the overall shares count for within a level. Small
 #: ones suit levels that determine their class, large ones suit levels that hardly differ from the rest.
 CONCENTRATIONS = np.geomspace(0.1, 100, 4)
+#: Rows in memory at a time.
+_ROWS_AT_ONCE = 2**16
 #: Values are counted without sorting if they are below this number times the number of rows.
 _FEW_VALUES = 8
 _STEPS, _SMALLEST_SHARE = 25, 1e-6
@@ -196,40 +198,47 @@ def level_means(
     Searle, Casella and McCulloch (1992), Variance components, section 3.6 (one random factor).
     """
 
-    def mean_of(values: np.ndarray) -> float:
-        return float(np.average(values, weights=times))
+    def mean_of(function) -> float:
+        """Mean over the rows of a function of some rows, which takes less memory than all of them."""
+        some = (slice(start, start + _ROWS_AT_ONCE) for start in range(0, len(levels), _ROWS_AT_ONCE))
+        sums = (np.sum(v) if times is None else v @ times[i] for i, v in ((i, function(i)) for i in some))
+        return float(sum(sums)) / (len(levels) if times is None else float(times.sum()))
 
-    centred = score - mean_of(score)
-    scale = mean_of(centred**2 + rounding)  # below 1 where many rows share a value
-    score, rounding = centred / np.sqrt(scale), rounding / scale
+    middle = mean_of(lambda i: score[i])
+    scale = mean_of(lambda i: (score[i] - middle) ** 2 + rounding[i])  # below 1 if many rows share a value
+    score, rounding = (score - middle) / np.sqrt(scale), rounding / scale
     rows = np.bincount(levels, times)
     total = np.bincount(levels, score if times is None else score * times)
     mean = total / np.where(rows > 0, rows, 1)
     n, n_levels = rows.sum(), np.count_nonzero(rows)
-    own, one = (
-        (1.0, np.ones(len(rows))) if unit is None else (unit, row_share(levels, times, unit, len(rows)))
-    )
+    own = np.broadcast_to(1.0, len(levels)) if unit is None else unit
+    one = np.ones(len(rows)) if unit is None else row_share(levels, times, unit, len(rows))
     known = one[rows > 0].sum()  # what the means of the levels use up
     if n - known < 0.5:
         return 0.0
-    within = mean_of((score - mean[levels]) ** 2) * n / (n - known)
-    if within < mean_of(rounding):
+    within = mean_of(lambda i: (score[i] - mean[levels[i]]) ** 2) * n / (n - known)
+    of_ties = mean_of(lambda i: rounding[i])
+    if within < of_ties:
         return 0.0
-    within += mean_of(rounding)
+    within += of_ties
     effective = np.divide(rows, one, out=np.zeros(len(rows)), where=rows > 0)
     typical = (effective.sum() - (effective**2).sum() / effective.sum()) / max(n_levels - 1, 1)
     between = (effective * mean**2).sum() / max(n_levels - 1, 1)
     ratio = max((between - within) / typical, 0.0) / within
-    others = (rows[levels] - own) / one[levels]
-    # Mean of the level without the row, shrunk towards the overall mean, and the variance of the row around
-    # it.
-    shrink = ratio * others / (1 + ratio * others)
-    left = rows[levels] - own
-    of_others = (rows[levels] * mean[levels] - own * score) / np.where(others > _ROUNDING, left, 1)
-    expected = shrink * of_others
-    variance = within * (1 + ratio / (1 + ratio * others))
-    square = ((score - expected) ** 2 + rounding) / variance
-    return mean_of(score**2 + rounding - square - np.log(variance)) / 2
+
+    def log_ratio(i: slice) -> np.ndarray:
+        level = levels[i]
+        left = rows[level] - own[i]
+        others = left / one[level]
+        # Mean of the level without the row, shrunk towards the overall mean, and the variance of the row
+        # around it.
+        of_others = (rows[level] * mean[level] - own[i] * score[i]) / np.where(others > _ROUNDING, left, 1)
+        expected = ratio * others / (1 + ratio * others) * of_others
+        variance = within * (1 + ratio / (1 + ratio * others))
+        square = ((score[i] - expected) ** 2 + rounding[i]) / variance
+        return score[i] ** 2 + rounding[i] - square - np.log(variance)
+
+    return mean_of(log_ratio) / 2
 
 
 def class_tree(

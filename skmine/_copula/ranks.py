@@ -48,7 +48,7 @@ class FineRanks(NamedTuple):
         one : float or ndarray of shape (n_values,)
             Share of one row of each value in all rows.
         depth : int
-            Depth of the intervals.
+            Depth of the intervals, at most 15.
 
         Returns
         -------
@@ -56,12 +56,12 @@ class FineRanks(NamedTuple):
         """
         share, score = count / count.sum(), ndtri(middle)
         resolution = (one / _normal_density(score)) ** 2 / 12
-        rounding = np.zeros_like(resolution)
+        rounding = np.zeros(len(count))
         tied = np.flatnonzero(share > 1.5 * one)
         if len(tied):
             score[tied], variance = _tied_scores(middle[tied], share[tied])
             rounding[tied] = np.maximum(variance - resolution[tied], 0.0)
-        return cls(number, intervals(middle, depth), score, resolution, rounding, count)
+        return cls(number, intervals(middle, depth).astype(np.int16), score, resolution, rounding, count)
 
     def of_rows(self, rows: slice = slice(None)) -> list[np.ndarray]:
         """Cell, score, resolution and rounding of some rows, shape (n_rows,) each."""

@@ -88,6 +88,7 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
     for start in range(0, len(margins), at_once):
         firsts = [m.fine(deepest) for m in margins[start : start + at_once]]
         plane = _Plane(firsts, second, n_cuts, deepest, target.times, target.unit)
+        del firsts  # they take as much memory as several columns
         found.append(_weigh_trees(plane) / n)
     evidence, value = np.hstack(found)
     return TreeScores(value, evidence)
@@ -96,12 +97,17 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
 def _weigh_trees(plane: "_Plane") -> np.ndarray:
     """Log evidence and value of the whole plane, shape (2, n_pairs)."""
     score = np.empty((2, 0))
-    waiting = []  # several small levels are cheaper together
+    waiting: list[_Cells] = []  # several small levels are cheaper together
     for level in range(plane.n_cuts, -1, -1):
-        waiting.append(plane.cells(level))
-        if not level or sum(len(cells.used) for cells in waiting) > _CELLS_AT_ONCE:
+        cells = plane.cells(level)
+        if waiting and sum(len(some.used) for some in [*waiting, cells]) > _CELLS_AT_ONCE:
             score = _weigh(waiting, score)
             waiting = []
+        waiting.append(cells)
+        if not level or len(cells.used) > _CELLS_AT_ONCE:
+            score = _weigh(waiting, score)
+            waiting = []
+        del cells  # as large as the plane
         if level:
             plane.merge(level)
     return score
@@ -185,6 +191,7 @@ class _Plane:
     def _add(self, first: list[np.ndarray], second: list[np.ndarray], times, unit: list[np.ndarray]) -> None:
         """Add rows of all pairs to the sums. The rows of the pairs are concatenated."""
         (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
+        cell_x, cell_y = cell_x.astype(np.int64), cell_y.astype(np.int64)
         powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (x, y)]
         columns = [powers[0][0], *(powers[0][k] * powers[1][m] for k, m in _POWERS)]
         values = np.column_stack([*columns, *ties_x, *ties_y, *unit])
@@ -269,11 +276,15 @@ def _weigh(levels: list[_Cells], finer: np.ndarray) -> np.ndarray:
     """
     parts = (np.concatenate(part, axis=-1) for part in zip(*(c[3:] for c in levels), strict=True))
     mass, flatness, halves, share, n_first, unit = parts
-    sums = np.ascontiguousarray(np.concatenate([cells.sums for cells in levels]).T)
-    evidence, value = np.full((5, sums.shape[1]), -np.inf), np.zeros((5, sums.shape[1]))
+    sums = levels[0].sums if len(levels) == 1 else np.concatenate([cells.sums for cells in levels])
+    evidence, value = np.full((5, len(sums)), -np.inf), np.zeros((5, len(sums)))
     evidence[0] = 0.0
-    _draw_lines(sums, unit, mass, flatness, evidence, value)
-    _cut(sums[0], unit, share, n_first, evidence, value)
+    for first in range(0, len(sums), _CELLS_AT_ONCE):
+        some = slice(first, first + _CELLS_AT_ONCE)
+        of_lines = mass[:, some], flatness[:, some], evidence[1:3, some], value[1:3, some]
+        _draw_lines(np.ascontiguousarray(sums[some].T), unit[some], *of_lines)
+        of_cuts = share[:, some], n_first[:, some], evidence[3:, some], value[3:, some]
+        _cut(sums[some, 0], unit[some], *of_cuts)
     start = 0
     for cells in levels:
         now = slice(start, start := start + len(cells.used))
@@ -301,7 +312,7 @@ def _cut(n: np.ndarray, unit: np.ndarray, share: np.ndarray, n_first: np.ndarray
     gain = n_first * (log_first - np.log(share)) + n_second * (log_second - np.log1p(-share)) - 0.5 * unit
     gain -= n * log_both
     possible = ~np.isnan(share)
-    evidence[3:], value[3:] = np.where(possible, gain, -np.inf), np.where(possible, gain, 0.0)
+    evidence[:], value[:] = np.where(possible, gain, -np.inf), np.where(possible, gain, 0.0)
 
 
 def _gain_of_ties(ranks: FineRanks) -> float:
@@ -358,8 +369,8 @@ def _draw_lines(sums, unit: np.ndarray, masses: np.ndarray, flatness: np.ndarray
     explained += np.maximum(n * flat - unit, 0)
     possible = (variance > _SMALLEST_VARIANCE) & (rounding <= _WIDEST_TIES * residual)
     # Subtract the expected cost of three parameters on new rows from the evidence.
-    evidence[1:3] = np.where(possible, explained - 1.5 * unit, -np.inf)
-    value[1:3] = np.where(possible, explained, 0.0)
+    evidence[:] = np.where(possible, explained - 1.5 * unit, -np.inf)
+    value[:] = np.where(possible, explained, 0.0)
 
 
 @lru_cache(maxsize=1)
