@@ -18,7 +18,7 @@ from skmine._containers import (
 )
 from skmine._dates import kind_of_objects, temporal_error
 from skmine._lazy import is_lazy
-from skmine._numbers import as_floats, parse_numbers, read_numbers, shift_integers
+from skmine._numbers import as_floats, number_labels, parse_numbers, read_numbers, shift_integers
 
 #: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB).
 _COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ = 32, 1_000_000, 2**24
@@ -51,8 +51,15 @@ class Column:
     text: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @cached_property
+    def numbered(self) -> tuple[np.ndarray, list[str]] | None:
+        """Numbers of the labels, see :func:`number_labels`; None if the values are not strings."""
+        return number_labels(self.values.tolist()) if self.categorical else None
+
+    @cached_property
     def missing(self) -> np.ndarray:
         """Mask of missing values, shape (n,)."""
+        if self.numbered is not None:
+            return self.numbered[0] < 0
         if self.categorical:
             return np.equal(self.values, np.array(None, dtype=object)).astype(bool)
         return np.isnan(self.values)
@@ -86,8 +93,10 @@ class Column:
             return replace(self, values=np.full(len(self.values), fill, dtype), categorical=categorical)
         if self.text is not None and categorical:
             return replace(self, values=self.text, categorical=True)
-        numbers = None if self.text is None else parse_numbers(self.text, ~self.missing, len(self.text))
-        if numbers is None or np.isnan(numbers).all():
+        numbers = np.full(len(self.values), np.nan)
+        if self.text is not None:
+            numbers[~self.missing] = parse_numbers(self.text[~self.missing], len(self.text))
+        if np.isnan(numbers).all():
             kinds = ("numbers", "categories")
             raise ValueError(
                 f"{name} must hold {kinds[categorical]} as in fit; got {kinds[self.categorical]}. Pass "
@@ -126,15 +135,17 @@ def _labels(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
 
 
 def _read_objects(raw: RawColumn, missing: np.ndarray, parse_text: bool) -> Column:
-    values, name = raw.values.astype(object), raw.name
+    values, name = raw.values.astype(object, copy=False), raw.name
+    if (numbered := number_labels(values.tolist())) is not None and not missing.any():
+        return _read_text(np.where(numbered[0] < 0, None, values), numbered, name, parse_text)
     missing = missing | find_missing(values)
     present = values[~missing]
     types = set(map(type, present.tolist()))
     is_text = {t: issubclass(t, (str, bool, np.bool_)) for t in types}
     if types and all(is_text.values()):
         labels = _labels(values, missing)
-        if parse_text and all(issubclass(t, str) for t in types):
-            return _read_text(labels, missing, name)
+        if all(issubclass(t, str) for t in types):
+            return _read_text(labels, number_labels(labels.tolist()), name, parse_text)
         return Column(labels, True, name)
     if kind := kind_of_objects(present, types):
         raise temporal_error(name, " and ".join(sorted(t.__name__ for t in types)), raw.line(kind))
@@ -154,12 +165,19 @@ def _read_objects(raw: RawColumn, missing: np.ndarray, parse_text: bool) -> Colu
     return _numbers(numbers, name, base)
 
 
-def _read_text(labels: np.ndarray, missing: np.ndarray, name: str) -> Column:
+def _read_text(labels: np.ndarray, numbered: tuple, name: str, parse_text: bool) -> Column:
     """Read text as numbers if nearly all of it is numeric, otherwise as categories."""
-    n_present = int(np.count_nonzero(~missing))
-    numbers = parse_numbers(labels, ~missing, n_present // _PARSED_A_FAILURE)
-    if numbers is None:
-        return Column(labels, True, name, text=labels)
+    column = Column(labels, True, name, text=labels if parse_text else None)
+    vars(column)["numbered"] = numbered  # the cached property
+    if not parse_text:
+        return column
+    number, distinct = numbered
+    n_present = int(np.count_nonzero(number >= 0))
+    counts = np.bincount(number + 1)[1:].tolist()
+    found = parse_numbers(distinct, n_present // _PARSED_A_FAILURE, counts)
+    if found is None:
+        return column
+    numbers = np.append(found, np.nan)[number]
     n_read = np.count_nonzero(~np.isnan(numbers))
     warnings.warn(
         f"{name} is text that holds numbers: {n_read} values were read as numbers, and {n_present - n_read} "

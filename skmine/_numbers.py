@@ -1,6 +1,8 @@
-"""Numbers of any type as float64: integers that a float would round, and strings that hold numbers."""
+"""Numbers of any type as float64, strings that hold numbers, and numbers of the labels of strings."""
 
 from decimal import Decimal
+from itertools import repeat
+from types import NoneType
 
 import numpy as np
 
@@ -9,39 +11,68 @@ _MOST_EXACT = 2**53
 #: Bits of the number that the base of larger ones is a multiple of: small steps would move the base of a few
 #: rows for no need, larger ones would leave too few bits for the differences.
 _BASE_STEP_BITS = 52
+#: Types of values that are missing, by name: those of pandas are not imported.
+_MISSING_TYPES = {"NAType", "NaTType"}
 
 
-def parse_numbers(labels: np.ndarray, present: np.ndarray, most_failures: int) -> np.ndarray | None:
+def number_labels(objects: list) -> tuple[np.ndarray, list[str]] | None:
+    """Numbers of strings among the distinct ones, without comparing strings in each row.
+
+    Parameters
+    ----------
+    objects : list
+        The rows.
+
+    Returns
+    -------
+    number : ndarray of shape (n,)
+        Number of each label, -1 for None, NaN, NA and NaT.
+    labels : list of str
+        The distinct labels, in order of appearance. None instead of both if the rows hold anything else, or
+        no string.
+    """
+    types = set(map(type, objects))
+    absent = {t for t in types if t in (float, NoneType) or t.__name__ in _MISSING_TYPES}
+    if types - absent != {str}:
+        return None
+    distinct = dict.fromkeys(objects)
+    gaps = [value for value in distinct if type(value) is not str] if absent else []
+    labels = [value for value in distinct if type(value) is str] if gaps else list(distinct)
+    if any(type(value) is float and value == value for value in gaps):
+        return None
+    numbers = dict(zip(labels, range(len(labels)), strict=True)) | dict.fromkeys(gaps, -1)
+    return np.fromiter(map(numbers.__getitem__, objects), np.int64, len(objects)), labels
+
+
+def parse_numbers(labels, most_failures: int, counts=None) -> np.ndarray | None:
     """Numbers that strings hold.
 
     Parameters
     ----------
-    labels : ndarray of shape (n,)
+    labels : sequence of str
         Strings.
-    present : ndarray of shape (n,)
-        Mask of those to read.
     most_failures : int
         How many strings may hold no finite number.
+    counts : sequence of int or None, default=None
+        How often each string counts. None means once.
 
     Returns
     -------
-    ndarray of shape (n,) or None
+    ndarray of shape (n_labels,) or None
         Numbers, with NaN for strings that hold none; None if there are too many of those.
     """
     found = []
-    for label in labels[present].tolist():
+    for label, count in zip(labels, repeat(1) if counts is None else counts, strict=False):
         try:
             number = np.nan if "_" in label else float(label)  # 1_000 is a number in source text alone
         except ValueError:
             number = np.nan
         if not -np.inf < number < np.inf:
-            number, most_failures = np.nan, most_failures - 1
+            number, most_failures = np.nan, most_failures - count
             if most_failures < 0:
                 return None
         found.append(number)
-    numbers = np.full(len(labels), np.nan)
-    numbers[present] = found
-    return numbers
+    return np.array(found)
 
 
 def as_floats(values: np.ndarray) -> tuple[np.ndarray, int]:

@@ -12,6 +12,7 @@ import pytest
 
 from skmine import MutualInfoEstimator
 from skmine._columns import Column, read_columns, read_features, read_target
+from skmine._numbers import number_labels
 
 KINDS = {
     "numbers": [1.5, None, -2.0, 1.5],
@@ -604,3 +605,25 @@ def test_read_features__good_input_of_any_kind__no_warning():
         for container in ("pandas", "polars", "arrow table"):
             for kind in ("numbers", "text", "booleans", "categories"):
                 read_features(CONTAINERS[container](KINDS[kind], kind))
+
+
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA, pd.NaT])
+def test_number_labels__strings_and_gaps__numbers_in_order_of_appearance(gap):
+    number, labels = number_labels(["b", gap, "a", "b", None])
+
+    assert number.tolist() == [0, -1, 1, 0, -1]
+    assert labels == ["b", "a"]
+
+
+@pytest.mark.parametrize("rows", [["a", 1.5], ["a", True], ["a", np.str_("a")], [None], [], ["a", ["b"]]])
+def test_number_labels__anything_else__none(rows):
+    assert number_labels(rows) is None
+
+
+def test_take__text__its_own_labels():
+    (column,) = read_columns(np.array(["b", None, "a"], dtype=object), "X")
+
+    taken = column.take(np.array([2, 1]))
+
+    assert taken.values.tolist() == ["a", None]
+    assert taken.missing.tolist() == [False, True]

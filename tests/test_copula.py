@@ -54,7 +54,8 @@ def test_margin__functions_and_polynomials__are_orthonormal_over_the_rows(kind, 
     for functions, order in ((column.functions, column.order), column.polynomials(4)):
         rows = np.column_stack([np.ones(300), functions[column.codes]])
         np.testing.assert_allclose(rows.T @ rows / 300, np.eye(rows.shape[1]), atol=1e-8)
-        assert len(order) == functions.shape[1] > 0
+        assert len(order) == functions.shape[1]
+        assert len(order) > 0 or (kind == "continuous" and discrete)  # labels that never repeat share a cell
 
 
 def test_margin__more_levels_than_cells__the_rarest_share_one():

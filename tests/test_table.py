@@ -60,6 +60,24 @@ def test_table__features__values_pvalues_and_notes():
     assert table["note"]["strong"] == ""
 
 
+def test_table__labels_that_hardly_repeat__pvalue_and_note_do_not_depend_on_their_names():
+    rng = np.random.default_rng(0)
+    n = 200
+    y = rng.normal(size=n)
+    names = [f"{i:03}" for i in np.argsort(np.argsort(y))]  # in the order of y
+    some = np.where(np.arange(n) < 20, "a", [f"x {name}" for name in names])
+    renamed = dict(zip(names, rng.permutation(names), strict=True))
+    frame = pd.DataFrame({"id": [f"x {name}" for name in names], "some": some})
+    other = pd.DataFrame({"id": [f"x {renamed[name]}" for name in names]})
+    other["some"] = np.where(np.arange(n) < 20, "a", other["id"])
+
+    table, after = (dependence_table(X, y).set_index("feature") for X in (frame, other))
+
+    assert table.loc["id", ["value", "pvalue"]].tolist() == [0, 1]
+    assert table.loc["id", "note"] == "id or free text: nearly every label is different"
+    pd.testing.assert_frame_equal(table, after.loc[table.index], rtol=1e-9)
+
+
 def test_table__classes__are_told_from_quantities():
     X, y = draw_table()
     X = X[["strong", "weak"]]

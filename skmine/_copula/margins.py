@@ -11,7 +11,7 @@ from skmine._copula.ranks import FineRanks, intervals
 
 #: Number of functions of a rank: the normal score, its square, and Legendre polynomials.
 N_FUNCTIONS = 8
-#: Most cells of a discrete column. The rarest levels share one.
+#: Most cells of a discrete column. The rarest levels share one, with all levels of a single row.
 MAX_LEVELS = 64
 #: Most levels that a tree over the ranks of the other column can predict.
 MOST_CLASSES = 256
@@ -241,7 +241,10 @@ def _of_levels(column: Column, times: np.ndarray | None, weighted: bool) -> Marg
     counts = np.bincount(levels, times, n_levels + 1)
     cell = np.arange(len(counts))
     if (counts > 0).sum() > MAX_LEVELS:
-        rarest = np.argsort(-counts, kind="stable")[MAX_LEVELS - 1 :]
+        # Levels of a single row always share a cell. Otherwise the cells would depend on their names.
+        repeats = (np.bincount(levels, minlength=len(counts)) if weighted else counts) > 1
+        n_cells = min(MAX_LEVELS - 1, np.count_nonzero(repeats))
+        rarest = np.argsort(-np.where(repeats, counts, 0), kind="stable")[n_cells:]
         cell[rarest] = rarest.min()
     codes = (np.cumsum(np.bincount(cell[levels]) > 0) - 1)[cell[levels]]
     mass = np.bincount(codes, times) / counts.sum()
@@ -251,7 +254,18 @@ def _of_levels(column: Column, times: np.ndarray | None, weighted: bool) -> Marg
 
 
 def _number(column: Column) -> tuple[np.ndarray, int]:
-    """Number of each row's level, in the order of the names, and the number of levels. Missing is last."""
+    """Number of each row's level, and the number of levels. Missing is last.
+
+    The order is that of the names. Text that occurs once comes after text that repeats, in any order.
+    """
+    if column.numbered is not None:
+        number, labels = column.numbered
+        repeat = np.bincount(number + 1, minlength=len(labels) + 1)[1:] > 1
+        new = np.full(len(labels) + 1, len(labels))
+        in_order = sorted(np.flatnonzero(repeat).tolist(), key=labels.__getitem__)
+        new[in_order] = np.arange(len(in_order))
+        new[:-1][~repeat] = np.arange(len(in_order), len(labels))
+        return new[number], len(labels)
     missing = column.missing
     if not column.categorical:
         values, inverse = np.unique(column.values[~missing], return_inverse=True)

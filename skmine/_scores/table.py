@@ -206,10 +206,10 @@ class _Read:
         notes = []
         if not n_present:
             notes.append("no value")
-        elif len(margin.mass) < 2:
-            notes.append("constant")
         elif margin.levels is not None and is_id(margin.levels[self.present]):
             notes.append("id or free text: nearly every label is different")
+        elif len(margin.mass) < 2:
+            notes.append("constant")
         elif n_levels and n_present < _ROWS_A_LEVEL * n_levels:
             notes.append(f"{n_levels} levels, {n_present / n_levels:.1f} rows per level")
         if 0 < n_present < len(self.present):
