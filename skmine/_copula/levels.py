@@ -20,8 +20,7 @@ _STEPS, _SMALLEST_SHARE = 25, 1e-6
 #: Relative rounding error of sums of weights.
 _ROUNDING = 1e-9
 #: Prior weights of an interval: the overall shares, own sparse shares, own dense shares, and two halves.
-_HALVED = np.array([1 / 4, 1 / 8, 1 / 8, 1 / 2])
-_WHOLE = np.array([1 / 2, 1 / 4, 1 / 4])  # the same without halves
+_CHOICES = np.array([[1 / 4], [1 / 8], [1 / 8], [1 / 2]])
 
 
 def level_mixture(
@@ -299,21 +298,18 @@ def class_tree(
     shares = np.bincount(pair, sums[0], n_classes) / sums[0].sum()
     table = _Table(np.concatenate(heap), kind, *np.hstack(found), of_class, 2 << depth)
     evidence, value = table.own_shares(shares)
-    score = np.empty((2, 0))
+    below: tuple = ()
     for level in levels:
         here = slice(2**level, 2 ** (level + 1))
-        options, values, prior = evidence[:, here], value[:, here], _WHOLE
-        if level < depth:
-            options, values = (
-                np.vstack([of_whole, below.reshape(-1, 2).sum(axis=1)])
-                for of_whole, below in zip((options, values), score, strict=True)
-            )
-            prior = _HALVED
-        top, one = options.max(axis=0), table.one[here]
-        weight = prior[:, None] * np.exp((options - top) / one)
+        options, values, one = evidence[:, here], value[:, here], table.one[here]
+        if below:
+            options[3], values[3] = (halves[0::2] + halves[1::2] for halves in below)
+        top = options.max(axis=0)
+        weight = _CHOICES * np.exp((options - top) / one)
         total = weight.sum(axis=0)
-        score = np.stack([top + one * np.log(total), (weight * values).sum(axis=0) / total])
-    return float(score[1, 0] / sums[0].sum())
+        # The deepest intervals cannot be cut.
+        below = top + one * np.log(total if below else total * 2), (weight * values).sum(axis=0) / total
+    return float(below[1][0] / sums[0].sum())
 
 
 class _Table:
@@ -350,11 +346,12 @@ class _Table:
     def own_shares(self, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log evidence and leave-one-out log ratios of overall, own sparse and own dense class shares.
 
-        Both have the shape (3, n_intervals).
+        Both have the shape (4, n_intervals). The last row is for two halves, which are not possible yet.
         """
         used = np.flatnonzero(self.rows)
         rows, left_rows, one = self.rows[used], self.left_rows[used], self.one[used]
-        evidence, left_out = np.zeros((2, 3, len(self.rows)))
+        evidence, left_out = np.zeros((2, 4, len(self.rows)))
+        evidence[3] = -np.inf
         more = np.flatnonzero((self.count != 1) | (self.own != 1))
         count, own, share = self.count[more], self.own[more], shares[self.kind[more]]
         log_share = count * np.log(share)
