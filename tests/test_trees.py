@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.special import gamma, ndtri
+from scipy.special import gamma, logsumexp, ndtri
 from scipy.stats import norm, rankdata, truncnorm
 
 from skmine._columns import read_columns
@@ -20,12 +20,13 @@ def margin(values):
 class Score(NamedTuple):
     mi: float
     lower: float
+    strict: float
 
 
 def pair_tree(first, second):
     """What :func:`pair_trees` finds for one pair."""
     scores = pair_trees([first], second)
-    return Score(*scores.mi, *scores.lower)
+    return Score(*scores.mi, *scores.lower, *scores.strict)
 
 
 class Side:
@@ -82,7 +83,7 @@ def line_by_hand(given, told, rows, mass):
 
 
 def mixture_by_hand(x, y, n_cuts, deepest):
-    """Evidence and value of the whole plane a row, by recursion over its cells."""
+    """Value, evidence and strict evidence of the whole plane a row, by recursion over its cells."""
     sides = Side(x, deepest), Side(y, deepest)
     n = len(x)
 
@@ -91,12 +92,12 @@ def mixture_by_hand(x, y, n_cuts, deepest):
         inside = [side.inside(*cell, deepest) for side, cell in zip(sides, where, strict=True)]
         rows = np.flatnonzero(inside[0] & inside[1])
         if len(rows) < trees._LEAST_ROWS:
-            return 0.0, 0.0
-        options = [(trees._PRIOR[0], 0.0, 0.0)]
+            return 0.0, 0.0, 0.0
+        options = [(trees._PRIOR[0], 0.0, 0.0, 0.0)]
         for given in (0, 1):
             found = line_by_hand(sides[given], sides[1 - given], rows, inside[1 - given].mean())
             if found is not None:
-                options.append((trees._PRIOR[1 + given], found - 1.5, found))
+                options.append((trees._PRIOR[1 + given], found - 1.5, found, found - 1.5))
         for axis in (0, 1):
             depth, number = where[axis]
             if first[0] + second[0] == n_cuts or depth == deepest:
@@ -105,20 +106,23 @@ def mixture_by_hand(x, y, n_cuts, deepest):
             masses = [sides[axis].inside(*half, deepest).sum() for half in halves]
             if 0 in masses:
                 continue
-            gain, value = -0.5, -0.5
+            gain, value, strict = -0.5, -0.5, -0.5 - trees._STRICT
             for half, mass in zip(halves, masses, strict=True):
                 count = sides[axis].inside(*half, deepest)[rows].sum()
                 share = mass / sum(masses)
                 own = count * np.log(count / len(rows) / share) if count else 0.0
                 below = weigh(half, second) if axis == 0 else weigh(first, half)
-                gain, value = gain + own + below[0], value + own + below[1]
-            options.append((trees._PRIOR[3 + axis], gain, value))
-        prior, evidence, values = np.array(options).T
+                gain, value, strict = (
+                    total + own + part for total, part in zip((gain, value, strict), below, strict=True)
+                )
+            options.append((trees._PRIOR[3 + axis], gain, value, strict))
+        prior, evidence, values, stricter = np.array(options).T
         weight = prior * np.exp(evidence - evidence.max())
-        return np.log(weight.sum() / prior.sum()) + evidence.max(), weight @ values / weight.sum()
+        whole = np.log(weight.sum() / prior.sum()) + evidence.max()
+        return whole, weight @ values / weight.sum(), logsumexp(stricter, b=prior / prior.sum())
 
-    evidence, value = weigh((0, 0), (0, 0))
-    return value / n, evidence / n
+    evidence, value, strict = weigh((0, 0), (0, 0))
+    return value / n, evidence / n, strict / n
 
 
 def draw_pair(kind, rng, n):
@@ -154,7 +158,7 @@ def test_pair_tree__few_rows__is_the_recursion_over_all_trees(monkeypatch, kind,
     n_cuts = min(int(np.ceil(np.log2(n))) - 1, most_cuts)
     expected = mixture_by_hand(x, y, n_cuts, min(deepest, n_cuts))
     # Moments about a line come from sums of fourth powers: 1e-16 times a few hundred, over noise of 1e-5.
-    assert (score.mi, score.lower) == pytest.approx(expected, rel=1e-7, abs=1e-9)
+    assert score == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", PAIRS)
@@ -176,7 +180,7 @@ def test_pair_trees__many_columns__same_bits_as_one_at_a_time(monkeypatch, rows_
     scores = pair_trees(columns, margin(y))
 
     expected = [pair_tree(column, margin(y)) for column in columns]
-    assert [Score(*score) for score in zip(scores.mi, scores.lower, strict=True)] == expected
+    assert [Score(*score) for score in zip(scores.mi, scores.lower, scores.strict, strict=True)] == expected
 
 
 @pytest.mark.parametrize("kind", PAIRS)
@@ -213,8 +217,8 @@ def test_pair_tree__hardly_any_rows__finite():
     for n in range(1, 9):
         x = np.random.default_rng(n).normal(size=n)
         score = pair_tree(margin(x), margin(x))
-        assert np.isfinite([score.mi, score.lower]).all()
-        assert n >= trees._LEAST_ROWS or score == Score(0.0, 0.0)
+        assert np.isfinite(score).all()
+        assert n >= trees._LEAST_ROWS or score == Score(0.0, 0.0, 0.0)
 
 
 @pytest.mark.statistical
@@ -246,6 +250,7 @@ def test_pair_tree__independent_column_of_few_values__no_evidence(n_values, seed
     # As above, a mean of at most 5 nats. Scores of the middle ranks have a variance below 1 and short tails,
     # which gave a line around a constant 30 and 8 nats in 2000 rows.
     assert np.mean([score.lower for score in scores]) < 5 / 2000
+    assert np.mean([score.strict for score in scores]) < 0
 
 
 @pytest.mark.statistical

@@ -83,7 +83,7 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
     in_plane = np.flatnonzero(unexplained & varies & ordered)
     if len(in_plane):
         trees = pair_trees([margins[j] for j in in_plane], target)
-        for j, *score in zip(in_plane, trees.mi, trees.lower, trees.lower, strict=True):
+        for j, *score in zip(in_plane, trees.mi, trees.lower, trees.strict, strict=True):
             found[j].append(tuple(score))
     free = mi.copy()
     for j in np.flatnonzero(varies):
