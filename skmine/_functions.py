@@ -54,7 +54,11 @@ def whitened(values: np.ndarray, least: float, weight: np.ndarray | None = None)
 
 
 def products(one: np.ndarray, other: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    """Products of functions of two features, less what functions of either explain, orthonormal."""
+    """Products of functions of two features, less what functions of either explain, orthonormal.
+
+    Each product is made orthogonal to the ones before it, so that those of low order stay what they are: XOR
+    then shows in one product, and not a little in all of them.
+    """
     n = one.shape[1]
     products = (one[:, None, :] * other[None, :, :]).reshape(-1, n)
     alone = np.vstack([np.ones((1, n), dtype=one.dtype), one, other])
@@ -63,10 +67,25 @@ def products(one: np.ndarray, other: np.ndarray, weight: np.ndarray | None) -> n
     n_alone = len(alone)
     explained = np.linalg.lstsq(gram[:n_alone, :n_alone], gram[:n_alone, n_alone:], rcond=1e-6)[0]
     left = gram[n_alone:, n_alone:] - gram[n_alone:, :n_alone] @ explained
-    variance, axes = eigh((left + left.T) / 2)
-    keep = variance > _LEAST_PRODUCT
-    mixing = axes[:, keep] / np.sqrt(variance[keep])
+    mixing = _triangular((left + left.T) / 2)
     return np.vstack([-explained @ mixing, mixing]).T.astype(one.dtype) @ both
+
+
+def _triangular(gram: np.ndarray) -> np.ndarray:
+    """Mixing of functions with these mean products by the Gram-Schmidt process, without dependent ones."""
+    try:
+        lower = np.linalg.cholesky(gram)
+        if (np.diag(lower) ** 2 > _LEAST_PRODUCT).all():
+            return np.linalg.inv(lower).T
+    except np.linalg.LinAlgError:
+        pass
+    variance, axes = eigh(gram)
+    size = np.diag(np.linalg.qr((axes * np.sqrt(np.maximum(variance, 0.0))).T, mode="r")) ** 2
+    keep = np.flatnonzero(size > _LEAST_PRODUCT)
+    mixing = np.zeros((len(gram), len(keep)))
+    if len(keep):
+        mixing[keep] = np.linalg.inv(np.linalg.cholesky(gram[np.ix_(keep, keep)])).T
+    return mixing
 
 
 def block_functions(
