@@ -9,10 +9,14 @@ import torch
 
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.judge import JUDGING_ROWS, WELL_TESTED_NATS, Judge, Scored, Verdict, share_learnt
+from skmine._engine.misfit import misfit
 from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
 
+#: Misfit, in standard deviations, from which on further forms are tried: chance alone exceeds it once in six
+#: times, which costs no more than time.
+_MOST_MISFIT = 1.0
 #: Settings of a path that may be worse than the best of it, one after the other, before the path is left.
 _PATIENCE = 2
 #: Paths that are fitted for all members, of those that are promising for the first.
@@ -108,7 +112,7 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
         for form in forms:
             if not form.applies(sample):
                 continue
-            if contest.cannot_test():
+            if contest.cannot_test() or contest.explains_all():
                 break
             contest.enter(form)
             if contest.training is not None and contest.training.interrupted:
@@ -170,6 +174,7 @@ class _Contest:
         self.start: Start | None = None
         self.start_verdict: Verdict | None = None
         self.training: TrainingResult | None = None
+        self.examined: Verdict | None = None
 
     def cannot_test(self) -> bool:
         """Whether the rows cannot judge a further form; then the verdict is on what to start from."""
@@ -181,6 +186,19 @@ class _Contest:
         self.best = self.judge.untested(scored)
         return True
 
+    def explains_all(self) -> bool:
+        """Whether held-out rows show nothing that the best so far does not explain.
+
+        Neither a misfit, nor that more rows would have raised its value by more than its standard error.
+        """
+        before, self.examined = self.examined, self.best
+        best = self.best
+        if best is None or best is before or not self.compete or not self.judge.first_rejects:
+            return False
+        if best.overfit > best.standard_error:
+            return False
+        return misfit(best.scored.fit, best.scored.sample) < _MOST_MISFIT
+
     def enter(self, form: Form) -> None:
         """Fit a form, and let it be the best if it is."""
         paths = [list(path) for path in form.settings(self.sample, self.start)]
@@ -188,15 +206,22 @@ class _Contest:
         if form.is_flexible:
             chooses = self.judge.first_chooses and sum(len(path) for path in paths) > 1
             by_first = by_first and self.compete and (self.judge.first_rejects or chooses)
-        rival = self.best  # all settings of a form have the same one
         for setting, scored in self._choose(form, paths, self.sample.first if by_first else self.sample):
             self.training = scored.fit.training or self.training
             if not by_first:
                 self._value(form, scored)
-            elif not self.judge.first_rejects or _is_promising(form, scored, rival):
+            elif not self.judge.first_rejects or self._is_promising(form, scored):
                 fit = self._of_all(form, setting, scored.fit)
                 if fit is not None:
                     self._value(form, self.judge.score(fit))
+
+    def _is_promising(self, form: Form, scored: Scored) -> bool:
+        """Whether a critic of the first member is better than the best so far, alone or pooled with it."""
+        if self.best is None:
+            return True
+        rival = self.best.scored.first
+        critics = [scored, scored.pooled(rival)] if form.is_flexible else [scored]
+        return max(critic.cautious_value for critic in critics) > rival.cautious_value
 
     def _choose(self, form: Form, paths: list[list], sample: Sample) -> list[tuple[Any, Scored]]:
         """The best setting of each of the best paths, with its scores, best first."""
@@ -280,14 +305,3 @@ class _Contest:
         if loser.merit > winner.merit - winner.standard_error:
             winner = replace(winner, least_upper=max(winner.least_upper, loser.interval[1]))
         self.best = winner
-
-
-def _is_promising(form: Form, scored: Scored, rival: Verdict | None) -> bool:
-    """Whether a critic of the first member is better than a rival's, alone or pooled with it."""
-    if rival is None:
-        return True
-    first = rival.scored.first
-    values = [scored.cautious_value]
-    if form.is_flexible:
-        values.append(scored.pooled(first).cautious_value)
-    return max(values) > first.cautious_value

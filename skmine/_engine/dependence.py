@@ -76,8 +76,8 @@ def _test(x: Tensor, y: Tensor, share: Tensor, level: float) -> tuple[Tensor, Te
         shape = x.shape[1], y.shape[1]
         # Views: there may be too many pairs to hold.
         return x.new_zeros(()).expand(shape), torch.zeros((), dtype=torch.bool).expand(shape)
-    f_x, n_x = _functions(x, share)
-    f_y, n_y = _functions(y, share)
+    f_x, n_x = rank_polynomials(x, share)
+    f_y, n_y = rank_polynomials(y, share)
     moments = ((share * f_x.flatten(1)).T @ f_y.flatten(1)) ** 2
     total = moments.view(len(n_x), _DEGREE, len(n_y), _DEGREE).sum((1, 3))
     n_effective = 1 / float((share**2).sum())
@@ -100,7 +100,7 @@ def _test_products(x: Tensor, read: Tensor, y: Tensor, share: Tensor) -> tuple[T
     return found_x, found_y
 
 
-def _functions(x: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+def rank_polynomials(x: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     """Uncorrelated polynomials of each column's rank, (n, d, 4), and how many of each are not zero, (d,)."""
     scale = (share * x**2).sum(0).sqrt().clamp_min(1e-6)
     rank = torch.erf(x / scale / 2**0.5)

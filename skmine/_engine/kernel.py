@@ -10,6 +10,7 @@ Radhakrishnan, Beaglehole, Pandit and Belkin (2024), "Mechanism for feature lear
 backpropagation-free machine learning models", Science 383, for the metric.
 """
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -20,9 +21,9 @@ from torch import Tensor
 _FEW_LANDMARKS, _LANDMARKS = 300, 500
 #: Rows at most that choose, and that a metric is learnt from.
 _CHOOSING_ROWS = 2000
-#: Widths of the kernel, in median distances between rows, and ridges, a row, among which the error of rows
-#: left out chooses.
-_WIDTHS, _RIDGES = (0.15, 0.3, 0.6, 1.2, 2.4), torch.logspace(-6, 1, 15, dtype=torch.float64)
+#: Widths of the kernel, in median distances between rows, tried until the error of rows left out rises; and
+#: ridges, a row, among which it chooses.
+_WIDTHS, _RIDGES = (2.4, 1.2, 0.6, 0.3, 0.15), torch.logspace(-6, 1, 15, dtype=torch.float64)
 #: Share of the number of landmarks that is added to the diagonal of their kernel, against rounding.
 _JITTER = 1e-7
 #: Widths from the centre, from which on rows are as far as any: squares of their distances keep eight digits.
@@ -73,16 +74,35 @@ class Kernel(NamedTuple):
         """Of encoded rows, (n, d) -> (n, n_columns)."""
         return x[:, list(self.columns)] @ self.transform
 
-    def features(self, x: Tensor) -> Tensor:
-        """Functions of encoded rows, (n, d) -> (n, n_landmarks)."""
-        return gaussian(self.coordinates(x), self.landmarks) @ self.axes
+    def at_landmarks(self, x: Tensor) -> Tensor:
+        """The kernel of encoded rows with the landmarks, (n, d) -> (n, n_landmarks)."""
+        return gaussian(self.coordinates(x), self.landmarks)
+
+    def moments(self, values: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Second moments of the axes, and of these with y: weighted sums over rows.
+
+        Parameters
+        ----------
+        values : Tensor of shape (n, n_landmarks)
+            The kernel at the landmarks.
+        y : Tensor of shape (n, n_targets)
+            What is predicted.
+        weight : Tensor of shape (n,)
+            Weights of the rows.
+
+        Returns
+        -------
+        Tensor of shape (n_landmarks, n_landmarks), Tensor of shape (n_landmarks, n_targets)
+        """
+        weighted = weight.unsqueeze(1) * values
+        return self.axes.T @ (values.T @ weighted) @ self.axes, self.axes.T @ (weighted.T @ y)
 
     def metric(self, x: Tensor, y: Tensor, weight: Tensor, ridge: float) -> Tensor:
         """Root of the average outer product of the gradients of a regression, of trace one a column."""
         z = self.coordinates(x)
         kernel = gaussian(z, self.landmarks)
         weight = weight / weight.mean()
-        coefficients = self.axes @ solve(*moments(kernel @ self.axes, y, weight), ridge * len(x))
+        coefficients = self.axes @ solve(*self.moments(kernel, y, weight), ridge * len(x))
         total = torch.zeros_like(self.transform)
         for coefficient in coefficients.T:
             pull = kernel * coefficient
@@ -148,9 +168,9 @@ class Plan(NamedTuple):
         """
         weight = weight / weight.mean()
         y = y - weight @ y / len(y)
-        kernel = self.kernel(x, y, weight)
-        features = kernel.features(x)
-        gram, moment = moments(features, y, weight)
+        own = kernel = self.kernel(x, y, weight)
+        values = kernel.at_landmarks(x)
+        gram, moment = kernel.moments(values, y, weight)
         coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
         parts = torch.arange(len(y)).tensor_split(PARTS)
         predictions = torch.empty_like(y)
@@ -158,12 +178,14 @@ class Plan(NamedTuple):
             if self.steps:
                 others = torch.ones(len(y), dtype=torch.bool)
                 others[torch.cat(group)] = False
-                features = self.kernel(x[others], y[others], weight[others]).features(x)
-                gram, moment = moments(features, y, weight)
+                own = self.kernel(x[others], y[others], weight[others])
+                values = own.at_landmarks(x)
+                gram, moment = own.moments(values, y, weight)
             for rows in group:
-                own = moments(features[rows], y[rows], weight[rows])
+                left_out = own.moments(values[rows], y[rows], weight[rows])
                 ridge = self.ridge * (len(y) - len(rows))
-                predictions[rows] = features[rows] @ solve(gram - own[0], moment - own[1], ridge)
+                learnt = solve(gram - left_out[0], moment - left_out[1], ridge)
+                predictions[rows] = values[rows] @ (own.axes @ learnt)
         return kernel, coefficients, predictions
 
 
@@ -197,19 +219,21 @@ def choose_plan(
     few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
     first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
 
-    def errors(plan: Plan, rows, transform: Tensor) -> tuple[float, Plan]:
-        found = []
-        for share in _WIDTHS:
+    def errors(plan: Plan, rows, transform: Tensor, widths=_WIDTHS) -> tuple[float, Plan]:
+        best = math.inf, plan
+        for share in widths:
             kernel = Kernel.at(few[0], plan.columns, transform, share, _FEW_LANDMARKS)
-            ridge, error = best_ridge(kernel.features(rows[0]), *rows[1:])
-            found.append((error, plan._replace(share=share, ridge=ridge)))
-        return min(found, key=lambda one: one[0])
+            ridge, error = best_ridge(kernel, *rows)
+            if error > best[0]:
+                break
+            best = error, plan._replace(share=share, ridge=ridge)
+        return best
 
     plain = [errors(Plan(columns), few, torch.eye(len(columns), dtype=x.dtype)) for columns in choices]
     least, plan = min(plain, key=lambda one: one[0])
     if least >= 1:
         return plan, least
-    error, _ = errors(plan, second_half, torch.eye(len(plan.columns), dtype=x.dtype))
+    error, _ = errors(plan, second_half, torch.eye(len(plan.columns), dtype=x.dtype), (plan.share,))
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
         next_error, longer = errors(longer, second_half, longer.transform(*first_half))
@@ -221,33 +245,28 @@ def choose_plan(
         learning, judging = (
             [part[rows] for part in learning] for rows in torch.arange(len(y)).tensor_split(2)
         )
-    ridge, least = best_ridge(plan.kernel(*learning).features(judging[0]), *judging[1:])
+    ridge, least = best_ridge(plan.kernel(*learning), *judging)
     return plan._replace(ridge=ridge), least
 
 
-def best_ridge(features: Tensor, y: Tensor, weight: Tensor) -> tuple[float, float]:
+def best_ridge(kernel: Kernel, x: Tensor, y: Tensor, weight: Tensor) -> tuple[float, float]:
     """Ridge a row of the smallest error of rows left out, and that error over the variance."""
-    weight = (weight / weight.mean()).unsqueeze(1)
-    mean = (weight * y).mean(0)
-    y = y - mean
-    variance, axes = torch.linalg.eigh(features.T @ (weight * features))
-    scores = features @ axes
-    moment = scores.T @ (weight * y)
-    total = (weight * y**2).mean(0).clamp_min(1e-12)
-    best, least = 0.0, torch.inf
-    for ridge in _RIDGES * len(y):
-        shrink = (1 / (variance + ridge)).unsqueeze(1)
-        known = (weight * (scores**2 @ shrink)).clamp_max(1 - 1e-6)
-        error = ((weight * ((y - scores @ (shrink * moment)) / (1 - known)) ** 2).mean(0) / total).mean()
-        if error < least:
-            best, least = float(ridge) / len(y), float(error)
-    return best, least
-
-
-def moments(features: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Second moments of features, and of these with y: weighted sums over rows."""
-    weighted = weight.unsqueeze(1) * features
-    return features.T @ weighted, weighted.T @ y
+    weight = weight / weight.mean()
+    y = y - weight @ y / len(y)
+    values = kernel.at_landmarks(x)
+    gram, moment = kernel.moments(values, y, weight)
+    variance, axes = torch.linalg.eigh(gram)
+    shrink = 1 / (variance + _RIDGES.unsqueeze(1) * len(y))  # (n_ridges, n_landmarks)
+    scores = values @ (kernel.axes @ axes)
+    fitted = (scores @ (shrink.unsqueeze(2) * (axes.T @ moment)).transpose(0, 1).flatten(1)).view(
+        len(y), len(shrink), -1
+    )
+    known = (weight.unsqueeze(1) * (scores.square() @ shrink.T)).clamp_max(1 - 1e-6).unsqueeze(2)
+    squares = ((y.unsqueeze(1) - fitted) / (1 - known)).square()
+    total = (weight @ y.square() / len(y)).clamp_min(1e-12)
+    errors = (torch.einsum("n,nrt->rt", weight, squares) / len(y) / total).mean(1)
+    least = int(errors.argmin())
+    return float(_RIDGES[least]), float(errors[least])
 
 
 def solve(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:

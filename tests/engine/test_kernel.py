@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from skmine._engine import kernel as kernels
-from skmine._engine.kernel import Kernel, Plan, best_ridge, choose_plan, moments, solve
+from skmine._engine.kernel import Kernel, Plan, best_ridge, choose_plan, solve
+
+
+def functions(kernel, x):
+    """Orthonormal functions that span the kernel's, at rows."""
+    return kernel.at_landmarks(x) @ kernel.axes
 
 
 def draw(n, d, function, seed, noise=0.3):
@@ -26,7 +31,7 @@ def wave(x):
 def test_kernel__axes__are_functions_that_give_the_kernel():
     x = torch.randn(30, 3, generator=torch.Generator().manual_seed(0)).double()
 
-    features = Kernel.at(x, (0, 2), torch.eye(2).double(), 0.7, 30).features(x)
+    features = functions(Kernel.at(x, (0, 2), torch.eye(2).double(), 0.7, 30), x)
 
     square = torch.cdist(x[:, [0, 2]], x[:, [0, 2]]) ** 2
     width = 0.7 * torch.pdist(x[:, [0, 2]]).median()
@@ -37,7 +42,7 @@ def test_kernel__axes__are_functions_that_give_the_kernel():
 def test_kernel__repeated_landmarks__are_no_error():
     x = torch.ones(20, 2).double()
 
-    assert torch.isfinite(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 20).features(x)).all()
+    assert torch.isfinite(functions(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 20), x)).all()
 
 
 def test_metric__linear_function__its_direction_alone(seed):
@@ -55,13 +60,12 @@ def test_metric__linear_function__its_direction_alone(seed):
 def test_metric__against_differences__is_of_the_gradients():
     x, y, weight = draw(60, 2, lambda x: x[:, 0] ** 2 + x[:, 1], 0)
     kernel = Kernel.at(x, (0, 1), torch.tensor([[1.0, 0.3], [0.0, 0.5]]).double(), 1.0, 60)
-    features = kernel.features(x)
-    slope = solve(*moments(features, y, weight), 1e-2 * 60)
+    slope = solve(*kernel.moments(kernel.at_landmarks(x), y, weight), 1e-2 * 60)
 
     root = kernel.metric(x, y, weight, 1e-2)
 
     step = 1e-5 * torch.eye(2).double()
-    gradient = torch.cat([(kernel.features(x + e) - kernel.features(x - e)) @ slope / 2e-5 for e in step], 1)
+    gradient = torch.cat([(functions(kernel, x + e) - functions(kernel, x - e)) @ slope / 2e-5 for e in step], 1)
     outer = gradient.T @ gradient
     torch.testing.assert_close(root @ root / (root @ root).trace(), outer / outer.trace(), atol=1e-6, rtol=0)
 
@@ -73,7 +77,7 @@ def test_regress__predictions__are_of_a_ridge_regression_on_the_other_parts():
 
     kernel, coefficients, predicted = plan.regress(x, y, weight)
 
-    features, share = kernel.features(x), (weight / weight.mean())[:, None]
+    features, share = functions(kernel, x), (weight / weight.mean())[:, None]
     y = y - (share * y).mean()
     others, part = slice(10, None), slice(10)
     gram = features[others].T @ (share[others] * features[others]) + 0.1 * 40 * torch.eye(50).double()
@@ -131,8 +135,7 @@ def test_best_ridge__more_noise__a_larger_one():
     found = []
     for noise in (0.05, 2.0):
         x, y, weight = draw(400, 2, wave, 0, noise)
-        features = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 100).features(x)
-        found.append(best_ridge(features, y, weight))
+        found.append(best_ridge(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 100), x, y, weight))
 
     (small, small_error), (large, large_error) = found
     assert small < large
@@ -143,9 +146,10 @@ def test_best_ridge__more_noise__a_larger_one():
 def test_best_ridge__error__is_that_of_rows_left_out():
     x, y, weight = draw(40, 2, wave, 0)
     y = y - y.mean()
-    features = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 10).features(x)
+    kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 10)
+    features = functions(kernel, x)
 
-    ridge, error = best_ridge(features, y, weight)
+    ridge, error = best_ridge(kernel, x, y, weight)
 
     left_out = []
     for i in range(40):

@@ -8,11 +8,12 @@ from skmine._engine.forms.mixture import GaussianMixture
 from skmine._engine.forms.network import Network
 from skmine._engine.forms.predictive import Predictive, is_model
 from skmine._engine.forms.regression import KernelRegression
+from skmine._engine.forms.student import StudentCopula
 from skmine._engine.forms.table import Table
 from skmine._engine.forms.variates import NonlinearVariates
 
 #: Closed forms in the order of their cost; a network comes last.
-STARTS = (Table, Discriminant, Gaussian, NonlinearVariates)
+STARTS = (Table, Discriminant, Gaussian, StudentCopula, NonlinearVariates)
 FLEXIBLE = (GaussianMixture, KernelRegression, Grid)
 
 __all__ = ["FLEXIBLE", "STARTS", "Fit", "Form", "Network", "Start", "entrants", "is_model"]

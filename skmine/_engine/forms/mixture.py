@@ -37,7 +37,7 @@ class MixtureForm(Form):
     """Gaussian mixtures of columns of both blocks; of classes, where y is discrete."""
 
     def __init__(self):
-        self._known: tuple = (None, None, [], [])
+        self._known: tuple = (None, None, [], None)
 
     def settings(self, sample: Sample, start: Start | None) -> Iterator[list[MixtureSetting]]:
         """For each source of columns a path of numbers of components, doubled."""
@@ -49,13 +49,13 @@ class MixtureForm(Form):
 
     def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
         """Mixtures of so many components, one a member."""
-        known_sample, known_source, sides, chains = self._known
+        known_sample, known_source, sides, chain = self._known
         if known_sample is not sample or known_source is not setting.source:
             sides, columns = self.read(sample, setting.source)
             classes = None if sample.classes is None else sample.y.values[sample.fitted]
-            chains = _chains(columns, sample.row_weight[sample.fitted], classes)
-            self._known = sample, setting.source, sides, chains
-        mixture = Mixture.of_members([chain.after(setting.n_cuts) for chain in chains])
+            chain = _Chain(columns, sample.row_weight[sample.fitted], classes)
+            self._known = sample, setting.source, sides, chain
+        mixture = chain.after(setting.n_cuts)
         make: Any = MixtureReference if sample.classes is None else ClassMixtureReference
         reference: Reference = make(*sides, mixture)
         critic = ReferencedCritic(reference.to(sample.x.values.dtype))
@@ -124,24 +124,17 @@ class GaussianMixture(MixtureForm):
 
 
 class _Chain:
-    """Mixtures of one member, the number of components doubled, each found when it is asked for."""
+    """Mixtures of all members, the number of components doubled, each found when it is asked for."""
 
-    def __init__(self, source: Iterator[Mixture]):
-        self.source = source
+    def __init__(self, columns: Tensor, weight: Tensor, classes: Tensor | None):
+        one_hot = None if classes is None else classes.double()
+        self.source = fit_mixtures(columns.double(), weight.double(), one_hot)  # differences cancel
         self.found: list[Mixture] = []
 
     def after(self, n_cuts: int) -> Mixture:
         while len(self.found) <= n_cuts:
             self.found.append(next(self.source))
         return self.found[n_cuts]
-
-
-def _chains(columns: Tensor, weight: Tensor, classes: Tensor | None) -> list[_Chain]:
-    """One a member: each ends when it has converged."""
-    columns, weight = columns.double(), weight.double()  # differences cancel
-    one_hot = [None] * len(columns) if classes is None else classes.double().split(1)
-    parts = zip(columns.split(1), weight.split(1), one_hot, strict=True)
-    return [_Chain(fit_mixtures(*part)) for part in parts]
 
 
 def _projection(reading: Reading, coordinates) -> Any:

@@ -1,0 +1,113 @@
+"""The test of misfit: whether held-out rows are what a log density ratio says they are.
+
+A log ratio T says how y is distributed given x: as y is at all, weighted by exp(T(x, y)). So functions of y,
+less their means under these weights, must be uncorrelated with all functions of x. Two sets of functions are
+tested: polynomials of the rank of each column, and kernels of all columns at some rows.
+
+References
+----------
+Bierens (1982), Journal of Econometrics 20, for tests of conditional moments; Muandet, Jitkrittum and Kübler
+(2020), Conference on Uncertainty in Artificial Intelligence, for their kernel form.
+"""
+
+import torch
+from torch import Tensor
+
+from skmine._engine.dependence import rank_polynomials
+from skmine._engine.forms.form import Fit
+from skmine._engine.kernel import gaussian
+from skmine._engine.sample import Sample
+from skmine.nn.pairs import score_in_chunks
+
+#: Rows of all members that are tested at most.
+_MOST_ROWS = 4096
+#: Rows in a group: those of the next group stand for the marginal distribution of y.
+_GROUP = 64
+#: Widths of the kernels, in root mean squares of the rows' distance from the centre.
+_WIDTHS = (0.5, 1.5)
+#: Columns of a block that polynomials are made of, at most: a limit on time.
+_MOST_COLUMNS = 64
+
+
+@torch.no_grad()
+def misfit(fit: Fit, sample: Sample) -> float:
+    """What is left to explain: the larger of two statistics, in their standard deviations if nothing is.
+
+    Parameters
+    ----------
+    fit : Fit
+        A bank of closed forms.
+    sample : Sample
+        The rows, on the device of the bank.
+
+    Returns
+    -------
+    float
+        Near 0 or below where the log ratio is correct, or its error too small to be seen.
+    """
+    n_members, n_held_out = sample.folds.held_out.shape
+    n_groups = max(2, min(n_held_out, _MOST_ROWS // n_members) // _GROUP)
+    size = min(_GROUP, n_held_out // 2)
+    rows = sample.folds.held_out[:, : n_groups * size].view(n_members, n_groups, size)
+    x, y, weight = sample.read(rows)
+    if sample.classes is None:
+        marginal, log_weight = y.roll(1, 1), weight.roll(1, 1).log()
+    else:
+        marginal = torch.eye(len(sample.classes)).to(y).expand(n_members, n_groups, -1, -1)
+        log_weight = sample.classes.log().expand(n_members, n_groups, -1)
+    scores = score_in_chunks(fit.critic, x.unsqueeze(3), marginal.unsqueeze(2)) + log_weight.unsqueeze(2)
+    relevant_x, relevant_y = sample.dependence.relevant
+    x = x[..., : sample.x.n_core][..., relevant_x]
+    worst = -torch.inf
+    for functions in (_polynomials, _kernels):
+        if sample.classes is None:
+            of_y = functions(y[..., : sample.y.n_core][..., relevant_y])
+            expected = _expected(scores.float(), of_y.roll(1, 1))
+        else:
+            of_y, expected = y.float(), scores.softmax(3).float()
+        worst = max(worst, _statistic(functions(x), of_y - expected, weight))
+    return worst
+
+
+def _expected(scores: Tensor, values: Tensor) -> Tensor:
+    """Means of functions of y for each x, (..., g, g') and (..., g', K) -> (..., g, K).
+
+    A weighted mean of few rows is biased. Other rows say by how much: the mean of their weights is one.
+    """
+    means = []
+    halves = [slice(None, None, 2), slice(1, None, 2)]
+    for one, other in (halves, halves[::-1]):
+        mean = scores[..., one].softmax(-1) @ values[..., one, :]
+        ratio = scores[..., other].exp() / scores[..., other].shape[-1]
+        means.append(mean + ratio @ values[..., other, :] - ratio.sum(-1, keepdim=True) * mean)
+    return (means[0] + means[1]) / 2
+
+
+def _polynomials(z: Tensor) -> Tensor:
+    """Uncorrelated polynomials of the ranks of each column, (..., d) -> (..., 4 d)."""
+    flat = z[..., :_MOST_COLUMNS].flatten(0, -2)
+    values, _ = rank_polynomials(flat, flat.new_full((len(flat), 1), 1 / len(flat)))
+    return values.reshape(*z.shape[:-1], -1)
+
+
+def _kernels(z: Tensor) -> Tensor:
+    """Kernels at the rows of the first group, less their means, (..., d) -> (..., n_kernels)."""
+    z = z / z.square().sum(-1).mean().sqrt().clamp_min(1e-6)
+    landmarks = z[0, 0]
+    values = torch.cat([gaussian(z / width, landmarks / width) for width in _WIDTHS], -1).float()
+    return values - values.flatten(0, -2).mean(0)
+
+
+def _statistic(functions: Tensor, residual: Tensor, weight: Tensor) -> float:
+    """Sum of products of the moments of groups of rows, in its standard deviations if all have mean 0.
+
+    Groups of a member that follow one another share rows, and are left out.
+    """
+    n_members, n_groups, _ = weight.shape
+    weight = (weight / weight.mean()).to(residual).unsqueeze(-1)
+    moments = (functions.mT @ (weight * residual)).view(n_members * n_groups, -1)
+    products = (moments @ moments.T).double().view(n_members, n_groups, n_members, n_groups)
+    groups = torch.arange(n_groups)
+    for shift in (-1, 0, 1):
+        products.diagonal(0, 0, 2)[groups, (groups + shift) % n_groups] = 0
+    return float(products.sum() / (2 * products.square().sum()).sqrt().clamp_min(1e-300))
