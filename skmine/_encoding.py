@@ -64,7 +64,7 @@ def _most_levels(column: Column, n: int) -> int:
     return max(2, limit)
 
 
-def _missing(column: Column) -> np.ndarray:
+def _missing(column: Column, ranks: np.ndarray | None) -> np.ndarray:
     return column.missing[:, None] * 1.0
 
 
@@ -74,34 +74,43 @@ def _entropy(column: Column, weight: np.ndarray | None) -> float:
 
 
 class _Ranks:
-    """Relative rank of each value of a numeric column, in (0, 1), interpolated for unseen values."""
+    """Relative rank of each value of a numeric column, in (0, 1), interpolated for unseen values.
 
-    def __init__(self, values: np.ndarray, weight: np.ndarray | None):
-        present = ~np.isnan(values)
-        levels, inverse = np.unique(values[present], return_inverse=True)
-        counts = np.bincount(inverse, None if weight is None else weight[present])
+    Parameters
+    ----------
+    column : Column
+        The rows to learn from.
+    levels, counts : ndarray of shape (n_levels,)
+        Its distinct values in order, and how often each occurs.
+    weight : ndarray of shape (n,) or None
+        Weights of the rows.
+    """
+
+    def __init__(self, column: Column, levels: np.ndarray, counts: np.ndarray, weight: np.ndarray | None):
+        if weight is not None:
+            present = ~column.missing
+            codes = np.searchsorted(levels, column.values[present])
+            counts = np.bincount(codes, weight[present], minlength=len(levels))
         ranks = (np.cumsum(counts) - counts / 2) / counts.sum()
         keep = np.unique(np.linspace(0, len(levels) - 1, MAX_KNOTS).round().astype(int))
         self.knots, self.ranks = levels[keep], ranks[keep]
 
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        return np.interp(values, self.knots, self.ranks)  # NaN stays NaN
+    def __call__(self, column: Column) -> np.ndarray:
+        return np.interp(column.values, self.knots, self.ranks)  # NaN stays NaN
 
 
 class _NormalScores:
     """Normal quantiles of the ranks of one numeric column, standardised; 0 for a missing value."""
 
-    def __init__(self, column: Column, weight: np.ndarray | None):
-        self.ranks = _Ranks(column.values, weight)
-        present = ~column.missing
-        scores = ndtri(self.ranks(column.values[present]))
+    def __init__(self, ranks: np.ndarray, weight: np.ndarray | None):
+        present = ~np.isnan(ranks)
+        scores = ndtri(ranks[present])
         weight = None if weight is None else weight[present]
         self.mean = np.average(scores, weights=weight)
         self.deviation = np.sqrt(np.average((scores - self.mean) ** 2, weights=weight))
 
-    def __call__(self, column: Column) -> np.ndarray:
-        scores = (ndtri(self.ranks(column.values)) - self.mean) / self.deviation
-        return np.nan_to_num(scores)[:, None]
+    def __call__(self, column: Column, ranks: np.ndarray) -> np.ndarray:
+        return np.nan_to_num((ndtri(ranks) - self.mean) / self.deviation)[:, None]
 
 
 class _OneHot:
@@ -110,12 +119,12 @@ class _OneHot:
     def __init__(self, levels: np.ndarray, counts: np.ndarray):
         self.levels = levels[np.sort(np.argsort(-counts, kind="stable")[:MAX_LEVELS])]
 
-    def __call__(self, column: Column) -> np.ndarray:
+    def __call__(self, column: Column, ranks: np.ndarray | None) -> np.ndarray:
         return (_level_codes(column, self.levels)[:, None] == np.arange(len(self.levels))) * 1.0
 
 
 class _Standardised:
-    """Functions of the numeric columns, with mean 0 and variance 1; constant ones only centred."""
+    """Functions of numeric columns, with mean 0 and variance 1; constant ones only centred."""
 
     _raw: Callable[[np.ndarray], np.ndarray]
 
@@ -168,13 +177,11 @@ def _quartiles(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
 class _TailRadius(_Standardised):
     """Log radius of the numeric columns with Cauchy margins: tails that grow together become easy."""
 
-    def __init__(self, values: np.ndarray, weight: np.ndarray | None):
-        self.ranks = [_Ranks(column, weight) for column in values.T]
-        self._standardise(values, weight)
+    def __init__(self, ranks: np.ndarray, weight: np.ndarray | None):
+        self._standardise(ranks, weight)
 
     def _raw(self, values: np.ndarray) -> np.ndarray:
-        ranks = np.column_stack([rank(column) for rank, column in zip(self.ranks, values.T, strict=True)])
-        quantiles = np.nan_to_num(np.tan(np.pi * (ranks - 0.5)))
+        quantiles = np.nan_to_num(np.tan(np.pi * (values - 0.5)))
         square = (quantiles**2).sum(axis=1, keepdims=True)
         return np.hstack([np.log(square + 1e-4), np.log1p(square)])
 
@@ -182,12 +189,11 @@ class _TailRadius(_Standardised):
 class _RankCosines:
     """Cosines of the rank of a single numeric column: dependence that rises and falls becomes easy."""
 
-    def __init__(self, ranks: _Ranks, half_turns: np.ndarray = COSINES):
-        self.ranks, self.half_turns = ranks, half_turns
+    def __init__(self, half_turns: np.ndarray = COSINES):
+        self.half_turns = half_turns
 
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        ranks = self.ranks(values[:, 0])
-        return np.nan_to_num(np.sqrt(2) * np.cos(np.pi * self.half_turns * ranks[:, None]))
+    def __call__(self, ranks: np.ndarray) -> np.ndarray:
+        return np.nan_to_num(np.sqrt(2) * np.cos(np.pi * self.half_turns * ranks))
 
 
 class BlockEncoder:
@@ -234,8 +240,11 @@ class BlockEncoder:
         #: Kind and base of each column; None of an all-missing one, which may be of any kind later.
         self.kinds = [None if c.missing.all() else (c.categorical, c.base) for c in columns]
         self.parts: list = []
-        self.numeric: list[int] = []
-        self.views: list = []
+        #: Of each column that is read by its ranks, and functions of these columns in their own units, and of
+        #: their ranks.
+        self.ranks: dict[int, _Ranks] = {}
+        self.in_units: list = []
+        self.in_ranks: list = []
         self.n_scaled = 0
         self.class_rows: np.ndarray | None = None
         self.probability: np.ndarray | None = None
@@ -250,33 +259,39 @@ class BlockEncoder:
             self.origin: np.ndarray = np.arange(self.n_core)
             return
         for j, (column, (values, counts)) in enumerate(zip(columns, levels, strict=True)):
+            if len(values) > 1 and not column.categorical:
+                self.ranks[j] = _Ranks(column, values, counts, weight)
+        ranks = self._ranks(columns)
+        of_column = dict(zip(self.numeric, ranks.T, strict=True))
+        for j, (column, (values, counts)) in enumerate(zip(columns, levels, strict=True)):
             if column.missing.any() and len(values):
                 self.parts.append((j, _missing))
-            if len(values) > 1 and column.categorical:
-                self.parts.append((j, _OneHot(values, counts)))
+            if j in of_column:
+                self.parts.append((j, _NormalScores(of_column[j], weight)))
             elif len(values) > 1:
-                scores = _NormalScores(column, weight)
-                self.parts.append((j, scores))
-                self.numeric.append(j)
-        self.n_core = self._core([column.take(np.arange(1)) for column in columns]).shape[1]
+                self.parts.append((j, _OneHot(values, counts)))
+        one_row = [column.take(np.arange(1)) for column in columns]
+        self.n_core = self._core(one_row, self._ranks(one_row)).shape[1]
         if len(self.numeric) == 1:
-            self.views = [_RankCosines(scores.ranks)]
+            self.in_ranks.append(_RankCosines())
         elif self.numeric:
-            self.views = [_RobustViews(self._numeric_values(columns), weight)]
+            self.in_units.append(_RobustViews(self._numeric_values(columns), weight))
             self.n_scaled = len(self.numeric)
         if self.numeric:
-            self.views.append(_TailRadius(self._numeric_values(columns), weight))
+            self.in_ranks.append(_TailRadius(ranks, weight))
         self.origin = self._origin(columns)
+
+    @property
+    def numeric(self) -> list[int]:
+        """Numbers of the columns that are read by their ranks."""
+        return list(self.ranks)
 
     def slow_functions(self, columns: list[Column]) -> np.ndarray:
         """Functions of the block that rise and fall no more than twice, of shape (n, n_functions)."""
-        core = self(columns) if self.class_rows is not None else self._core(columns)
-        ranks = [encode.ranks for _, encode in self.parts if isinstance(encode, _NormalScores)]
-        cosines = [
-            _RankCosines(rank, _SLOW_COSINES)(columns[j].values[:, None])
-            for rank, j in zip(ranks, self.numeric, strict=True)
-        ]
-        return np.hstack([core, *cosines])
+        if self.class_rows is not None:
+            return self(columns)
+        ranks, slow = self._ranks(columns), _RankCosines(_SLOW_COSINES)
+        return np.hstack([self._core(columns, ranks), *(slow(rank[:, None]) for rank in ranks.T)])
 
     def show_oscillations(self, columns: list[Column], slow: np.ndarray, weight: np.ndarray | None) -> None:
         """Show what fast cosines of the single numeric column depend on slow functions of the other block.
@@ -293,14 +308,13 @@ class BlockEncoder:
         weight : ndarray of shape (n,) or None
             Weights of the rows.
         """
-        view = self.views[0]
-        fast = _RankCosines(view.ranks, FAST_COSINES)(self._numeric_values(columns))
+        fast = _RankCosines(FAST_COSINES)(self._ranks(columns))
         share = np.full((len(fast), 1), 1 / len(fast)) if weight is None else weight[:, None] / weight.sum()
         fast, slow = (part - (share * part).sum(axis=0) for part in (fast, slow))
         fast, slow = (part / np.sqrt((share * part**2).sum(axis=0) + 1e-12) for part in (fast, slow))
         moments = ((share * fast).T @ slow) ** 2
         depends = moments.max(axis=1) > chi2.isf(_LEVEL / moments.size, 1) * (share**2).sum()
-        view.half_turns = np.append(COSINES, FAST_COSINES[depends])
+        self.in_ranks[0].half_turns = np.append(COSINES, FAST_COSINES[depends])
         self.origin = self._origin(columns)
 
     def _find_classes(self, columns, distinct: list[np.ndarray], n: int, weight) -> None:
@@ -323,11 +337,20 @@ class BlockEncoder:
     def _numeric_values(self, columns: list[Column]) -> np.ndarray:
         return np.column_stack([columns[j].values for j in self.numeric])
 
-    def _core(self, columns: list[Column]) -> np.ndarray:
-        return np.hstack([np.empty((len(columns[0].values), 0)), *(e(columns[j]) for j, e in self.parts)])
+    def _ranks(self, columns: list[Column]) -> np.ndarray:
+        """Ranks of the numeric columns, (n, n_numeric)."""
+        found = [rank(columns[j]) for j, rank in self.ranks.items()]
+        return np.column_stack(found) if found else np.empty((len(columns[0].values), 0))
+
+    def _core(self, columns: list[Column], ranks: np.ndarray) -> np.ndarray:
+        """The columns as normal scores and indicators."""
+        of_column = dict(zip(self.numeric, ranks.T, strict=True))
+        parts = (encode(columns[j], of_column.get(j)) for j, encode in self.parts)
+        return np.hstack([np.empty((len(columns[0].values), 0)), *parts])
 
     def _origin(self, columns: list[Column]) -> np.ndarray:
-        widths = [encode(columns[j].take(slice(1))).shape[1] for j, encode in self.parts]
+        one_row = [column.take(slice(1)) for column in columns]
+        widths = [encode(one_row[j], np.full(1, 0.5)).shape[1] for j, encode in self.parts]
         ends = np.cumsum(widths)
         numeric = [
             end - 1
@@ -336,7 +359,7 @@ class BlockEncoder:
         ]
         origins = [np.arange(self.n_core)]
         if len(numeric) == 1:
-            origins.append(np.repeat(numeric, len(self.views[0].half_turns)))
+            origins.append(np.repeat(numeric, len(self.in_ranks[0].half_turns)))
         elif numeric:
             origins.append(np.append(numeric, -1))
         if numeric:
@@ -353,11 +376,10 @@ class BlockEncoder:
             number = {tuple(row): i for i, row in enumerate(self.class_rows.tolist())}
             numbers = [number.get(tuple(row), -1) for row in self._codes(columns).tolist()]
             return (np.array(numbers)[:, None] == np.arange(len(self.class_rows))) * 1.0
-        core = self._core(columns)
-        if not self.views:
-            return core
-        values = self._numeric_values(columns)
-        return np.hstack([core, *[view(values) for view in self.views]])
+        ranks = self._ranks(columns)
+        parts = [self._core(columns, ranks)]
+        parts += [view(self._numeric_values(columns)) for view in self.in_units]
+        return np.hstack(parts + [view(ranks) for view in self.in_ranks])
 
 
 def encodings(

@@ -344,7 +344,7 @@ def half_turns(X, y, weight=None):
     for encoder in pair:
         encoded = encoder(columns[encoder.name])
         assert encoded.shape[1] == len(encoder.origin)
-    return {encoder.name: getattr((*encoder.views, None)[0], "half_turns", []) for encoder in pair}
+    return {encoder.name: getattr((*encoder.in_ranks, None)[0], "half_turns", []) for encoder in pair}
 
 
 @pytest.mark.parametrize("n_targets", [1, 3])
