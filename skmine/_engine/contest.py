@@ -263,14 +263,16 @@ class _Contest:
             self._consider(self.judge.verdict(scored.pooled(partner.scored), 1.0, self.start_verdict))
 
     def _enter_start(self, scored: Scored) -> None:
+        """Consider a closed form; if it has coordinates, others start from it where it is clearly better."""
         verdict = self.judge.verdict(scored, 0.0, None)
+        reference = scored.fit.reference
         least = _LEAST_GAIN + _GAIN_TIMES_ROWS / self.sample.folds.train.shape[1]
-        if self.start_verdict is None or verdict.merit > self.start_verdict.merit + least:
+        if reference is None:
+            self._consider(verdict)
+        elif self.start_verdict is None or verdict.merit > self.start_verdict.merit + least:
             self.start_verdict = verdict
             self._consider(verdict)
-            reference = scored.fit.reference
-            if reference is not None:
-                self.start = Start(self.start.simplest if self.start else reference, reference)
+            self.start = Start(self.start.simplest if self.start else reference, reference)
 
     def correct(self) -> None:
         """Report the unbiased value of Gaussian blocks, where held-out rows cannot judge their critic.
