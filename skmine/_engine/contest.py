@@ -14,9 +14,9 @@ from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
 
-#: Misfit, in standard deviations, from which on further forms are tried: chance alone exceeds it once in six
-#: times, which costs no more than time.
-_MOST_MISFIT = 1.0
+#: Held-out rows of all members that let a misfit of one standard deviation pass, which chance exceeds once in
+#: six times. A wrong critic shows in proportion to the rows: fewer of them let less pass.
+_ENOUGH_ROWS = 4096
 #: Settings of a path that may be worse than the best of it, one after the other, before the path is left.
 _PATIENCE = 2
 #: Paths that are fitted for all members, of those that are promising for the first.
@@ -193,11 +193,12 @@ class _Contest:
         """
         before, self.examined = self.examined, self.best
         best = self.best
-        if best is None or best is before or not self.compete or not self.judge.first_rejects:
+        if best is None or best is before or not self.compete or not self.judge.first_chooses:
             return False
         if best.overfit > best.standard_error:
             return False
-        return misfit(best.scored.fit, best.scored.sample) < _MOST_MISFIT
+        share = min(self.sample.folds.held_out.numel() / _ENOUGH_ROWS, 1.0)
+        return misfit(best.scored.fit, best.scored.sample) < share
 
     def enter(self, form: Form) -> None:
         """Fit a form, and let it be the best if it is."""
