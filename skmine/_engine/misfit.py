@@ -1,8 +1,9 @@
 """The test of misfit: whether held-out rows are what a log density ratio says they are.
 
 A log ratio T says how y is distributed given x: as y is at all, weighted by exp(T(x, y)). So functions of y,
-less their means under these weights, must be uncorrelated with all functions of x. Two sets of functions are
-tested: polynomials of the rank of each column, and kernels of all columns at some rows.
+less their means under these weights, must be uncorrelated with all functions of x. Three sets of functions are
+tested: polynomials of the rank of each column, kernels of all columns at some rows, and the views of the columns
+that a network reads.
 
 References
 ----------
@@ -16,7 +17,7 @@ from torch import Tensor
 from skmine._engine.dependence import rank_polynomials
 from skmine._engine.forms.form import Fit
 from skmine._engine.kernel import gaussian
-from skmine._engine.sample import Sample
+from skmine._engine.sample import Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
 #: Rows of all members that are tested at most.
@@ -24,14 +25,14 @@ _MOST_ROWS = 4096
 #: Rows in a group: those of the next group stand for the marginal distribution of y.
 _GROUP = 64
 #: Widths of the kernels, in root mean squares of the rows' distance from the centre.
-_WIDTHS = (0.5, 1.5)
+_WIDTHS = (0.15, 0.5, 1.5)
 #: Columns of a block that polynomials are made of, at most: a limit on time.
 _MOST_COLUMNS = 64
 
 
 @torch.no_grad()
 def misfit(fit: Fit, sample: Sample) -> float:
-    """What is left to explain: the larger of two statistics, in their standard deviations if nothing is.
+    """What is left to explain: the largest of three statistics, in their standard deviations if nothing is.
 
     Parameters
     ----------
@@ -56,17 +57,16 @@ def misfit(fit: Fit, sample: Sample) -> float:
         marginal = torch.eye(len(sample.classes)).to(y).expand(n_members, n_groups, -1, -1)
         log_weight = sample.classes.log().expand(n_members, n_groups, -1)
     scores = score_in_chunks(fit.critic, x.unsqueeze(3), marginal.unsqueeze(2)) + log_weight.unsqueeze(2)
-    relevant_x, relevant_y = sample.dependence.relevant
-    x = x[..., : sample.x.n_core][..., relevant_x]
-    worst = -torch.inf
-    for functions in (_polynomials, _kernels):
+    statistics = []
+    for functions in (_polynomials, _kernels, _views):
+        of_x = functions(x, sample.x, sample.dependence.relevant[0])
         if sample.classes is None:
-            of_y = functions(y[..., : sample.y.n_core][..., relevant_y])
+            of_y = functions(y, sample.y, sample.dependence.relevant[1])
             expected = _expected(scores.float(), of_y.roll(1, 1))
         else:
             of_y, expected = y.float(), scores.softmax(3).float()
-        worst = max(worst, _statistic(functions(x), of_y - expected, weight))
-    return worst
+        statistics.append(_statistic(of_x, of_y - expected, weight))
+    return max(statistics)
 
 
 def _expected(scores: Tensor, values: Tensor) -> Tensor:
@@ -83,18 +83,25 @@ def _expected(scores: Tensor, values: Tensor) -> Tensor:
     return (means[0] + means[1]) / 2
 
 
-def _polynomials(z: Tensor) -> Tensor:
-    """Uncorrelated polynomials of the ranks of each column, (..., d) -> (..., 4 d)."""
-    flat = z[..., :_MOST_COLUMNS].flatten(0, -2)
+def _polynomials(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
+    """Uncorrelated polynomials of the ranks of each column, (..., d) -> (..., n_functions)."""
+    flat = z[..., : block.n_core][..., relevant][..., :_MOST_COLUMNS].flatten(0, -2)
     values, _ = rank_polynomials(flat, flat.new_full((len(flat), 1), 1 / len(flat)))
     return values.reshape(*z.shape[:-1], -1)
 
 
-def _kernels(z: Tensor) -> Tensor:
-    """Kernels at the rows of the first group, less their means, (..., d) -> (..., n_kernels)."""
+def _kernels(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
+    """Kernels at the rows of the first group, less their means."""
+    z = z[..., : block.n_core][..., relevant]
     z = z / z.square().sum(-1).mean().sqrt().clamp_min(1e-6)
     landmarks = z[0, 0]
     values = torch.cat([gaussian(z / width, landmarks / width) for width in _WIDTHS], -1).float()
+    return values - values.flatten(0, -2).mean(0)
+
+
+def _views(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
+    """The last encoded columns, less their means. They are views, such as cosines of a single column."""
+    values = z[..., -_MOST_COLUMNS:].float()
     return values - values.flatten(0, -2).mean(0)
 
 
