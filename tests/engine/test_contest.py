@@ -1,16 +1,19 @@
 """The contest: order, who is asked first, when a path is left, what counts as better, and interruptions."""
 
+import math
 from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
 from blocks import draw_pairs, make_sample
 
+from skmine._engine import contest
 from skmine._engine.contest import hold_contest
 from skmine._engine.critics import Reference
 from skmine._engine.forms import Fit, Form
 from skmine._engine.forms.gaussian import Gaussian
 from skmine._engine.judge import Judge, Verdict
+from skmine._engine.misfit import misfit as real_misfit
 from skmine.nn import DonskerVaradhan
 from skmine.nn.bounds import Normalised
 from skmine.nn.training import TrainingResult
@@ -37,6 +40,10 @@ class StubScored:
     def first(self):
         return replace(self, is_first=True)
 
+    @property
+    def sample(self):
+        return f"rows of {self.name}"
+
     def pooled(self, other):
         assert self.is_first == other.is_first
         means = ((getattr(self, k) + getattr(other, k)) / 2 + self.gain_of_pools for k in _VALUES)
@@ -56,6 +63,7 @@ class StubJudge:
     can_judge: bool = True
     most_testable: float = 10.0
     standard_error: float = 0.0
+    overfit: float = 0.0
     flexible: dict = field(default_factory=dict)
     starts: dict = field(default_factory=dict)
 
@@ -74,7 +82,8 @@ class StubJudge:
         self.flexible[scored.name] = flexible
         self.starts[scored.name] = start and start.scored.name
         value = scored.for_all
-        return Verdict(scored, value, value, value, 0.0, self.standard_error, 10.0, 1e9)
+        training = value + 2 * self.overfit
+        return Verdict(scored, value, training, value, 0.0, self.standard_error, 10.0, 1e9)
 
 
 class StubForm(Form):
@@ -119,6 +128,20 @@ def closed(name, *paths, **parameters):
 def sample():
     """Four members of 750 training rows."""
     return make_sample(*draw_pairs(1000, [0.5]))
+
+
+@pytest.fixture(autouse=True)
+def misfit(monkeypatch):
+    """Misfits by the name of a critic, infinite where none is given; and the critics that were examined."""
+    misfits, examined = {}, []
+
+    def stub(fit, sample):
+        name = sample.removeprefix("rows of ")
+        examined.append(name)
+        return misfits.get(name, math.inf)
+
+    monkeypatch.setattr(contest, "misfit", stub)
+    return misfits, examined
 
 
 LEAST_GAIN = 0.01 + 10 / 750
@@ -237,6 +260,21 @@ def test_contest__as_good_as_the_best_of_the_first_member__is_not_promising(samp
     assert form.fitted == [(1, (0.3, 9.0))]
 
 
+def test_contest__worse_than_the_best_so_far_but_not_than_the_start__is_not_promising(sample):
+    forms = [closed("start", [0.3]), StubForm("a", [0.5]), StubForm("b", [(0.4, 9.0)])]
+
+    assert winner(hold_contest(sample, forms, StubJudge())) == "a"
+    assert forms[2].fitted == [(1, (0.4, 9.0))]
+
+
+def test_contest__closed_form__a_pool_does_not_make_it_promising(sample):
+    form = closed("form", [(0.2, 9.0)], gain_of_pools=0.2)
+
+    hold_contest(sample, [closed("start", [0.3]), form], StubJudge())
+
+    assert form.fitted == [(1, (0.2, 9.0))]
+
+
 def test_contest__rival_of_another_first_member__is_compared_by_that_member(sample):
     form = StubForm("form", [(0.2, 0.5)])
 
@@ -279,14 +317,33 @@ def test_contest__first_member_may_choose_but_not_reject__chooses_where_there_is
     assert form.fitted == fitted
 
 
-def test_contest__settings_better_than_before_the_form__all_are_fitted_for_all(sample):
-    # For the first member, and for all: the one that is second for the first member wins.
-    form = closed("form", [(0.8, 0.6)], [(0.7, 0.9)], [(0.4, 2.0)])
+def test_contest__further_paths_of_a_form__are_compared_with_its_first_that_won(sample):
+    # For the first member, and for all.
+    form = closed("form", [(0.8, 0.6)], [(0.7, 0.9)])
 
     outcome = hold_contest(sample, [closed("start", [0.5]), form], StubJudge())
 
-    assert [call for call in form.fitted if call[0] == 4] == [(4, (0.8, 0.6)), (4, (0.7, 0.9))]
+    assert [call for call in form.fitted if call[0] == 4] == [(4, (0.8, 0.6))]
+    assert outcome.verdict.held_out == 0.6
+
+
+def test_contest__first_path_of_a_form_lost__further_ones_better_than_before_are_fitted_for_all(sample):
+    form = closed("form", [(0.8, 0.4)], [(0.7, 0.9)], [(0.4, 2.0)])
+
+    outcome = hold_contest(sample, [closed("start", [0.5]), form], StubJudge())
+
+    assert [call for call in form.fitted if call[0] == 4] == [(4, (0.8, 0.4)), (4, (0.7, 0.9))]
     assert outcome.verdict.held_out == 0.9
+
+
+def test_contest__further_path_of_a_form__counts_by_its_pool_with_the_first_that_won(sample):
+    form = StubForm("form", [(0.8, 0.8)], [(0.7, 0.7)], gain_of_pools=0.1)
+
+    # The pool of both is worth .85 for the first member. With the start alone it would be worth .6.
+    outcome = hold_contest(sample, [closed("start", [0.3]), form], StubJudge())
+
+    assert (3, (0.7, 0.7)) in form.fitted
+    assert outcome.verdict.held_out == pytest.approx(0.85)
 
 
 def test_contest__no_form_applies__raises(sample):
@@ -405,6 +462,111 @@ def test_contest__flexible_form_that_wins__is_no_start(sample):
     hold_contest(sample, [start, StubForm("flexible", [0.9]), last], StubJudge())
 
     assert last.starts[0].best is start.reference
+
+
+# --- Where nothing is left to explain ---
+
+
+@pytest.mark.parametrize(("value", "stops"), [(-2.0, True), (0.99, True), (1.01, False), (50.0, False)])
+def test_contest__misfit_of_the_best__small_ends_the_contest_and_large_goes_on(value, stops, sample, misfit):
+    misfits, _ = misfit
+    misfits["start"] = value
+    form = StubForm("form", [0.5])
+
+    outcome = hold_contest(sample, [closed("start", [0.3]), form], StubJudge())
+
+    assert winner(outcome) == ("start" if stops else "form")
+    assert bool(form.fitted) is not stops
+    assert not outcome.interrupted
+
+
+def test_contest__flexible_form_explains_all__the_next_is_not_tried(sample, misfit):
+    misfits, examined = misfit
+    misfits["a"] = 0.0
+    last = StubForm("b", [9.0])
+
+    outcome = hold_contest(sample, [closed("start", [0.3]), StubForm("a", [0.5]), last], StubJudge())
+
+    assert winner(outcome) == "a"
+    assert not last.fitted
+    assert examined == ["start", "a"]
+
+
+def test_contest__pool_is_the_best__its_misfit_counts(sample, misfit):
+    misfits, examined = misfit
+    misfits["a & start"] = 0.0
+    last = StubForm("b", [9.0])
+
+    hold_contest(sample, [closed("start", [0.3]), StubForm("a", [0.4], gain_of_pools=0.2), last], StubJudge())
+
+    assert not last.fitted
+    assert examined == ["start", "a & start"]
+
+
+@pytest.mark.parametrize(("standard_error", "stops"), [(0.11, True), (0.09, False)])
+def test_contest__overfits_by_more_than_its_standard_error__goes_on(standard_error, stops, sample, misfit):
+    misfits, examined = misfit
+    misfits["start"] = 0.0
+    form = StubForm("form", [0.5])
+
+    hold_contest(
+        sample, [closed("start", [0.3]), form], StubJudge(overfit=0.1, standard_error=standard_error)
+    )
+
+    assert bool(form.fitted) is not stops
+    assert examined == (["start"] if stops else [])
+
+
+@pytest.mark.parametrize(
+    ("judge", "parameters"),
+    [(StubJudge(first_rejects=False), {}), (StubJudge(), {"compete": False})],
+    ids=["the first may not reject", "forms do not compete"],
+)
+def test_contest__forms_are_not_rejected__all_are_fitted_whatever_the_misfit(
+    judge, parameters, sample, misfit
+):
+    misfits, examined = misfit
+    misfits["start"] = -9.0
+    form = StubForm("form", [0.5])
+
+    outcome = hold_contest(sample, [closed("start", [0.3]), form], judge, **parameters)
+
+    assert winner(outcome) == "form"
+    assert not examined
+
+
+def test_contest__best_stays_the_best__is_examined_once(sample, misfit):
+    _, examined = misfit
+    worse = [StubForm(name, [0.1]) for name in "abc"]
+
+    hold_contest(sample, [closed("start", [0.3]), *worse, StubForm("d", [0.5]), StubForm("e")], StubJudge())
+
+    assert examined == ["start", "d"]
+
+
+class Spy(Form):
+    """Notes that it was reached."""
+
+    reached = False
+
+    def settings(self, sample, start):
+        self.reached = True
+        return []
+
+
+@pytest.mark.parametrize("is_curved", [False, True])
+def test_contest__gaussian_rows_and_a_curve__the_first_alone_end_it(is_curved, monkeypatch, seed):
+    # Chance alone exceeds one standard deviation once in six times, and five hardly ever.
+    monkeypatch.setattr(contest, "misfit", real_misfit)
+    monkeypatch.setattr(contest, "_MOST_MISFIT", 5.0)
+    x, y = draw_pairs(2000, [0.6, 0.3], seed)
+    if is_curved:
+        y = y + x**2
+    sample, spy = make_sample(x, y), Spy()
+
+    hold_contest(sample, [Gaussian(), spy], Judge(sample, DonskerVaradhan()))
+
+    assert spy.reached is is_curved
 
 
 # --- Rows that cannot test, or judge ---

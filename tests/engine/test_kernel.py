@@ -65,7 +65,9 @@ def test_metric__against_differences__is_of_the_gradients():
     root = kernel.metric(x, y, weight, 1e-2)
 
     step = 1e-5 * torch.eye(2).double()
-    gradient = torch.cat([(functions(kernel, x + e) - functions(kernel, x - e)) @ slope / 2e-5 for e in step], 1)
+    gradient = torch.cat(
+        [(functions(kernel, x + e) - functions(kernel, x - e)) @ slope / 2e-5 for e in step], 1
+    )
     outer = gradient.T @ gradient
     torch.testing.assert_close(root @ root / (root @ root).trace(), outer / outer.trace(), atol=1e-6, rtol=0)
 
