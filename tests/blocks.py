@@ -41,6 +41,11 @@ def draw_pairs(n, correlations, seed=0):
     return x, r * x + (1 - r**2).sqrt() * torch.randn(n, len(r), generator=generator)
 
 
+def normal_scores(x):
+    """Normal scores of the ranks of each column, as the estimator encodes rows."""
+    return torch.special.ndtri((x.argsort(0).argsort(0).double() + 0.5) / len(x)).float()
+
+
 def read_all(x):
     """A reading of all columns, each of which depends on the other block."""
     return Reading(0, x.shape[1], tuple(range(x.shape[1])))
