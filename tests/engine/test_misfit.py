@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from blocks import draw_pairs, make_folds, make_sample, normal_scores
+from scipy import stats
 from torch.nn.functional import logsigmoid
 
 from skmine._engine import misfit as module
@@ -37,21 +38,29 @@ def of_pairs(correlations, n_members=4):
 NOTHING = Fit(lambda x, y: torch.zeros(torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])))
 
 
+#: Log odds of the second class at x = 0, and its probability where x has slope 1.5.
+LOG_ODDS = 1.5
+PROBABILITY = float(
+    np.mean(1 / (1 + np.exp(-LOG_ODDS - 1.5 * stats.norm.ppf((np.arange(9999) + 0.5) / 9999))))
+)
+
+
 def logistic(slope):
-    """The log ratio of two classes, as likely as each other, by the first column of x."""
+    """The log ratio of two classes by the first column of x."""
 
     def critic(x, one_hot):
-        log_odds = slope * x[..., 0]
+        log_odds = LOG_ODDS + slope * x[..., 0]
         log_probability = torch.stack([logsigmoid(-log_odds), logsigmoid(log_odds)], -1)
-        return (log_probability * one_hot).sum(-1) + np.log(2)
+        log_share = torch.tensor([1 - PROBABILITY, PROBABILITY]).log()
+        return ((log_probability - log_share) * one_hot).sum(-1)
 
     return Fit(critic)
 
 
-def draw_classes(n, slope, seed):
+def draw_classes(n, seed):
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(n, 2, generator=generator)
-    label = torch.rand(n, generator=generator) < torch.sigmoid(slope * x[:, 0])
+    label = torch.rand(n, generator=generator) < torch.sigmoid(LOG_ODDS + 1.5 * x[:, 0])
     return make_sample(x, torch.eye(2)[label.long()], is_y_discrete=True)
 
 
@@ -84,7 +93,7 @@ def test_misfit__plain_weighted_mean__would_be_biased_where_log_ratios_are_large
 
 
 def test_misfit__correct_log_ratio_of_classes__about_zero(seed):
-    values = [misfit(logistic(1.5), draw_classes(N, 1.5, draw)) for draw in many(seed)]
+    values = [misfit(logistic(1.5), draw_classes(N, draw)) for draw in many(seed)]
 
     assert abs(np.mean(values)) < 0.56 + 3 / 10**0.5
 
@@ -161,7 +170,7 @@ def test_misfit__wrong_correlations__is_large(true, claimed, seed):
 
 @pytest.mark.parametrize("slope", [0.7, 3.0])
 def test_misfit__wrong_slope_of_classes__is_large(slope, seed):
-    assert misfit(logistic(slope), draw_classes(N, 1.5, seed)) > LARGE
+    assert misfit(logistic(slope), draw_classes(N, seed)) > LARGE
 
 
 def test_misfit__curve_in_one_of_many_pairs_of_columns__is_large(seed):
