@@ -174,7 +174,7 @@ class _Contest:
         self.start: Start | None = None
         self.start_verdict: Verdict | None = None
         self.training: TrainingResult | None = None
-        self.examined: Verdict | None = None
+        self.examined: Scored | None = None
 
     def cannot_test(self) -> bool:
         """Whether the rows cannot judge a further form; then the verdict is on what to start from."""
@@ -191,9 +191,11 @@ class _Contest:
 
         Neither a misfit, nor that more rows would have raised its value by more than its standard error.
         """
-        before, self.examined = self.examined, self.best
         best = self.best
-        if best is None or best is before or not self.compete or not self.judge.first_chooses:
+        if best is None or not self.compete or not self.judge.first_chooses:
+            return False
+        before, self.examined = self.examined, best.scored
+        if best.scored is before:
             return False
         if best.overfit > best.standard_error:
             return False

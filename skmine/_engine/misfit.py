@@ -1,15 +1,17 @@
 """The test of misfit: whether held-out rows are what a log density ratio says they are.
 
 A log ratio T says how y is distributed given x: as y is at all, weighted by exp(T(x, y)). So functions of y,
-less their means under these weights, must be uncorrelated with all functions of x. Three sets of functions are
-tested: polynomials of the rank of each column, kernels of all columns at some rows, and the views of the columns
-that a network reads.
+less their means under these weights, must be uncorrelated with all functions of x. Three sets of functions
+are tested: polynomials of the rank of each column, kernels of all columns at some rows, and the views of the
+columns that a network reads.
 
 References
 ----------
 Bierens (1982), Journal of Econometrics 20, for tests of conditional moments; Muandet, Jitkrittum and Kübler
 (2020), Conference on Uncertainty in Artificial Intelligence, for their kernel form.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -51,10 +53,13 @@ def misfit(fit: Fit, sample: Sample) -> float:
     size = min(_GROUP, n_held_out // 2)
     rows = sample.folds.held_out[:, : n_groups * size].view(n_members, n_groups, size)
     x, y, weight = sample.read(rows)
+    weight = (weight / weight.mean()).clamp_min(1e-30)  # groups may have no weight at all
     if sample.classes is None:
         marginal, log_weight = y.roll(1, 1), weight.roll(1, 1).log()
     else:
-        marginal = torch.eye(len(sample.classes)).to(y).expand(n_members, n_groups, -1, -1)
+        marginal = torch.eye(len(sample.classes), dtype=y.dtype, device=y.device).expand(
+            n_members, n_groups, -1, -1
+        )
         log_weight = sample.classes.log().expand(n_members, n_groups, -1)
     scores = score_in_chunks(fit.critic, x.unsqueeze(3), marginal.unsqueeze(2)) + log_weight.unsqueeze(2)
     statistics = []
@@ -66,7 +71,7 @@ def misfit(fit: Fit, sample: Sample) -> float:
         else:
             of_y, expected = y.float(), scores.softmax(3).float()
         statistics.append(_statistic(of_x, of_y - expected, weight))
-    return max(statistics)
+    return max(statistics) if all(map(math.isfinite, statistics)) else math.inf
 
 
 def _expected(scores: Tensor, values: Tensor) -> Tensor:
@@ -111,8 +116,7 @@ def _statistic(functions: Tensor, residual: Tensor, weight: Tensor) -> float:
     Groups of a member that follow one another share rows, and are left out.
     """
     n_members, n_groups, _ = weight.shape
-    weight = (weight / weight.mean()).to(residual).unsqueeze(-1)
-    moments = (functions.mT @ (weight * residual)).view(n_members * n_groups, -1)
+    moments = (functions.mT @ (weight.to(residual).unsqueeze(-1) * residual)).view(n_members * n_groups, -1)
     products = (moments @ moments.T).double().view(n_members, n_groups, n_members, n_groups)
     groups = torch.arange(n_groups)
     for shift in (-1, 0, 1):

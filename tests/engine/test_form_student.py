@@ -215,3 +215,14 @@ def test_fit__row_of_weight_two__counts_as_two_rows():
     one, other = (StudentCopula().fit(part, 4.0).critic.reference for part in (weighted, repeated))
 
     torch.testing.assert_close(one.correlations, other.correlations)
+
+
+@pytest.mark.parametrize("kind", ["copy in x", "copy in y", "copy of the other sign"])
+def test_fit__copied_columns__are_finite(kind):
+    x, y = (normal_scores(z) for z in draw(student(3.0), 600, 0))
+    x = torch.cat([x, x[:, :1]], 1) if kind == "copy in x" else x
+    y = torch.cat([y, {"copy in x": y[:, :0], "copy in y": x[:, :1]}.get(kind, -x[:, :1])], 1)
+
+    for degrees in (1.0, 16.0):
+        sample = make_sample(x, y)
+        assert np.isfinite(held_out_value(sample, StudentCopula().fit(sample, degrees)))

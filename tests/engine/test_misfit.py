@@ -273,6 +273,24 @@ def test_misfit__weights_of_one__as_without():
     assert value == pytest.approx(misfit(of_pairs([0.4]), make_sample(x, y)))
 
 
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_misfit__many_rows_of_weight_zero__do_not_count(share, seed):
+    fit, values = of_pairs(STRONG), []
+
+    for draw in many(seed):
+        kept = torch.rand(2 * N, generator=torch.Generator().manual_seed(draw)) >= share
+        values.append(misfit(fit, make_sample(*draw_pairs(2 * N, STRONG, draw), weight=kept.float())))
+
+    assert abs(np.mean(values)) < 0.56 + 3 / 10**0.5
+
+
+@pytest.mark.parametrize("factor", [float("nan"), 1000.0])
+def test_misfit__log_ratio_that_is_not_finite_or_runs_away__is_infinite(factor):
+    fit = Fit(lambda x, y: factor * x[..., 0] * y[..., 0])
+
+    assert misfit(fit, make_sample(*draw_pairs(N, [0.5]))) == np.inf
+
+
 # --- Few rows ---
 
 

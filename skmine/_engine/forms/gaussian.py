@@ -1,5 +1,6 @@
 """The Gaussian form: canonical correlations of the columns, normal scores of their ranks."""
 
+import math
 from functools import lru_cache, partial
 from operator import itemgetter
 
@@ -38,7 +39,9 @@ class Gaussian(Form):
                 joint = reference(read_x(solution.projection_x), read_y(solution.projection_y))
                 held_out = float((share * joint).sum())
                 gap = float(reference.mean_of(solution).mean()) - held_out
-                yield held_out - GAP_PENALTY * max(gap, 0.0), reference
+                value = held_out - GAP_PENALTY * max(gap, 0.0)
+                # Rounding leaves the constant of correlations next to one without a value.
+                yield value if math.isfinite(value) else -math.inf, reference
 
         value, best = max(candidates(), key=itemgetter(0))
         if value <= 0:

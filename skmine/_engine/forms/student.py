@@ -20,6 +20,8 @@ _DEGREES = tuple(2 ** (k / 2) for k in range(8, -1, -1))
 _COLUMN_SHARE = 0.02
 #: Steps of the iteration for the correlations.
 _STEPS = 20
+#: Taken off the correlations, against copied columns.
+_RIDGE = 1e-6
 #: Normal scores up to which t scores are tabulated, and how many.
 _HIGHEST_SCORE, _KNOTS = 5.0, 1001
 
@@ -31,7 +33,7 @@ class StudentCopula(Form):
 
     def applies(self, sample: Sample) -> bool:
         """To few columns, each with a density."""
-        if sample.classes is not None or sample.x.probability is not None or sample.has_atoms:
+        if sample.x.probability is not None or sample.has_atoms:
             return False
         n_columns = sum(len(reading.relevant) for reading in sample.readings[0])
         return n_columns <= _COLUMN_SHARE * sample.folds.train.shape[1]
@@ -85,13 +87,13 @@ def _correlations(scores: Tensor, weight: Tensor, degrees: float) -> Tensor:
     Kent and Tyler (1991), Annals of Statistics 19, for the iteration.
     """
     d = scores.shape[2]
-    correlation = torch.eye(d, dtype=scores.dtype).expand(len(scores), -1, -1)
+    correlation = eye = torch.eye(d, dtype=scores.dtype).expand(len(scores), -1, -1)
     for _ in range(_STEPS):
         white = torch.linalg.solve_triangular(torch.linalg.cholesky(correlation), scores.mT, upper=False)
         part = weight / (degrees + white.square().sum(1))
         scatter = scores.mT @ (part.unsqueeze(2) * scores)
         scale = scatter.diagonal(0, 1, 2).rsqrt()  # a copula has no scales
-        correlation = scale.unsqueeze(2) * scatter * scale.unsqueeze(1)
+        correlation = torch.lerp(scale.unsqueeze(2) * scatter * scale.unsqueeze(1), eye, _RIDGE)
     return correlation
 
 
