@@ -4,25 +4,23 @@ Continuous columns become normal scores of their ranks, and categories become on
 gets its own indicator. These maps do not change mutual information, and nothing is imputed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import logsumexp, ndtri
+from scipy.special import ndtri
 from scipy.stats import chi2, entropy
 
 from skmine._columns import Column
+from skmine._views import COSINES, RankCosines, RobustViews, TailRadius
 
 MAX_KNOTS = 10_000
 MAX_LEVELS = 64
 MAX_NUMERIC_LEVELS = 20
-#: Half turns of the cosines of a single numeric column: always used; used if they depend on slow cosines of
-#: the other block; and these slow ones.
-COSINES, FAST_COSINES, _SLOW_COSINES = np.arange(2, 10), np.arange(10, 41), np.arange(1, 5)
-#: Level of the test for this dependence, with a Bonferroni correction; approximate maximum number of rows;
-#: rows held in float64 at a time.
-_LEVEL, _TESTED_ROWS, _ROWS_AT_ONCE = 0.01, 10_000, 2**16
-#: Distance from the median up to which a column in its own units is roughly linear, not logarithmic.
-_SPREADS = 4.0
+#: Half turns of further cosines of a single numeric column, which are used if they depend on slow cosines of
+#: the other block, and of these slow ones.
+FAST_COSINES, _SLOW_COSINES = np.arange(10, 41), np.arange(1, 5)
+#: Level of the test for this dependence, with a Bonferroni correction; approximate maximum number of rows.
+_LEVEL, _TESTED_ROWS = 0.01, 10_000
 #: Several discrete columns are also encoded one by one if they form more classes than the first number, with
 #: fewer rows per class than the second.
 _FEW_CLASSES, _ROWS_A_CLASS = 4, 200
@@ -123,79 +121,6 @@ class _OneHot:
         return (_level_codes(column, self.levels)[:, None] == np.arange(len(self.levels))) * 1.0
 
 
-class _Standardised:
-    """Functions of numeric columns, with mean 0 and variance 1; constant ones only centred."""
-
-    _raw: Callable[[np.ndarray], np.ndarray]
-
-    def _standardise(self, values: np.ndarray, weight: np.ndarray | None) -> None:
-        weight = np.ones(len(values)) if weight is None else weight
-        blocks = [slice(i, i + _ROWS_AT_ONCE) for i in range(0, len(values), _ROWS_AT_ONCE)]
-        shift = self._raw(values[blocks[0]]).mean(axis=0)  # keeps the sums accurate
-        powers = ((weight[rows], self._raw(values[rows]) - shift) for rows in blocks)
-        mean, square = sum(np.stack([w @ raw, w @ raw**2]) for w, raw in powers) / weight.sum()
-        variance = square - mean**2
-        self.mean, self.deviation = mean + shift, np.sqrt(np.where(variance > 1e-14 * square, variance, 1.0))
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        return (self._raw(values) - self.mean) / self.deviation
-
-
-class _RobustViews(_Standardised):
-    """The numeric columns in their own units, robustly scaled, with tails drawn in, and their log radius."""
-
-    def __init__(self, values: np.ndarray, weight: np.ndarray | None):
-        low, self.median, high = _quartiles(values, weight)
-        self.spread = (high - low) / 1.349
-        narrow = ~(self.spread > 0)
-        off = np.ma.masked_invalid(np.abs(values[:, narrow] - self.median[narrow]))
-        fallback = np.ma.filled(np.ma.average(off, axis=0, weights=weight), 0)
-        self.spread[narrow] = np.where(fallback > 0, fallback, 1.0)
-        self._standardise(values, weight)
-
-    def _raw(self, values: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):
-            scaled = np.nan_to_num((values - self.median) / self.spread, posinf=1e300, neginf=-1e300)
-        magnitude = np.log(np.abs(scaled) + 1e-3)
-        log_radius = logsumexp(2 * magnitude, axis=1, keepdims=True) / 2
-        return np.hstack([_SPREADS * np.arcsinh(scaled / _SPREADS), log_radius])
-
-
-def _quartiles(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    """Lower quartile, median and upper quartile of each column, of its values that are not missing."""
-    shares = [0.25, 0.5, 0.75]
-    if weight is None:
-        return np.nanquantile(values, shares, axis=0)
-    found = []
-    for column in values.T:
-        order = np.argsort(column)[: np.count_nonzero(~np.isnan(column))]
-        total = np.cumsum(weight[order])
-        found.append(np.interp(shares, (total - weight[order] / 2) / total[-1], column[order]))
-    return np.transpose(found)
-
-
-class _TailRadius(_Standardised):
-    """Log radius of the numeric columns with Cauchy margins: tails that grow together become easy."""
-
-    def __init__(self, ranks: np.ndarray, weight: np.ndarray | None):
-        self._standardise(ranks, weight)
-
-    def _raw(self, values: np.ndarray) -> np.ndarray:
-        quantiles = np.nan_to_num(np.tan(np.pi * (values - 0.5)))
-        square = (quantiles**2).sum(axis=1, keepdims=True)
-        return np.hstack([np.log(square + 1e-4), np.log1p(square)])
-
-
-class _RankCosines:
-    """Cosines of the rank of a single numeric column: dependence that rises and falls becomes easy."""
-
-    def __init__(self, half_turns: np.ndarray = COSINES):
-        self.half_turns = half_turns
-
-    def __call__(self, ranks: np.ndarray) -> np.ndarray:
-        return np.nan_to_num(np.sqrt(2) * np.cos(np.pi * self.half_turns * ranks))
-
-
 class BlockEncoder:
     """Encode the columns of X, or of y, for a critic.
 
@@ -273,12 +198,12 @@ class BlockEncoder:
         one_row = [column.take(np.arange(1)) for column in columns]
         self.n_core = self._core(one_row, self._ranks(one_row)).shape[1]
         if len(self.numeric) == 1:
-            self.in_ranks.append(_RankCosines())
+            self.in_ranks.append(RankCosines())
         elif self.numeric:
-            self.in_units.append(_RobustViews(self._numeric_values(columns), weight))
+            self.in_units.append(RobustViews(self._numeric_values(columns), weight))
             self.n_scaled = len(self.numeric)
         if self.numeric:
-            self.in_ranks.append(_TailRadius(ranks, weight))
+            self.in_ranks.append(TailRadius(ranks, weight))
         self.origin = self._origin(columns)
 
     @property
@@ -290,7 +215,7 @@ class BlockEncoder:
         """Functions of the block that rise and fall no more than twice, of shape (n, n_functions)."""
         if self.class_rows is not None:
             return self(columns)
-        ranks, slow = self._ranks(columns), _RankCosines(_SLOW_COSINES)
+        ranks, slow = self._ranks(columns), RankCosines(_SLOW_COSINES)
         return np.hstack([self._core(columns, ranks), *(slow(rank[:, None]) for rank in ranks.T)])
 
     def show_oscillations(self, columns: list[Column], slow: np.ndarray, weight: np.ndarray | None) -> None:
@@ -308,7 +233,7 @@ class BlockEncoder:
         weight : ndarray of shape (n,) or None
             Weights of the rows.
         """
-        fast = _RankCosines(FAST_COSINES)(self._ranks(columns))
+        fast = RankCosines(FAST_COSINES)(self._ranks(columns))
         share = np.full((len(fast), 1), 1 / len(fast)) if weight is None else weight[:, None] / weight.sum()
         fast, slow = (part - (share * part).sum(axis=0) for part in (fast, slow))
         fast, slow = (part / np.sqrt((share * part**2).sum(axis=0) + 1e-12) for part in (fast, slow))

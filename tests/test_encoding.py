@@ -10,9 +10,10 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import norm, rankdata
 
 from skmine._columns import read_columns, read_features
-from skmine._encoding import COSINES, FAST_COSINES, BlockEncoder, encodings
+from skmine._encoding import FAST_COSINES, BlockEncoder, encodings
 from skmine._engine.sample import Folds
 from skmine._input import Rows
+from skmine._views import COSINES
 
 
 def encode(data, name="X"):
@@ -414,7 +415,7 @@ def test_encoder__rows_in_blocks__same_scales(monkeypatch, weighted):
     columns = read_columns(values, "X")
     together = BlockEncoder(columns, "X", weight)(columns)
 
-    monkeypatch.setattr("skmine._encoding._ROWS_AT_ONCE", 64)
+    monkeypatch.setattr("skmine._views._ROWS_AT_ONCE", 64)
 
     np.testing.assert_allclose(BlockEncoder(columns, "X", weight)(columns), together, rtol=1e-9, atol=1e-12)
 

@@ -266,7 +266,7 @@ class _Contest:
             self._consider(self.judge.verdict(scored.pooled(partner.scored), 1.0, self.start_verdict))
 
     def _enter_start(self, scored: Scored) -> None:
-        """Consider a closed form; if it has coordinates, others start from it where it is clearly better."""
+        """Consider a closed form; if it has coordinates, others start from it if it is clearly better."""
         verdict = self.judge.verdict(scored, 0.0, None)
         reference = scored.fit.reference
         least = _LEAST_GAIN + _GAIN_TIMES_ROWS / self.sample.folds.train.shape[1]
