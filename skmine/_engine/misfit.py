@@ -23,7 +23,7 @@ from skmine._engine.sample import Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
 #: Rows of all members that are tested at most.
-_MOST_ROWS = 4096
+_MOST_ROWS = 2**14
 #: Rows in a group: those of the next group stand for the marginal distribution of y.
 _GROUP = 64
 #: Widths of the kernels, in root mean squares of the rows' distance from the centre.

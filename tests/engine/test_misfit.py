@@ -226,16 +226,16 @@ def test_misfit__training_rows__are_not_read():
     assert misfit(fit, spoilt) == misfit(fit, make_sample(x, y, folds))
 
 
-def test_misfit__many_rows__about_4096_are_scored():
+def test_misfit__many_rows__about_16384_are_scored():
     n_rows = []
 
     def critic(x, y):
         n_rows.append(x.shape[:3].numel())
         return NOTHING.critic(x, y)
 
-    misfit(Fit(critic), make_sample(*draw_pairs(9000, [0.5])))
+    misfit(Fit(critic), make_sample(*draw_pairs(40_000, [0.5])))
 
-    assert sum(n_rows) == 4096
+    assert sum(n_rows) == 2**14
 
 
 # --- Weights ---
