@@ -11,7 +11,7 @@ backpropagation-free machine learning models", Science 383, for the metric.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -97,6 +97,13 @@ class Kernel(NamedTuple):
         weighted = weight.unsqueeze(1) * values
         return self.axes.T @ (values.T @ weighted) @ self.axes, self.axes.T @ (weighted.T @ y)
 
+    def moments_of_parts(
+        self, x: Tensor, y: Tensor, weight: Tensor, parts: Sequence[Tensor]
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """The kernel at the landmarks, (n, n_landmarks), and the moments of each part of the rows."""
+        values = self.at_landmarks(x)
+        return values, [self.moments(values[rows], y[rows], weight[rows]) for rows in parts]
+
     def metric(self, x: Tensor, y: Tensor, weight: Tensor, ridge: float) -> Tensor:
         """Root of the average outer product of the gradients of a regression, of trace one a column."""
         z = self.coordinates(x)
@@ -168,21 +175,21 @@ class Plan(NamedTuple):
         """
         weight = weight / weight.mean()
         y = y - weight @ y / len(y)
-        own = kernel = self.kernel(x, y, weight)
-        values = kernel.at_landmarks(x)
-        gram, moment = kernel.moments(values, y, weight)
-        coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
         parts = torch.arange(len(y)).tensor_split(PARTS)
+        own = kernel = self.kernel(x, y, weight)
+        values, moments = own.moments_of_parts(x, y, weight, parts)
+        gram, moment = map(sum, zip(*moments, strict=True))
+        coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
         predictions = torch.empty_like(y)
-        for group in (parts[: PARTS // 2], parts[PARTS // 2 :]) if self.steps else (parts,):
+        halves = slice(PARTS // 2), slice(PARTS // 2, None)
+        for group in halves if self.steps else (slice(None),):
             if self.steps:
                 others = torch.ones(len(y), dtype=torch.bool)
-                others[torch.cat(group)] = False
+                others[torch.cat(parts[group])] = False
                 own = self.kernel(x[others], y[others], weight[others])
-                values = own.at_landmarks(x)
-                gram, moment = own.moments(values, y, weight)
-            for rows in group:
-                left_out = own.moments(values[rows], y[rows], weight[rows])
+                values, moments = own.moments_of_parts(x, y, weight, parts)
+                gram, moment = map(sum, zip(*moments, strict=True))
+            for rows, left_out in zip(parts[group], moments[group], strict=True):
                 ridge = self.ridge * (len(y) - len(rows))
                 learnt = solve(gram - left_out[0], moment - left_out[1], ridge)
                 predictions[rows] = values[rows] @ (own.axes @ learnt)
