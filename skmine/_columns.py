@@ -137,7 +137,9 @@ def _labels(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
 def _read_objects(raw: RawColumn, missing: np.ndarray, parse_text: bool) -> Column:
     values, name = raw.values.astype(object, copy=False), raw.name
     if (numbered := number_labels(values.tolist())) is not None and not missing.any():
-        return _read_text(np.where(numbered[0] < 0, None, values), numbered, name, parse_text)
+        labels = values.copy()
+        labels[numbered[0] < 0] = None
+        return _read_text(labels, numbered, name, parse_text)
     missing = missing | find_missing(values)
     present = values[~missing]
     types = set(map(type, present.tolist()))
@@ -165,11 +167,11 @@ def _read_objects(raw: RawColumn, missing: np.ndarray, parse_text: bool) -> Colu
     return _numbers(numbers, name, base)
 
 
-def _read_text(labels: np.ndarray, numbered: tuple, name: str, parse_text: bool) -> Column:
+def _read_text(labels: np.ndarray, numbered: tuple | None, name: str, parse_text: bool) -> Column:
     """Read text as numbers if nearly all of it is numeric, otherwise as categories."""
     column = Column(labels, True, name, text=labels if parse_text else None)
     vars(column)["numbered"] = numbered  # the cached property
-    if not parse_text:
+    if not parse_text or numbered is None:  # strings of types of their own are categories
         return column
     number, distinct = numbered
     n_present = int(np.count_nonzero(number >= 0))

@@ -275,7 +275,8 @@ def class_tree(
     # Occupied pairs of a class and an interval, for the intervals of each level, sorted by class.
     combined = (classes.astype(np.int64) << depth) + cells
     pair, count = count_values(combined, times)
-    counts = squares = count[None].astype(np.float64)
+    counts: np.ndarray = count[None].astype(np.float64)
+    squares = counts
     if times is not None and unit is not None:
         number = np.searchsorted(pair, combined)
         squares = np.bincount(number, times * unit, len(pair))[None]
@@ -296,7 +297,8 @@ def class_tree(
     if times is not None and unit is not None:
         of_class = _unit_of_classes(classes, times, unit, n_classes)
     shares = np.bincount(pair, sums[0], n_classes) / sums[0].sum()
-    table = _Table(np.concatenate(heap), kind, *np.hstack(found), of_class, 2 << depth)
+    rows_of, squares_of = np.hstack(found)
+    table = _Table(np.concatenate(heap), kind, rows_of, squares_of, of_class, 2 << depth)
     evidence, value = table.own_shares(shares)
     below: tuple = ()
     for level in levels:

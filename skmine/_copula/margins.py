@@ -272,14 +272,14 @@ def _number(column: Column) -> tuple[np.ndarray, int]:
         levels = np.full(len(missing), len(values))
         levels[~missing] = inverse
         return levels, len(values)
-    values = column.values.tolist()
-    present = dict.fromkeys(values)
+    objects = column.values.tolist()
+    present = dict.fromkeys(objects)
     present.pop(None, None)
     # Labels of different types are different, even if they print the same.
     alike = len(set(map(type, present))) == 1 and isinstance(next(iter(present)), str)
     ordered = sorted(present) if alike else sorted(present, key=lambda v: (type(v).__name__, str(v)))
-    number = dict(zip(ordered, range(len(ordered)), strict=True)) | {None: len(ordered)}
-    return np.array([number[value] for value in values]), len(ordered)
+    level_of = dict(zip(ordered, range(len(ordered)), strict=True)) | {None: len(ordered)}
+    return np.array([level_of[value] for value in objects]), len(ordered)
 
 
 def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool, weighted: bool) -> Margin:

@@ -22,8 +22,8 @@ class FineRanks(NamedTuple):
         Variance of a score that is spread uniformly over one rank.
     rounding : ndarray
         Further variance of a tied value, whose score is spread uniformly over all of its ranks.
-    count : ndarray
-        Number of rows.
+    n_rows : ndarray
+        Number of rows of each value.
     """
 
     number: np.ndarray
@@ -31,7 +31,7 @@ class FineRanks(NamedTuple):
     score: np.ndarray
     resolution: np.ndarray
     rounding: np.ndarray
-    count: np.ndarray
+    n_rows: np.ndarray
 
     @classmethod
     def of_values(

@@ -262,7 +262,7 @@ class _Plane:
 def _masses(ranks: FineRanks, deepest: int) -> np.ndarray:
     """Share of the rows in each interval of each depth, in the order of a heap with root 1."""
     mass = np.zeros(2 ** (deepest + 1))
-    counts = np.bincount(ranks.cell, ranks.count, 2**deepest)
+    counts = np.bincount(ranks.cell, ranks.n_rows, 2**deepest)
     mass[2**deepest :] = counts / counts.sum()
     for depth in range(deepest - 1, -1, -1):
         finer = mass[2 ** (depth + 1) : 2 ** (depth + 2)]
@@ -330,7 +330,7 @@ def _gain_of_ties(ranks: FineRanks) -> float:
     if not ranks.rounding.any():
         return 0.0
     powers = [ranks.score**2, ranks.score**4, ranks.rounding]
-    second, fourth, spread = np.average(powers, axis=1, weights=ranks.count)
+    second, fourth, spread = np.average(powers, axis=1, weights=ranks.n_rows)
     return float(np.interp(_kurtosis(second, fourth, spread), *_flat_noise()))
 
 

@@ -178,7 +178,7 @@ class Plan(NamedTuple):
         parts = torch.arange(len(y)).tensor_split(PARTS)
         own = kernel = self.kernel(x, y, weight)
         values, moments = own.moments_of_parts(x, y, weight, parts)
-        gram, moment = map(sum, zip(*moments, strict=True))
+        gram, moment = (torch.stack(part).sum(0) for part in zip(*moments, strict=True))
         coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
         predictions = torch.empty_like(y)
         halves = slice(PARTS // 2), slice(PARTS // 2, None)
@@ -188,7 +188,7 @@ class Plan(NamedTuple):
                 others[torch.cat(parts[group])] = False
                 own = self.kernel(x[others], y[others], weight[others])
                 values, moments = own.moments_of_parts(x, y, weight, parts)
-                gram, moment = map(sum, zip(*moments, strict=True))
+                gram, moment = (torch.stack(part).sum(0) for part in zip(*moments, strict=True))
             for rows, left_out in zip(parts[group], moments[group], strict=True):
                 ridge = self.ridge * (len(y) - len(rows))
                 learnt = solve(gram - left_out[0], moment - left_out[1], ridge)

@@ -177,8 +177,10 @@ class StudentReference(Reference):
             for factor, rotation in ((factor_x, left), (factor_y, right.mT))
         )
         table = _table(degrees).repeat(len(r), 1)
-        sides = (WhitenedScores(part, weight, table) for part, weight in zip(numbers, weights, strict=True))
-        return cls(*sides, r.clamp_max(1 - 1e-6), degrees)
+        side_x, side_y = (
+            WhitenedScores(part, weight, table) for part, weight in zip(numbers, weights, strict=True)
+        )
+        return cls(side_x, side_y, r.clamp_max(1 - 1e-6), degrees)
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio of canonical coordinates, ``(n_members, ..., d')`` twice -> (n_members, ...)."""
