@@ -53,7 +53,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         Bound to maximise and report, see :data:`skmine.nn.BOUNDS`. Change it to compare bounds, or pass an
         instance of your own subclass of :class:`skmine.nn.DonskerVaradhan`.
     critic : {"auto", "concat", "separable"}, callable or scikit-learn model, default="auto"
-        ``"auto"`` compares all critics and keeps the best. Set it to measure how much one critic finds:
+        ``"auto"`` compares all critics and keeps the best. It ends early if held-out rows show nothing that
+        is left to explain. Set it to measure how much one critic finds:
 
         - a name in :data:`skmine.nn.CRITICS`: that network, added to the best closed form;
         - a function ``(d_x, d_y) -> torch.nn.Module``: your own network;

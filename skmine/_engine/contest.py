@@ -88,7 +88,8 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
     holds out 200 rows, those of every form; and if it holds out 400, it also rejects forms: a form is fitted
     for all members only if it beats the best so far, alone or pooled with it. If the closed forms find more
     than the marginal pairs can test, or too few rows are held out to judge a flexible form, their mean log
-    ratio is the value.
+    ratio is the value. The contest ends early if held-out rows show nothing that the best critic leaves
+    unexplained.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ class _Contest:
         Neither a misfit, nor that more rows would have raised its value by more than its standard error.
         """
         best = self.best
-        if best is None or not self.compete or not self.judge.first_chooses:
+        if best is None or not self.compete or not self.judge.can_end:
             return False
         before, self.examined = self.examined, best.scored
         if best.scored is before:
@@ -200,7 +201,7 @@ class _Contest:
         if best.overfit > best.standard_error:
             return False
         share = min(self.sample.folds.held_out.numel() / _ENOUGH_ROWS, 1.0)
-        return misfit(best.scored.fit, best.scored.sample) < share
+        return misfit(best.scored.fit, self.sample, self.judge.device) < share
 
     def enter(self, form: Form) -> None:
         """Fit a form, and let it be the best if it is."""

@@ -151,10 +151,19 @@ class Judge:
         return 2 * halves.shape[2] >= JUDGING_ROWS and poorest >= _FEWEST_EFFECTIVE
 
     @property
+    def device(self) -> torch.device:
+        """Of the critics."""
+        return self.sample.x.values.device
+
+    @property
+    def can_end(self) -> bool:
+        """Whether members hold out rows enough to find that nothing is left to explain."""
+        return 2 * self.sample.folds.halves[0].shape[1] >= _CHOOSING_ROWS
+
+    @property
     def first_chooses(self) -> bool:
         """Whether the first of several members holds out rows enough to choose among settings for all."""
-        folds = self.sample.folds
-        return self.sample.n_members > 1 and 2 * folds.halves[0].shape[1] >= _CHOOSING_ROWS
+        return self.sample.n_members > 1 and self.can_end
 
     @property
     def first_rejects(self) -> bool:

@@ -30,6 +30,8 @@ _JITTER = 1e-7
 _FAR = 1e4
 #: Metrics learnt one from the other at most; each must lower the error to so much of what it was.
 _MOST_STEPS, LEAST_FALL = 3, 0.97
+#: Columns that are predicted at most, or classes less one.
+MOST_TARGETS = 10
 #: Parts of the rows, each predicted from the others.
 PARTS = 5
 

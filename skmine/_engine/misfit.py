@@ -3,7 +3,7 @@
 A log ratio T says how y is distributed given x: as y is at all, weighted by exp(T(x, y)). So functions of y,
 less their means under these weights, must be uncorrelated with all functions of x. Three sets of functions
 are tested: polynomials of the rank of each column, kernels of all columns at some rows, and the views of the
-columns that a network reads.
+columns that a network reads. Last comes the function of x that kernel ridge regression finds on other rows.
 
 References
 ----------
@@ -12,13 +12,14 @@ Bierens (1982), Journal of Econometrics 20, for tests of conditional moments; Mu
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from skmine._engine.dependence import rank_polynomials
 from skmine._engine.forms.form import Fit
-from skmine._engine.kernel import gaussian
+from skmine._engine.kernel import MOST_TARGETS, choose_plan, gaussian
 from skmine._engine.sample import Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
@@ -33,20 +34,23 @@ _MOST_COLUMNS = 64
 
 
 @torch.no_grad()
-def misfit(fit: Fit, sample: Sample) -> float:
-    """What is left to explain: the largest of three statistics, in their standard deviations if nothing is.
+def misfit(fit: Fit, sample: Sample, device: torch.device | None = None) -> float:
+    """What is left to explain: the largest of four statistics, in standard deviations of a correct log ratio.
 
     Parameters
     ----------
     fit : Fit
-        A bank of closed forms.
+        A bank.
     sample : Sample
-        The rows, on the device of the bank.
+        The rows, on the CPU.
+    device : torch.device or None, default=None
+        Of the bank; None for the CPU.
 
     Returns
     -------
     float
-        Near 0 or below where the log ratio is correct, or its error too small to be seen.
+        Near 0 or below where the log ratio is correct, or its error too small to be seen; infinity where the
+        rows are too few.
     """
     n_members, n_held_out = sample.folds.held_out.shape
     n_groups = max(2, min(n_held_out, _MOST_ROWS // n_members) // _GROUP)
@@ -54,24 +58,46 @@ def misfit(fit: Fit, sample: Sample) -> float:
     rows = sample.folds.held_out[:, : n_groups * size].view(n_members, n_groups, size)
     x, y, weight = sample.read(rows)
     weight = (weight / weight.mean()).clamp_min(1e-30)  # groups may have no weight at all
+    blocks, relevant = (sample.x, sample.y), sample.dependence.relevant
     if sample.classes is None:
         marginal, log_weight = y.roll(1, 1), weight.roll(1, 1).log()
     else:
-        marginal = torch.eye(len(sample.classes), dtype=y.dtype, device=y.device).expand(
-            n_members, n_groups, -1, -1
-        )
+        classes = torch.eye(len(sample.classes), dtype=y.dtype)
+        marginal = classes.expand(n_members, n_groups, -1, -1)
         log_weight = sample.classes.log().expand(n_members, n_groups, -1)
-    scores = score_in_chunks(fit.critic, x.unsqueeze(3), marginal.unsqueeze(2)) + log_weight.unsqueeze(2)
-    statistics = []
-    for functions in (_polynomials, _kernels, _views):
-        of_x = functions(x, sample.x, sample.dependence.relevant[0])
-        if sample.classes is None:
-            of_y = functions(y, sample.y, sample.dependence.relevant[1])
-            expected = _expected(scores.float(), of_y.roll(1, 1))
-        else:
-            of_y, expected = y.float(), scores.softmax(3).float()
-        statistics.append(_statistic(of_x, of_y - expected, weight))
-    return max(statistics) if all(map(math.isfinite, statistics)) else math.inf
+    pairs = x.unsqueeze(3), marginal.unsqueeze(2)
+    if sample.classes is None and sample.y.n_core > sample.x.n_core:  # the wider block predicts
+        pairs = x.roll(1, 1).unsqueeze(2), y.unsqueeze(3)
+        x, y, blocks, relevant = y, x, blocks[::-1], relevant[::-1]
+    scores = score_in_chunks(fit.critic, *(part.to(device) for part in pairs)).cpu() + log_weight.unsqueeze(2)
+
+    def residual(functions: Callable) -> Tensor:
+        if sample.classes is not None:
+            return y.float() - scores.softmax(3).float()
+        of_y = functions(y, blocks[1], relevant[1])
+        return of_y - _expected(scores.float(), of_y.roll(1, 1))
+
+    statistics = [
+        _statistic(functions(x, blocks[0], relevant[0]), residual(functions), weight)
+        for functions in (_polynomials, _kernels, _views)
+    ]
+    if not all(map(math.isfinite, statistics)):
+        return math.inf
+    return max(*statistics, _predictability(x, residual(_core), weight, blocks[0].n_core, relevant[0]))
+
+
+def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, relevant: Tensor) -> float:
+    """Mean product of residuals and what is predicted of them from other rows, in standard errors."""
+    x, residual = x.double().flatten(0, 2), residual.double().flatten(0, 2)
+    weight = weight.double().flatten()
+    choices = dict.fromkeys([tuple(range(n_core)), tuple(relevant.nonzero().flatten().tolist())])
+    residual = residual / residual.square().mean(0).sqrt().clamp_min(1e-12)
+    plan, error = choose_plan(x, residual, weight, choices)
+    if error >= 1:
+        return 0.0
+    *_, predicted = plan.regress(x, residual, weight)
+    product = weight * (residual * predicted).sum(1)
+    return float(product.sum() / product.square().sum().sqrt().clamp_min(1e-300))
 
 
 def _expected(scores: Tensor, values: Tensor) -> Tensor:
@@ -86,6 +112,11 @@ def _expected(scores: Tensor, values: Tensor) -> Tensor:
         ratio = scores[..., other].exp() / scores[..., other].shape[-1]
         means.append(mean + ratio @ values[..., other, :] - ratio.sum(-1, keepdim=True) * mean)
     return (means[0] + means[1]) / 2
+
+
+def _core(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
+    """The first core columns, as many as kernel ridge regression predicts."""
+    return z[..., : block.n_core][..., :MOST_TARGETS].float()
 
 
 def _polynomials(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
@@ -121,4 +152,5 @@ def _statistic(functions: Tensor, residual: Tensor, weight: Tensor) -> float:
     groups = torch.arange(n_groups)
     for shift in (-1, 0, 1):
         products.diagonal(0, 0, 2)[groups, (groups + shift) % n_groups] = 0
-    return float(products.sum() / (2 * products.square().sum()).sqrt().clamp_min(1e-300))
+    spread = float((2 * products.square().sum()).sqrt())
+    return float(products.sum()) / spread if spread else math.inf

@@ -221,8 +221,8 @@ verbose
     targets = read_targets(y)
     single = len(targets) == 1 and (hasattr(y, "shape") or isinstance(y, list))
     weights = RowWeights(sample_weight, len(targets[0].values))
-    for target in targets:
-        check_target(target.categorical, int(target.missing.sum()), True, target.name)
+    for target, counted in zip(targets, weights.take(targets), strict=True):
+        check_target(target.categorical, int(counted.missing.sum()), True, target.name)
         check_classes_of(y if single else target.values, target)
     return _score_features(
         X, targets, True, weights, discrete_features, n_jobs, bias_correction, shown, verbose
@@ -261,6 +261,7 @@ def _as_shown(values: np.ndarray, entropy: np.ndarray, shown: tuple[str, str]) -
     unit, scale = shown
     nats = check_scale(scale, unit)
     scores = as_correlation(values, entropy) if scale == "correlation" else values / nats
+    scores = scores + 0.0  # no -0.0
     return scores[:, 0] if scores.shape[1] == 1 else scores
 
 

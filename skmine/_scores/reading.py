@@ -59,6 +59,7 @@ class RowWeights:
             self.rows = np.flatnonzero(weight)
             weight = weight[self.rows]
         if np.ptp(weight):
+            weight = weight / weight.max()  # sums of large weights are no infinity
             n_effective = round(weight.sum() ** 2 / (weight**2).sum())
             self.times = weight * (n_effective / weight.sum())
 

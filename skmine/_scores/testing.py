@@ -155,7 +155,7 @@ def mutual_info_test(
     rows = np.flatnonzero(weight)
     number = rows if groups is None else read_groups(groups, n)[rows]
     number = np.unique(number, return_inverse=True)[1]
-    _check_number(int(number.max()) + 1, groups is not None)
+    _check_number(int(number.max()) + 1, weight[rows], groups is not None)
     rng = np.random.default_rng(draw_seed(make_generator(random_state)))
     conditions = [] if Z is None else read_features(Z, "Z")
     for column in conditions[:1]:
@@ -171,12 +171,20 @@ def mutual_info_test(
     return _test_residuals(first, second, given.scores, number, rng)
 
 
-def _check_number(n_units: int, grouped: bool) -> None:
+def _check_number(n_units: int, weight: np.ndarray, grouped: bool) -> None:
     if n_units < _FEWEST:
         kind = "groups" if grouped else "rows of positive weight"
         raise ValueError(
-            f"X must have at least {_FEWEST} {kind} for a test given Z, with weights or with groups; got "
-            f"{n_units}. Pass more {'groups' if grouped else 'rows'}."
+            f"X must have at least {_FEWEST} {kind} for this test; got {n_units}. Pass more "
+            f"{'groups' if grouped else 'rows'}."
+        )
+    share = weight / weight.max()
+    n_effective = share.sum() ** 2 / (share**2).sum()
+    if n_effective < _FEWEST:
+        raise ValueError(
+            f"sample_weight must give an effective sample size, (sum w)^2 / sum w^2, of at least {_FEWEST}; got "
+            f"{n_effective:.2f}, because a few rows have nearly all the weight. Cap the largest weights, or pass "
+            "more rows."
         )
 
 
@@ -225,9 +233,9 @@ def weighted_tests(
     Raises
     ------
     ValueError
-        There are fewer than 8 rows.
+        There are fewer than 8 rows, or the weights leave fewer than 8 (Kish 1965, section 8.2).
     """
-    _check_number(len(weight), grouped=False)
+    _check_number(len(weight), weight, grouped=False)
     rng = np.random.default_rng(0)
     given, number = Given([], weight, rng), np.arange(len(weight))
     second = given.residuals(_block_functions([target], [discrete_target]))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -40,14 +41,11 @@ class StubScored:
     def first(self):
         return replace(self, is_first=True)
 
-    @property
-    def sample(self):
-        return f"rows of {self.name}"
-
     def pooled(self, other):
         assert self.is_first == other.is_first
         means = ((getattr(self, k) + getattr(other, k)) / 2 + self.gain_of_pools for k in _VALUES)
-        return StubScored(Fit(None), f"{self.name} & {other.name}", *means, is_first=self.is_first)
+        name = f"{self.name} & {other.name}"
+        return StubScored(Fit(SimpleNamespace(name=name)), name, *means, is_first=self.is_first)
 
 
 _VALUES = ("for_first", "for_all")
@@ -60,6 +58,8 @@ class StubJudge:
     n_members: int = 4
     first_rejects: bool = True
     first_chooses: bool = False
+    can_end: bool = False
+    device: str = "cpu"
     can_judge: bool = True
     most_testable: float = 10.0
     standard_error: float = 0.0
@@ -135,8 +135,8 @@ def misfit(monkeypatch):
     """Misfits by the name of a critic, infinite where none is given; and the critics that were examined."""
     misfits, examined = {}, []
 
-    def stub(fit, sample):
-        name = sample.removeprefix("rows of ")
+    def stub(fit, sample, device):
+        name = fit.critic.name
         examined.append(name)
         return misfits.get(name, math.inf)
 
@@ -474,7 +474,7 @@ def test_contest__misfit_of_the_best__small_ends_the_contest_and_large_goes_on(v
     misfits["start"] = value
     form = StubForm("form", [0.5])
 
-    outcome = hold_contest(sample, [closed("start", [0.3]), form], StubJudge(first_chooses=True))
+    outcome = hold_contest(sample, [closed("start", [0.3]), form], StubJudge(can_end=True))
 
     assert winner(outcome) == ("start" if stops else "form")
     assert bool(form.fitted) is not stops
@@ -487,7 +487,7 @@ def test_contest__flexible_form_explains_all__the_next_is_not_tried(sample, misf
     last = StubForm("b", [9.0])
 
     outcome = hold_contest(
-        sample, [closed("start", [0.3]), StubForm("a", [0.5]), last], StubJudge(first_chooses=True)
+        sample, [closed("start", [0.3]), StubForm("a", [0.5]), last], StubJudge(can_end=True)
     )
 
     assert winner(outcome) == "a"
@@ -503,7 +503,7 @@ def test_contest__pool_is_the_best__its_misfit_counts(sample, misfit):
     hold_contest(
         sample,
         [closed("start", [0.3]), StubForm("a", [0.4], gain_of_pools=0.2), last],
-        StubJudge(first_chooses=True),
+        StubJudge(can_end=True),
     )
 
     assert not last.fitted
@@ -519,7 +519,7 @@ def test_contest__overfits_by_more_than_its_standard_error__goes_on(standard_err
     hold_contest(
         sample,
         [closed("start", [0.3]), form],
-        StubJudge(first_chooses=True, overfit=0.1, standard_error=standard_error),
+        StubJudge(can_end=True, overfit=0.1, standard_error=standard_error),
     )
 
     assert bool(form.fitted) is not stops
@@ -528,8 +528,8 @@ def test_contest__overfits_by_more_than_its_standard_error__goes_on(standard_err
 
 @pytest.mark.parametrize(
     ("judge", "parameters"),
-    [(StubJudge(first_chooses=False), {}), (StubJudge(first_chooses=True), {"compete": False})],
-    ids=["the first may not choose", "forms do not compete"],
+    [(StubJudge(can_end=False), {}), (StubJudge(can_end=True), {"compete": False})],
+    ids=["too few rows", "forms do not compete"],
 )
 def test_contest__forms_are_not_rejected__all_are_fitted_whatever_the_misfit(
     judge, parameters, sample, misfit
@@ -551,7 +551,7 @@ def test_contest__best_stays_the_best__is_examined_once(sample, misfit):
     hold_contest(
         sample,
         [closed("start", [0.3]), *worse, StubForm("d", [0.5]), StubForm("e")],
-        StubJudge(first_chooses=True),
+        StubJudge(can_end=True),
     )
 
     assert examined == ["start", "d"]
@@ -573,7 +573,7 @@ def test_contest__more_rows_than_enough__a_misfit_of_one_standard_deviation_pass
     form = StubForm("form", [0.5])
 
     hold_contest(
-        make_sample(*draw_pairs(5000, [0.5])), [closed("start", [0.3]), form], StubJudge(first_chooses=True)
+        make_sample(*draw_pairs(5000, [0.5])), [closed("start", [0.3]), form], StubJudge(can_end=True)
     )
 
     assert not form.fitted

@@ -46,7 +46,7 @@ class Fit:
         critic = copy.deepcopy(self.critic)
         more = _tensors(others.critic)
         for name, tensor in _tensors(critic).items():
-            tensor.data = torch.cat([tensor.data, more[name].data])
+            tensor.data = torch.cat([tensor.data, more[name].data.to(tensor.device)])
         states = tuple(
             {name: torch.cat([one[name], rest[name]]) for name in one}
             for one, rest in zip(self.states, others.states, strict=True)

@@ -12,11 +12,8 @@ from torch import Tensor, nn
 
 from skmine._engine.forms.form import Start
 from skmine._engine.forms.mixture import MixtureForm, beside_target
-from skmine._engine.kernel import LEAST_FALL, Kernel, Plan, choose_plan, gaussian
+from skmine._engine.kernel import LEAST_FALL, MOST_TARGETS, Kernel, Plan, choose_plan, gaussian
 from skmine._engine.sample import Sample
-
-#: Columns of y at most, or classes less one.
-_MOST_TARGETS = 10
 
 
 class KernelRegression(MixtureForm):
@@ -33,7 +30,7 @@ class KernelRegression(MixtureForm):
         if sample.x.probability is not None:
             return False
         given, target = _roles(sample)
-        return sample.readings[0][given].stop > 1 and 0 < target.shape[1] <= _MOST_TARGETS
+        return sample.readings[0][given].stop > 1 and 0 < target.shape[1] <= MOST_TARGETS
 
     def __init__(self):
         super().__init__()
