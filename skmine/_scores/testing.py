@@ -182,9 +182,9 @@ def _check_number(n_units: int, weight: np.ndarray, grouped: bool) -> None:
     n_effective = share.sum() ** 2 / (share**2).sum()
     if n_effective < _FEWEST:
         raise ValueError(
-            f"sample_weight must give an effective sample size, (sum w)^2 / sum w^2, of at least {_FEWEST}; got "
-            f"{n_effective:.2f}, because a few rows have nearly all the weight. Cap the largest weights, or pass "
-            "more rows."
+            f"sample_weight must give an effective sample size, (sum w)^2 / sum w^2, of at least {_FEWEST}; "
+            f"got {n_effective:.2f}, because a few rows have nearly all the weight. Cap the largest weights, "
+            "or pass more rows."
         )
 
 
