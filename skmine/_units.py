@@ -59,6 +59,11 @@ def check_scale(scale: str, unit: str) -> float:
     return nats_a_unit(unit)
 
 
+def on_scale(information: np.ndarray, entropy: np.ndarray, scale: str, nats: float) -> np.ndarray:
+    """Convert scores in nats to the requested scale, or to a unit of so many nats; 0.0 for -0.0."""
+    return 0.0 + (as_correlation(information, entropy) if scale == "correlation" else information / nats)
+
+
 def as_correlation(information, entropy):
     """Convert mutual information to the correlation of normal columns with the same value.
 

@@ -294,14 +294,33 @@ def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray 
             f"X must have at least {MIN_SAMPLES} rows with positive weight; got n_samples={n_rows}. Pass "
             "more rows."
         )
-    n_effective = n_rows if weight is None else weight.sum() ** 2 / (weight**2).sum()
-    if n_effective < MIN_EFFECTIVE_SAMPLES:
-        raise ValueError(
-            f"sample_weight must give an effective sample size, (sum w)^2 / sum w^2, of at least "
-            f"{MIN_EFFECTIVE_SAMPLES}; got {n_effective:.1f}, because a few rows have nearly all the weight. "
-            "Limit the largest weights."
-        )
+    if weight is not None:
+        check_effective_samples(weight, MIN_EFFECTIVE_SAMPLES)
     warn_of_missing(all_missing)
+
+
+def effective_samples(weight: np.ndarray) -> float:
+    """Rows of equal weight that weighted ones amount to (Kish 1965, section 8.2)."""
+    share = weight / weight.max()  # sums of large weights are no infinity
+    return float(share.sum() ** 2 / (share**2).sum())
+
+
+def check_effective_samples(weight: np.ndarray, least: int) -> None:
+    """Raise an error if a few rows have nearly all the weight.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_rows,)
+        Weights, one of them positive at least.
+    least : int
+        Smallest effective sample size.
+    """
+    n_effective = effective_samples(weight)
+    if n_effective < least:
+        raise ValueError(
+            f"sample_weight must give an effective sample size, (sum w)^2 / sum w^2, of at least {least}; "
+            f"got {n_effective:.2f}, because a few rows have nearly all the weight. Limit the largest weights."
+        )
 
 
 def warn_of_missing(names: list[str]) -> None:

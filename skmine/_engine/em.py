@@ -1,7 +1,7 @@
 """Gaussian mixtures by expectation maximisation, one a bank member, of rows that may have a class."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -33,11 +33,6 @@ class Mixture(NamedTuple):
     mean: Tensor
     covariance: Tensor
     log_class: Tensor
-
-    @classmethod
-    def of_members(cls, members: Sequence["Mixture"]) -> "Mixture":
-        """Mixtures of as many components, each of one member, as one."""
-        return cls(*(torch.cat(parts) for parts in zip(*members, strict=True)))
 
     def component_log_densities(self, moments: Tensor) -> Tensor:
         """Log of weight times density, less a constant, of rows whose :func:`_moments` are given.

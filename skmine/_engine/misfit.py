@@ -66,16 +66,17 @@ def misfit(fit: Fit, sample: Sample, device: torch.device | None = None) -> floa
         marginal = classes.expand(n_members, n_groups, -1, -1)
         log_weight = sample.classes.log().expand(n_members, n_groups, -1)
     pairs = x.unsqueeze(3), marginal.unsqueeze(2)
-    if sample.classes is None and sample.y.n_core > sample.x.n_core:  # the wider block predicts
+    if sample.given == 1:
         pairs = x.roll(1, 1).unsqueeze(2), y.unsqueeze(3)
         x, y, blocks, relevant = y, x, blocks[::-1], relevant[::-1]
     scores = score_in_chunks(fit.critic, *(part.to(device) for part in pairs)).cpu() + log_weight.unsqueeze(2)
+    weights = (_weights(scores) if sample.classes is None else scores.softmax(3)).float()
 
     def residual(functions: Callable) -> Tensor:
         if sample.classes is not None:
-            return y.float() - scores.softmax(3).float()
+            return y.float() - weights
         of_y = functions(y, blocks[1], relevant[1])
-        return of_y - _expected(scores.float(), of_y.roll(1, 1))
+        return of_y - weights @ of_y.roll(1, 1)
 
     statistics = [
         _statistic(functions(x, blocks[0], relevant[0]), residual(functions), weight)
@@ -100,18 +101,18 @@ def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, re
     return float(product.sum() / product.square().sum().sqrt().clamp_min(1e-300))
 
 
-def _expected(scores: Tensor, values: Tensor) -> Tensor:
-    """Means of functions of y for each x, (..., g, g') and (..., g', K) -> (..., g, K).
+def _weights(scores: Tensor) -> Tensor:
+    """Weights of the rows of y in the mean of a function of y for each x, of the shape of the scores.
 
     A weighted mean of few rows is biased. Other rows say by how much: the mean of their weights is one.
     """
-    means = []
+    weights = torch.zeros_like(scores)
     halves = [slice(None, None, 2), slice(1, None, 2)]
     for one, other in (halves, halves[::-1]):
-        mean = scores[..., one].softmax(-1) @ values[..., one, :]
         ratio = scores[..., other].exp() / scores[..., other].shape[-1]
-        means.append(mean + ratio @ values[..., other, :] - ratio.sum(-1, keepdim=True) * mean)
-    return (means[0] + means[1]) / 2
+        weights[..., one] += scores[..., one].softmax(-1) * (1 - ratio.sum(-1, keepdim=True)) / 2
+        weights[..., other] += ratio / 2
+    return weights
 
 
 def _core(z: Tensor, block: Block, relevant: Tensor) -> Tensor:

@@ -171,6 +171,11 @@ class Sample:
         """Probabilities of the classes that the marginal pairs enumerate; None where they are drawn."""
         return self.y.probability
 
+    @property
+    def given(self) -> int:
+        """Number of the block from which the other is predicted: the wider one, and x for classes."""
+        return 0 if self.classes is not None or self.x.n_core >= self.y.n_core else 1
+
     def pairs(self, bound, group_size: int):
         """The marginal pairs of a minibatch: see :func:`skmine.nn.pairs.choose_pairs`."""
         return choose_pairs(bound, self.classes, group_size)

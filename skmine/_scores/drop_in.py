@@ -20,7 +20,7 @@ from skmine._scores.reading import (
     read_targets,
 )
 from skmine._sklearn import Interval, validate_params
-from skmine._units import as_correlation, check_scale
+from skmine._units import check_scale, on_scale
 from skmine._validation import check_lengths
 
 _DROP_IN_PARAMETERS = PARAMETERS | {
@@ -259,9 +259,7 @@ def _score_features(
 def _as_shown(values: np.ndarray, entropy: np.ndarray, shown: tuple[str, str]) -> np.ndarray:
     """Convert scores, shape (n_features, n_targets), to the requested unit and scale."""
     unit, scale = shown
-    nats = check_scale(scale, unit)
-    scores = as_correlation(values, entropy) if scale == "correlation" else values / nats
-    scores = scores + 0.0  # no -0.0
+    scores = on_scale(values, entropy, scale, check_scale(scale, unit))
     return scores[:, 0] if scores.shape[1] == 1 else scores
 
 

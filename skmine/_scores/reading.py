@@ -12,7 +12,7 @@ from skmine._clusters import is_clustered
 from skmine._columns import Column, Features, is_lazy, read_target
 from skmine._copula import Margin
 from skmine._sklearn import StrOptions
-from skmine._validation import check_weight
+from skmine._validation import check_weight, effective_samples
 
 #: A column of labels is an id or free text above this share of distinct values, from this many rows on.
 _ID_SHARE, _ID_ROWS = 0.9, 20
@@ -60,8 +60,7 @@ class RowWeights:
             weight = weight[self.rows]
         if np.ptp(weight):
             weight = weight / weight.max()  # sums of large weights are no infinity
-            n_effective = round(weight.sum() ** 2 / (weight**2).sum())
-            self.times = weight * (n_effective / weight.sum())
+            self.times = weight * (round(effective_samples(weight)) / weight.sum())
 
     def __sizeof__(self) -> int:
         # Dask sends large objects to a worker only once, not with every task.

@@ -13,7 +13,7 @@ from skmine._progress import run_counted
 from skmine._scores.reading import PARAMETERS, RowWeights, is_class, is_id, read_discrete_features
 from skmine._scores.testing import plain_tests, weighted_tests
 from skmine._sklearn import Interval, validate_params
-from skmine._units import as_correlation, check_scale
+from skmine._units import check_scale, on_scale
 from skmine._validation import check_lengths
 
 #: A column of labels gets a note if it has fewer rows per level, on average.
@@ -154,8 +154,7 @@ def dependence_table(
     values, entropy, pvalue, n_rows = np.split(np.hstack(scored), [4, 5, 6])
     feature = np.concatenate([block for block, _ in blocks])
     target = np.repeat([j for _, j in blocks], [len(block) for block, _ in blocks])
-    # The sum makes -0.0 of a constant 0.0.
-    values = 0.0 + (as_correlation(values, entropy) if scale == "correlation" else values / nats)
+    values = on_scale(values, entropy, scale, nats)
     order = np.lexsort((pvalue[0], -values[0]))
     feature, target = feature[order], target[order]
     table: dict = {"feature": [names[i] for i in feature]}

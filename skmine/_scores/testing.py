@@ -21,7 +21,14 @@ from skmine._scores.given import Given, Residuals, rank_functions
 from skmine._scores.power import LEVEL, detectable_information
 from skmine._scores.reading import PARAMETERS, read_discrete_features
 from skmine._sklearn import validate_params
-from skmine._validation import check_lengths, check_weight, draw_seed, make_generator, read_groups
+from skmine._validation import (
+    check_effective_samples,
+    check_lengths,
+    check_weight,
+    draw_seed,
+    make_generator,
+    read_groups,
+)
 
 #: Maximum number of functions of a block, in total and per row, and degrees that are tried in turn.
 _MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 200, 0.12
@@ -178,14 +185,7 @@ def _check_number(n_units: int, weight: np.ndarray, grouped: bool) -> None:
             f"X must have at least {_FEWEST} {kind} for this test; got {n_units}. Pass more "
             f"{'groups' if grouped else 'rows'}."
         )
-    share = weight / weight.max()
-    n_effective = share.sum() ** 2 / (share**2).sum()
-    if n_effective < _FEWEST:
-        raise ValueError(
-            f"sample_weight must give an effective sample size, (sum w)^2 / sum w^2, of at least {_FEWEST}; "
-            f"got {n_effective:.2f}, because a few rows have nearly all the weight. Cap the largest weights, "
-            "or pass more rows."
-        )
+    check_effective_samples(weight, _FEWEST)
 
 
 def plain_tests(margins: list[Margin], target: Margin) -> tuple[np.ndarray, np.ndarray]:

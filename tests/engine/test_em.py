@@ -160,16 +160,6 @@ def test_fit_mixtures__each_step__twice_as_many_components(n_classes):
         torch.testing.assert_close(mixture.log_weight.exp().sum(1), torch.ones(1).double())
 
 
-def test_mixture__of_members__is_one_bank():
-    z = torch.randn(1, 50, 2, generator=torch.Generator().manual_seed(0)).double()
-    one = last_of(1, z, torch.ones(1, 50).double())
-
-    bank = Mixture.of_members([one, one, one])
-
-    assert bank.covariance.shape == (3, 2, 2, 2)
-    torch.testing.assert_close(bank.mean[2], one.mean[0])
-
-
 def test_whitening_factor__covariance__is_that_of_its_inverse():
     covariance = torch.tensor([[[2.0, 0.5], [0.5, 1.0]]])
 

@@ -84,7 +84,7 @@ def test_misfit__correct_gaussian_log_ratio__about_zero(correlations, seed):
 
 
 def test_misfit__plain_weighted_mean__would_be_biased_where_log_ratios_are_large(seed, monkeypatch):
-    monkeypatch.setattr(module, "_expected", lambda scores, values: scores.softmax(-1) @ values)
+    monkeypatch.setattr(module, "_weights", lambda scores: scores.softmax(-1))
     fit = of_pairs(STRONG)
 
     values = [misfit(fit, make_sample(*draw_pairs(N, STRONG, draw))) for draw in many(seed)]

@@ -160,6 +160,5 @@ def _choices(sample: Sample, given: int) -> list[tuple[int, ...]]:
 def _roles(sample: Sample) -> tuple[int, Tensor]:
     """Number of the block that predicts, and the columns that are predicted: of classes all but the last."""
     if sample.classes is not None:
-        return 0, sample.y.core[:, :-1].double()
-    given = 0 if sample.x.n_core >= sample.y.n_core else 1
-    return given, (sample.y, sample.x)[given].core.double()
+        return sample.given, sample.y.core[:, :-1].double()
+    return sample.given, (sample.y, sample.x)[sample.given].core.double()
