@@ -319,7 +319,8 @@ def check_effective_samples(weight: np.ndarray, least: int) -> None:
     if n_effective < least:
         raise ValueError(
             f"sample_weight must give an effective sample size, (sum w)^2 / sum w^2, of at least {least}; "
-            f"got {n_effective:.2f}, because a few rows have nearly all the weight. Limit the largest weights."
+            f"got {n_effective:.2f}, because a few rows have nearly all the weight. Limit the largest "
+            "weights."
         )
 
 
