@@ -55,7 +55,7 @@ def further() -> str:
 
 
 def rivals() -> str:
-    """Error beside rivals on the same rows, and ours on the joints that each was run on."""
+    """Error of each method, and of skmine on the distributions that the method was run on."""
     table = results("rivals")
     if not len(table) or "skmine" not in set(table["method"]):
         return _table([], [])
@@ -68,11 +68,12 @@ def rivals() -> str:
         error, seconds = group["error"].mean(), group["seconds"].median()
         rows.append([method, group["task"].nunique(), f"{error:.3f}", f"{shared:.3f}", f"{seconds:.1f}"])
     rows.sort(key=lambda row: row[0] != "skmine")
-    return _table(["method", "joints", "error", "skmine on these joints", "seconds a joint"], rows)
+    head = ["method", "distributions", "error", "skmine on the same", "seconds per distribution"]
+    return _table(head, rows)
 
 
 def high_information() -> str:
-    """Error at 5 nats and more, beside rivals, each at the largest number of rows that it was run on."""
+    """Error of each method at 5 nats and more, for the largest number of rows that it was run on."""
     table = results("high_information")
     if not len(table):
         return _table([], [])
@@ -127,7 +128,7 @@ def drop_in() -> str:
     for n, group in results("drop_in").groupby("n"):
         ours, theirs = group["error"].abs(), group["scikit_learn_error"].abs()
         rows.append([f"{n:,}", f"{ours.mean():.3f}", f"{theirs.mean():.3f}", f"{group['joint'].nunique()}"])
-    return _table(["rows", "skmine", "scikit-learn", "joints"], rows)
+    return _table(["rows", "skmine", "scikit-learn", "distributions"], rows)
 
 
 def drop_in_speed() -> str:
@@ -160,7 +161,7 @@ def consistency() -> str:
     for n, group in results("consistency").groupby("n"):
         cells = [np.mean(np.abs(group[name])) for name in ("sampling_error", "error")]
         rows.append([f"{n:,}", *(f"{v:.3f}" for v in cells), f"{group['seconds'].median():.1f}"])
-    return _table(["rows", "exact log ratio", "skmine, ``mi_``", "seconds a fit"], rows)
+    return _table(["rows", "exact log ratio", "skmine, ``mi_``", "seconds per fit"], rows)
 
 
 def small_samples() -> str:
@@ -171,7 +172,7 @@ def small_samples() -> str:
     for n, group in table.groupby("n") if len(table) else ():
         errors = [(group[key] - group["truth"]).abs().mean() for key in methods]
         rows.append([f"{n:,}", *(f"{error:.3f}" for error in errors), f"{group['task'].nunique()}"])
-    return _table(["rows", *methods.values(), "joints"], rows)
+    return _table(["rows", *methods.values(), "distributions"], rows)
 
 
 def redundancy() -> str:
@@ -253,7 +254,7 @@ def coverage() -> str:
             [f"{n:,}", len(group), group["task"].nunique(), f"{inside.mean():.0%}", f"{below.mean():.0%}"]
         )
     return _table(
-        ["rows", "fits", "joints", "truth inside ``mi_interval_``", "``mi_lower_`` below the truth"], rows
+        ["rows", "fits", "distributions", "truth in ``mi_interval_``", "``mi_lower_`` below truth"], rows
     )
 
 

@@ -2,13 +2,13 @@
 How much of the input does a classifier need?
 =============================================
 
-A classifier that remembers everything about its inputs overfits when there are
-few rows. An information bottleneck limits what it can remember: it classifies
-from a noisy code, and pays a price ``beta`` for each nat of information that
-the code keeps about the input.
+A classifier that remembers everything about its inputs overfits if there are
+few rows. An information bottleneck limits what the classifier can remember: it
+turns each input into a noisy code, and classifies the code. Each nat of
+information that the code keeps about the input costs ``beta`` in the loss.
 
-This page trains one on 200 handwritten digits. ``GridSearchCV`` chooses the
-price, and a plain network of the same size is the reference.
+This page trains such a classifier on 200 handwritten digits. ``GridSearchCV``
+chooses ``beta``. A plain network of the same size is the reference.
 """
 
 # %%
@@ -35,8 +35,8 @@ X, X_test, y, y_test = train_test_split(
 )
 
 # %%
-# Choose the price by cross-validation
-# ------------------------------------
+# Choose ``beta`` by cross-validation
+# -----------------------------------
 
 bottleneck = InformationBottleneckClassifier(
     hidden_layer_sizes=(128, 128), random_state=0

@@ -2,10 +2,10 @@
 Does a feature add anything to another?
 =======================================
 
-Two features may both carry information about the target, but the same
-information. The conditional mutual information I(X; y | Z) is what X adds
-once Z is known. ``conditional_mutual_info`` estimates it, and
-``mutual_info_test`` with ``Z`` tests whether it is zero.
+Two features that depend on the target may carry the same information about it.
+The conditional mutual information I(X; y | Z) is what X adds if Z is already
+known. ``conditional_mutual_info`` estimates it, and ``mutual_info_test`` with
+``Z`` tests whether it is zero.
 
 The table holds 442 diabetes patients. The target is the progression of the
 disease after a year.

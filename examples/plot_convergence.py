@@ -60,8 +60,8 @@ with warnings.catch_warnings():
 TrainingDisplay.from_estimator(short).ax_.set_title("Too short")
 
 # %%
-# Too few rows: the training line leaves the held-out line behind
-# ---------------------------------------------------------------
+# Too few rows: the training line rises far above the held-out line
+# -----------------------------------------------------------------
 # The network learns the noise of 100 rows in 24 columns, which are pixels of
 # handwritten digits. The weights that were best on held-out rows are kept. The
 # remedy is more rows or fewer columns. ``weight_decay=0`` makes the network

@@ -6,8 +6,8 @@ Which columns of my table matter, and what is odd about them?
 dependence of the target, an interval, a p-value, and a note if something is
 unusual about the column.
 
-The table on this page holds 406 cars of 1970 to 1982. It has text and missing
-values.
+The table on this page describes 406 cars built from 1970 to 1982. It has text
+and missing values.
 """
 
 # %%
@@ -41,8 +41,8 @@ shown = table.drop(columns=["scale", "pvalue", "n_rows"])
 print(shown.round(3).to_string(index=False))
 
 # %%
-# The note warns that nearly every car has a name of its own. Its score comes
-# from the few names that repeat.
+# The note warns that nearly every car has a different name. The score of the
+# name comes from the few names that repeat.
 #
 # In the picture, a filled bar means that the dependence is significant.
 
@@ -64,6 +64,6 @@ FeatureScoresDisplay.from_table(pairs, max_features=12)
 plt.show()
 
 # %%
-# **In short:** The mileage depends on every column but the noise, and most of
-# all on displacement, weight, cylinders and horsepower; the column to be
-# careful with is the name.
+# **In short:** The mileage depends on every column except the noise, and most
+# strongly on displacement, weight, cylinders and horsepower; the odd column is
+# the name, because it only identifies the car.

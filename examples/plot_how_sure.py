@@ -3,10 +3,10 @@ How certain is the estimate?
 ============================
 
 Each estimate ``mi_`` comes with a 95 % interval, ``mi_interval_``, and with
-``mi_lower_``, the value on held-out rows. ``mi_lower_`` is a lower bound on
-average.
+``mi_lower_``, the value on held-out rows. On average, ``mi_lower_`` is at most
+the true value.
 
-This page computes them for more and more rows of a real table: 20,190
+This page computes them for a growing number of rows of a real table: 20,190
 person-years of the RAND health insurance experiment.
 """
 

@@ -59,8 +59,8 @@ print(f"rows shuffled: p = {mutual_info_test(shuffled, y).pvalue:.2f}")
 # Picture
 # -------
 # If a column is independent of the target, its p-value is equally likely to be
-# anywhere between 0 and 1. The p-values of such columns follow the line. Those
-# of the real columns are far below it.
+# anywhere between 0 and 1. The p-values of such columns follow the line. The
+# p-values of the real columns are far below the line.
 
 figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 for chosen, label, marker, colour in (
@@ -84,5 +84,6 @@ axis.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# **In short:** Yes, 25 of the 29 measurements depend on the texture, and so do
-# all of them together; after the correction, no column of noise is found.
+# **In short:** Yes, 25 of the 29 measurements depend on the texture, and all
+# measurements together do as well; after the correction, no column of noise is
+# found.

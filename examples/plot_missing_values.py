@@ -42,8 +42,8 @@ print(f"missing: {on_suspicion.isna().mean():.0%}")
 #   the information is lost.
 # - **Missing at random**: absence carries no information, and half of the
 #   values are lost.
-# - **Rows dropped**: the score answers another question, that is how
-#   informative the texture is among large tumours.
+# - **Rows dropped**: the score answers another question: how informative is
+#   the texture among large tumours?
 
 kept = on_suspicion.notna()
 filled = on_suspicion.where(kept, rng.choice(on_suspicion[kept], len(y)))
@@ -70,6 +70,9 @@ display.ax_.set_title(
 plt.show()
 
 # %%
+# If the absence of a value should not count, drop the rows with missing values
+# before you score.
+
+# %%
 # **In short:** Yes, missing values can be informative: here, whether the
-# texture was measured carries 0.24 nats about the diagnosis. If that should
-# not count, drop the rows with missing values before you score.
+# texture was measured carries 0.24 nats about the diagnosis.

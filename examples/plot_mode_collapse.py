@@ -2,9 +2,10 @@
 Does a generative network produce every kind of row?
 ====================================================
 
-A generative adversarial network often leaves out some modes of its data.
-``MINEGAN`` can also maximise the mutual information between its rows and the
-code that it makes them from. Different codes must then give different rows.
+A generative adversarial network often produces only some of the clusters of
+its data. ``MINEGAN`` can also maximise the mutual information between its rows
+and the random code that it makes them from. Different codes must then give
+different rows.
 """
 
 # %%
@@ -40,7 +41,9 @@ for name, beta in (("plain", 0.0), ("with information", 1.0)):
 plt.show()
 
 # %%
+# With more iterations, fewer rows lie between the clusters. The default,
+# ``max_iter="auto"``, takes 9,766 iterations here.
+
+# %%
 # **In short:** The plain network produces four of the nine clusters, and the
-# network that maximises the information produces all nine. With more
-# iterations, fewer rows lie between the clusters (``max_iter="auto"`` takes
-# 9,766 here).
+# network that maximises the information produces all nine.

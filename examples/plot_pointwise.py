@@ -2,9 +2,9 @@
 Where in my data is the dependence?
 ===================================
 
-Mutual information is a mean over the rows. ``score_samples`` gives the
-contribution of each row, the pointwise mutual information. This page shows it
-for the day of the year and the temperature in Seattle: their correlation is
+Mutual information is a mean over the rows. ``score_samples`` returns the
+contribution of each row, its *pointwise* mutual information. This page shows
+it for the day of the year and the temperature in Seattle. Their correlation is
 weak, but the dependence is strong.
 """
 

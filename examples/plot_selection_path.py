@@ -39,7 +39,8 @@ display.ax_.set_title("Dotted: all there is to know, log 10", fontsize="medium")
 # Which pixels were chosen?
 # -------------------------
 # The picture shows the mean of all digits, and the order in which the pixels
-# were chosen. Neighbouring pixels are redundant, so the chosen ones are apart.
+# were chosen. Neighbouring pixels are redundant, so the chosen pixels are far
+# apart.
 
 order = np.argsort(selector.ranking_)[: selector.n_features_]
 figure, axis = plt.subplots(figsize=(4, 4), layout="constrained")

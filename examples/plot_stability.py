@@ -41,11 +41,11 @@ plt.show()
 # --------------------
 # A higher index is not always better. ``SelectKBest`` selects near-copies of
 # one measurement, the size of the tumour, in every half. A selector that drops
-# redundant features keeps one of these near-copies, and which one is often
-# chance.
+# redundant features keeps one of these near-copies, and its choice is often
+# due to chance. So look at the groups of features in the picture as well as at
+# the index.
 
 # %%
 # **In short:** Mostly yes for ``SelectKBest`` (an index of 0.93), and mostly
 # no for ``MINEFeatureSelector`` (0.30), because its choice among near-copies
-# is partly chance. Look at the groups of features in the picture as well as at
-# the index.
+# is partly due to chance.

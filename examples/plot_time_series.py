@@ -2,8 +2,9 @@
 How do I select features of a time series?
 ==========================================
 
-Rows of a time series depend on their neighbours, so that slow columns look
-informative by chance. Pass blocks of neighbouring rows as ``groups``.
+The rows of a time series depend on their neighbours. Columns that change
+slowly then look informative by chance. The remedy is to pass blocks of
+neighbouring rows as ``groups``.
 
 The example asks which weather of previous days predicts rain, from 1,461 days
 in Seattle, 2012 to 2015.
@@ -73,10 +74,9 @@ for name, folds in (
 # %%
 # What not to conclude
 # --------------------
-# The wind of yesterday predicts the rain of today, but does not have to cause
-# it: both depend on the season and the air pressure. And a column that is not
-# selected may still have an influence, if other columns carry the same
-# information.
+# Yesterday's wind predicts today's rain, but need not cause it: both depend on
+# the season and the air pressure. A column that is not selected may still have
+# an influence, if other columns carry the same information.
 
 # %%
 # **In short:** Pass blocks of neighbouring rows as ``groups`` to the selector,

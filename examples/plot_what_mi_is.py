@@ -77,7 +77,7 @@ right.bar(classes, np.log(classes), color="#56B4E9")
 right.set(
     xlabel="classes",
     ylabel="entropy (nats)",
-    title="The most that a class can share",
+    title="Largest value for a class as target",
     xticks=classes,
 )
 for axis in (left, right):

@@ -55,7 +55,7 @@ def test_readme__accuracy_and_seconds__are_those_of_the_benchmark():
     errors = [np.mean([abs(float(r["mi"]) - float(r["truth"])) for r in size]) for size in sizes]
     seconds = [np.median([float(r["seconds"]) for r in size]) for size in sizes]
 
-    assert f"| skmine, `mi_` | {' | '.join(f'{error:.3f}' for error in errors)} |" in text
+    assert f"| skmine, `MutualInfoEstimator` | {' | '.join(f'{error:.3f}' for error in errors)} |" in text
     assert f"| {' | '.join(f'{value:.1f}' for value in seconds)} |" in text
 
 
@@ -77,7 +77,7 @@ def test_readme__seconds_of_scores__are_those_of_the_benchmark():
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
 
     ours, theirs = float(row["seconds"]), float(row["scikit_learn_seconds"])
-    assert f"take {ours:.2f} s, and {theirs:.1f} s in scikit-learn" in text
+    assert f"take {ours:.2f} s, compared with {theirs:.1f} s in scikit-learn" in text
 
 
 def test_readme__length__is_at_most_100_lines():
