@@ -7,25 +7,25 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-#: Ridge on the within-block correlations where nothing chooses one: a hundredth of a standard deviation.
+#: Default ridge on the correlations within a block: a hundredth of a standard deviation.
 WHITENING_RIDGE = 1e-4
-#: Ridges, and shares of the sampling noise taken off the canonical correlations, among which the held-out
-#: value chooses. The least one sets the highest value of a pair, 6.9 nats.
+#: Candidates for the ridge, and for the share of sampling noise subtracted from canonical correlations. The
+#: held-out value chooses among them. The smallest ridge limits the value of a pair to 6.9 nats.
 RIDGES = (1e-6, WHITENING_RIDGE, 0.03, 0.3)
 NOISE_SHARES = (0.0, 0.5, 1.0, 1.5, 2.5)
-#: Principal components that are kept of wide blocks, in place of a larger ridge.
+#: Numbers of principal components to keep for wide blocks, as an alternative to a larger ridge.
 RANKS = (4, 16, 64)
-#: Canonical coordinates that are kept, at most: a limit on time and memory.
+#: Maximum number of canonical coordinates, to limit time and memory.
 MAX_RANK = 256
 
 
 class Projection(nn.Module):
-    """Centred linear map of the leading columns of a block, one a bank member.
+    """Centred linear map of the leading columns of a block, one per bank member.
 
     Parameters
     ----------
     mean : Tensor of shape (n_members, d)
-        Taken off the columns.
+        Mean that is subtracted from the columns.
     weight : Tensor of shape (n_members, d, width)
         Coordinates as columns.
     """
@@ -40,18 +40,18 @@ class Projection(nn.Module):
 
     @classmethod
     def of_columns(cls, numbers: Sequence[int], width: int, n_members: int) -> "Projection":
-        """Columns as they are, by their numbers among the first `width` of a block."""
+        """Select columns by their indices among the first `width` columns of a block."""
         weight = torch.zeros(n_members, width, len(numbers), dtype=torch.float32)
         weight[:, list(numbers), range(len(numbers))] = 1
         return cls(weight.new_zeros(n_members, width), weight)
 
     @property
     def width(self) -> int:
-        """Columns that it returns."""
+        """Number of columns returned."""
         return self.weight.shape[-1]
 
     def leading(self, width: int) -> "Projection":
-        """The first so many coordinates alone."""
+        """The first `width` coordinates."""
         return Projection(self.mean, self.weight[..., :width])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Projection(nn.Module):
 
 
 def whitening(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Principal axes of centred rows as columns, and their variances.
+    """Principal axes of centred rows, as columns, and their variances.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def whitening(z: Tensor) -> tuple[Tensor, Tensor]:
     Returns
     -------
     Tensor of shape (d, rank), Tensor of shape (rank,)
-        Variances ascend; the rank is at most n - 1.
+        Variances in ascending order. The rank is at most n - 1.
     """
     n, d = z.shape
     if d <= n:
@@ -86,13 +86,13 @@ def whitening(z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _signs(axes: Tensor) -> Tensor:
-    """1 or -1 a column, which a decomposition leaves open: the network would start elsewhere."""
+    """1 or -1 per column: fixes the signs that a decomposition leaves open, on which the network depends."""
     decreasing = torch.arange(1, len(axes) + 1).to(axes).rsqrt()  # of usual axes it cancels none
     return torch.where(decreasing @ axes < 0, -1.0, 1.0).to(axes)
 
 
 class _CanonicalCorrelations:
-    """Canonical correlations of one member's weighted training rows, at any ridge."""
+    """Canonical correlations of one member's weighted training rows, for any ridge."""
 
     def __init__(self, x: Tensor, y: Tensor, weight: Tensor):
         share = (weight / weight.sum()).unsqueeze(1)
@@ -105,10 +105,10 @@ class _CanonicalCorrelations:
         self.cross = (x @ self.axes_x).T @ (y @ self.axes_y) / len(x)
 
     def solve(self, ridge: float, rank: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Whitening weights of x and of y, canonical directions first, covariances, and correlations.
+        """Whitening weights of x and y (canonical directions first), covariances and correlations.
 
-        At most MAX_RANK columns each, of the leading principal components where their number is given; the
-        correlations are those of the leading columns.
+        Each has at most MAX_RANK columns. If the number of principal components is given, only these are
+        used. The correlations belong to the leading columns.
         """
         (axes_x, variance_x), (axes_y, variance_y) = self._components(rank)
         scale_x, scale_y = (variance_x + ridge).rsqrt(), (variance_y + ridge).rsqrt()
@@ -127,7 +127,10 @@ class _CanonicalCorrelations:
         )
 
     def _components(self, rank: int) -> list[tuple[Tensor, Tensor]]:
-        """Principal axes and variances of x and of y; the leading ones, last, where a number is given."""
+        """Principal axes and variances of x and y.
+
+        If a number is given, only the leading ones, which come last.
+        """
         parts = ((self.axes_x, self.variance_x), (self.axes_y, self.variance_y))
         return [(axes[:, -rank:], variance[-rank:]) for axes, variance in parts]
 
@@ -141,14 +144,14 @@ class _CanonicalCorrelations:
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> float:
-    """Mean of values of sets of rows, each counting as much as its rows weigh.
+    """Mean over sets of rows of one value per set, weighted by the total weight of the rows.
 
     Parameters
     ----------
     values : Tensor of shape (..., n_members)
-        One a set.
+        One value per set.
     weight : Tensor of shape (..., n_members, n_rows)
-        Weights of the rows of each set, leading axes left out where they are the same.
+        Weights of the rows of each set. Leading axes can be omitted if the weights do not differ along them.
 
     Returns
     -------
@@ -159,14 +162,14 @@ def weighted_mean(values: Tensor, weight: Tensor) -> float:
 
 
 def shrink_correlations(r: Tensor, level: Tensor) -> Tensor:
-    """Correlations with a noise level taken off their squares.
+    """Shrink correlations by subtracting a noise level from their squares.
 
     Parameters
     ----------
     r : Tensor of shape (n_members, rank)
         Sample correlations.
     level : Tensor of shape (n_members, 1)
-        Squared correlations that chance explains.
+        Squared correlation that is expected by chance.
 
     Returns
     -------
@@ -177,7 +180,7 @@ def shrink_correlations(r: Tensor, level: Tensor) -> Tensor:
 
 
 class CanonicalSolution(NamedTuple):
-    """Canonical coordinates of all members, at one ridge and one share of noise."""
+    """Canonical coordinates of all members, for one ridge and one share of noise."""
 
     projection_x: Projection
     projection_y: Projection
@@ -197,9 +200,9 @@ def canonical_solutions(
     noise_shares: Sequence[float] = NOISE_SHARES,
     ranks: Sequence[int] = (),
 ) -> Iterator[CanonicalSolution]:
-    """Solutions of all members for every ridge, or number of principal components, and share of noise.
+    """Solutions of all members for every ridge (or number of components) and share of noise.
 
-    Those of one ridge, which follow one another, have the same projections.
+    Consecutive solutions with the same ridge share their projections.
     """
     fits = [_CanonicalCorrelations(x[rows], y[rows], weight[rows]) for rows in train_rows]
     mean_x, mean_y = (torch.stack([getattr(f, m) for f in fits]) for m in ("mean_x", "mean_y"))
@@ -209,7 +212,7 @@ def canonical_solutions(
         solved = [f.solve(ridge, number) for f in fits]
         width_x, width_y = (min(s[i].shape[1] for s in solved) for i in (0, 1))
         rank = min(width_x, width_y)
-        # The members keep as many coordinates as the poorest of them.
+        # All members keep as many coordinates as the member with the fewest.
         weight_x = torch.stack([s[0][:, :width_x] for s in solved])
         weight_y = torch.stack([s[1][:, :width_y] for s in solved])
         covariance_x, covariance_y = (torch.stack([s[i][:rank, :rank] for s in solved]) for i in (2, 3))

@@ -1,4 +1,4 @@
-"""How critics are put together: a closed form, a network beside it, normalisation over classes, pools."""
+"""How critics are combined: a closed form plus a network, normalisation over classes, pools."""
 
 import copy
 from typing import Any, TypeVar
@@ -12,14 +12,16 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class Reference(nn.Module):
-    """A log density ratio in closed form, of coordinates of x and of y, which it names.
+    """A log density ratio in closed form, as a function of coordinates of x and y.
 
-    ``forward(u, v)`` takes the coordinates, ``(n_members, ..., width)`` twice -> (n_members, ...).
+    ``forward(u, v)`` takes the coordinates, two tensors of shape (n_members, ..., width), and returns shape
+    (n_members, ...).
 
     Attributes
     ----------
     project_x, project_y : nn.Module
-        Maps of the columns of a block, (n_members, ..., d) -> (n_members, ..., width), with their `width`.
+        Maps from the columns of a block to coordinates, (n_members, ..., d) -> (n_members, ..., width), with
+        an attribute `width`.
     """
 
     project_x: Any
@@ -27,29 +29,29 @@ class Reference(nn.Module):
 
     @property
     def width_x(self) -> int:
-        """Columns that ``project_x`` returns."""
+        """Number of columns that ``project_x`` returns."""
         return self.project_x.width
 
     @property
     def width_y(self) -> int:
-        """Columns that ``project_y`` returns."""
+        """Number of columns that ``project_y`` returns."""
         return self.project_y.width
 
     def confirmed(self) -> "Reference":
-        """The same log ratio without coordinates in which held-out rows confirm no dependence.
+        """The same log ratio, restricted to coordinates whose dependence is confirmed by held-out rows.
 
-        Those agree in the training rows by chance.
+        In the others, training rows depend on each other by chance.
         """
         return self
 
 
 class OneHot(nn.Module):
-    """The map of a block of classes: as they are.
+    """Map of a block of one-hot classes that leaves it unchanged.
 
     Parameters
     ----------
     n_classes : int
-        Columns that it returns.
+        Number of columns returned.
     """
 
     def __init__(self, n_classes: int):
@@ -62,16 +64,17 @@ class OneHot(nn.Module):
 
 
 class ReferencedCritic(nn.Module):
-    """Reference plus network; the network reads the reference's coordinates and further columns.
+    """Reference plus network. The network reads the reference's coordinates and further columns.
 
     Parameters
     ----------
     reference : Reference
         The closed form.
     network : nn.Module or None
-        Critic of the reference's coordinates and of what `shown_x` and `shown_y` return; None for none.
+        Critic of the reference's coordinates and of the columns that `shown_x` and `shown_y` return. With
+        None, the reference is used alone.
     shown_x, shown_y : nn.Module or None, default=None
-        Maps to further columns of x and of y; None for none.
+        Maps to further columns of x and y, or None if there are none.
     """
 
     def __init__(
@@ -86,17 +89,17 @@ class ReferencedCritic(nn.Module):
         self.shown_x, self.shown_y = shown_x, shown_y
 
     def read_x(self, x: Tensor) -> Tensor:
-        """Columns that are read of x, once for all pairs of a row: (n_members, ..., d_x) -> (..., width)."""
+        """Columns read from x, once for all pairs of a row: (n_members, ..., d_x) -> (..., width)."""
         u = self.reference.project_x(x)
         return u if self.shown_x is None else torch.cat([u, self.shown_x(x)], -1)
 
     def read_y(self, y: Tensor) -> Tensor:
-        """What is read of y."""
+        """Columns read from y."""
         v = self.reference.project_y(y)
         return v if self.shown_y is None else torch.cat([v, self.shown_y(y)], -1)
 
     def score(self, seen_x: Tensor, seen_y: Tensor) -> Tensor:
-        """Critic values of what was read."""
+        """Critic values of the columns read."""
         u, v = seen_x[..., : self.reference.width_x], seen_y[..., : self.reference.width_y]
         log_ratio = self.reference(u, v)
         return log_ratio if self.network is None else log_ratio + self.network(seen_x, seen_y)
@@ -112,7 +115,7 @@ class ClassNormalised(nn.Module):
     Parameters
     ----------
     critic : nn.Module
-        Critic of x and of one-hot classes, in two steps, a ``ReadsFirst``.
+        Critic of x and of one-hot classes, in two steps (a ``ReadsFirst``).
     probability : Tensor of shape (n_classes,)
         Probabilities p(c).
     n_members : int
@@ -125,19 +128,19 @@ class ClassNormalised(nn.Module):
     def __init__(self, critic, probability: Tensor, n_members: int):
         super().__init__()
         self.critic = critic
-        # With a bank axis, like all parameters and buffers.
+        # The bank axis comes first, as in all parameters and buffers.
         self.register_buffer("log_probability", probability.log().repeat(n_members, 1))
 
     def read_x(self, x: Tensor) -> Tensor:
-        """Columns that the critic reads of x, once for all pairs of a row."""
+        """Columns that the critic reads from x, computed once for all pairs of a row."""
         return self.critic.read_x(x)
 
     def read_y(self, one_hot: Tensor) -> Tensor:
-        """The classes as they are."""
+        """The classes, unchanged."""
         return one_hot
 
     def score(self, seen_x: Tensor, one_hot: Tensor) -> Tensor:
-        """Critic values of what was read."""
+        """Critic values of the columns read."""
         n_classes = self.log_probability.shape[-1]
         classes = torch.eye(n_classes, dtype=seen_x.dtype, device=seen_x.device)
         classes = classes.expand(seen_x.shape[0], *(1,) * (seen_x.dim() - 2), n_classes, n_classes)
@@ -154,8 +157,8 @@ class ClassNormalised(nn.Module):
 class PooledCritic(nn.Module):
     """Mean of two critics: the logarithmic opinion pool of their density ratios.
 
-    A network is right where the density is smooth, a table at sharp edges; where they err in other places
-    the pool errs less than either.
+    A network is accurate where the density is smooth, and a table is accurate at sharp edges. If their errors
+    are in different places, the pool has a smaller error than each of them.
 
     Parameters
     ----------
@@ -172,19 +175,19 @@ class PooledCritic(nn.Module):
         self.first, self.second = first, second
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Critic values, (n_members, ..., d) twice -> (n_members, ...)."""
+        """Critic values; two tensors of shape (n_members, ..., d) -> (n_members, ...)."""
         return torch.lerp(self.first(x, y), self.second(x, y), 0.5)
 
 
 def normalised(critic: nn.Module, probability: Tensor | None, n_members: int) -> nn.Module:
-    """A critic as it is, or, where y is discrete, normalised over the classes.
+    """Normalise a critic over the classes if y is discrete; otherwise return it unchanged.
 
     Parameters
     ----------
     critic : nn.Module
         A bank.
     probability : Tensor of shape (n_classes,) or None
-        Class probabilities; None where y is not discrete.
+        Class probabilities; None if y is not discrete.
     n_members : int
         Size of the bank.
 
@@ -203,7 +206,7 @@ def of_members(module: Module, members: slice) -> Module:
     module : nn.Module
         Every parameter and buffer has the members on its first axis.
     members : slice
-        Which.
+        The members to keep.
 
     Returns
     -------
@@ -216,14 +219,14 @@ def of_members(module: Module, members: slice) -> Module:
 
 
 def stack_states(critic: nn.Module, states: tuple[dict, ...]) -> nn.Module:
-    """The members of a bank in each of several states, as one larger bank.
+    """One larger bank that contains the members of a bank in each of several states.
 
     Parameters
     ----------
     critic : nn.Module
         A bank; it is copied.
     states : tuple of dict
-        Trained parameters of the bank; where all are empty, there is one state.
+        Trained parameters of the bank. If all are empty, there is one state.
 
     Returns
     -------

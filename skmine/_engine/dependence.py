@@ -1,4 +1,4 @@
-"""Which columns of one block depend on which of the other: moments of polynomials of their ranks."""
+"""Tests of which columns of two blocks depend on each other, by moments of polynomials of their ranks."""
 
 from functools import cached_property
 
@@ -6,35 +6,37 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-#: Level of the test of a pair of columns, Bonferroni's correction within.
+#: Level of the tests of pairs of columns, after Bonferroni's correction.
 _LEVEL = 0.01
-#: Level of the test of products, and their largest number.
+#: Level of the tests of products, and the maximum number of products.
 _PRODUCT_LEVEL, _MOST_PRODUCTS = 0.001, 500
-#: Degree of the polynomials, and rows that rare levels of both columns must meet in (Cochran 1954).
+#: Degree of the polynomials, and the number of rows in which rare levels must be expected together (Cochran
+#: 1954).
 _DEGREE, _LEAST_EXPECTED = 4, 5
-#: Moments that are held at a time: 40 MB.
+#: Number of moments in memory at a time: 40 MB.
 _MOST_MOMENTS = 10**7
-#: Rows that closed forms read, about: a limit on time and memory.
+#: Approximate maximum number of rows that closed forms read, to limit time and memory.
 MOST_ROWS = 4096
 
 
 def thinned(rows: Tensor) -> Tensor:
-    """Up to about 8,192 of many rows, evenly spaced, (..., n) -> (..., n_kept)."""
+    """At most about 8,192 evenly spaced rows, (..., n) -> (..., n_kept)."""
     return rows[..., :: max(1, rows.shape[-1] // MOST_ROWS)]
 
 
 class Dependence:
-    """Tests of the columns of two blocks on some of their rows.
+    """Tests whether columns of two blocks depend on each other, on some of the rows.
 
-    Columns that show no dependence by themselves are tested in products of two.
+    Columns that show no dependence alone are tested in products of two columns.
 
     Parameters
     ----------
     x, y : Tensor of shape (n, d_x), (n, d_y)
         Centred columns.
     rows : LongTensor of shape (m,)
-        Rows to test; at most about 8,192 of them are read. One mask serves all members of a bank, though
-        rows of one are held out by others: at this level noise is hardly ever let in.
+        Rows to test. At most about 8,192 of them are read. All members of a bank share the result, although a
+        row that one member trains on is held out by another. At this level of the test, noise is hardly ever
+        let in.
     weight : Tensor of shape (n,) or None
         Weights of the rows.
     """
@@ -47,14 +49,14 @@ class Dependence:
 
     @cached_property
     def pairs(self) -> tuple[Tensor, Tensor]:
-        """Sums of squared moments of each pair of columns, (d_x, d_y), and whether it depends."""
+        """Sum of squared moments of each pair of columns, (d_x, d_y), and whether the pair is dependent."""
         return _test(self.x, self.y, self.share, _LEVEL)
 
     @cached_property
     def relevant(self) -> tuple[Tensor, Tensor]:
-        """Columns of x, (d_x,), and of y, (d_y,), that depend on a column of the other block.
+        """Masks of the columns of x, (d_x,), and y, (d_y,), that depend on a column of the other block.
 
-        All true where no column depends on another, or there are too many pairs to test.
+        All are True if no columns depend on each other, or if there are too many pairs to test.
         """
         _, dependent = self.pairs
         found_x, found_y = dependent.any(1), dependent.any(0)
@@ -67,14 +69,14 @@ class Dependence:
 
 
 def _test(x: Tensor, y: Tensor, share: Tensor, level: float) -> tuple[Tensor, Tensor]:
-    """Squared moments of the pairs of columns, and whether each passes; none of too many to test.
+    """Squared moments of pairs of columns, and whether each pair passes. None passes if there are too many.
 
     Under independence the moments of a pair are a chi-square variable over the number of rows.
     """
     n_pairs = x.shape[1] * y.shape[1]
     if n_pairs * _DEGREE**2 > _MOST_MOMENTS:
         shape = x.shape[1], y.shape[1]
-        # Views: there may be too many pairs to hold.
+        # There may be too many pairs to copy, so these are views.
         return x.new_zeros(()).expand(shape), torch.zeros((), dtype=torch.bool).expand(shape)
     f_x, n_x = rank_polynomials(x, share)
     f_y, n_y = rank_polynomials(y, share)
@@ -82,14 +84,15 @@ def _test(x: Tensor, y: Tensor, share: Tensor, level: float) -> tuple[Tensor, Te
     total = moments.view(len(n_x), _DEGREE, len(n_y), _DEGREE).sum((1, 3))
     n_effective = 1 / float((share**2).sum())
     critical = chi2.isf(level / n_pairs, torch.outer(n_x, n_y).clamp_min(1).numpy())
-    # Cochran's rule: rare levels of both columns meet in too few rows for a chi-square.
+    # Cochran's rule: if rare levels meet in too few rows, the moments do not follow a chi-square
+    # distribution.
     kurtosis = [(share.unsqueeze(2) * f**4).sum(0).amax(1) for f in (f_x, f_y)]
     enough = n_effective >= _LEAST_EXPECTED * torch.outer(*kurtosis)
     return total, enough & (n_effective * total > torch.as_tensor(critical))
 
 
 def _test_products(x: Tensor, read: Tensor, y: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Columns of x in a product of two `read` ones that depends on a column of y; and these columns of y."""
+    """Columns of x in a product of two `read` columns that depends on a column of y, and these columns."""
     found_x, found_y = x.new_zeros(x.shape[1], dtype=torch.bool), y.new_zeros(y.shape[1], dtype=torch.bool)
     n_read = int(read.sum())
     if 0 < n_read * (n_read - 1) // 2 <= _MOST_PRODUCTS:
@@ -101,7 +104,7 @@ def _test_products(x: Tensor, read: Tensor, y: Tensor, share: Tensor) -> tuple[T
 
 
 def rank_polynomials(x: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Uncorrelated polynomials of each column's rank, (n, d, 4), and how many of each are not zero, (d,)."""
+    """Uncorrelated polynomials of each column's rank, (n, d, 4), and the number that are not zero, (d,)."""
     scale = (share * x**2).sum(0).sqrt().clamp_min(1e-6)
     rank = torch.erf(x / scale / 2**0.5)
     powers = torch.stack([rank**k for k in range(1, _DEGREE + 1)], 2).double()

@@ -1,4 +1,4 @@
-"""Gaussian mixtures by expectation maximisation, one a bank member, of rows that may have a class."""
+"""Gaussian mixtures by expectation maximisation, one per bank member. Rows can have a class."""
 
 import math
 from collections.abc import Iterator
@@ -9,16 +9,18 @@ from torch import Tensor
 
 _MOST_ITERATIONS, _TOLERANCE = 60, 1e-4  # of EM; nats a row
 _LEAST_VARIANCE = 1e-4  # added to the columns', of the mean variance of all where that is above one
-#: A component is cut in two at so many standard deviations from its mean, along its longest axis.
+#: When a component is split along its longest axis, the halves are placed this many standard deviations from
+#: its mean.
 _CUT = 0.7
-#: Numbers of components that start from clusters too: cuts along axes may end in a worse optimum.
+#: Numbers of components for which a start from clusters is also tried, because splits along axes may end in a
+#: worse optimum.
 _CLUSTERED, _CLUSTER_ITERATIONS = (4, 8), 20
-#: Rows of all classes that are added to those of each component.
+#: Pseudocount: rows with the overall class shares that are added to each component.
 _CLASS_ROWS = 0.5
 
 
 class Mixture(NamedTuple):
-    """Gaussian mixtures, one a bank member.
+    """Gaussian mixtures, one per bank member.
 
     Attributes
     ----------
@@ -26,7 +28,7 @@ class Mixture(NamedTuple):
     mean : Tensor of shape (n_members, n_components, d)
     covariance : Tensor of shape (n_members, n_components, d, d)
     log_class : Tensor of shape (n_members, n_components, n_classes)
-        Log probabilities of classes in each component; of one class, where rows have none.
+        Log probabilities of the classes in each component. There is one class if rows have none.
     """
 
     log_weight: Tensor
@@ -35,7 +37,7 @@ class Mixture(NamedTuple):
     log_class: Tensor
 
     def component_log_densities(self, moments: Tensor) -> Tensor:
-        """Log of weight times density, less a constant, of rows whose :func:`_moments` are given.
+        """Log of weight times density, up to a constant, of rows given by their :func:`_moments`.
 
         Shape (n_members, n, n_moments) -> (n_members, n, n_components): one product of matrices.
         """
@@ -49,10 +51,10 @@ class Mixture(NamedTuple):
         return moments @ torch.cat([constant.unsqueeze(2), slope.squeeze(3), -quadratic], 2).mT
 
     def cut(self) -> "Mixture":
-        """Every component in two, side by side along its longest axis."""
+        """Split each component into two halves along its longest axis."""
         variance, axes = torch.linalg.eigh(self.covariance)
         axis = axes[..., -1]
-        # The sign that a decomposition leaves open: the halves would come in another order.
+        # A decomposition does not determine the sign, which sets the order of the halves.
         axis = axis * torch.where(axis.sum(2, keepdim=True) < 0, -1.0, 1.0).to(axis)
         step = _CUT * variance[..., -1:].sqrt() * axis
         half = self.covariance - 0.9 * step.unsqueeze(3) * step.unsqueeze(2)
@@ -65,7 +67,7 @@ class Mixture(NamedTuple):
 
 
 def whitening_factor(covariance: Tensor) -> Tensor:
-    """Upper triangular F with ``F F' = covariance^-1``, of the same shape; found in double precision."""
+    """Upper triangular F with ``F F' = covariance^-1``, of the same shape, computed in double precision."""
     root = torch.linalg.cholesky(covariance.double())
     eye = torch.eye(root.shape[-1], dtype=root.dtype).expand_as(root)
     return torch.linalg.solve_triangular(root, eye, upper=False).mT.to(covariance)
@@ -77,7 +79,7 @@ def log_determinant(factor: Tensor) -> Tensor:
 
 
 def _pairs_of_columns(d: int) -> Tensor:
-    """Numbers of two columns, each pair once and each column with itself, shape (2, d (d + 1) / 2)."""
+    """Indices of all pairs of columns, including each column with itself, shape (2, d (d + 1) / 2)."""
     return torch.triu_indices(d, d)
 
 
@@ -88,7 +90,7 @@ def _moments(z: Tensor) -> Tensor:
 
 
 class _Rows:
-    """What mixtures are fitted on.
+    """Rows that mixtures are fitted to.
 
     Parameters
     ----------
@@ -97,7 +99,7 @@ class _Rows:
     weight : Tensor of shape (n_members, n)
         Their weights.
     one_hot : Tensor of shape (n_members, n, n_classes) or None
-        Their classes; None for none.
+        Classes of the rows, or None if there are none.
     """
 
     def __init__(self, z: Tensor, weight: Tensor, one_hot: Tensor | None):
@@ -110,10 +112,10 @@ class _Rows:
         self.floor = _LEAST_VARIANCE * variance.view(-1, 1, 1, 1) * torch.eye(z.shape[2], dtype=z.dtype)
 
     def mixture(self, membership: Tensor) -> Mixture:
-        """The mixture whose components have such shares of each row, (n_members, n, n_components).
+        """The mixture that follows from the shares of components in each row, (n_members, n, n_components).
 
-        Each weight counts one row more than there are, and the classes of each component half a row of all
-        classes.
+        One row is added to each component for its weight, and half a row with the overall class shares for
+        its classes.
         """
         d = self.z.shape[2]
         part = membership * self.weight.unsqueeze(2)
@@ -133,7 +135,7 @@ class _Rows:
         return Mixture(log_weight, mean, covariance, log_class)
 
     def expect(self, mixture: Mixture) -> tuple[Tensor, Tensor]:
-        """Mean log density of the rows, (n_members,), and the share of each row that components have."""
+        """Mean log density of the rows, (n_members,), and the shares of components in each row."""
         scores = mixture.component_log_densities(self.moments) + self.one_hot @ mixture.log_class.mT
         highest = scores.amax(2, keepdim=True)
         total = scores.sub_(highest).exp_().sum(2, keepdim=True)
@@ -141,11 +143,12 @@ class _Rows:
         return value, scores.div_(total)
 
     def maximise(self, mixture: Mixture) -> Mixture:
-        """A mixture by expectation maximisation from another one."""
+        """Improve a mixture by expectation maximisation."""
         before = torch.full_like(self.share[:, 0], -math.inf)
         for _ in range(_MOST_ITERATIONS):
             value, membership = self.expect(mixture)
-            # It may fall: the prior is no part of it, and a cut component does not know the prior.
+            # It may fall, because it does not include the prior, and the prior has not been applied to a
+            # split component.
             if bool(((value - before).abs() < _TOLERANCE).all()):
                 break
             before = value
@@ -153,16 +156,16 @@ class _Rows:
         return mixture
 
     def better(self, mixture: Mixture, other: Mixture) -> Mixture:
-        """The one of two mixtures of as many components that the rows are likelier under, for each member."""
+        """For each member, the more likely of two mixtures with the same number of components."""
         other_is = self.expect(other)[0] > self.expect(mixture)[0]
         parts = zip(mixture, other, strict=True)
         return Mixture(*(torch.where(other_is.view(-1, *[1] * (a.dim() - 1)), b, a) for a, b in parts))
 
     def clusters(self, n_clusters: int) -> Tensor:
-        """Membership by k-means, (n_members, n, n_clusters); with fewer distinct rows some are empty.
+        """Membership by k-means, (n_members, n, n_clusters). With few distinct rows, some clusters are empty.
 
-        Each centre starts at the row of the largest weighted squared distance from those before (Gonzalez
-        1985), the first one from the mean.
+        Each centre starts at the row with the largest weighted squared distance from the previous centres
+        (Gonzalez 1985). The first one starts from the mean.
         """
         centre, found = (self.share.unsqueeze(2) * self.z).sum(1, keepdim=True), []
         for _ in range(n_clusters):
@@ -179,11 +182,12 @@ class _Rows:
 
 
 def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
-    """Covariances of components, (n_members, n_components, d, d): their own, and a prior by a few rows.
+    """Covariances of components, (n_members, n_components, d, d), regularised by a prior worth a few rows.
 
-    The prior has the shape that all components have together, and the volume of each: components may be of
-    many sizes, and the common covariance itself would make the thin ones thick. The volume is that of a mean
-    of own and common covariance, since few rows have none of their own. The prior counts (d + 1) / 2 rows.
+    The prior has the shape of the common covariance of all components, scaled to the volume of each
+    component. Components differ in size, and the common covariance itself would make thin components thick.
+    The volume is that of a mean of the component's own and the common covariance, because the own covariance
+    of few rows has no volume. The prior counts as (d + 1) / 2 rows.
     """
     prior_rows = (scatter.shape[-1] + 1) / 2
     common = scatter.sum(1, keepdim=True) / rows.sum(1, keepdim=True)
@@ -196,10 +200,11 @@ def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
 
 
 def fit_mixtures(z: Tensor, weight: Tensor, one_hot: Tensor | None = None) -> Iterator[Mixture]:
-    """A Gaussian, or one a class, and mixtures of twice as many components each, from the one before.
+    """One Gaussian (or one per class), then mixtures with twice the components, each from the one before.
 
-    Without classes, four and eight components start from clusters too; the higher likelihood counts. Members
-    go on until all have converged: fitted one by one, each ends where it has.
+    Without classes, a start from clusters is also tried for four and eight components, and the mixture with
+    the higher likelihood is kept. All members iterate until all have converged. Fitted one by one, each ends
+    when it has converged itself.
 
     Parameters
     ----------
@@ -208,12 +213,12 @@ def fit_mixtures(z: Tensor, weight: Tensor, one_hot: Tensor | None = None) -> It
     weight : Tensor of shape (n_members, n)
         Their weights.
     one_hot : Tensor of shape (n_members, n, n_classes) or None, default=None
-        Their classes; None for none.
+        Classes of the rows, or None if there are none.
 
     Yields
     ------
     Mixture
-        Without end.
+        The sequence has no end.
     """
     rows = _Rows(z, weight, one_hot)
     mixture = rows.mixture(rows.one_hot)

@@ -1,4 +1,4 @@
-"""The judge: what a critic is worth on rows that it has not seen, and what is reported of it."""
+"""The judge: values a critic on held-out rows, and computes the results to report."""
 
 import copy
 import math
@@ -16,60 +16,62 @@ from skmine.nn.bounds import Normalised
 from skmine.nn.pairs import VALUED_PAIRS
 from skmine.nn.training import TrainingResult
 
-#: Rows that a member must hold out for a network to be judged by them.
+#: Minimum number of held-out rows per member to judge a network.
 JUDGING_ROWS = 12
-#: Rows of equal weight that each half of them must amount to.
+#: Minimum effective number of rows in each half of them.
 _FEWEST_EFFECTIVE = 4.0
-#: Rows that a member must hold out to choose the settings of a form alone, and to decide if it is worth
-#: fitting for the bank.
+#: Minimum number of held-out rows for the first member to choose the settings of a form for all members, and
+#: to decide whether a form is fitted for all members.
 _CHOOSING_ROWS, _REJECTING_ROWS = 200, 400
-#: How far a value I must stay below the log of the number N of marginal pairs for these to test it: the
-#: relative variance of their mean of exp(T) is at least (exp(I) - 1) / N, and for Gaussians of one strong
-#: pair about ten times that. Up to two nats the mean over the members does, however few the rows.
+#: Marginal pairs can test a value I if it is at least this far below log(N), where N is the number of pairs.
+#: The relative variance of the mean of exp(T) over N pairs is at least (exp(I) - 1) / N, and about ten times
+#: that for Gaussians with one strong pair. Up to two nats, the mean over the members is a sufficient test for
+#: any number of rows.
 _MARGIN_NATS, _TESTABLE_NATS = 6.0, 2.0
-#: Nats up to which no value is doubted that pairs took part in.
+#: Values up to this many nats are not doubted if marginal pairs were used.
 WELL_TESTED_NATS = 3.0
-#: Log of the mean of exp(T) over marginal pairs from which T is no log density ratio.
+#: If the log of the mean of exp(T) over marginal pairs is above this, T is not a log density ratio.
 _REFUTING_NATS = 3.0
-#: Largest relative standard error of that mean for this to count.
+#: Maximum relative standard error of that mean for this conclusion.
 RELIABLE_ERROR = 0.5
 _NORMAL_QUANTILE = 1.96  # of 97.5 %
-#: Bias of a critic of no fixed form, as a share of half the distance between training and held-out value.
-#: Where smoothing is chosen by the held-out value, its derivatives cancel: for a function of d variables with
-#: s derivatives the bias is d / (2 s) of what overfitting costs (Stone 1982): of two variables and two
-#: derivatives, a half.
+#: Bias of a flexible critic, as a share of half the gap between training and held-out value. If the held-out
+#: value chooses the amount of smoothing, its derivatives cancel. For a function of d variables with s
+#: derivatives, the bias is then d / (2 s) of the cost of overfitting (Stone 1982). With two variables and two
+#: derivatives, this is a half.
 _BIAS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The estimate that the values of a bank on held-out and on training rows give together.
+    """The results for a bank, from its values on held-out and training rows.
 
     Attributes
     ----------
     scored : Scored
         Critics, the bound and its scores.
     held_out, training : float
-        Bound on held-out and on training rows in nats, mean over the members.
+        Mean over the members of the bound on held-out and on training rows, in nats.
     estimate : float
-        Their mean, where what overfitting adds cancels to first order, and `bias`; the plug-in value where x
-        and y are both discrete.
+        Mean of the two values, in which overfitting cancels to first order, plus `bias`. If x and y are both
+        discrete, the plug-in value.
     bias : float
-        Nats that a critic of no fixed form is taken to miss beside what overfitting costs.
+        Estimate in nats of what a flexible critic misses in addition to the cost of overfitting.
     standard_error : float
         Standard error of the mean log ratio over the held-out rows, in nats.
     testable : float
-        Nats up to which the marginal pairs can test a value; infinity where y is discrete.
+        Largest value in nats that the marginal pairs can test; infinity if y is discrete.
     n_effective : float
-        Rows of equal weight that all rows amount to.
+        Effective number of rows.
     is_judged : bool, default=True
-        Whether the rows are enough to judge a network; if not, the value is that of the closed form.
+        Whether there are enough rows to judge a network. If not, the value is that of the closed form.
     is_tested : bool, default=True
-        Whether marginal pairs took part in the value.
+        Whether marginal pairs were used for the value.
     least_upper : float, default=0.0
-        Upper end of the interval at least, in nats: that of a network to which another critic was preferred.
+        Minimum of the upper end of the interval, in nats: the upper end for other critics that were about as
+        good.
     unbiased : UnbiasedValue or None, default=None
-        What is reported instead, where held-out rows cannot judge the critic.
+        Value to report instead, if held-out rows cannot judge the critic.
     """
 
     scored: Scored
@@ -87,17 +89,17 @@ class Verdict:
 
     @property
     def overfit(self) -> float:
-        """Half the distance between the two values: what overfitting adds to one and costs the other."""
+        """Half the gap: what overfitting adds to the training value and subtracts from the held-out value."""
         return (self.training - self.held_out) / 2
 
     @cached_property
     def merit(self) -> float:
-        """What critics are compared by: the cautious held-out value, less a share of the gap in training."""
+        """Measure that compares critics: the cautious held-out value minus a share of the gap."""
         return self.scored.cautious_value - GAP_PENALTY * max(self.training - self.held_out, 0.0)
 
     @property
     def rests_on_form(self) -> bool:
-        """Whether the value is beyond what the marginal pairs can test, and so is right if its form is."""
+        """Whether the value is too high for the marginal pairs to test, so that it relies on the form."""
         if self.unbiased is not None or not self.is_judged:
             return False
         is_beyond = self.estimate > max(self.testable, WELL_TESTED_NATS)
@@ -105,13 +107,14 @@ class Verdict:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Interval of 95 % in nats.
+        """The 95 % interval in nats.
 
-        The mean of the two values errs by a part of what overfitting adds: downwards, from the plain mean, it
-        counts about as far as the held-out value, upwards two and a half times as far, since what was not
-        learnt grows with it. The interval is open where the value rests on the form of the critic.
-        The upper end is at least that of Fisher's z for a single correlation: of the estimate where no
-        network could be judged, else of none, since a critic that found nothing has no standard error.
+        Overfitting causes a part of the error. Downwards, it extends the interval from the plain mean about
+        to the held-out value. Upwards, it counts two and a half times as much, because the information that
+        was not learnt grows with it. The interval is open if the value relies on the form of the critic. The
+        upper end is at least that of Fisher's z for a single correlation, because a critic that found nothing
+        has no standard error. This correlation corresponds to the estimate if no network could be judged, and
+        is 0 otherwise.
         """
         if self.unbiased is not None:
             reach = _NORMAL_QUANTILE * self.unbiased.standard_error
@@ -145,44 +148,44 @@ class Judge:
 
     @cached_property
     def can_judge(self) -> bool:
-        """Whether the rows that each member holds out can judge a network."""
+        """Whether each member holds out enough rows to judge a network."""
         halves, weight = torch.stack(self.sample.folds.halves), self.sample.weight
         poorest = halves.shape[2] if weight is None else float(effective_rows(weight[halves]).min())
         return 2 * halves.shape[2] >= JUDGING_ROWS and poorest >= _FEWEST_EFFECTIVE
 
     @property
     def device(self) -> torch.device:
-        """Of the critics."""
+        """Device of the critics."""
         return self.sample.x.values.device
 
     @property
     def can_end(self) -> bool:
-        """Whether members hold out rows enough to find that nothing is left to explain."""
+        """Whether members hold out enough rows to find that the critic explains the dependence."""
         return 2 * self.sample.folds.halves[0].shape[1] >= _CHOOSING_ROWS
 
     @property
     def first_chooses(self) -> bool:
-        """Whether the first of several members holds out rows enough to choose among settings for all."""
+        """Whether the first of several members holds out enough rows to choose the settings for all."""
         return self.sample.n_members > 1 and self.can_end
 
     @property
     def first_rejects(self) -> bool:
-        """Whether it holds out enough rows to decide which forms are worth fitting for all."""
+        """Whether it holds out enough rows to decide which forms are fitted for all members."""
         return self.first_chooses and 2 * self.sample.folds.halves[0].shape[1] >= _REJECTING_ROWS
 
     def score(self, fit: Fit, sample: Sample | None = None) -> Scored:
-        """Scores of a bank; of the first member alone, where the sample is that of the first."""
+        """Scores of a bank, or of its first member if the sample contains only the first member."""
         sample = self.sample.first if sample is not None and sample.n_members == 1 else self.sample
         critic, device = fit.critic, sample.x.values.device
         if any(buffer.device != device for buffer in critic.buffers()):
-            critic = copy.deepcopy(critic).to(device)  # others read the coordinates of the one here
+            critic = copy.deepcopy(critic).to(device)  # later forms read `fit.critic` on the CPU
         return Scored(replace(fit, critic=critic), sample, self.bound)
 
     def can_test(self, start: Scored) -> bool:
-        """Whether the marginal pairs can test a value as large as a closed form claims, or refute it.
+        """Whether the marginal pairs can test, or refute, the value of a closed form.
 
-        Of a log density ratio the mean of exp(T) over marginal pairs is one, so that it exceeds 20 in less
-        than one sample of 20 (Markov). It must not rest on a few pairs.
+        If T is a log density ratio, the mean of exp(T) over marginal pairs is 1 in expectation. It exceeds 20
+        in less than one sample in 20 (Markov's inequality). A few pairs must not determine the mean.
         """
         joint = torch.cat([scores.joint for scores in start.held_out], 1)
         normalisers = torch.stack(
@@ -193,7 +196,7 @@ class Judge:
         return is_refuted or float(joint.mean()) <= self.testable
 
     def untested(self, start: Scored) -> "Verdict":
-        """On a closed form whose value no pairs can test: its mean log ratio."""
+        """Verdict on a closed form whose value no pairs can test: its mean log ratio."""
         scored = Scored(start.fit, self.sample, Normalised())
         verdict = self.verdict(scored, 0.0, None, is_tested=False)
         return replace(verdict, is_judged=self.can_judge)
@@ -201,20 +204,20 @@ class Judge:
     def verdict(
         self, scored: Scored, flexible: float, start: Verdict | None, is_tested: bool = True
     ) -> Verdict:
-        """Combine the values on held-out and on training rows.
+        """Combine the values on held-out and training rows.
 
         Parameters
         ----------
         scored : Scored
-            The bank.
+            Scores of the bank.
         flexible : float
-            Share of the members that have no fixed form. These miss more than overfitting costs, except for
-            what the closed form that they started from overfits.
+            Share of the members whose form is flexible. They miss more than overfitting costs. Only
+            overfitting beyond that of the closed form that they started from is counted.
         start : Verdict or None
-            On that closed form.
+            Verdict on that closed form.
         is_tested : bool, default=True
-            Whether marginal pairs take part in the values. These are then at most the log of their number; of
-            a higher one the interval is open.
+            Whether marginal pairs are used for the values. A value is then at most the log of the number of
+            pairs. If it would be higher, the interval is open.
 
         Returns
         -------
@@ -250,12 +253,12 @@ class Judge:
 
 
 def share_learnt(training: TrainingResult | None) -> float:
-    """Share of the members of a bank whose training brought a rise; 1 where nothing was trained.
+    """Share of the members of a bank whose value rose in training; 1 if nothing was trained.
 
     Parameters
     ----------
     training : TrainingResult or None
-        How training went.
+        Result of the training.
 
     Returns
     -------
@@ -267,7 +270,7 @@ def share_learnt(training: TrainingResult | None) -> float:
 
 
 def _table_information(x: Tensor, y: Tensor, weight: Tensor | None) -> float:
-    """Plug-in mutual information of one-hot rows, in nats: that of their observed shares."""
+    """Plug-in mutual information of one-hot rows, from their observed shares, in nats."""
     x, y = x.double(), y.double()
     joint = x.T @ (y if weight is None else weight.double().unsqueeze(1) * y)
     joint = joint / joint.sum()

@@ -1,4 +1,4 @@
-"""The rows, and what every form may want to know of them: found once."""
+"""The rows, with everything that is computed from them once and shared by the forms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch import Tensor
 from skmine._engine.dependence import MOST_ROWS, Dependence, thinned
 from skmine.nn.pairs import choose_pairs, choose_valuing_pairs
 
-#: Share of the rows of a column that may share their value with others, for the column to have a density.
+#: A column counts as having a density if at most this share of its rows have values that repeat.
 _MOST_TIED = 0.5
 
 
@@ -22,15 +22,16 @@ class Block:
     Attributes
     ----------
     values : Tensor of shape (n, d)
-        The columns; one-hot classes for a discrete block.
+        The columns, or one-hot classes for a discrete block.
     n_core : int
-        Leading columns that hold all there is to know; the others are views of the same data.
+        Number of leading columns that contain all information. The others are views of the same data.
     probability : Tensor of shape (n_classes,) or None
         Class probabilities of a discrete block.
     origin : LongTensor of shape (d,) or None
-        Core column that each column is a function of; -1 for several. None where all columns are core ones.
+        Index of the core column that each column is a function of, or -1 if there are several. None if all
+        columns are core columns.
     n_scaled : int, default=0
-        Columns, after the core ones, that hold columns of the data in their own units, scaled.
+        Number of columns, after the core columns, that contain the data in their own units, scaled.
     """
 
     values: Tensor
@@ -46,7 +47,7 @@ class Block:
 
     @property
     def has_atoms(self) -> bool:
-        """Whether most values of some core column occur more than once: it has no density."""
+        """Whether most values of some core column repeat, so that it has no density."""
         ordered = self.core.sort(0).values
         same = ordered[1:] == ordered[:-1]
         edge = torch.zeros_like(same[:1])
@@ -54,20 +55,20 @@ class Block:
         return bool((tied.float().mean(0) > _MOST_TIED).any())
 
     def to(self, device: torch.device) -> "Block":
-        """The same columns on a device."""
+        """Copy to a device."""
         probability = None if self.probability is None else self.probability.to(device)
         return Block(self.values.to(device), self.n_core, probability, self.origin, self.n_scaled)
 
 
 class Reading(NamedTuple):
-    """Columns of a block that hold its data in one unit: normal scores, or their own.
+    """Columns of a block in one unit: normal scores, or the original units.
 
     Attributes
     ----------
     start, stop : int
-        The first, and one after the last.
+        Index of the first column, and one after the last.
     relevant : tuple of int
-        Numbers among them of those that depend on the other block by themselves.
+        Indices, among these columns, of those that depend on the other block alone.
     """
 
     start: int
@@ -81,14 +82,14 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Folds:
-    """Row numbers of each member of a bank of critics.
+    """Row indices for each member of a bank of critics.
 
     Attributes
     ----------
     train : LongTensor of shape (n_members, n_train)
-        Rows that a member learns from.
+        Training rows of each member.
     halves : tuple of two LongTensor of shape (n_members, n_half)
-        Rows that it holds out, in two halves.
+        Held-out rows of each member, in two halves.
     """
 
     train: Tensor
@@ -96,7 +97,7 @@ class Folds:
 
     @classmethod
     def of_splits(cls, splits: Sequence[tuple[Tensor, Tensor]], generator: torch.Generator) -> "Folds":
-        """Shuffle the rows of each split, and leave some out where the splits differ in length.
+        """Shuffle the rows of each split, and drop some if the splits differ in length.
 
         Parameters
         ----------
@@ -119,7 +120,7 @@ class Folds:
         return cls(train, (held_out[:, :half], held_out[:, half:]))
 
     def of_members(self, members: slice) -> "Folds":
-        """Those of some members."""
+        """Folds of some members."""
         return Folds(self.train[members], (self.halves[0][members], self.halves[1][members]))
 
     @property
@@ -128,25 +129,25 @@ class Folds:
         return torch.cat(self.halves, 1)
 
     def to(self, device: torch.device) -> "Folds":
-        """The same rows on a device."""
+        """Copy to a device."""
         return Folds(self.train.to(device), (self.halves[0].to(device), self.halves[1].to(device)))
 
 
 class Sample:
-    """Encoded blocks, folds, weights and the law of the marginal pairs, with what follows from them.
+    """Encoded blocks, folds, weights and the rule for marginal pairs, with everything computed from them.
 
     Parameters
     ----------
     x, y : Block
-        All rows. Where one block is discrete, that is y.
+        All rows. If only one block is discrete, it is y.
     folds : Folds
         Rows of each member.
     weight : Tensor of shape (n,) or None, default=None
         Weights of the rows.
     dependence : Dependence or None, default=None
-        Of the columns, if it is known already; all members share it.
+        Dependence of the columns, if it is already known. All members share it.
     members : slice, default=slice(None)
-        Which members of a larger bank they are.
+        Members of a larger bank that this sample contains.
     """
 
     def __init__(
@@ -163,25 +164,25 @@ class Sample:
 
     @property
     def n_members(self) -> int:
-        """Critics in a bank."""
+        """Number of critics in a bank."""
         return len(self.folds.train)
 
     @property
     def classes(self) -> Tensor | None:
-        """Probabilities of the classes that the marginal pairs enumerate; None where they are drawn."""
+        """Probabilities of the classes if marginal pairs enumerate them; None if they are drawn."""
         return self.y.probability
 
     @property
     def given(self) -> int:
-        """Number of the block from which the other is predicted: the wider one, and x for classes."""
+        """Index of the block that predicts the other: the wider block, or x if y consists of classes."""
         return 0 if self.classes is not None or self.x.n_core >= self.y.n_core else 1
 
     def pairs(self, bound, group_size: int):
-        """The marginal pairs of a minibatch: see :func:`skmine.nn.pairs.choose_pairs`."""
+        """Marginal pairs for a minibatch, see :func:`skmine.nn.pairs.choose_pairs`."""
         return choose_pairs(bound, self.classes, group_size)
 
     def valuing_pairs(self, bound, n_rows: int):
-        """The marginal pairs of a value that is reported."""
+        """Marginal pairs for a value that is reported."""
         return choose_valuing_pairs(bound, self.classes, n_rows)
 
     def _of_members(self, members: slice) -> "Sample":
@@ -189,16 +190,16 @@ class Sample:
 
     @cached_property
     def first(self) -> "Sample":
-        """That of the first member alone."""
+        """Sample of the first member."""
         return self._of_members(slice(1))
 
     @cached_property
     def others(self) -> "Sample":
-        """That of all but the first."""
+        """Sample of all members except the first."""
         return self._of_members(slice(1, None))
 
     def to(self, device: torch.device) -> "Sample":
-        """The same on a device."""
+        """Copy to a device."""
         if device == self.x.values.device:
             return self
         weight = None if self.weight is None else self.weight.to(device)
@@ -208,12 +209,12 @@ class Sample:
 
     @cached_property
     def row_weight(self) -> Tensor:
-        """Weights of the rows, ones where none are given."""
+        """Weights of the rows, or ones if no weights are given."""
         return self.x.values.new_ones(len(self.x.values)) if self.weight is None else self.weight
 
     @property
     def fitted(self) -> Tensor:
-        """Training rows of each member that closed forms of many parameters are fitted on."""
+        """Training rows of each member to which closed forms with many parameters are fitted."""
         return thinned(self.folds.train)
 
     @property
@@ -227,26 +228,26 @@ class Sample:
         return self.x.has_atoms or self.y.has_atoms
 
     def read(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Columns of x and of y, and weights, of rows of each member, (n_members, n_rows, ...)."""
+        """Columns of x, columns of y and weights for rows of each member, (n_members, n_rows, ...)."""
         return self.x.values[rows], self.y.values[rows], self.row_weight[rows]
 
     @cached_property
     def dependence(self) -> Dependence:
-        """Which core columns depend on which: by the rows of the first member, the same for all."""
+        """Tests of which core columns depend on each other, on the rows of the first member."""
         if self._dependence is not None:
             return self._dependence
         return Dependence(self.x.core, self.y.core, self.folds.train[0], self.weight)
 
     @cached_property
     def readings(self) -> list[tuple[Reading, Reading]]:
-        """The core columns of both blocks, and those in their own units, if any."""
+        """The core columns of both blocks, and the columns in their own units, if any."""
         blocks = zip((self.x, self.y), self.dependence.relevant, strict=True)
         core, scaled = zip(*(_readings_of(block, mask) for block, mask in blocks), strict=True)
         return [core] if core == scaled else [core, scaled]
 
 
 def _readings_of(block: Block, relevant: Tensor) -> tuple[Reading, Reading]:
-    """The core columns of a block, and those in their own units, or the core ones again."""
+    """The core columns of a block, and its columns in their own units (or the core columns again)."""
     core = Reading(0, block.n_core, tuple(relevant.nonzero().flatten().tolist()))
     if not block.n_scaled or block.origin is None:
         return core, core
@@ -256,6 +257,6 @@ def _readings_of(block: Block, relevant: Tensor) -> tuple[Reading, Reading]:
 
 
 def effective_rows(weight: Tensor) -> Tensor:
-    """Rows of equal weight that weighted ones amount to, (..., n) -> (...) (Kish 1965, section 8.2)."""
+    """Effective number of weighted rows, (..., n) -> (...) (Kish 1965, section 8.2)."""
     weight = weight.cpu().double()
     return weight.sum(-1) ** 2 / (weight**2).sum(-1).clamp_min(1e-300)

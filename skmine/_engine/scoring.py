@@ -1,4 +1,4 @@
-"""Scores of a bank of critics on the rows that count, each scored once, and their values."""
+"""Scores of a bank of critics on training and held-out rows, each computed once, and their values."""
 
 import math
 from functools import cached_property
@@ -13,14 +13,14 @@ from skmine._engine.critics import PooledCritic
 from skmine._engine.forms.form import Fit
 from skmine._engine.sample import Sample
 
-_TRAINING_ROWS = 8192  # of each member that are valued
-#: Standard errors of the mean of exp(T) over the marginal pairs, taken off where critics are compared: a log
-#: ratio may run away where few pairs meet.
+_TRAINING_ROWS = 8192  # per member, to limit time
+#: When critics are compared, so many standard errors of the mean of exp(T) over the marginal pairs are
+#: subtracted, because a log ratio can be far too large in regions with few pairs.
 _CAUTION = 2.0
 
 
 class Scores(NamedTuple):
-    """What the bounds take.
+    """Input of the bounds.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Scores(NamedTuple):
     marginal : Tensor of shape (n_members, m, k)
         Critic values of marginal pairs.
     joint_weight, marginal_weight : Tensor or None
-        Weights, of shapes that broadcast to these.
+        Weights, in shapes that broadcast to these.
     """
 
     joint: Tensor
@@ -38,21 +38,22 @@ class Scores(NamedTuple):
     marginal_weight: Tensor | None
 
     def pooled(self, other: "Scores") -> "Scores":
-        """Of the mean of two critics, on the same pairs."""
+        """Scores of the mean of two critics on the same pairs."""
         joint = torch.lerp(self.joint, other.joint, 0.5)
         return self._replace(joint=joint, marginal=torch.lerp(self.marginal, other.marginal, 0.5))
 
     @property
     def first(self) -> "Scores":
-        """Of the first member alone."""
+        """Scores of the first member."""
         pairs = zip(self[2:], self[:2], strict=True)
         weights = (None if weight is None else weight.expand_as(scores)[:1] for weight, scores in pairs)
         return Scores(self.joint[:1], self.marginal[:1], *weights)
 
     def error(self) -> Tensor:
-        """Relative standard error of the mean of exp over the marginal pairs, shape (n_members,).
+        """Relative standard error of the mean of exp(T) over the marginal pairs, shape (n_members,).
 
-        From that of its means over the pairs of each row of x; those over the pairs of each y err as much.
+        It is computed from the means over the pairs of each row of x. The rows of y are assumed to contribute
+        as much.
         """
         ratio = (self.marginal - self.marginal.amax((1, 2), keepdim=True)).exp()
         if self.marginal_weight is None:
@@ -67,7 +68,7 @@ class Scores(NamedTuple):
 
 
 class Scored:
-    """A bank in two states and its scores on the rows that count, each scored once.
+    """A bank in two states, with its scores on training and held-out rows, each computed once.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ class Scored:
 
     @property
     def unseen_rows(self) -> Tensor:
-        """The half of the held-out rows that did not choose each state, (2, n_members, n_half)."""
+        """For each state, the half of the held-out rows that did not choose it, (2, n_members, n_half)."""
         return torch.stack(tuple(reversed(self.sample.folds.halves)))
 
     @property
@@ -99,7 +100,7 @@ class Scored:
 
     @cached_property
     def training(self) -> list[Scores]:
-        """Scores of both states on training rows; of one, where the states are the same."""
+        """Scores of both states on training rows, or of one state if they are the same."""
         states = self.fit.states if any(self.fit.states) else self.fit.states[:1]
         return [self._scores(state, self.train_rows) for state in states]
 
@@ -114,33 +115,33 @@ class Scored:
 
     @cached_property
     def held_out_value(self) -> float:
-        """The bound on rows that neither trained nor chose a state, in nats."""
+        """The bound in nats on rows that were not used to train or choose a state."""
         return self._mean(self.held_out, self.unseen_rows)
 
     @cached_property
     def training_value(self) -> float:
-        """The bound on training rows, in nats."""
+        """The bound in nats on training rows."""
         return self._mean(self.training, self.train_rows)
 
     def _mean(self, scores: list[Scores], rows: Tensor) -> float:
-        """Mean of the bound over sets of rows, each by its weight."""
+        """Mean of the bound over sets of rows, weighted by the total weight of each."""
         values = torch.stack([self.bound.estimate(*part) for part in scores])
         weight = self.sample.weight
         return float(values.mean()) if weight is None else weighted_mean(values, weight[rows])
 
     @cached_property
     def pair_error(self) -> float:
-        """Relative standard error of the mean of exp(T) over the marginal pairs, a mean over all halves."""
+        """Relative standard error of the mean of exp(T) over the marginal pairs, averaged over all halves."""
         return float(torch.stack([part.error() for part in self.held_out]).mean())
 
     @property
     def highest_value(self) -> float:
-        """Log of the number of marginal pairs of a half: no value above it can be tested."""
+        """Log of the number of marginal pairs of a half. Higher values cannot be tested."""
         return math.log(self.held_out[0].marginal[0].numel())
 
     @cached_property
     def cautious_value(self) -> float:
-        """The held-out value, less what the marginal pairs leave open; at most the log of their number."""
+        """Held-out value minus two standard errors of its marginal term; at most `highest_value`."""
         error = self.pair_error / math.sqrt(len(self.held_out) * len(self.held_out[0].marginal))
         return min(self.held_out_value, self.highest_value) - _CAUTION * error
 
@@ -154,7 +155,10 @@ class Scored:
         return torch.cat(parts, 1)
 
     def standard_error(self, log_ratios: Tensor) -> float:
-        """Of the weighted mean of values of the held-out rows; one that several hold out counts once."""
+        """Standard error of the weighted mean over held-out rows.
+
+        A row that several members hold out counts once.
+        """
         rows, weight = torch.cat(tuple(self.unseen_rows), 1), self.sample.weight
         weight = torch.ones_like(log_ratios) if weight is None else weight[rows]
         share = (weight / weight.sum()).flatten()
@@ -164,18 +168,18 @@ class Scored:
 
     @cached_property
     def first(self) -> "Scored":
-        """The first member alone; only its held-out scores are known."""
+        """The first member, for which only held-out scores are known."""
         first = Scored(self.fit, self.sample.first, self.bound)
         first.held_out = [scores.first for scores in self.held_out]
         return first
 
     def pooled(self, other: "Scored") -> "Scored":
-        """The mean of this bank and another, which need not be scored again."""
+        """The mean of this bank and another. It needs no new scores."""
         return _Pooled(self, other)
 
 
 class _Pooled(Scored):
-    """A pool, which takes its scores from those of its two parts."""
+    """A pool, whose scores are computed from those of its two parts."""
 
     def __init__(self, mine: Scored, other: Scored):
         states = tuple(

@@ -1,4 +1,4 @@
-"""Mutual information of two wide Gaussian blocks without a critic, where held-out rows cannot judge one."""
+"""Mutual information of two wide Gaussian blocks without a critic, for rows that cannot judge one."""
 
 import math
 from typing import NamedTuple
@@ -6,19 +6,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-#: Nats that chance adds to the sample value, d_x d_y / 2n, from which the unbiased one is preferred; and from
-#: which the interval is open where the rows are not Gaussian.
+#: Thresholds in nats of the chance contribution to the sample value, d_x d_y / 2n. Above the first, the
+#: unbiased value is preferred. Above the second, the interval is open if the rows are not Gaussian.
 LEAST_CHANCE, OPENING_CHANCE = 0.05, 0.5
-#: Rows that there must be for each column.
+#: Minimum number of rows per column.
 _ROWS_A_COLUMN = 1.5
-#: Draws that show what normal scores cost.
+#: Number of draws in the simulation of the cost of normal scores.
 _DRAWS = 2
-#: Largest standard score of Mardia's kurtosis.
+#: Maximum standard score of Mardia's kurtosis.
 _MOST_DEVIATIONS = 4.0
 
 
 class UnbiasedValue(NamedTuple):
-    """The value that the determinants of sample covariances give.
+    """The value computed from determinants of sample covariances.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class UnbiasedValue(NamedTuple):
     standard_error : float
         Nats.
     is_gaussian : bool
-        Whether nothing speaks against Gaussian rows.
+        Whether the rows are consistent with a Gaussian distribution.
     """
 
     estimate: float
@@ -36,12 +36,12 @@ class UnbiasedValue(NamedTuple):
 
 
 def unbiased_information(x: Tensor, y: Tensor) -> UnbiasedValue | None:
-    """Mutual information of Gaussian blocks of normal scores, corrected for two biases.
+    """Mutual information of Gaussian blocks from their normal scores, corrected for two biases.
 
-    The log determinant of a sample covariance of m degrees of freedom is too low by the sum of
-    ``log(m / 2) - psi((m - i + 1) / 2)`` over its columns i. Its variance is that of Wilks' lambda under
-    independence, and that of a mean log ratio beside. What scores cost in place of the columns themselves is
-    found by simulation.
+    The log determinant of a sample covariance with m degrees of freedom is too low by the sum of ``log(m / 2)
+    - psi((m - i + 1) / 2)`` over its columns i. Its variance is the sum of two terms: the variance of Wilks'
+    lambda under independence, and the variance of a mean log ratio. The bias of normal scores, compared with
+    the original columns, is found by simulation.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def unbiased_information(x: Tensor, y: Tensor) -> UnbiasedValue | None:
     Returns
     -------
     UnbiasedValue or None
-        None if the rows are too few, or columns so nearly determine one another that the errors of their
-        normal scores count.
+        None if there are too few rows, or if columns determine each other so closely that the errors of their
+        normal scores matter.
 
     References
     ----------
@@ -77,13 +77,14 @@ def unbiased_information(x: Tensor, y: Tensor) -> UnbiasedValue | None:
     bias = torch.digamma(half) - math.log((n - 1) / 2)
     chance = float(bias[:d_x].sum() + bias[:d_y].sum() - bias.sum()) / 2
     sampled = _information(correlation, d_x)
-    # Weaker by what chance adds: information grows about as the square of the correlations between blocks.
+    # Correlations are reduced by the contribution of chance. Information is about proportional to their
+    # squares.
     known = correlation.clone()
     known[:d_x, d_x:] *= math.sqrt(max(1 - chance / max(sampled, chance), 0.0))
     known[d_x:, :d_x] = known[:d_x, d_x:].T
     is_gaussian = _is_gaussian(z, correlation)
     estimate = sampled - chance
-    if is_gaussian:  # of other rows the value is not reported
+    if is_gaussian:  # for other rows the value is not reported
         estimate -= _cost_of_scores(known, n, d_x)
     wilks = torch.polygamma(1, half[d_x:]) - torch.polygamma(1, half[:d_y])
     # The mean log ratio has the variance sum_k r_k^2, which is at most 1 - exp(-2 I / k) each.
@@ -93,16 +94,16 @@ def unbiased_information(x: Tensor, y: Tensor) -> UnbiasedValue | None:
 
 
 def _information(correlation: Tensor, d_x: int) -> float:
-    """Of a Gaussian with such correlations, in nats."""
+    """Mutual information of a Gaussian with such correlations, in nats."""
     blocks = correlation[:d_x, :d_x], correlation[d_x:, d_x:]
     x, y, both = (float(torch.linalg.slogdet(block)[1]) for block in (*blocks, correlation))
     return (x + y - both) / 2
 
 
 def _cost_of_scores(correlation: Tensor, n: int, d_x: int) -> float:
-    """Nats that the normal scores of n Gaussian rows add to the sample value of the rows themselves.
+    """Difference in nats between the sample value of the normal scores of n Gaussian rows and of the rows.
 
-    Negative: ranks know a column up to errors that are as good as noise. Found on draws.
+    It is negative, because replacing a column by ranks adds errors that act as noise. Found by simulation.
     """
     generator = torch.Generator().manual_seed(0)
     root = torch.linalg.cholesky(correlation)

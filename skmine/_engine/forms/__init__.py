@@ -1,4 +1,4 @@
-"""Forms: families of log density ratios. A new one is a file here, and its line in the table below."""
+"""Forms: families of log density ratios. To add one, add a file here and a line in the table below."""
 
 from skmine._engine.forms.discriminant import Discriminant
 from skmine._engine.forms.form import Fit, Form, Start
@@ -12,7 +12,7 @@ from skmine._engine.forms.student import StudentCopula
 from skmine._engine.forms.table import Table
 from skmine._engine.forms.variates import NonlinearVariates
 
-#: Closed forms in the order of their cost; a network comes last.
+#: Closed forms and flexible forms in the order of their cost. The network comes last.
 STARTS = (Table, Discriminant, Gaussian, StudentCopula, NonlinearVariates)
 FLEXIBLE = (GaussianMixture, KernelRegression, Grid)
 
@@ -25,10 +25,12 @@ def entrants(network: Network, compete: bool) -> list[Form]:
     Parameters
     ----------
     network : Network
-        The last one; not trained for no iteration, where others compete. Of a scikit-learn model, what it
-        predicts is the critic instead.
+        The last form. It is left out if it has no iterations and the forms compete. If its critic is a
+        scikit-learn model, the predictions of this model take its place, and no other form competes except
+        tables of two discrete blocks.
     compete : bool
-        Whether the flexible forms compete; otherwise the network goes on from the closed forms alone.
+        Whether the flexible forms compete. Otherwise, the network starts from the closed forms and has no
+        competitors.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The discriminant form: linear discriminants where y is discrete."""
+"""The discriminant form: linear discriminants for a discrete y."""
 
 import math
 from functools import lru_cache
@@ -15,20 +15,20 @@ from skmine._engine.sample import Sample
 
 
 class Discriminant(Form):
-    """Classes with Gaussian columns of one covariance, for a continuous x and a discrete y.
+    """Classes with Gaussian columns and a common covariance, for a continuous x and a discrete y.
 
-    Ridge and shrinkage are one choice for the whole bank, by the mean held-out log ratio; independence
-    competes too.
+    The mean held-out log ratio chooses one ridge and one shrinkage for the whole bank. Independence is one of
+    the choices.
     """
 
     is_flexible = False
 
     def applies(self, sample: Sample) -> bool:
-        """To a discrete y of two classes or more, with an x that is not discrete."""
+        """Whether y is discrete with at least two classes, and x is not discrete."""
         return sample.classes is not None and len(sample.classes) > 1 and sample.x.probability is None
 
     def fit(self, sample: Sample, setting: None) -> Fit:
-        """Discriminants, one a member."""
+        """Fit one set of discriminants per member."""
         x, one_hot, weight = sample.x.core, sample.y.core, sample.row_weight
         rows, train = sample.choosing, sample.folds.train
         probability = cast(Tensor, sample.classes)
@@ -64,15 +64,15 @@ class Discriminant(Form):
 
 
 class ClassReference(Reference):
-    """Log ratio of classes with Gaussian columns of one covariance (linear discriminant analysis).
+    """Log ratio of classes with Gaussian columns and a common covariance (linear discriminant analysis).
 
     Parameters
     ----------
     projection_x : Projection
-        Map to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'), the discriminant ones
-        first.
+        Map to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'). Discriminant coordinates
+        come first.
     weight : Tensor of shape (n_members, rank, n_classes)
-        Class means over the variance within classes.
+        Class means, divided by the variance within classes.
     bias : Tensor of shape (n_members, 1, n_classes)
         Minus half the squared length of the class means, in that metric.
 
@@ -91,7 +91,7 @@ class ClassReference(Reference):
         self.register_buffer("bias", bias)
 
     def confirmed(self) -> "ClassReference":
-        """That of the coordinates that it weighs."""
+        """The same log ratio, restricted to coordinates with a weight other than 0."""
         return ClassReference(self.project_x.leading(self.weight.shape[1]), self.weight, self.bias)
 
     def forward(self, u: Tensor, one_hot: Tensor) -> Tensor:

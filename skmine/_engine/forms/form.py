@@ -1,4 +1,4 @@
-"""What a form is."""
+"""The base class of forms, and what a form returns."""
 
 import copy
 from collections.abc import Iterable
@@ -12,27 +12,28 @@ from skmine._engine.critics import Reference
 from skmine._engine.sample import Sample
 from skmine.nn.training import TrainingResult
 
-#: A nat between the training and the held-out value, where critics are compared.
+#: Share of the gap between training and held-out value that is subtracted when critics are compared.
 GAP_PENALTY = 0.1
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A bank of critics as a form has fitted it.
+    """A bank of critics that was fitted by a form.
 
     Attributes
     ----------
     critic : nn.Module
-        One critic a member, ``forward(x, y)`` of encoded rows, members first -> log density ratios in nats.
+        One critic per member. ``forward(x, y)`` takes encoded rows, with members on the first axis, and
+        returns log density ratios in nats.
     states : tuple of dict
-        Best trained parameters by the first and by the second half of the held-out rows; empty where nothing
-        was trained by them.
+        Best trained parameters according to the first and to the second half of the held-out rows. Empty if
+        nothing was trained on them.
     training : TrainingResult or None, default=None
-        How training went; None if nothing was trained.
+        Result of the training; None if nothing was trained.
     reference : Reference or None, default=None
-        The closed form of a critic that is nothing else, whose coordinates others may read.
+        The closed form, if the critic is a closed form whose coordinates other forms may use.
     knows_rows : bool, default=False
-        Whether it may have memorised the training rows, so that its value on them means nothing.
+        Whether it may have memorised the training rows, so that its value on them is meaningless.
     """
 
     critic: nn.Module
@@ -42,7 +43,7 @@ class Fit:
     knows_rows: bool = False
 
     def joined(self, others: "Fit") -> "Fit":
-        """The bank of these members and of further ones, of the same form and setting."""
+        """The bank with further members of the same form and setting."""
         critic = copy.deepcopy(self.critic)
         more = _tensors(others.critic)
         for name, tensor in _tensors(critic).items():
@@ -62,12 +63,12 @@ def _tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 class Start(NamedTuple):
-    """Closed forms fitted for all members, from which other forms may go on.
+    """Closed forms, fitted for all members, from which other forms can start.
 
     Attributes
     ----------
     simplest, best : Reference
-        The first one, and the one of the highest merit.
+        The first closed form, and the one with the highest merit.
     """
 
     simplest: Reference
@@ -75,30 +76,30 @@ class Start(NamedTuple):
 
 
 class Form:
-    """A family of log density ratios. The contest knows no more of it than this.
+    """A family of log density ratios. The contest uses only this interface.
 
     Attributes
     ----------
     is_flexible : bool
-        Whether it grows with what the rows show, so that it misses more than overfitting costs. One that is
-        not is a start: its coordinates are what later forms read.
+        Whether its complexity depends on the data. A flexible form misses more information than overfitting
+        costs. A form that is not flexible is a start: later forms use its coordinates.
     """
 
     is_flexible: ClassVar[bool] = True
 
     def applies(self, sample: Sample) -> bool:
-        """Whether it can be fitted to such rows."""
+        """Whether the form can be fitted to a sample."""
         return True
 
     def settings(self, sample: Sample, start: Start | None) -> Iterable[Iterable[Any]]:
-        """What it may be fitted with: paths, each from simple to complex, left when that no longer pays.
+        """Settings to fit: paths from simple to complex. The contest leaves a path if it no longer improves.
 
         Parameters
         ----------
         sample : Sample
             The rows.
         start : Start or None
-            What to start from; None if nothing is fitted yet.
+            Closed forms to start from; None if nothing is fitted yet.
 
         Returns
         -------
@@ -107,18 +108,18 @@ class Form:
         return [[None]]
 
     def fit(self, sample: Sample, setting: Any) -> Fit | None:
-        """Critics of all members of a sample.
+        """Fit critics for all members of a sample.
 
         Parameters
         ----------
         sample : Sample
             The rows.
         setting : object
-            One of those above.
+            One of the settings of :meth:`settings`.
 
         Returns
         -------
         Fit or None
-            None where these rows do not determine it.
+            None if there are too few rows to fit it.
         """
         raise NotImplementedError

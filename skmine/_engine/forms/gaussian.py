@@ -1,4 +1,4 @@
-"""The Gaussian form: canonical correlations of the columns, normal scores of their ranks."""
+"""The Gaussian form: canonical correlations of columns that are normal scores of ranks."""
 
 import math
 from functools import lru_cache, partial
@@ -16,18 +16,18 @@ from skmine._engine.sample import Sample
 class Gaussian(Form):
     """The Gaussian log ratio of the core columns of two continuous blocks.
 
-    Ridge and shrinkage are one choice for the whole bank, by the mean held-out log ratio; independence (all
-    correlations 0) competes too.
+    The mean held-out log ratio chooses one ridge and one shrinkage for the whole bank. Independence (all
+    correlations 0) is one of the choices.
     """
 
     is_flexible = False
 
     def applies(self, sample: Sample) -> bool:
-        """To blocks that are not discrete."""
+        """Whether neither block is discrete."""
         return sample.classes is None
 
     def fit(self, sample: Sample, setting: None) -> Fit:
-        """Gaussian references, one a member."""
+        """Fit one Gaussian reference per member."""
         x, y, weight = sample.x.core, sample.y.core, sample.row_weight
         rows = sample.choosing
         share = weight[rows] / weight[rows].sum()
@@ -40,7 +40,7 @@ class Gaussian(Form):
                 held_out = float((share * joint).sum())
                 gap = float(reference.mean_of(solution).mean()) - held_out
                 value = held_out - GAP_PENALTY * max(gap, 0.0)
-                # Rounding leaves the constant of correlations next to one without a value.
+                # With correlations close to one, rounding can make the constant NaN.
                 yield value if math.isfinite(value) else -math.inf, reference
 
         value, best = max(candidates(), key=itemgetter(0))
@@ -58,13 +58,14 @@ class GaussianReference(Reference):
     """Log density ratio of the Gaussian with the canonical correlations of the data.
 
     ``T(u, v) = sum_k [ -log(1 - r_k^2) / 2 - (r_k^2 (u_k^2 + v_k^2) - 2 r_k u_k v_k) / (2 (1 - r_k^2)) ]``
-    in canonical coordinates u of x and v of y. Exact for Gaussians of any dimension. Where ridge and
-    shrinkage leave the coordinates not quite canonical, the constant makes ``E_Q[exp(T)]`` one.
+    in canonical coordinates u of x and v of y. Exact for Gaussians of any dimension. Because of ridge and
+    shrinkage, the coordinates are not exactly canonical. The constant then makes ``E_Q[exp(T)]`` equal to
+    one.
 
     Parameters
     ----------
     projection_x, projection_y : Projection or Variates
-        Maps to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'), the canonical ones
+        Maps to whitened coordinates, (n_members, ..., d) -> (n_members, ..., d'). Canonical coordinates come
         first.
     correlations : Tensor of shape (n_members, rank)
         Canonical correlations r_k, in [0, 1).
@@ -95,7 +96,7 @@ class GaussianReference(Reference):
 
     @classmethod
     def of(cls, solution: CanonicalSolution) -> "GaussianReference":
-        """That of canonical coordinates."""
+        """Reference in the canonical coordinates of a solution."""
         return cls(
             solution.projection_x,
             solution.projection_y,
@@ -105,7 +106,7 @@ class GaussianReference(Reference):
         )
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
-        """Log ratio of whitened coordinates, ``(n_members, ..., d')`` twice -> (n_members, ...)."""
+        """Log ratio of whitened coordinates, two tensors (n_members, ..., d') -> (n_members, ...)."""
         bank = (self.correlations.shape[0],) + (1,) * (max(u.dim(), v.dim()) - 2)
         r = self.correlations.view(*bank, -1)
         u, v = u[..., : r.shape[-1]], v[..., : r.shape[-1]]
@@ -116,14 +117,14 @@ class GaussianReference(Reference):
         return cross - u_term - v_term + self.constant.view(bank)
 
     def mean_of(self, solution: CanonicalSolution) -> Tensor:
-        """Mean log ratio of the rows whose second moments a solution holds, (n_members,)."""
+        """Mean log ratio of the rows whose second moments are in a solution, (n_members,)."""
         r = self.correlations
         square = sum(part.diagonal(0, 1, 2) for part in (solution.covariance_x, solution.covariance_y))
         product = solution.sample_correlations
         return ((r * product - r**2 * square / 2) / (1 - r**2)).sum(1) + self.constant.flatten()
 
     def all_pairs(self, u: Tensor, v: Tensor) -> Tensor:
-        """Log ratio of every row of u with every row of v, (n_members, n, d') twice -> (n_members, n, n)."""
+        """Log ratio of each row of u with each row of v: two (n_members, n, d') -> (n_members, n, n)."""
         r = self.correlations.unsqueeze(1)
         u, v = u[..., : r.shape[-1]], v[..., : r.shape[-1]]
         quadratic = r**2 / (2 * (1 - r**2))
@@ -132,11 +133,11 @@ class GaussianReference(Reference):
         return cross - u_term.unsqueeze(2) - v_term.unsqueeze(1) + self.constant.view(-1, 1, 1)
 
     def confirmed(self) -> "GaussianReference":
-        """That of the coordinates whose correlation is not 0 for some member; of one at least."""
+        """The same log ratio, restricted to coordinates (at least one) that some member correlates."""
         return self.leading(max(1, int((self.correlations > 0).any(0).sum())))
 
     def leading(self, rank: int) -> "GaussianReference":
-        """The same log ratio of the first so many pairs of coordinates, where the others are independent."""
+        """The same log ratio for the leading pairs of coordinates only, if all others are independent."""
         eye = (
             torch.eye(rank, dtype=self.correlations.dtype)
             .to(self.correlations.device)
@@ -154,7 +155,7 @@ class GaussianReference(Reference):
 
 
 def _gaussian_constant(r: Tensor, covariance_x: Tensor, covariance_y: Tensor) -> Tensor:
-    """``-log E_Q[exp(quadratic form of T)]`` for Gaussian coordinates; finite for covariances up to I."""
+    """``-log E_Q[exp(quadratic form of T)]`` for Gaussian coordinates. Finite for covariances up to I."""
     square, product = torch.diag_embed(r**2 / (1 - r**2)), torch.diag_embed(r / (1 - r**2))
     system = torch.cat(
         [

@@ -1,9 +1,10 @@
-"""The grid form: log ratios of pairs of columns on a grid of their ranks, smoothed as their counts ask for.
+"""The grid form: log ratios of pairs of columns on a grid of ranks, with smoothing that adapts to the counts.
 
-A thin band with sharp edges is no smooth function of the ranks, and a network takes long to find it. On a
-grid the density of a pair is a matter of counting: each cell takes what its neighbourhood of a width says, as
-far as rows are expected there, and else what the next wider neighbourhood said. Nothing is trained. Where
-columns of x and y depend in pairs, the log ratios of the pairs are added.
+The density of a narrow strip with sharp edges is not a smooth function of the ranks, and a network needs many
+iterations to learn it. On a grid, the density of a pair of columns is found by counting. Each cell combines
+the density in a neighbourhood with that in the next wider neighbourhood. The more rows are expected in the
+narrower one, the more it counts. Nothing is trained. If columns of x and y depend on each other in pairs, the
+log ratios of the pairs are added.
 """
 
 from collections.abc import Sequence
@@ -17,29 +18,32 @@ from torch import Tensor, nn
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Sample
 
-#: Widths of the neighbourhoods in cells of a grid of 256, each about half the one before; doubled for 512.
+#: Widths of the neighbourhoods in cells of a grid of 256; each is about half the previous. Doubled for 512.
 _WIDTHS = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.6)
-#: Weights of the wider neighbourhoods, in rows, that compete.
+#: Candidates for the weight of the wider neighbourhood, in rows.
 PRIOR_ROWS = (2.0, 6.0)
-_COARSE = 4.0  # cells: wider neighbourhoods are smoothed on a coarser grid
-_FINE_ROWS = 3_000  # from which on a single pair has a grid of 512
-#: Pairs of columns at most: a limit on time.
+_COARSE = 4.0  # cells; wider neighbourhoods are smoothed on a coarser grid
+_FINE_ROWS = 3_000  # from this number on, a single pair has a grid of 512
+#: Maximum number of pairs of columns, to limit time.
 _MOST_PAIRS = 6
 
 
 class Grid(Form):
-    """Density ratios of pairs of columns, counted on a grid. A setting is the weight of the neighbourhood."""
+    """Density ratios of pairs of columns, counted on a grid.
+
+    A setting is a weight of the wider neighbourhood.
+    """
 
     def applies(self, sample: Sample) -> bool:
-        """To two single columns, and to blocks with at most six columns that depend on others."""
+        """Whether both blocks are single columns, or at most six columns of one depend on the other."""
         return sample.classes is None and bool(paired_columns(sample))
 
     def settings(self, sample: Sample, start: Start | None) -> list[list[float]]:
-        """Either weight."""
+        """Each of the weights."""
         return [[prior_rows] for prior_rows in PRIOR_ROWS]
 
     def fit(self, sample: Sample, setting: float) -> Fit:
-        """Tables, one a member."""
+        """Fit one set of tables per member."""
         pairs = paired_columns(sample)
         train = sample.folds.train
         n_cells = 512 if train.shape[1] > _FINE_ROWS and len(pairs) == 1 else 256
@@ -52,18 +56,19 @@ class Grid(Form):
 
 
 def paired_columns(sample: Sample) -> list[tuple[int, int]]:
-    """Core columns of x and y that depend on each other, each in one pair: those of the largest moments.
+    """Pairs of core columns of x and y that depend on each other. Each column is in at most one pair.
 
     Parameters
     ----------
     sample : Sample
-        Of two blocks that are not discrete.
+        Sample of two blocks that are not discrete.
 
     Returns
     -------
     list of (int, int)
-        The pair of two single columns, whether they depend or not; nothing where more than six columns of
-        both blocks depend on others.
+        If both blocks are single columns, this pair, even if the columns are independent. Otherwise, the
+        pairs with the largest sum of moments. Empty if more than six columns of each block depend on the
+        other block.
     """
     if sample.x.n_core == sample.y.n_core == 1:
         return [(0, 0)]
@@ -81,9 +86,9 @@ class LocalCritic(nn.Module):
     Parameters
     ----------
     log_ratio : Tensor of shape (n_members, n_pairs, n_cells, n_cells)
-        In the cells of ``Phi(x)`` and ``Phi(y)``, for columns that are normal scores or indicators.
+        Log ratio in the cells of ``Phi(x)`` and ``Phi(y)``, for columns that are normal scores or indicators.
     columns_x, columns_y : sequence of int, of length n_pairs
-        The column of x, and of y, of each pair.
+        Column of x, and column of y, of each pair.
     """
 
     log_ratio: Tensor
@@ -94,13 +99,13 @@ class LocalCritic(nn.Module):
         self.register_buffer("log_ratio", log_ratio)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Log ratio by bilinear interpolation, (n_members, ..., d) twice -> (n_members, ...)."""
+        """Log ratio by bilinear interpolation; two tensors (n_members, ..., d) -> (n_members, ...)."""
         columns = zip(self.log_ratio.unbind(1), self.columns_x, self.columns_y, strict=True)
         return torch.stack([_interpolate(table, x[..., j], y[..., k]) for table, j, k in columns]).sum(0)
 
 
 def _interpolate(table: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Values of tables (n_members, n_cells, n_cells) at normal scores (n_members, ...)."""
+    """Values of tables, (n_members, n_cells, n_cells), at normal scores, (n_members, ...)."""
     n_cells = table.shape[-1]
     row, row_share = _cells(x, n_cells)
     column, column_share = _cells(y, n_cells)
@@ -117,13 +122,13 @@ def _interpolate(table: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _cells(score: Tensor, n_cells: int) -> tuple[Tensor, Tensor]:
-    """Cell to the left of a normal score, and how far it is towards the next cell."""
+    """Cell to the left of a normal score, and its relative distance towards the next cell."""
     place = (torch.special.ndtr(score) * n_cells - 0.5).clamp(0, n_cells - 1.001)
     return place.floor().long(), place.frac()
 
 
 def _smooth(counts: np.ndarray, width: float) -> np.ndarray:
-    """Gaussian mean of the counts around each cell, of one or two axes."""
+    """Gaussian mean of the counts around each cell, along one or two axes."""
     factor = max(1, int(width / _COARSE))
     if factor == 1:
         return gaussian_filter(counts, width, mode="reflect", truncate=3)
@@ -139,7 +144,7 @@ def _ratio(counts: np.ndarray, prior_rows: float) -> np.ndarray:
     ratio = np.ones_like(counts)
     for width in _WIDTHS:
         width *= len(counts) / 256
-        n_cells = 4 * np.pi * width**2  # that a Gaussian mean of this width amounts to
+        n_cells = 4 * np.pi * width**2  # effective number of cells in a Gaussian mean of this width
         expected = np.outer(*(_smooth(margin, width) for margin in margins)) / n * n_cells
         ratio = (_smooth(counts, width) * n_cells + prior_rows * ratio) / (expected + prior_rows)
     normaliser = margins[0] @ ratio @ margins[1] / n**2

@@ -1,8 +1,8 @@
-"""The mixture form: log density ratios of Gaussian mixtures, for dependence that no one Gaussian has.
+"""The mixture form: log density ratios of Gaussian mixtures, for dependence that is not Gaussian.
 
-Curves, clusters, forks, noise whose size depends on x, heavy tails: a few Gaussians, each of its own
-covariance, follow them from few rows and without a network. All densities of the ratio are mixtures with the
-same weights, so that one fit of the joint density gives them. Held-out rows choose how many.
+A few Gaussians with different covariances can follow curves, clusters, forks, heavy tails and noise whose
+size depends on x. They need fewer rows than a network. All densities in the ratio are mixtures with the same
+weights, so one fit of the joint density determines them all. Held-out rows choose the number of components.
 """
 
 import math
@@ -18,29 +18,30 @@ from skmine._engine.em import Mixture, fit_mixtures, log_determinant, whitening_
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Reading, Sample
 
-#: Components at most: a limit on time.
+#: Maximum number of components, to limit time.
 _MOST_COMPONENTS = 32
-#: Columns of a block that a mixture reads; of more, as many canonical coordinates.
+#: Maximum number of columns of a block in a mixture. If there are more, as many canonical coordinates replace
+#: them.
 _MOST_COLUMNS = 10
-#: Rows a component must have on average for each column.
+#: Minimum number of rows per component and column, on average.
 _ROWS_A_COLUMN = 2
 
 
 class MixtureSetting(NamedTuple):
-    """The columns that are read, in a form's own terms, and how often components double."""
+    """Source of the columns, and how often the number of components is doubled."""
 
     source: Any
     n_cuts: int
 
 
 class MixtureForm(Form):
-    """Gaussian mixtures of columns of both blocks; of classes, where y is discrete."""
+    """Gaussian mixtures of columns of both blocks, or of columns of x with classes if y is discrete."""
 
     def __init__(self):
         self._known: tuple = (None, None, [], None)
 
     def settings(self, sample: Sample, start: Start | None) -> Iterator[list[MixtureSetting]]:
-        """For each source of columns a path of numbers of components, doubled."""
+        """For each source of columns, a path along which the number of components doubles."""
         n_first = 1 if sample.classes is None else len(sample.classes)
         for source, width in self.sources(sample, start):
             most = min(sample.fitted.shape[1] / (_ROWS_A_COLUMN * width), _MOST_COMPONENTS)
@@ -48,7 +49,7 @@ class MixtureForm(Form):
             yield [MixtureSetting(source, k) for k in range(n_cuts + 1)]
 
     def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
-        """Mixtures of so many components, one a member."""
+        """Fit one mixture per member."""
         known_sample, known_source, sides, chain = self._known
         if known_sample is not sample or known_source is not setting.source:
             sides, columns = self.read(sample, setting.source)
@@ -62,14 +63,14 @@ class MixtureForm(Form):
         return Fit(normalised(critic, sample.classes, sample.n_members))
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
-        """What may be read, and how many columns that are.
+        """Sources of columns, and the number of columns of each.
 
         Parameters
         ----------
         sample : Sample
             The rows.
         start : Start or None
-            What to start from.
+            Closed forms to start from.
 
         Yields
         ------
@@ -78,29 +79,29 @@ class MixtureForm(Form):
         raise NotImplementedError
 
     def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
-        """Maps to the columns, and the columns of the rows that mixtures are fitted to.
+        """Maps to the columns, and the values of these columns in the rows that mixtures are fitted to.
 
         Parameters
         ----------
         sample : Sample
             The rows.
         source : object
-            One of those above.
+            One of the sources.
 
         Returns
         -------
         sides : list of nn.Module
-            Of x and of y; of x alone where y is discrete.
+            Maps of x and of y, or of x alone if y is discrete.
         columns : Tensor of shape (n_members, n_fitted, n_columns)
         """
         raise NotImplementedError
 
 
 class GaussianMixture(MixtureForm):
-    """Mixtures of the columns that depend on the other block; of more than ten, of as many coordinates."""
+    """Mixtures of the columns that depend on the other block. Many columns become canonical coordinates."""
 
     def applies(self, sample: Sample) -> bool:
-        """To an x that is not discrete, and to at most 32 classes."""
+        """Whether x is not discrete, and y has at most 32 classes."""
         n_first = 1 if sample.classes is None else len(sample.classes)
         return sample.x.probability is None and n_first <= _MOST_COMPONENTS
 
@@ -124,7 +125,7 @@ class GaussianMixture(MixtureForm):
 
 
 class _Chain:
-    """Mixtures of all members, the number of components doubled, each found when it is asked for."""
+    """Mixtures of all members with 1, 2, 4, ... components, each computed when it is needed."""
 
     def __init__(self, columns: Tensor, weight: Tensor, classes: Tensor | None):
         one_hot = None if classes is None else classes.double()
@@ -138,7 +139,7 @@ class _Chain:
 
 
 def _projection(reading: Reading, coordinates) -> Any:
-    """The columns that depend on the other block; of many, the leading coordinates."""
+    """The columns that depend on the other block, or the leading canonical coordinates if they are many."""
     if len(reading.relevant) > _MOST_COLUMNS:
         return coordinates.leading(min(_MOST_COLUMNS, coordinates.width))
     n_members = len(next(coordinates.buffers()))
@@ -149,20 +150,20 @@ def _projection(reading: Reading, coordinates) -> Any:
 def beside_target(
     sample: Sample, side: nn.Module, predicted: Tensor, target: Tensor, given: int = 0
 ) -> tuple[list[nn.Module], Tensor]:
-    """What a form reads that predicts one block from the other: see :meth:`MixtureForm.read`.
+    """Columns of a form that predicts one block from the other, as returned by :meth:`MixtureForm.read`.
 
     Parameters
     ----------
     sample : Sample
         The rows.
     side : nn.Module
-        Map of the block that predicts to its predictions.
+        Map from the predicting block to its predictions.
     predicted : Tensor of shape (n_members, n_fitted, n_predictions)
         Predictions for the rows that mixtures are fitted to.
     target : Tensor of shape (n, n_targets)
-        Columns that are predicted; not read where y is discrete.
+        Predicted columns. Not used if y is discrete.
     given : int, default=0
-        Number of the block that predicts.
+        Index of the predicting block.
 
     Returns
     -------
@@ -187,7 +188,7 @@ class MixtureReference(Reference):
     project_x, project_y : nn.Module
         Maps to the columns that are read, (n_members, ..., d) -> (n_members, ..., width).
     mixture : Mixture
-        Of these columns of both blocks side by side.
+        Mixture of these columns of both blocks, side by side.
 
     References
     ----------
@@ -219,7 +220,7 @@ class MixtureReference(Reference):
             self.register_buffer(name, value.contiguous())
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
-        """Log ratio, ``(n_members, ..., width)`` twice -> (n_members, ...); leading axes broadcast."""
+        """Log ratio, two tensors (n_members, ..., width) -> (n_members, ...). Leading axes broadcast."""
         off_x, quadratic_x, log_density_x = self._read(u, "x")
         _, quadratic_y, log_density_y = self._read(v, "y")
         slope = off_x @ self.cross
@@ -230,7 +231,7 @@ class MixtureReference(Reference):
         return joint.logsumexp(-1) - log_density_x - log_density_y
 
     def _read(self, z: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Offsets from the means and joint quadratic forms, components second; log densities of the block."""
+        """Offsets from the means and joint quadratic forms (components second), and log densities."""
         mean, factor, joint_factor, constant = (
             getattr(self, f"{part}_{name}") for part in ("mean", "factor", "joint_factor", "constant")
         )
@@ -246,22 +247,24 @@ def _by_row(values: Tensor, z: Tensor) -> Tensor:
 
 
 class ClassMixtureReference(Reference):
-    """Log densities of classes, each a Gaussian mixture, less a constant.
+    """Log densities of classes up to a constant. Each class is a Gaussian mixture.
 
     ``T(u, c) = log sum_k w_k p(c | k) N_k(u) - log sum_k w_k p(c | k)``: mixture discriminant analysis with
-    components that classes share. One Gaussian a class is regularised quadratic discriminant analysis.
+    components that classes share. With one Gaussian per class, it is regularised quadratic discriminant
+    analysis.
 
     Parameters
     ----------
     project_x : nn.Module
         Map to the columns that are read, (n_members, ..., d) -> (n_members, ..., width).
     mixture : Mixture
-        Of these columns, with classes.
+        Mixture of these columns, with classes.
 
     References
     ----------
     Hastie and Tibshirani (1996), Journal of the Royal Statistical Society B 58(1), for mixtures; Friedman
-    (1989), Journal of the American Statistical Association 84, for covariances that lean on a common one.
+    (1989), Journal of the American Statistical Association 84, for covariances that are shrunk towards a
+    common one.
     """
 
     mean: Tensor

@@ -1,4 +1,4 @@
-"""The network form: a network on top of the best closed form, trained by minibatches."""
+"""The network form: the best closed form plus a network that is trained on minibatches."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -16,26 +16,26 @@ from skmine.nn.bank import CriticBank
 from skmine.nn.critics import CRITICS, ClassCritic
 from skmine.nn.training import train
 
-#: Held-out rows that decide when training stops, and marginal pairs of each: limits on time.
+#: Held-out rows that decide when training stops, and marginal pairs per row, to limit time.
 _STOPPING_ROWS, _STOPPING_GROUP = 2048, 8
-#: Nats that chance adds to the products of two blocks' coordinates, up to which all of them are shown.
+#: If chance contributes at most this many nats to the products of the two blocks' coordinates, all are shown.
 _FEW_NATS = 0.01
-#: Size at which columns are read that show no dependence: where a few of many matter, the network would else
-#: learn the noise of the rest first.
+#: Scale of columns that show no dependence. If only a few of many columns matter, the network would otherwise
+#: learn the noise of the others first.
 _FAINT = 0.03
-#: Whitened columns that are shown of each kind, at most: a limit on time.
+#: Maximum number of whitened columns of each kind that are shown, to limit time.
 _MOST_COORDINATES = 64
-#: Differences of canonical coordinates: how many at most, and the least correlation of a pair.
+#: Differences of canonical coordinates: maximum number, and minimum correlation of a pair.
 _MOST_DIFFERENCES, _LEAST_CORRELATION = 4, 0.3
-#: Rows of a member that canonical coordinates are found from, at most: they then err by a 250th.
+#: Maximum number of rows per member for canonical coordinates. Their relative error is then 1/250.
 _CANONICAL_ROWS = 2**16
 
 
 @dataclass(frozen=True)
 class Network(Form):
-    """A network that reads the coordinates of the start, and adds to its log ratio.
+    """A network that reads the coordinates of the start. Its output is added to the log ratio of the start.
 
-    The setting is what it reads.
+    The setting is the input of the network.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Network(Form):
     hidden_layer_sizes : sequence of int
         Widths of the hidden layers of a named critic.
     bound : object
-        What is climbed, see :data:`skmine.nn.BOUNDS`.
+        Bound that is maximised, see :data:`skmine.nn.BOUNDS`.
     generator : torch.Generator
         On the CPU; the only source of randomness.
     device : torch.device
@@ -52,7 +52,7 @@ class Network(Form):
     training : dict
         Further parameters of :func:`skmine.nn.training.train`.
     resume : callable or None, default=None
-        Puts trained weights into a bank, to go on from.
+        Function that loads trained weights into a bank, to continue training.
     """
 
     critic: Any
@@ -64,20 +64,23 @@ class Network(Form):
     resume: Callable[[nn.Module], None] | None = None
 
     def applies(self, sample: Sample) -> bool:
-        """To a continuous x, and a y of two classes or more or that is continuous."""
+        """Whether x is continuous, and y is continuous or has at least two classes."""
         return sample.x.probability is None and (sample.classes is None or len(sample.classes) > 1)
 
     def settings(self, sample: Sample, start: Start | None) -> list[list["Inputs"]]:
-        """What there is to read, if there is a start."""
+        """The input of the network, if there is a start."""
         return [] if start is None else [[Inputs.of(sample, start, self._reads_pairs)]]
 
     @property
     def _reads_pairs(self) -> bool:
-        """Whether the network multiplies and subtracts columns of x and of y; others read them apart."""
+        """Whether the network also reads products and differences of columns of x and y.
+
+        Others read x and y apart.
+        """
         return not callable(self.critic) and CRITICS[self.critic].reads_pairs
 
     def fit(self, sample: Sample, setting: "Inputs") -> Fit:
-        """Networks, one a member."""
+        """Train one network per member."""
         bank = self._build(sample, setting.of_members(sample.members))
         bank = bank.to(self.device, sample.x.values.dtype)
         if self.resume is not None:
@@ -99,7 +102,7 @@ class Network(Form):
         return Fit(bank, tuple(result.states), result)
 
     def _build(self, sample: Sample, inputs: "Inputs") -> nn.Module:
-        """Start plus untrained network."""
+        """The start plus an untrained network."""
         n_members = sample.n_members
         network: nn.Module
         if callable(self.critic):
@@ -129,16 +132,17 @@ class Network(Form):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a network reads: coordinates of the start, and further columns of both blocks.
+    """Input of a network: coordinates of the start, and further columns of both blocks.
 
     Attributes
     ----------
     reference : Reference
         The start.
     shown_x, shown_y : Columns or None
-        Further columns; None for none.
+        Further columns, or None if there are none.
     n_products, n_differences : int, default=0
-        Leading columns of both blocks that are multiplied, and last ones that are subtracted, one by one.
+        Number of leading columns of the two blocks that are multiplied in pairs, and number of last columns
+        that are subtracted in pairs.
     """
 
     reference: Reference
@@ -149,7 +153,10 @@ class Inputs:
 
     @classmethod
     def of(cls, sample: Sample, start: Start, reads_pairs: bool = True) -> "Inputs":
-        """Columns that show dependence at full size, all others faintly; pairs for what reads pairs."""
+        """Dependent columns at full scale, and others scaled down.
+
+        Pairs are added if the network reads pairs.
+        """
         plain, relevant = start.simplest, sample.dependence.relevant
         few = plain.width_x * plain.width_y <= 2 * sample.folds.train.shape[1] * _FEW_NATS
         whole = few and all(bool(mask.all()) for mask in relevant)
@@ -174,17 +181,17 @@ class Inputs:
 
     @property
     def pairs(self) -> dict[str, int]:
-        """Numbers of the columns that a network multiplies and subtracts."""
+        """Indices of the columns that a network multiplies and subtracts."""
         return {"n_products": self.n_products, "n_differences": self.n_differences}
 
     @property
     def d_x(self) -> int:
-        """Columns of x that are read."""
+        """Number of columns of x that are read."""
         return self.reference.width_x + self.shown_x.width
 
     @property
     def d_y(self) -> int:
-        """Columns of y that are read."""
+        """Number of columns of y that are read."""
         return self.reference.width_y + (0 if self.shown_y is None else self.shown_y.width)
 
     def of_members(self, members: slice) -> "Inputs":
@@ -198,18 +205,18 @@ class Inputs:
 
 
 class Columns(nn.Module):
-    """Columns of one block as the network reads them.
+    """Input columns of the network from one block.
 
     Parameters
     ----------
     coordinates : Projection or None
-        Of the core columns.
+        Coordinates of the core columns.
     first : int
-        Columns from this one on are read as they are, each times its size.
+        Index of the first column that is read directly, times its size.
     size : Tensor of shape (n_members, d - first)
         1, or less for columns that show no dependence.
     differences : Projection or None, default=None
-        Further coordinates, last.
+        Further coordinates, which come last.
     """
 
     size: Tensor
@@ -227,7 +234,7 @@ class Columns(nn.Module):
 
     @property
     def width(self) -> int:
-        """Columns that it returns."""
+        """Number of columns returned."""
         projections = (p for p in (self.coordinates, self.differences) if p is not None)
         return self.size.shape[-1] + sum(projection.width for projection in projections)
 
@@ -250,10 +257,10 @@ def _shown(
     width: int,
     differences: Projection | None = None,
 ) -> Columns:
-    """Columns of a block beside the coordinates of the start.
+    """Columns of a block that are shown besides the coordinates of the start.
 
-    `leading` coordinates, whitened columns unless `relevant` is None, views, and the core columns as they are
-    if there are more of them than the `width` of their whitening.
+    These are the `leading` coordinates, whitened columns (unless `relevant` is None) and views. If there are
+    more core columns than the `width` of their whitening, the core columns are added unchanged.
     """
     coordinates = leading
     if relevant is not None:
@@ -267,7 +274,7 @@ def _shown(
 
 
 def _whitened(x: Tensor, leading: Projection | None, relevant: Tensor, train_rows: Tensor) -> Projection:
-    """Leading coordinates first, then the relevant columns whitened, then the others, faintly."""
+    """Leading coordinates, then relevant columns (whitened), then the other columns (scaled down)."""
     n_members, d = len(train_rows), x.shape[1]
     rows = x[train_rows[0]]
     mean = rows.mean(0)
@@ -284,9 +291,9 @@ def _whitened(x: Tensor, leading: Projection | None, relevant: Tensor, train_row
 def _fit_differences(sample: Sample) -> tuple[Projection | None, Projection | None]:
     """Canonical coordinates of all columns, scaled so that their differences have variance one.
 
-    Where x nearly determines y, or a function of it, the log ratio is a narrow ridge along which a pair of
-    canonical coordinates agrees; their scaled difference is the coordinate across that ridge. None where no
-    canonical correlation, less what chance explains, is above 0.3.
+    If x nearly determines y, or a function of y, the log ratio is a narrow ridge along which two canonical
+    coordinates agree. Their scaled difference is the coordinate across that ridge. None if no canonical
+    correlation is above 0.3 after the contribution of chance is subtracted.
     """
     train = sample.folds.train[:, :_CANONICAL_ROWS]
     data = sample.x.values, sample.y.values, train, sample.row_weight

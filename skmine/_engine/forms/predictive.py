@@ -1,4 +1,4 @@
-"""The predictive form: mixtures of the target and of what a scikit-learn model predicts of it."""
+"""The predictive form: mixtures of the target and its predictions by a scikit-learn model."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,12 +18,12 @@ from skmine._engine.sample import Sample
 
 
 def is_model(critic: Any) -> bool:
-    """Whether a critic is an instance of a scikit-learn model; a factory of networks has no ``fit``.
+    """Whether a critic is a scikit-learn model. A factory of networks has no ``fit``.
 
     Parameters
     ----------
     critic : object
-        What a user passed.
+        Value of the parameter.
 
     Returns
     -------
@@ -33,17 +33,18 @@ def is_model(critic: Any) -> bool:
 
 
 class Predictive(MixtureForm):
-    """Mixtures of y and of its predictions by a scikit-learn model from the encoded core columns of x.
+    """Mixtures of y and its predictions by a scikit-learn model, from the encoded core columns of x.
 
-    The predictions that a mixture is fitted to come from models that have not seen their rows, in five parts,
-    and so do those that it is judged by. Probabilities of classes are recalibrated by the mixtures.
+    All predictions come from models that have not seen the rows: those that a mixture is fitted to, by five
+    folds within the training rows, and those that judge it. Mixtures recalibrate the probabilities of
+    classes.
 
     Parameters
     ----------
     model : object
-        A regressor or classifier of scikit-learn; it is cloned.
+        A scikit-learn regressor or classifier. It is cloned.
     generator : torch.Generator
-        Source of the random states that the model leaves open: NumPy's global generator is not read.
+        Source of the random states that are None in the model, so that NumPy's global generator is not used.
     """
 
     def __init__(self, model: Any, generator: torch.Generator):
@@ -51,7 +52,7 @@ class Predictive(MixtureForm):
         self.model = _seeded(model, generator)
 
     def applies(self, sample: Sample) -> bool:
-        """To a y that is not constant."""
+        """Whether y is not constant."""
         return sample.classes is None or len(sample.classes) > 1
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
@@ -59,7 +60,7 @@ class Predictive(MixtureForm):
         yield self.model, 2 * (sample.y.n_core if sample.classes is None else len(sample.classes) - 1)
 
     def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
-        """Mixtures of so many components, one a member."""
+        """Fit one mixture per member."""
         return replace(super().fit(sample, setting), knows_rows=True)
 
     def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
@@ -80,7 +81,7 @@ class Predictive(MixtureForm):
 
 
 def _seeded(model: Any, generator: torch.Generator) -> Any:
-    """A clone whose random states are integers where they were None."""
+    """A clone in which random states that were None are integers."""
     model = clone(model)
     if not hasattr(model, "get_params"):
         return model
@@ -94,16 +95,16 @@ def _seeded(model: Any, generator: torch.Generator) -> Any:
 
 
 class _Task(NamedTuple):
-    """What a model is to predict: columns, one by one, or the probabilities of classes.
+    """What a model predicts: columns, one by one, or the probabilities of classes.
 
     Attributes
     ----------
     model : object
-        To be cloned.
+        The model, which is cloned.
     targets : list of ndarray of shape (n,)
-        Columns, or the numbers of the classes alone.
+        The columns, or one array of class indices.
     n_classes : int
-        0 for columns.
+        Number of classes, or 0 for columns.
     """
 
     model: Any
@@ -137,9 +138,9 @@ class _Task(NamedTuple):
         return self.n_classes - 1 if self.n_classes else len(self.targets)
 
     def fit(self, x: np.ndarray, weight: np.ndarray | None, rows: np.ndarray) -> list[Any]:
-        """A clone for each target; weights are passed on where the model takes them.
+        """Fit a clone for each target. Weights are passed on if the model accepts them.
 
-        Without columns, or with one class only, there is nothing to fit: a constant is predicted.
+        With no columns or a single class, there is nothing to fit, and a constant is predicted.
         """
         dummy = DummyClassifier() if self.n_classes else DummyRegressor()
         models = []
@@ -152,7 +153,7 @@ class _Task(NamedTuple):
         return models
 
     def predict(self, models: list[Any], x: np.ndarray) -> np.ndarray:
-        """Predictions, (n, width): of classes all but the last, 0 for one that the model has not seen."""
+        """Predictions, (n, width). The last class is left out. Classes that the model has not seen get 0."""
         if not self.n_classes:
             return np.column_stack([model.predict(x) for model in models])
         probability = np.zeros((len(x), self.n_classes))
@@ -161,16 +162,16 @@ class _Task(NamedTuple):
 
 
 class Predictions(nn.Module):
-    """Predictions of fitted models, one set a bank member, as a map of encoded columns.
+    """Predictions of fitted models as a map of encoded columns, one set of models per bank member.
 
     Parameters
     ----------
     task : _Task
-        What they predict.
+        What the models predict.
     members : list of list
         Fitted models of each member.
     n_core : int
-        Leading columns that they read.
+        Number of leading columns that the models read.
     """
 
     def __init__(self, task: _Task, members: list[list[Any]], n_core: int):

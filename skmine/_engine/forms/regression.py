@@ -1,7 +1,7 @@
-"""The regression form: mixtures of the target and of what kernel ridge regression predicts of it.
+"""The regression form: mixtures of the target and its predictions by kernel ridge regression.
 
-For any function f, I(f(X); Y) is at most I(X; Y), and a smooth function of several columns is what kernel
-ridge regression finds from few rows. What is left is a problem of as many columns as y has.
+For any function f, I(f(X); Y) is at most I(X; Y). Kernel ridge regression finds smooth functions of several
+columns from few rows. The remaining problem has only as many columns as y.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,16 +17,17 @@ from skmine._engine.sample import Sample
 
 
 class KernelRegression(MixtureForm):
-    """Mixtures of one block and of its predictions from several columns of the other.
+    """Mixtures of one block and its predictions from several columns of the other block.
 
-    Predictions are those of kernel ridge regression: of classes, else of the block of fewer columns. Where
-    the size of what these leave can be predicted as well, a second regression does so. The training rows of
-    the first member choose columns, width and ridge. The predictions that a mixture is fitted to come from
-    other rows, in five parts: those left out in closed form would not do, since they know their row.
+    Kernel ridge regression predicts the classes, or else the block with fewer columns. If the size of its
+    residuals can be predicted as well, a second regression does so. The training rows of the first member
+    choose columns, width and ridge. The predictions that a mixture is fitted to come from five folds within
+    the training rows. Leave-one-out predictions in closed form are unsuitable, because they depend on their
+    own row.
     """
 
     def applies(self, sample: Sample) -> bool:
-        """To several columns of one block and a few of the other, or a few classes."""
+        """Whether one block has several columns, and the other has a few columns or classes."""
         if sample.x.probability is not None:
             return False
         given, target = _roles(sample)
@@ -37,7 +38,7 @@ class KernelRegression(MixtureForm):
         self._regressions: WeakKeyDictionary[Sample, dict] = WeakKeyDictionary()
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Plan, ...], int]]:
-        """The plan of the smallest error, if that explains anything; and one for the size of what is left."""
+        """The plan with the smallest error, if it explains anything; and a plan for the size of residuals."""
         given, target = _roles(sample)
         x, y, weight = _rows(sample, given, target)[0]
         choices = _choices(sample, given)
@@ -63,7 +64,10 @@ class KernelRegression(MixtureForm):
         return beside_target(sample, side, torch.cat(columns, 2), target, given)
 
     def _regress(self, sample: Sample, plans: tuple[Plan, ...]) -> list[tuple[Kernel, Tensor, Tensor]]:
-        """The last of some regressions, for each member: of the size of what the one before left."""
+        """The last of several regressions, for each member.
+
+        It predicts the size of the residuals of the one before.
+        """
         known = self._regressions.setdefault(sample, {})
         if plans not in known:
             rows = _rows(sample, *_roles(sample))
@@ -78,12 +82,12 @@ class KernelRegression(MixtureForm):
 
 
 class SideBySide(nn.Module):
-    """The predictions of several regressions.
+    """The predictions of several regressions, side by side.
 
     Parameters
     ----------
     parts : sequence of Regression
-        Of the same bank.
+        Regressions of the same bank.
     """
 
     def __init__(self, parts: Sequence["Regression"]):
@@ -97,14 +101,14 @@ class SideBySide(nn.Module):
 
 
 class Regression(nn.Module):
-    """Predictions of kernel ridge regressions, one a bank member.
+    """Predictions of kernel ridge regressions, one per bank member.
 
     Parameters
     ----------
     kernels : sequence of Kernel
-        One a member, of the same columns.
+        One kernel per member, of the same columns.
     coefficients : Tensor of shape (n_members, n_landmarks, n_targets)
-        Of the kernels at their landmarks.
+        Coefficients of the kernels at their landmarks.
     """
 
     transform: Tensor
@@ -120,7 +124,7 @@ class Regression(nn.Module):
 
     @property
     def width(self) -> int:
-        """Columns that it returns."""
+        """Number of columns returned."""
         return self.coefficients.shape[2]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,7 +134,7 @@ class Regression(nn.Module):
 
 
 def _size(residual: Tensor) -> Tensor:
-    """Size of residuals, as a power of them that is nearly normal if they are normal.
+    """Size of residuals, as a power that is nearly normal if the residuals are normal.
 
     References
     ----------
@@ -140,7 +144,7 @@ def _size(residual: Tensor) -> Tensor:
 
 
 def _rows(sample: Sample, given: int, target: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Encoded columns, targets and weights of the rows that each member is fitted on."""
+    """Encoded columns, targets and weights of the rows to which each member is fitted."""
     block = (sample.x, sample.y)[given]
     return [
         (block.values[rows].double(), target[rows], sample.row_weight[rows].double())
@@ -149,7 +153,7 @@ def _rows(sample: Sample, given: int, target: Tensor) -> list[tuple[Tensor, Tens
 
 
 def _choices(sample: Sample, given: int) -> list[tuple[int, ...]]:
-    """Columns that may be read: all in one unit, or those that show dependence by themselves."""
+    """Candidate columns: all columns in one unit, or those that show dependence alone."""
     choices: dict[tuple[int, ...], None] = {}
     for reading in (pair[given] for pair in sample.readings):
         every = tuple(range(reading.start, reading.stop))
@@ -158,7 +162,7 @@ def _choices(sample: Sample, given: int) -> list[tuple[int, ...]]:
 
 
 def _roles(sample: Sample) -> tuple[int, Tensor]:
-    """Number of the block that predicts, and the columns that are predicted: of classes all but the last."""
+    """Index of the predicting block, and the predicted columns (the last class is left out)."""
     if sample.classes is not None:
         return sample.given, sample.y.core[:, :-1].double()
     return sample.given, (sample.y, sample.x)[sample.given].core.double()

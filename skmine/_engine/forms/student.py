@@ -1,7 +1,7 @@
-"""The Student form: the log density ratio of Student's t copula, for columns that are far out together.
+"""The Student form: the log density ratio of Student's t copula, for columns with joint extreme values.
 
-It is the Gaussian form with one more parameter, the degrees of freedom: the columns of a row share a scale,
-so that large values come together, whatever their correlations.
+It extends the Gaussian form by one parameter, the degrees of freedom. The columns of a row share a random
+scale. Large values therefore occur together, even if columns are uncorrelated.
 """
 
 import math
@@ -14,36 +14,41 @@ from skmine._engine.critics import Reference, ReferencedCritic
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Sample
 
-#: Degrees of freedom, in steps of a factor of sqrt(2). With more of them, the copula is nearly Gaussian.
+#: Degrees of freedom, in steps by a factor of sqrt(2). With more degrees of freedom, the copula is nearly
+#: Gaussian.
 _DEGREES = tuple(2 ** (k / 2) for k in range(8, -1, -1))
-#: Columns of both blocks at most, as a share of the training rows: all their correlations are fitted.
+#: Maximum number of columns of both blocks, as a share of the training rows, because all correlations are
+#: fitted.
 _COLUMN_SHARE = 0.02
-#: Steps of the iteration for the correlations.
+#: Number of iterations for the correlations.
 _STEPS = 20
-#: Taken off the correlations, against copied columns.
+#: Amount by which correlations are reduced, so that copied columns do no harm.
 _RIDGE = 1e-6
-#: Normal scores up to which t scores are tabulated, and how many.
+#: Largest normal score in the table of t scores, and the number of its entries.
 _HIGHEST_SCORE, _KNOTS = 5.0, 1001
 
 
 class StudentCopula(Form):
-    """The t copula of the columns that depend on the other block. A setting is the degrees of freedom."""
+    """The t copula of the columns that depend on the other block.
+
+    A setting is a number of degrees of freedom.
+    """
 
     is_flexible = False
 
     def applies(self, sample: Sample) -> bool:
-        """To few columns, each with a density."""
+        """Whether there are few columns, and each has a density."""
         if sample.x.probability is not None or sample.has_atoms:
             return False
         n_columns = sum(len(reading.relevant) for reading in sample.readings[0])
         return n_columns <= _COLUMN_SHARE * sample.folds.train.shape[1]
 
     def settings(self, sample: Sample, start: Start | None) -> list[list[float]]:
-        """From nearly Gaussian to Cauchy's."""
+        """Degrees of freedom, from nearly Gaussian to Cauchy's distribution."""
         return [list(_DEGREES)]
 
     def fit(self, sample: Sample, setting: float) -> Fit:
-        """References, one a member."""
+        """Fit one reference per member."""
         numbers = [reading.relevant for reading in sample.readings[0]]
         blocks = [
             block.core[:, list(part)] for block, part in zip((sample.x, sample.y), numbers, strict=True)
@@ -68,7 +73,7 @@ def student_scores(z: Tensor, table: Tensor) -> Tensor:
     z : Tensor
         Normal scores.
     table : Tensor of shape (n_knots,)
-        Of :func:`_table`.
+        Result of :func:`_table`.
 
     Returns
     -------
@@ -92,7 +97,7 @@ def _correlations(scores: Tensor, weight: Tensor, degrees: float) -> Tensor:
         white = torch.linalg.solve_triangular(torch.linalg.cholesky(correlation), scores.mT, upper=False)
         part = weight / (degrees + white.square().sum(1))
         scatter = scores.mT @ (part.unsqueeze(2) * scores)
-        scale = scatter.diagonal(0, 1, 2).rsqrt()  # a copula has no scales
+        scale = scatter.diagonal(0, 1, 2).rsqrt()  # a copula does not depend on scales
         correlation = torch.lerp(scale.unsqueeze(2) * scatter * scale.unsqueeze(1), eye, _RIDGE)
     return correlation
 
@@ -103,7 +108,7 @@ class WhitenedScores(nn.Module):
     Parameters
     ----------
     numbers : sequence of int
-        Columns that are read; normal scores.
+        Indices of the columns that are read, which are normal scores.
     weight : Tensor of shape (n_members, n_columns, n_columns)
         Coordinates as columns.
     table : Tensor of shape (n_members, n_knots)
@@ -133,9 +138,9 @@ class WhitenedScores(nn.Module):
 class StudentReference(Reference):
     """Log density ratio of Student's distribution in canonical coordinates u of x and v of y.
 
-    With k degrees of freedom, canonical correlations r, ``q_x = |u|^2``, ``q_y = |v|^2`` and q the quadratic
-    form of both: ``T = constant - (k + d_x + d_y) / 2 log(1 + q / k) + (k + d_x) / 2 log(1 + q_x / k) +
-    (k + d_y) / 2 log(1 + q_y / k)``.
+    Let k be the degrees of freedom, r the canonical correlations, ``q_x = |u|^2``, ``q_y = |v|^2``, and q the
+    quadratic form of both. Then ``T = constant - (k + d_x + d_y) / 2 log(1 + q / k)
+    + (k + d_x) / 2 log(1 + q_x / k) + (k + d_y) / 2 log(1 + q_y / k)``.
 
     Parameters
     ----------
@@ -165,7 +170,7 @@ class StudentReference(Reference):
 
     @classmethod
     def of(cls, numbers, correlation: Tensor, degrees: float) -> "StudentReference":
-        """That of columns of x and of y, by their numbers, with such correlations of their t scores."""
+        """Reference of columns of x and y, given by their indices, from correlations of their t scores."""
         d_x = len(numbers[0])
         blocks = slice(d_x), slice(d_x, None)
         factor_x, factor_y = (torch.linalg.cholesky(correlation[:, part, part]).mT for part in blocks)
@@ -183,7 +188,7 @@ class StudentReference(Reference):
         return cls(side_x, side_y, r.clamp_max(1 - 1e-6), degrees)
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
-        """Log ratio of canonical coordinates, ``(n_members, ..., d')`` twice -> (n_members, ...)."""
+        """Log ratio of canonical coordinates, two tensors (n_members, ..., d') -> (n_members, ...)."""
         bank = (len(self.constant),) + (1,) * (max(u.dim(), v.dim()) - 2)
         r, k = self.correlations.view(*bank, -1), self.degrees
         (q_x, d_x), (q_y, d_y) = ((z.square().sum(-1), z.shape[-1]) for z in (u, v))

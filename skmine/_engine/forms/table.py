@@ -10,30 +10,30 @@ from skmine._engine.critics import ClassNormalised
 from skmine._engine.forms.form import Fit, Form
 from skmine._engine.sample import Sample
 
-#: Pseudocounts a row of the table.
+#: Candidates for the pseudocount per row of the table.
 PSEUDOCOUNTS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6)
 
 
 class Table(Form):
-    """Shares of the classes of y in each class of x; the log ratio is 0 where y has a single class.
+    """Shares of the classes of y in each class of x. The log ratio is 0 if y has a single class.
 
-    ``p(y | x) = (n_xy + a p(y)) / (n_x + a)``; the pseudocount a is one choice for the whole bank, by the
-    mean held-out value.
+    ``p(y | x) = (n_xy + a p(y)) / (n_x + a)``; the mean held-out value chooses one pseudocount a for the
+    whole bank.
     """
 
     is_flexible = False
 
     def applies(self, sample: Sample) -> bool:
-        """To two discrete blocks, and where y has one class only."""
+        """Whether both blocks are discrete, or y has a single class."""
         return sample.classes is not None and (sample.x.probability is not None or len(sample.classes) == 1)
 
     def fit(self, sample: Sample, setting: None) -> Fit:
-        """Tables, one a member."""
+        """Fit one table per member."""
         x, y, weight = sample.x.core, sample.y.core, sample.row_weight
         probability = cast(Tensor, sample.classes)
         train, rows = sample.folds.train, sample.folds.held_out
         if sample.x.probability is None:
-            x = x.new_ones(len(x), 1)  # all rows alike
+            x = x.new_ones(len(x), 1)  # all rows are equal
         counts = (x[train] * weight[train].unsqueeze(-1)).mT @ y[train]
 
         def candidates():
@@ -66,7 +66,7 @@ class TableReference(nn.Module):
         return x[..., : self.log_ratio.shape[1]]
 
     def read_y(self, y: Tensor) -> Tensor:
-        """The classes as they are."""
+        """The classes of y."""
         return y
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -74,6 +74,6 @@ class TableReference(nn.Module):
         return self.score(self.read_x(x), y)
 
     def score(self, x: Tensor, y: Tensor) -> Tensor:
-        """Log ratio of what was read."""
+        """Log ratio of the classes read."""
         flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), self.log_ratio)
         return torch.einsum("...c,...c->...", flat.view(*x.shape[:-1], -1), y)

@@ -1,9 +1,9 @@
-"""The variates form: nonlinear canonical variates, normal scores of functions of a block.
+"""The variates form: nonlinear canonical variates, which are normal scores of functions of a block.
 
-Linear canonical correlations see only dependence between columns themselves. The same decomposition of
-functions of the columns sees dependence of squares, of products, of columns that turn with their distance
-from the centre, and of waves across them. Each variate is then put on the normal scores of its ranks, which
-makes the Gaussian log ratio of the variates a bounded critic.
+Linear canonical correlations measure linear dependence between columns. The same decomposition of functions
+of the columns also measures dependence of squares, products, waves, and columns that rotate with their
+distance from the centre. Each variate is then replaced by the normal scores of its ranks. This makes the
+Gaussian log ratio of the variates a bounded critic.
 """
 
 import math
@@ -22,46 +22,51 @@ from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.forms.gaussian import GaussianReference
 from skmine._engine.sample import Reading, Sample
 
-#: Ridge on the covariances of functions that may nearly coincide.
+#: Ridge on the covariances of functions, some of which may nearly coincide.
 _RIDGE = 1e-3
-#: Share of rows whose distance from the centre is read as it is.
+#: Share of rows whose distance from the centre is not cut.
 _CUT = 0.999
-#: How many variates the log ratio may read: also as many as the narrower block has columns, at most 64.
+#: Candidates for the number of variates. The number of columns of the narrower block, at most 64, is tried as
+#: well.
 _NUMBERS, _MOST_VARIATES = (1, 2, 4, 8), 64
-#: Scores are cut here: variates of one block may be far out together, where the log ratio must not run away.
+#: Scores are cut at this value. Several variates of a block may be extreme together, and the log ratio must
+#: not become far too large there.
 _HIGHEST_SCORE, _KNOTS = 3.0, 65
-#: Mean square below which the log of the distance is cut: rows at the centre would rule it.
+#: Mean square below which the log of the distance is cut. Otherwise rows at the centre would dominate it.
 _LEAST_SQUARE = 1e-3
-#: Numbers that the training rows of all members may be, for a function of any number of columns.
+#: Maximum number of values read in the training rows of all members, if the expansion is a single function.
 _MOST_NUMBERS = 2**26
-#: Functions of both blocks at most, and for each training row.
+#: Maximum number of functions of both blocks, in total and per training row.
 _MOST_COLUMNS, _COLUMN_SHARE = 800, 0.25
-#: Held-out rows that choose how many variates, and those of them whose pairs are the marginal ones.
+#: Number of held-out rows that choose the number of variates, and how many of these form the marginal pairs.
 _HELD_OUT_ROWS, _PAIRED_ROWS = 2048, 512
 
 
 class NonlinearVariates(Form):
     """The Gaussian log ratio of normal scores of functions of columns.
 
-    A setting is the name of an expansion and the columns of x and of y that it reads. Held-out rows choose
-    how many variates are read.
+    A setting is the name of an expansion and the columns of x and y that it reads. Held-out rows choose the
+    number of variates.
     """
 
     is_flexible = False
 
     def applies(self, sample: Sample) -> bool:
-        """To continuous blocks of several columns: of two single ones others read cosines."""
+        """Whether the blocks are continuous, with several columns.
+
+        For two single columns, other forms use cosines.
+        """
         return sample.classes is None and max(sample.x.n_core, sample.y.n_core) > 1
 
     def settings(self, sample: Sample, start: Start | None) -> Iterator[list[tuple[str, tuple]]]:
-        """Every expansion of every reading that the rows and the memory allow."""
+        """Every expansion of every reading for which there are enough rows and memory."""
         for pair in sample.readings:
             for name in EXPANSIONS:
                 if _is_possible(name, pair, sample):
                     yield [(name, pair)]
 
     def fit(self, sample: Sample, setting: tuple[str, tuple]) -> Fit | None:
-        """References of variates, one a member; None for functions that are constant."""
+        """Fit one reference of variates per member; None if all functions are constant."""
         name, pair = setting
         *blocks, weight = sample.read(sample.fitted)
         expanded = [_expand(name, reading, block) for reading, block in zip(pair, blocks, strict=True)]
@@ -69,7 +74,7 @@ class NonlinearVariates(Form):
         members = torch.arange(sample.fitted.numel()).view(sample.fitted.shape)
         (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,), (1.0,))
         if not solution.correlations.shape[1]:
-            return None  # of a block that is constant, as the distance of one-hot columns
+            return None  # a function can be constant, such as the distance of one-hot columns
         d = min(reading.stop - reading.start for reading in pair)
         numbers = [*_NUMBERS, min(d, _MOST_VARIATES)] if d > _NUMBERS[-1] else list(_NUMBERS)
         projections = (side.leading(numbers[-1]) for side in (solution.projection_x, solution.projection_y))
@@ -91,8 +96,8 @@ def _expand(name: str, reading: Reading, x: Tensor) -> Tensor:
 def _radial(x: Tensor, degree: int) -> Tensor:
     """Columns times Laguerre polynomials of their squared distance from the centre.
 
-    Of independent normal columns these are uncorrelated, of variance one. The distance is cut where one row
-    in a thousand lies beyond: a polynomial would be ruled by those.
+    For independent normal columns they are uncorrelated and have variance one. The distance is cut at the
+    value that one row in a thousand exceeds, because such rows would dominate a polynomial.
     """
     d = x.shape[-1]
     alpha = d / 2
@@ -106,7 +111,7 @@ def _radial(x: Tensor, degree: int) -> Tensor:
 
 
 def _log_distance(x: Tensor) -> Tensor:
-    """Log of the mean square of the columns: what blocks share that one volatility scales."""
+    """Log of the mean square of the columns. Blocks whose columns share a volatility have it in common."""
     square = torch.linalg.vector_norm(x, dim=-1, keepdim=True) ** 2 / x.shape[-1]
     return square.clamp_min(_LEAST_SQUARE).log()
 
@@ -116,7 +121,7 @@ def _squares(x: Tensor) -> Tensor:
 
 
 def _products(x: Tensor, relevant: Sequence[int]) -> Tensor:
-    """Columns, and the products of each relevant one with all."""
+    """Columns, and the products of each relevant column with all columns."""
     numbers = torch.as_tensor(relevant, device=x.device)
     once = torch.ones(len(numbers), x.shape[-1], dtype=torch.bool, device=x.device)
     once[:, numbers] = torch.ones_like(once[:, numbers]).triu()  # of two relevant columns
@@ -128,25 +133,25 @@ def _products(x: Tensor, relevant: Sequence[int]) -> Tensor:
 @cache
 def _frequencies(d: int, n_waves: int) -> tuple[Tensor, Tensor]:
     engine = SobolEngine(d + 1, scramble=True, seed=0)
-    # The engine's own first point has torch's default dtype.
+    # The first point of torch's Sobol engine has torch's default dtype.
     first = engine.quasi.to(torch.float32).unsqueeze(0) / 2**engine.MAXBIT
     points = torch.cat([first, engine.draw(n_waves, dtype=torch.float32)[1:].to(first)]).clamp(1e-4, 1 - 1e-4)
     return math.sqrt(2 / d) * special.ndtri(points[:, :d]).T, 2 * math.pi * points[:, d]
 
 
 def _waves(x: Tensor, read: Sequence[int], n_waves: int, speed: float = 1.0) -> Tensor:
-    """Columns, and cosines across those that are read, of a Gaussian kernel.
+    """Columns, and cosines across several columns that approximate a Gaussian kernel.
 
-    Random Fourier features (Rahimi and Recht 2007), of frequencies that are the same in every fit. The kernel
-    is as wide as half the median distance between rows, divided by the speed.
+    Random Fourier features (Rahimi and Recht 2007) with frequencies that are the same in every fit. The width
+    of the kernel is half the median distance between rows, divided by the speed.
     """
     frequencies, phases = _frequencies(len(read), n_waves)
     angles = x[..., list(read)] @ (speed * frequencies).to(x) + phases.to(x)
     return torch.cat([x, math.sqrt(2) * angles.cos()], -1)
 
 
-#: Functions of columns, ``(..., d) -> (..., n_functions)``, by name; their second argument is the numbers of
-#: those columns that depend on the other block by themselves.
+#: Functions of columns, ``(..., d) -> (..., n_functions)``, by name. The second argument contains the indices
+#: of the columns that depend on the other block alone.
 EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "distance": lambda x, _: _log_distance(x),
     "columns and distance": lambda x, _: torch.cat([x, _log_distance(x)], -1),
@@ -160,12 +165,12 @@ EXPANSIONS: dict[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
     "short waves 64": lambda x, _: _waves(x, range(x.shape[-1]), 64, speed=2.0),
 }
 
-#: The one of a single function, however many the columns.
+#: The expansion that is a single function for any number of columns.
 _NARROW = "distance"
 
 
 class Variates(nn.Module):
-    """Normal scores of linear combinations of functions of columns, one set a bank member.
+    """Normal scores of linear combinations of functions of columns, one set per bank member.
 
     Parameters
     ----------
@@ -174,7 +179,7 @@ class Variates(nn.Module):
     reading : Reading
         The columns.
     projection : Projection
-        Of the functions.
+        Linear combinations of the functions.
     knots : Tensor of shape (n_members, width, n_knots)
         Ascending values of each combination.
     scores : Tensor of shape (n_members, width, n_knots)
@@ -194,11 +199,11 @@ class Variates(nn.Module):
 
     @property
     def width(self) -> int:
-        """Columns that it returns."""
+        """Number of columns returned."""
         return self.projection.width
 
     def leading(self, width: int) -> "Variates":
-        """The first so many variates alone."""
+        """The first `width` variates."""
         projection = self.projection.leading(width)
         knots, scores = (part[:, :width].contiguous() for part in (self.knots, self.scores))
         return Variates(self.expansion, self.reading, projection, knots, scores)
@@ -217,7 +222,7 @@ class Variates(nn.Module):
 def _fit_variates(
     expansion: str, reading: Reading, expanded: Tensor, projection: Projection, weight: Tensor
 ) -> Variates:
-    """Knots at the weighted quantiles of training rows, (n_members, n_train, n_columns)."""
+    """Fit knots at the weighted quantiles of training rows, (n_members, n_train, n_columns)."""
     values, order = projection(expanded).sort(1)
     weight = weight.unsqueeze(2).expand_as(values).gather(1, order)
     ranks = ((weight.cumsum(1) - weight / 2) / weight.sum(1, keepdim=True)).mT.contiguous()
@@ -226,28 +231,28 @@ def _fit_variates(
     nearest = torch.searchsorted(ranks, torch.minimum(levels, ranks[..., -1:]))
     knots = values.mT.gather(2, nearest)
     first, after = torch.searchsorted(knots, knots), torch.searchsorted(knots, knots, right=True)
-    scores = (scores[first] + scores[after - 1]) / 2  # of equal values the middle
+    scores = (scores[first] + scores[after - 1]) / 2  # the middle of equal values
     return Variates(expansion, reading, projection, knots, scores)
 
 
 def _is_possible(name: str, pair: tuple[Reading, Reading], sample: Sample) -> bool:
-    """Whether an expansion is not too wide for the rows or the memory."""
+    """Whether there are enough rows and memory for an expansion."""
     n_columns = sum(reading.stop - reading.start for reading in pair)
     most = min(_MOST_COLUMNS, _COLUMN_SHARE * sample.fitted.shape[1])
     read, limit = (sample.fitted.numel() * n_columns, _MOST_NUMBERS) if name == _NARROW else (n_columns, most)
     if read > limit:
-        return False  # before they are expanded at all
+        return False  # before expansion
     blocks = sample.x.values[:1], sample.y.values[:1]
     return sum(_expand(name, reading, z).shape[1] for reading, z in zip(pair, blocks, strict=True)) <= most
 
 
 def _candidates(sides, numbers: Sequence[int], noise: Tensor, training, held_out) -> Iterator[tuple]:
-    """Values and references of the leading variates, for each number of them."""
+    """Values and references for each number of leading variates."""
     width = min(side.width for side in sides)
     (*blocks, weight), (*unseen, unseen_weight) = training, held_out
     u, v = (side(block)[..., :width] for side, block in zip(sides, blocks, strict=True))
     share = weight / weight.sum(1, keepdim=True)
-    # Of tied values the scores may have a variance above one.
+    # With tied values, the scores can have a variance above one.
     scale = math.prod((share.unsqueeze(2) * z**2).sum(1).sqrt().clamp_min(1) for z in (u, v))
     sample = ((share.unsqueeze(2) * u * v).sum(1) / scale).clamp(0, 1 - 1e-6)
     r = shrink_correlations(sample, noise.unsqueeze(1))
@@ -260,17 +265,17 @@ def _candidates(sides, numbers: Sequence[int], noise: Tensor, training, held_out
 
 
 def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) -> Tensor:
-    """Donsker-Varadhan value of coordinates of rows in random order, (n_members,), in nats.
+    """Donsker-Varadhan value in nats of coordinates of rows in random order, (n_members,).
 
-    All pairs of the first 512 rows are marginal ones. Two standard errors of their mean of exp(T) are taken
-    off: a log ratio may run away where few pairs meet. It is at most the log of their number: where no pair
-    comes near the joint ones, nothing higher can be tested.
+    The marginal pairs are all pairs of the first 512 rows. Two standard errors of their mean of exp(T) are
+    subtracted, because a log ratio can be far too large in regions with few pairs. The value is at most the
+    log of the number of pairs. Higher values cannot be tested.
     """
     joint = (weight * reference(u, v)).sum(1) / weight.sum(1)
     few = slice(_PAIRED_ROWS)
     share = weight[:, few] / weight[:, few].sum(1, keepdim=True)
     log_ratio = reference.all_pairs(u[:, few], v[:, few])
-    log_ratio.diagonal(dim1=1, dim2=2).fill_(-math.inf)  # those are joint
+    log_ratio.diagonal(dim1=1, dim2=2).fill_(-math.inf)  # these pairs are joint
     largest = log_ratio.amax((1, 2))
     ratio = (log_ratio - largest.view(-1, 1, 1)).exp()
     others = (1 - share).clamp_min(1e-6)
