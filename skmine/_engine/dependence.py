@@ -1,4 +1,4 @@
-"""Tests of which columns of two blocks depend on each other, by moments of polynomials of their ranks."""
+"""Tests for dependence between columns of two blocks, by moments of polynomials of their ranks."""
 
 from functools import cached_property
 

@@ -233,7 +233,7 @@ class Sample:
 
     @cached_property
     def dependence(self) -> Dependence:
-        """Tests of which core columns depend on each other, on the rows of the first member."""
+        """Tests for dependence between core columns, on the rows of the first member."""
         if self._dependence is not None:
             return self._dependence
         return Dependence(self.x.core, self.y.core, self.folds.train[0], self.weight)

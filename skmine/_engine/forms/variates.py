@@ -22,7 +22,7 @@ from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.forms.gaussian import GaussianReference
 from skmine._engine.sample import Reading, Sample
 
-#: Ridge on the covariances of functions, some of which may nearly coincide.
+#: Ridge on the covariances of functions, because some functions may nearly coincide.
 _RIDGE = 1e-3
 #: Share of rows whose distance from the centre is not cut.
 _CUT = 0.999
