@@ -215,19 +215,34 @@ def test_residuals__linear_in_two_columns__nothing_left_but_noise():
     assert residuals.values.std() == pytest.approx(noise.std(), rel=0.1)
 
 
-def test_inflation__regression_on_a_hundred_columns__variance_of_the_sum_of_products():
+@pytest.mark.parametrize("spread", [0.0, 1.0], ids=["equal weights", "unequal weights"])
+def test_inflation__regression_on_a_hundred_columns__variance_of_the_sum_of_products(spread):
     rng = np.random.default_rng(0)
-    given = Given(read_features(rng.normal(size=(300, 30))), np.ones(300), rng)
-    sums, squares = [], []
+    weight = np.exp(spread * rng.normal(size=300))
+    weight /= weight.mean()
+    given = Given(read_features(rng.normal(size=(300, 30))), weight, rng)
     residuals = given.residuals(rng.normal(size=(300, 1)))
-    smoother = np.eye(300) - (residuals.axes * (1 - np.sqrt(1 - residuals.removed[:, 0]))) @ residuals.axes.T
-    for _ in range(400):
-        first, second = smoother @ rng.normal(size=(300, 2)).T[..., None]
-        sums.append(float((first * second).sum()))
-        squares.append(float(((first * second) ** 2).sum()))
+    smoother = np.eye(300) - (residuals.axes * residuals.shrinkage[:, 0]) @ residuals.axes.T
 
-    # Relative standard error of a variance of 400 draws: sqrt(2 / 400) = .07.
-    assert np.var(sums) / np.mean(squares) == pytest.approx(residuals.inflation(residuals), rel=0.25)
+    # Residuals of independent normals, times the root of the weights.
+    first, second = (smoother @ (np.sqrt(weight) * rng.normal(size=(2000, 300))).T for _ in range(2))
+    ratio = np.var((first * second).sum(axis=0)) / ((first * second) ** 2).sum(axis=0).mean()
+
+    # Relative standard error of a variance of 2,000 draws: about sqrt(2 / 2000) = .03.
+    assert ratio == pytest.approx(residuals.inflation(residuals), rel=0.12)
+
+
+def test_residuals__noise_and_weights_of_few_effective_rows__heavy_rows_are_not_fitted():
+    rng = np.random.default_rng(0)
+    weight = np.exp(2 * rng.normal(size=(20, 500)))
+    left = []
+    for share in weight / weight.mean(axis=1, keepdims=True):
+        noise = rng.normal(size=(500, 1))
+        residuals = Given(read_features(rng.normal(size=(500, 3))), share, rng).residuals(noise)
+        left.append((residuals.values**2).sum() / (share @ noise**2).item())
+
+    # As if the effective rows, about 25, were all rows: a few of 25 dimensions are fitted.
+    assert np.median(left) > 0.75
 
 
 def test_rank_functions__numbers_and_labels__centred_and_uncorrelated():

@@ -14,6 +14,7 @@ from scipy.special import eval_legendre, ndtri
 from scipy.stats import rankdata
 
 from skmine._columns import Column
+from skmine._validation import effective_samples
 
 #: Cosines of the rank of a column of Z; they enter with the weight k ** -_SMOOTHNESS.
 _COSINES, _SMOOTHNESS = 32, 1.5
@@ -25,7 +26,7 @@ _CHOOSING_ROWS, _LEVELS = 2000, 32
 _ROWS_THAT_SHOW_LOSS = 20_000
 #: Widths of the kernel in root mean square distances, and its weight beside the functions of single columns.
 _WIDTHS, _JOINT = (0.25, 0.6, 1.5), 0.3
-#: Weight of functions that should not be shrunk; maximum number of them as a share of the rows.
+#: Weight of functions that should not be shrunk; maximum number of them as a share of the effective rows.
 _FREE, _FREE_SHARE = 100.0, 0.1
 #: Smallest scale of a column of Z that shows no dependence.
 _FAINT = 0.05
@@ -41,30 +42,46 @@ class Residuals(NamedTuple):
     ----------
     values : ndarray of shape (n, n_functions)
         Residuals, times the root of the rows' weights.
+    weight : ndarray of shape (n,)
+        Weights of the rows, with mean 1.
     axes : ndarray of shape (n, n_axes)
-        Orthonormal functions of Z.
-    removed : ndarray of shape (n_axes, n_functions)
-        Share of the variance along each axis that the residuals lack.
+        Orthonormal functions of Z, times the root of the weights.
+    shrinkage : ndarray of shape (n_axes, n_functions)
+        Share of each function along each axis that is predicted.
     """
 
     values: np.ndarray
+    weight: np.ndarray
     axes: np.ndarray
-    removed: np.ndarray
+    shrinkage: np.ndarray
 
     def inflation(self, other: "Residuals") -> float:
         """Factor by which squared products of residuals underestimate the variance of their sum.
 
-        The residuals are A x and B y, with A and B symmetric. If x and y have equal variance in all rows, the
-        sum of the products has variance tr(A^2 B^2). The expected squared products add up to the sum of the
-        products of the diagonals of A^2 and B^2, which is smaller.
+        The residuals are A x and B y, with A and B symmetric. If x and y have equal variance in all rows,
+        times the weights W of the rows, the covariances of the residuals are A W A and B W B. The sum of the
+        products has the variance tr(A W A B W B). The expected squared products add up to the sum of the
+        products of the diagonals, which is smaller.
         """
-        n = len(self.values)
-        overlap = (self.axes.T @ other.axes) ** 2
-        removed = self.removed.sum(axis=0)[:, None] + other.removed.sum(axis=0)
-        variance = n - removed + self.removed.T @ overlap @ other.removed
-        diagonals = [1 - side.axes**2 @ side.removed for side in (self, other)]
-        size = np.outer(*((side.values**2).mean(axis=0) for side in (self, other)))
-        return float((variance * size).sum() / max((diagonals[0].T @ diagonals[1] * size).sum(), 1e-12))
+        (axes, change), (other_axes, other_change) = self._removed(), other._removed()
+        mixed = axes.T @ other_axes
+        removed = (axes @ change * axes).sum(axis=1)
+        other_removed = (other_axes @ other_change * other_axes).sum(axis=1)
+        variance = self.weight @ (self.weight - removed - other_removed)
+        variance += ((change @ mixed) * (mixed @ other_change)).sum()
+        expected = (self.weight - removed) @ (self.weight - other_removed)
+        return float(variance / max(expected, 1e-12))
+
+    def _removed(self) -> tuple[np.ndarray, np.ndarray]:
+        """F and M of the covariance A W A = W - F M F^T, a mean over the functions by their variance."""
+        size = (self.values**2).mean(axis=0)
+        size = size / max(size.sum(), 1e-12)
+        mean = self.shrinkage @ size
+        if not np.ptp(self.weight):
+            return self.axes, np.diag(2 * mean - self.shrinkage**2 @ size)
+        heavy = self.weight[:, None] * self.axes
+        both = (self.axes.T @ heavy) * (self.shrinkage * size @ self.shrinkage.T)
+        return np.hstack([self.axes, heavy]), np.block([[-both, np.diag(mean)], [np.diag(mean), 0 * both]])
 
 
 def rank_functions(column: Column, discrete: bool, degree: int) -> np.ndarray:
@@ -147,7 +164,7 @@ class Given:
 
     def __init__(self, columns: list[Column], weight: np.ndarray, rng: np.random.Generator):
         n = len(weight)
-        self.root = np.sqrt(weight)[:, None]
+        self.weight, self.root = weight, np.sqrt(weight)[:, None]
         columns = [column for column in columns if len(rank_functions(column, column.categorical, 1).T)]
         parts = [part for column in columns for part in _parts(column)] or [_of_levels(np.empty((n, 0)))]
         self.scores = _standard(np.hstack([part.scores for part in parts]))
@@ -156,7 +173,7 @@ class Given:
         before = np.cumsum([0, *(part.scores.shape[1] for part in parts)])
         self._owner = np.hstack([part.owner + k for part, k in zip(parts, before[:-1], strict=True)])
         free = [_drawn_in(column) for column in columns if not column.categorical]
-        few = 0 < len(free) <= _FREE_SHARE * n
+        few = 0 < len(free) <= _FREE_SHARE * effective_samples(weight)
         self._free = _FREE * _standard(np.hstack(free)) if few else np.empty((n, 0))
         self._landmarks = rng.permutation(n)[: min(_LANDMARKS, max(n // 3, 2))]
         self._choosing = rng.permutation(n)[:_CHOOSING_ROWS]
@@ -181,31 +198,33 @@ class Given:
         target = self.root * functions
         if not self.scores.shape[1]:
             axes = self.root / np.sqrt(len(target))
-            return Residuals(target - axes @ (axes.T @ target), axes, np.ones((1, target.shape[1])))
+            shrinkage = np.ones((1, target.shape[1]))
+            return Residuals(target - axes @ (axes.T @ target), self.weight, axes, shrinkage)
         rows = self._choosing
         scales = [np.ones(self.scores.shape[1])]
         if len(scales[0]) > 1:
             scales.append(self._relevance(functions[rows], rows))
         choices = [(scale, width) for scale in scales for width in (None, *_WIDTHS)]
         errors = [
-            _Ridge.fit(_Moments.of(self._functions(*choice, rows), target[rows])).error for choice in choices
+            _Ridge.fit(_Moments.of(self._functions(*choice, rows), target[rows]), self.weight[rows]).error
+            for choice in choices
         ]
         moments = _Moments.of(self._functions(*choices[int(np.argmin(errors))], slice(None)), target)
-        ridge = _Ridge.fit(moments)
+        ridge = _Ridge.fit(moments, self.weight)
         prediction = moments.functions @ ridge.coefficients[:, 0] / self.root[:, 0]
         rank = (rankdata(prediction) - 0.5) / len(prediction)
         number = np.arange(1, 9)
         further = moments.beside(
             self.root * _unit(np.cos(np.pi * rank[:, None] * number) / number**_SMOOTHNESS)
         )
-        improved = _Ridge.fit(further)
+        improved = _Ridge.fit(further, self.weight)
         if improved.error < ridge.error:
             moments, ridge = further, improved
         values = target - moments.functions @ ridge.coefficients
         values[:, (values**2).mean(axis=0) <= _NOTHING * (target**2).mean(axis=0)] = 0.0
-        few = len(values) <= _ROWS_THAT_SHOW_LOSS
+        few = effective_samples(self.weight) <= _ROWS_THAT_SHOW_LOSS
         axes = moments.functions @ ridge.axes if few else np.empty((len(values), 0))
-        return Residuals(values, axes, (1 - (1 - ridge.shrinkage) ** 2)[: axes.shape[1]])
+        return Residuals(values, self.weight, axes, ridge.shrinkage[: axes.shape[1]])
 
     def _functions(self, scale: np.ndarray, width: float | None, rows) -> np.ndarray:
         """A constant, functions of single columns and of all columns, times the root of the weights."""
@@ -318,7 +337,8 @@ class _Ridge(NamedTuple):
     shrinkage: np.ndarray
 
     @classmethod
-    def fit(cls, moments: _Moments) -> "_Ridge":
+    def fit(cls, moments: _Moments, weight: np.ndarray) -> "_Ridge":
+        """Fit functions and targets that hold the root of the rows' weights."""
         n = len(moments.targets)
         variance, axes = np.linalg.eigh(moments.gram)
         kept = variance > 1e-13 * variance[-1]
@@ -326,7 +346,11 @@ class _Ridge(NamedTuple):
         axes = axes[:, kept] / np.sqrt(variance)
         along = axes.T @ moments.cross
         shrinkage = variance / (variance + _RIDGES[:, None])
-        freedom = np.maximum(1 - shrinkage.sum(axis=1) / n, 1e-3)
+        # The variance of a row's noise is its weight: an axis that few heavy rows determine fits more of it.
+        noise = np.ones(len(variance))
+        if np.ptp(weight):
+            noise = weight @ (moments.functions @ axes) ** 2 / weight.sum()
+        freedom = np.maximum(1 - shrinkage @ noise / n, 1e-3)
         left = (moments.targets**2).mean(axis=0) - (along**2).sum(axis=0) + (1 - shrinkage) ** 2 @ along**2
         error = left / freedom[:, None] ** 2
         chosen = shrinkage[error.argmin(axis=0)].T
