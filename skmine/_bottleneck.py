@@ -1,4 +1,4 @@
-"""InformationBottleneckClassifier: a classifier that compresses X to what predicts the class."""
+"""InformationBottleneckClassifier: a classifier that compresses X to a code that predicts the class."""
 
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -55,26 +55,28 @@ class InformationBottleneckClassifier(
 ):
     """Neural network classifier with an information bottleneck.
 
-    It learns a noisy code Z of X that predicts the class and keeps little else. Compared with the same
-    network without the bottleneck, it overfits less with few rows, wrong labels or noisy input. Columns of X
-    should have a common scale: put a ``StandardScaler`` in front, as with ``MLPClassifier``.
+    It learns a noisy code Z of X that predicts the class and contains little other information. Compared with
+    the same network without the bottleneck, it overfits less with few rows, wrong labels or noisy input.
+    Columns of X should have a common scale: put a ``StandardScaler`` in front, as with ``MLPClassifier``.
 
     Parameters
     ----------
     beta : float, default=1e-2
-        Weight of the penalty on I(X; Z). Raise it to compress more, which reduces overfitting; 0 removes the
-        penalty.
+        Weight of the penalty on I(X; Z). Raise it to compress more, which reduces overfitting. 0 removes the
+        penalty. Values between 0.001 and 0.1 are usual; choose one by cross-validation.
     method : {"mine", "vib"}, default="mine"
         Upper bound of I(X; Z) to penalise (see Notes). ``"mine"`` is tighter; ``"vib"``, the variational
         information bottleneck, is faster.
     n_components : int, default=32
-        Number of columns of the code.
+        Number of columns of the code. Lower it if you want to plot the code.
     hidden_layer_sizes : int or sequence of int, default=(256, 256)
-        Widths of the hidden layers of the encoder.
+        Widths of the hidden layers of the encoder. Smaller layers train faster.
     noise : {"gaussian", "additive", "propagated"}, default="gaussian"
-        Where the encoder adds noise: to the code only, also to X, or also as additional inputs.
+        Where there is noise: ``"gaussian"`` adds it to the code only, ``"additive"`` also adds it to X, and
+        ``"propagated"`` also passes columns of noise to the encoder. Set ``"additive"`` if new rows are
+        noisier than the training rows.
     noise_scale : float, default=0.3
-        Standard deviation of the noise on X or of the additional inputs.
+        Standard deviation of the noise on X or of the columns of noise. Not used with ``"gaussian"``.
     learning_rate_init : float, default=1e-3
         Learning rate of Adam, which falls to 0 during the second half of the training. Lower it if training
         diverges.

@@ -25,10 +25,11 @@ from skmine._copula import (
 from skmine._progress import counter
 from skmine._validation import check_lengths
 
-#: Results that one task adds up; columns, or pairs, that one task reads; and such blocks that are worked on
-#: together, which bounds the counts that wait for their sum.
+#: Number of results that one task adds up; number of columns, or pairs, that one task reads; and number of
+#: such blocks that are processed together, to limit the memory of counts that are not yet summed.
 _FAN_IN, _A_TASK, _BLOCKS_AT_ONCE = 8, 4, 8
-#: Nats beyond which cells of a thousandth of the rows are too wide: values are 0.01 too low, 0.2 at 4.6 nats.
+#: Above this many nats, cells with a thousandth of the rows are too wide: values are 0.01 too low, and 0.2 at
+#: 4.6 nats.
 _MOST = 3
 
 
@@ -38,7 +39,7 @@ def is_clustered(data) -> bool:
 
 
 class ClusterTable:
-    """Columns of a Dask X, and of y beside them, by partitions.
+    """Columns of a Dask X and of y, by partitions.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class ClusterTable:
     Attributes
     ----------
     n_features : int
-        Columns of X; those of y have the next numbers.
+        Number of columns of X. The columns of y have the next indices.
     grids : list of Grid
         Grids of all columns.
 
@@ -112,13 +113,13 @@ class ClusterTable:
         return parts
 
     def lengths(self) -> list[int]:
-        """Rows of each partition; counted where they are not known."""
+        """Number of rows of each partition, counted if unknown."""
         dask = import_module("dask")
         first = self.X.iloc[:, [0]] if self.is_frame else self.X[:, :1]
         return list(dask.compute(*(dask.delayed(len)(part) for part in self._delayed(first))))
 
     def parts(self, which: Sequence[int]) -> list:
-        """Delayed lists of some columns, by increasing number, one list for each partition."""
+        """Delayed lists of some columns, by increasing index, one list for each partition."""
         delayed = import_module("dask").delayed
         features = [j for j in which if j < self.n_features]
         targets = [self.targets[j - self.n_features] for j in which if j >= self.n_features]
@@ -168,7 +169,7 @@ class ClusterTable:
         Parameters
         ----------
         pairs : sequence of (int, int)
-            Numbers of columns.
+            Indices of columns.
         bias_correction : bool, default=True
             As in :func:`skmine.mutual_info_regression`.
 
@@ -234,7 +235,7 @@ class ClusterTable:
         return matrix
 
     def independence(self) -> BlockLaw:
-        """Statistic of the independence of X and y, and its law."""
+        """Statistic of the independence of X and y, and its distribution."""
         margins = self.margins()
         n, d = len(margins[0]), self.n_features
         sides = [BlockFunctions(block, n) for block in (margins[:d], margins[d:])]
@@ -254,9 +255,9 @@ def sample_rows(X, y, n_rows: int, seed: int):
     X, y : Dask collection; y may be in memory
         Data with the same rows, in the same partitions.
     n_rows : int
-        At most.
+        Maximum number of rows.
     seed : int
-        Seed of the choice.
+        Seed of the sample.
 
     Returns
     -------

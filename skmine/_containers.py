@@ -110,7 +110,7 @@ def nested_error(name: str, dtype) -> TypeError:
 
 
 def as_container(data, name: str, lazy: bool = False):
-    """Return a container unchanged, and a list as an array, of objects if types can differ.
+    """Return a container unchanged. A list becomes an array, of objects if types can differ.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def _frame_columns(frame, name: str, which: Sequence[int] | None) -> Iterator[Ra
 
 
 def _array_columns(data, name: str, is_list: bool, which: Sequence[int] | None) -> Iterator[RawColumn]:
-    """Columns of an array, masked or sparse or neither."""
+    """Columns of an array, which may be masked or sparse."""
     several = len(data.shape) > 1 and data.shape[1] > 1
     if which is None:
         which = range(data.shape[1] if several else 1)
@@ -267,8 +267,8 @@ def _array_columns(data, name: str, is_list: bool, which: Sequence[int] | None) 
 
 
 def _categories(codes: np.ndarray, labels: list, name: str, line) -> RawColumn:
-    """A column of numbered labels, -1 for a missing one."""
-    table = np.full(len(labels) + 1, None, dtype=object)  # the last one is that of -1
+    """A column of indexed labels, where -1 means missing."""
+    table = np.full(len(labels) + 1, None, dtype=object)  # the last label belongs to -1
     table[:-1] = labels
     table[find_missing(table)] = None
     return RawColumn(table[codes], name, line, categorical=True)
@@ -313,7 +313,7 @@ def _arrow_liner(name: str, label: str | None, position: int):
 
 
 def _arrow_column(data, name: str, line: Callable[[str, str], str]) -> RawColumn:
-    """A column of Arrow data in chunks; `line` is given Arrow's type and the kind of dates."""
+    """A column of Arrow data in chunks. `line` receives Arrow's type and the kind of dates."""
     dtype = str(getattr(data.type, "storage_type", data.type))  # of an extension type
     chunks = [getattr(chunk, "storage", chunk) for chunk in getattr(data, "chunks", [data])]
     if kinds := [kind for start, kind in _ARROW_DATES.items() if dtype.startswith(start)]:
@@ -334,7 +334,7 @@ def _arrow_column(data, name: str, line: Callable[[str, str], str]) -> RawColumn
 
 
 def _arrow_codes(chunks: list) -> tuple[np.ndarray, list]:
-    """Numbers of labels, -1 for a missing one, and the labels; each chunk has its own."""
+    """Indices of labels (-1 means missing), and the labels. Each chunk has its own labels."""
     codes = [np.empty(0, dtype=np.int64)]
     labels: list = []
     for chunk in chunks:

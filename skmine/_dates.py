@@ -1,4 +1,4 @@
-"""Lines of code that turn a column of dates, times or durations into numbers, in the library it came from."""
+"""Lines of code that convert a column of dates or durations to numbers, in the library of the column."""
 
 import datetime
 import json
@@ -8,7 +8,8 @@ import numpy as np
 _SECONDS_OF_DAY = "(t.hour * 60 + t.minute) * 60 + t.second + t.microsecond / 1e6"
 _IS_GONE = "t is None or t != t"
 
-#: Kinds of dates -> what makes numbers of a column {c}. Kinds of "objects" are values of Python's datetime.
+#: Kinds of dates -> code that converts a column {c} to numbers. Kinds of "objects" are values of Python's
+#: datetime.
 _PANDAS = {
     "date": "({c} - {c}.min()).dt.total_seconds()",
     "period": "({c}.dt.to_timestamp() - {c}.dt.to_timestamp().min()).dt.total_seconds()",
@@ -25,7 +26,7 @@ _POLARS = {
 }
 _POLARS |= {f"{kind} objects": line for kind, line in _POLARS.items()}
 _POLARS["aware date objects"] = _POLARS["date"]
-#: Steps of a second, by polars' unit of time; dates have none.
+#: Steps per second, by polars' unit of time. Dates have none.
 _POLARS_STEPS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 _NUMPY = {
     "date": '({c} - np.nanmin({c}, axis=0)) / np.timedelta64(1, "{unit}")',
@@ -35,7 +36,7 @@ _NUMPY = {
     "duration objects": 't / np.timedelta64(1, "s")',
     "time objects": f"[np.nan if {_IS_GONE} else {_SECONDS_OF_DAY} for t in {{c}}]",
 }
-#: Python's dates and durations as an array of NumPy's: what is not equal to itself is missing.
+#: Python's dates and durations as a NumPy array. Values that are not equal to themselves are missing.
 _AS_NUMPY = 't = np.array([None if t != t else t for t in {c}], dtype="{dtype}[us]"); '
 _OBJECT_DTYPES = {"date objects": "datetime64", "duration objects": "timedelta64"}
 
@@ -48,7 +49,7 @@ def temporal_error(name: str, dtype, line: str) -> TypeError:
     name : str
         Name of the column.
     dtype : object
-        What the column holds, for the message.
+        Type of the values, for the message.
     line : str
         The code.
 
@@ -63,7 +64,7 @@ def temporal_error(name: str, dtype, line: str) -> TypeError:
 
 
 def kind_of_objects(present: np.ndarray, types: set[type]) -> str | None:
-    """Kind of dates that all values of an object column are; None for other values and for mixtures.
+    """Kind of dates of an object column; None if there are other values or several kinds.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def polars_line(data: str, kind: str, series, in_frame: bool) -> str:
     else:
         unit = "total_nanoseconds" if steps == 10**9 else "total_microseconds"
     if kind == "date" and unit == "total_nanoseconds" and not in_frame:
-        return f"{data} = {data}.to_physical()"  # the least value of a Series has microseconds alone
+        return f"{data} = {data}.to_physical()"  # the minimum of a Series has only microseconds
     if "objects" in kind:
         source = f"{data}[{label}]" if in_frame else data
         before, column = f"t = pl.Series({label}, {source}.to_list()); ", "t"
@@ -191,7 +192,7 @@ def numpy_line(data: str, kind: str, array: np.ndarray, position: int, before: s
     position : int
         Position of the column.
     before : str, default=""
-        Code that makes such an array of the input.
+        Code that converts the input to such an array.
 
     Returns
     -------

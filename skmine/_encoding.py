@@ -16,10 +16,11 @@ from skmine._views import COSINES, RankCosines, RobustViews, TailRadius
 MAX_KNOTS = 10_000
 MAX_LEVELS = 64
 MAX_NUMERIC_LEVELS = 20
-#: Half turns of further cosines of a single numeric column, which are used if they depend on slow cosines of
-#: the other block, and of these slow ones.
+#: Half turns of additional (fast) cosines of a single numeric column, and of slow cosines. The fast cosines
+#: are used if they depend on slow cosines of the other block.
 FAST_COSINES, _SLOW_COSINES = np.arange(10, 41), np.arange(1, 5)
-#: Level of the test for this dependence, with a Bonferroni correction; approximate maximum number of rows.
+#: Level of the test for this dependence, with a Bonferroni correction, and approximate maximum number of
+#: rows.
 _LEVEL, _TESTED_ROWS = 0.01, 10_000
 #: Several discrete columns are also encoded one by one if they form more classes than the first number, with
 #: fewer rows per class than the second.
@@ -141,13 +142,15 @@ class BlockEncoder:
         Upper limit of the information of the block in nats: its entropy if it has few distinct rows, the sum
         of the entropies of its columns if each has few values, otherwise infinity.
     n_core : int
-        Leading columns of the encoding that a reference reads; the others are views of the same data.
+        Number of leading columns of the encoding that contain all information. The others are views of the
+        same data.
     n_scaled : int
-        Views, the first ones, that are columns in their own units; of a single numeric column there is none.
+        Number of first views that are columns in their own units. A block with a single numeric column has
+        none.
     origin : ndarray of shape (n_core + n_views,)
         Core column that each column of the encoding is a function of; -1 for several.
     class_rows : ndarray of shape (n_classes, n_columns) or None
-        Distinct rows of a block of few discrete columns, as codes: the encoding is then the one-hot class.
+        Distinct rows of a block of few discrete columns, as codes. The encoding is then the one-hot class.
     probability : ndarray of shape (n_classes,) or None
         How often each class occurs.
     """
@@ -162,11 +165,11 @@ class BlockEncoder:
         n = len(columns[0].values)
         self.name = name
         self.entropy = np.inf
-        #: Kind and base of each column; None of an all-missing one, which may be of any kind later.
+        #: Kind and base of each column. None for an empty column, which may be of any kind later.
         self.kinds = [None if c.missing.all() else (c.categorical, c.base) for c in columns]
         self.parts: list = []
-        #: Of each column that is read by its ranks, and functions of these columns in their own units, and of
-        #: their ranks.
+        #: Encoder of each column that is read by its ranks, and views of these columns in their own units and
+        #: of their ranks.
         self.ranks: dict[int, _Ranks] = {}
         self.in_units: list = []
         self.in_ranks: list = []
@@ -208,7 +211,7 @@ class BlockEncoder:
 
     @property
     def numeric(self) -> list[int]:
-        """Numbers of the columns that are read by their ranks."""
+        """Indices of the columns that are read by their ranks."""
         return list(self.ranks)
 
     def slow_functions(self, columns: list[Column]) -> np.ndarray:
@@ -219,10 +222,11 @@ class BlockEncoder:
         return np.hstack([self._core(columns, ranks), *(slow(rank[:, None]) for rank in ranks.T)])
 
     def show_oscillations(self, columns: list[Column], slow: np.ndarray, weight: np.ndarray | None) -> None:
-        """Show what fast cosines of the single numeric column depend on slow functions of the other block.
+        """Add the fast cosines of the single numeric column that depend on slow functions of the other block.
 
-        A column that the other oscillates with has such cosines; two columns of smooth dependence have none.
-        Rows that critics hold out are among those read: at this level noise is hardly ever let in.
+        If the other block oscillates with the column, there are such cosines. If the dependence is smooth,
+        there are none. The test also uses rows that critics hold out, but at this level noise is hardly ever
+        let in.
 
         Parameters
         ----------
@@ -322,7 +326,8 @@ def encodings(
     weight : ndarray of shape (n,) or None
         Weights of the rows.
     predicts : bool, default=False
-        Whether a model predicts y from X: these keep their order, and X is read column by column.
+        Whether a scikit-learn model predicts y from X. X and y are then not swapped, and X is encoded column
+        by column.
 
     Yields
     ------

@@ -53,8 +53,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         Bound to maximise and report, see :data:`skmine.nn.BOUNDS`. Change it to compare bounds, or pass an
         instance of your own subclass of :class:`skmine.nn.DonskerVaradhan`.
     critic : {"auto", "concat", "separable"}, callable or scikit-learn model, default="auto"
-        ``"auto"`` compares all critics and keeps the best. It ends early if held-out rows show nothing that
-        is left to explain. Set it to measure how much one critic finds:
+        ``"auto"`` compares all critics and keeps the best. It stops early if the held-out rows show that the
+        best critic explains the dependence. Pass another value to measure how much one critic finds:
 
         - a name in :data:`skmine.nn.CRITICS`: that network, added to the best closed form;
         - a function ``(d_x, d_y) -> torch.nn.Module``: your own network;
@@ -71,18 +71,20 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         Maximum number of minibatches. Raise it if a ``ConvergenceWarning`` asks for it; 0 skips the network.
         ``"auto"`` allows at least 1,000, and more for large samples.
     n_iter_no_change : int, default=3
-        Patience: number of checks, one every 50 minibatches, without an improvement of the held-out value
-        before training restarts from the best weights with less weight decay, or ends.
+        Patience: number of checks without an improvement of the held-out value before training restarts from
+        the best weights, or ends. There is a check every 50 minibatches. Lower it to 1 for a faster, rougher
+        estimate.
     tol : float, default=2e-3
         Smallest improvement that counts, in nats. Raise it for a faster, rougher estimate.
     cv : int, cross-validation splitter, iterable or None, default=5
-        Number of folds, reduced for small samples (see Notes), a splitter such as ``TimeSeriesSplit``, or
-        pairs of training and held-out row indices. None makes a single split, which is faster.
+        Number of folds, a splitter such as ``TimeSeriesSplit``, or pairs of training and held-out row
+        indices. A number is reduced for small samples (see Notes). None makes a single split, which is
+        faster.
     validation_fraction : float, default=0.2
-        Share of the rows to hold out if ``cv=None``.
+        Share of the rows to hold out if ``cv=None``. Ignored otherwise.
     warm_start : bool, default=False
-        Whether ``fit`` continues to train the networks of the previous fit on the same rows. No other
-        critic is then compared.
+        Whether ``fit`` continues to train the networks of the previous fit on the same rows. The other
+        critics are then not compared.
     device : str or torch.device, default="auto"
         Where to train. ``"auto"`` uses CUDA if it is available, otherwise the CPU.
     random_state : int, RandomState or None, default=None
@@ -96,17 +98,17 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         Estimate of I(X; Y) in nats: the value to report. It is not clipped, so it can be slightly negative
         when X and y are independent.
     mi_lower_ : float
-        Held-out value in nats: a lower bound of I(X; Y) in expectation, apart from a small optimism because
-        the best critic was chosen. Use it for a conservative statement.
+        Value of the best critic on held-out rows, in nats. It is a lower bound of I(X; Y) in expectation, but
+        slightly too high because the best of several critics was chosen. Use it for a conservative statement.
     mi_std_ : float
         Standard error of the mean log ratio over the rows, in nats. It covers sampling error only;
         `mi_interval_` also covers overfitting.
     mi_interval_ : tuple of two floats
         95 % interval for I(X; Y) in nats, from the sampling error and the gap between training and held-out
-        values. It does not cover structure that no critic found.
+        values. It does not cover dependence that no critic found.
     mi_max_ : float
-        Upper limit of I(X; Y) in nats: the entropy of X or y if one of them is discrete, otherwise infinity.
-        Compare `mi_` with it to see how much of y is explained.
+        Upper limit of I(X; Y) in nats: the smaller entropy of the discrete ones among X and y, or infinity if
+        both are continuous. Compare `mi_` with it to see how much of a discrete y is explained.
     history_ : list of dict
         Training curve of the network, to diagnose convergence: ``iteration``, ``training`` and ``held_out``
         (nats). A single entry means that no network was trained.
@@ -121,13 +123,13 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
 
     Notes
     -----
-    - `mi_` is the average of the training and held-out values, plus a small correction if more than a closed
-      form was needed. Two discrete sets have the plug-in estimate, wide Gaussian ones an unbiased
-      log-determinant.
-    - Columns are replaced by their ranks. With one continuous column on a side, increasing transformations of
-      it do not change the result. Several numeric columns are also compared in their own units.
-    - Folds hold out at least 12 rows if X has 36 or more. Up to 100 rows are split three times, up to 150
-      twice. If folds are smaller, `mi_` is the value of a closed form, with a warning.
+    - `mi_` is the average of the training and held-out values, plus a small correction if the best critic is
+      not a closed form. If X and y are both discrete, it is the plug-in estimate. If both are Gaussian with
+      many columns, it is computed from determinants of covariances.
+    - Columns are replaced by their ranks. If X or y has several numeric columns, these are also used in their
+      own units. An increasing transformation of a column can change the result only then.
+    - With at least 36 rows, each fold holds out at least 12. Up to 100 rows are split into folds three times,
+      and up to 150 twice. With smaller folds, `mi_` is the value of a closed form, with a warning.
     - n rows cannot verify values far above log(n) nats (McAllester and Stratos, 2020). `mi_` is then the
       value of a closed form, with a warning above 3 nats.
 

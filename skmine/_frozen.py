@@ -8,7 +8,7 @@ from skmine._version import __version__, warn_of_other_version
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 
-#: Words that the record of a module, of a tensor, and of one that was met before begin with.
+#: First words of the records of a module, of a tensor, and of one that was already recorded.
 _MODULE, _TENSOR, _EMPTY, _SEEN = "skmine.module", "skmine.tensor", "skmine.empty tensor", "skmine.seen"
 
 
@@ -49,7 +49,10 @@ class FrozenModule(Generic[Module]):
 
 
 class _Packer:
-    """Makes records of modules and of tensors, each once; of tensors stored elsewhere the shape alone."""
+    """Makes one record of each module and tensor.
+
+    For tensors that are stored elsewhere, it is only the shape.
+    """
 
     def __init__(self, module: torch.nn.Module):
         self.stored = set(map(id, module.state_dict(keep_vars=True).values()))
@@ -79,7 +82,7 @@ class _Packer:
 
 
 class _Unpacker:
-    """Makes modules and tensors of their records."""
+    """Makes modules and tensors from their records."""
 
     def __init__(self) -> None:
         self.made: list[Any] = []

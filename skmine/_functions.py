@@ -8,13 +8,13 @@ from scipy.linalg import eigh
 from skmine._copula import Margin
 
 _SMALLEST_NORM = 1e-6
-#: Share of the variance of a product of functions of two columns that must be left, beside what functions of
-#: either explain.
+#: Minimum share of the variance of a product of functions of two columns that functions of the single columns
+#: do not explain.
 _LEAST_PRODUCT = 0.01
 
 
 def runs(owner: np.ndarray) -> Iterator[tuple[int, int, int]]:
-    """Feature, first function and last function plus one, of each feature."""
+    """Index, first function and end of the functions of each feature."""
     features, starts = np.unique(owner, return_index=True)
     if not len(owner):
         return
@@ -22,7 +22,7 @@ def runs(owner: np.ndarray) -> Iterator[tuple[int, int, int]]:
 
 
 def blocks(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
-    """Neighbours whose sizes add up to a number at most, or single ones."""
+    """Blocks of neighbours whose total size is at most a limit, or single ones."""
     first, total = 0, 0
     for j, size in enumerate(sizes):
         if j > first and total + size > most:
@@ -43,7 +43,7 @@ def sums(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
 
 
 def whitened(values: np.ndarray, least: float, weight: np.ndarray | None = None) -> np.ndarray:
-    """Uncorrelated combinations of functions with mean 0 and variance 1, those of most variance first."""
+    """Uncorrelated combinations of functions with mean 0 and variance 1, in order of decreasing variance."""
     if not len(values):
         return values
     weight = np.ones(1, values.dtype) if weight is None else weight.astype(values.dtype)
@@ -54,10 +54,10 @@ def whitened(values: np.ndarray, least: float, weight: np.ndarray | None = None)
 
 
 def products(one: np.ndarray, other: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    """Products of functions of two features, less what functions of either explain, orthonormal.
+    """Orthonormal products of functions of two features, minus what functions of single features explain.
 
-    Each product is made orthogonal to the ones before it, so that those of low order stay what they are: XOR
-    then shows in one product, and not a little in all of them.
+    Each product is made orthogonal to the previous ones, so that products of low order do not change. XOR
+    then appears in one product, instead of a little in all of them.
     """
     n = one.shape[1]
     products = (one[:, None, :] * other[None, :, :]).reshape(-1, n)
@@ -72,7 +72,7 @@ def products(one: np.ndarray, other: np.ndarray, weight: np.ndarray | None) -> n
 
 
 def _triangular(gram: np.ndarray) -> np.ndarray:
-    """Mixing of functions with these mean products by the Gram-Schmidt process, without dependent ones."""
+    """Gram-Schmidt matrix of functions with these mean products. Dependent functions are left out."""
     try:
         lower = np.linalg.cholesky(gram)
         if (np.diag(lower) ** 2 > _LEAST_PRODUCT).all():

@@ -1,4 +1,4 @@
-"""MINEGAN: a generative adversarial network that maximises the information of its samples about a code."""
+"""MINEGAN: a generative adversarial network that maximises the information between samples and a code."""
 
 from numbers import Integral, Real
 from typing import ClassVar
@@ -64,7 +64,7 @@ class MINEGAN(
         Initial weight of I(sample; code). Raise it if samples miss parts of the data; 0 gives a plain
         adversarial network.
     n_components : int, default=2
-        Number of normal columns of the code.
+        Number of normal columns of the code. Raise it if the data vary in many directions.
     n_codes : int, default=0
         Number of categories in the code, with equal probabilities. 0 means no category.
     n_noise : int or "auto", default="auto"
@@ -108,9 +108,9 @@ class MINEGAN(
     -----
     A sampler turns noise and a code into rows, and a discriminator learns to distinguish them from the data.
     Trained alone, such a sampler often misses modes. Here it also maximises the mutual information between
-    its rows and their code, estimated by a critic on the Donsker-Varadhan bound. This needs diverse rows, so
-    the sampler covers all modes. The weight falls from ``beta`` to 0 over the first half of the training, and
-    the gradient of the information is clipped to the length of the adversarial gradient.
+    its rows and their code, estimated by a critic on the Donsker-Varadhan bound. This is only possible if the
+    rows are diverse, so the sampler covers all modes. The weight falls from ``beta`` to 0 over the first half
+    of the training, and the gradient of the information is clipped to the length of the adversarial gradient.
 
     References
     ----------

@@ -17,12 +17,12 @@ from skmine._engine.sample import Block, Folds, Sample
 from skmine._validation import check_lengths, check_training_rows, check_weight, read_groups
 
 _MIN_FOLD_ROWS = 4
-#: Folds are made large enough to judge a network if this many of them fit.
+#: Folds are made large enough to judge a network if at least this many such folds are possible.
 _LEAST_FOLDS = 3
 #: With few rows the folds are drawn repeatedly, up to this total number of rows and at most this many times,
 #: because the value depends on the draw.
 _REPEATED_ROWS, _MOST_REPEATS = 300, 3
-#: Above this share of copies of other rows, a warning is raised.
+#: A warning is raised if the share of copies of other rows is above this.
 _MOST_COPIES = 0.1
 #: A column holds measurements if its distinct values exceed this share of the distinct rows.
 _MEASURED = 0.9
@@ -97,7 +97,7 @@ class Rows:
     def _warn_of_copies(self) -> None:
         """Warn if many rows are copies of others and include copied measurements.
 
-        Rows of small integers repeat by chance, and so do rows without a measurement: they raise no warning.
+        Rows of small integers, and rows without a measurement, repeat by chance. They raise no warning.
         """
         columns = [column for block in self.columns.values() for column in block]
         numeric = [column.values for column in columns if not column.categorical]
@@ -234,7 +234,7 @@ def _hash_rows(columns: list[np.ndarray]) -> np.ndarray:
     """A 64-bit hash of each row of numeric columns."""
     hashed = np.zeros(len(columns[0]), dtype=np.uint64)
     for values in columns:
-        bits = np.where(np.isnan(values), np.nan, values + 0.0).view(np.uint64)  # one NaN, one zero
+        bits = np.where(np.isnan(values), np.nan, values + 0.0).view(np.uint64)  # one NaN, one 0
         hashed = (hashed ^ bits) * _ODD
         hashed ^= hashed >> np.uint64(29)
     return hashed

@@ -1,4 +1,4 @@
-"""Data that are not in memory: their size, and a few of their columns at a time.
+"""Data that are not in memory: their size, and reading a few columns at a time.
 
 They are recognised by their attributes, without importing their libraries.
 """
@@ -7,7 +7,7 @@ from importlib import import_module
 
 
 class LazyTable:
-    """A polars LazyFrame or a pyarrow Dataset, whose columns are read when they are asked for.
+    """A polars LazyFrame or a pyarrow Dataset, whose columns are read when they are needed.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class LazyTable:
         return self.data.head(0).collect() if self._polars else self.data.schema.empty_table()
 
     def select(self, which):
-        """The table with some of the columns, still not read.
+        """The table with some of the columns, without reading them.
 
         Parameters
         ----------

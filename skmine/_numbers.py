@@ -1,4 +1,4 @@
-"""Numbers of any type as float64, strings that hold numbers, and numbers of the labels of strings."""
+"""Numbers of any type as float64, strings that hold numbers, and indices of distinct strings."""
 
 from decimal import Decimal
 from itertools import repeat
@@ -8,15 +8,15 @@ import numpy as np
 
 #: float64 represents integers exactly up to this value.
 _MOST_EXACT = 2**53
-#: Bits of the number that the base of larger ones is a multiple of: small steps would move the base of a few
-#: rows for no need, larger ones would leave too few bits for the differences.
+#: The base of large integers is a multiple of 2 to this power. With smaller steps, the base would change
+#: without need between a few rows. With larger steps, too few bits would be left for the differences.
 _BASE_STEP_BITS = 52
-#: Types of values that are missing, by name: those of pandas are not imported.
+#: Types of missing values, by name, so that pandas need not be imported.
 _MISSING_TYPES = {"NAType", "NaTType"}
 
 
 def number_labels(objects: list) -> tuple[np.ndarray, list[str]] | None:
-    """Numbers of strings among the distinct ones, without comparing strings in each row.
+    """Index of each string among the distinct strings, without comparing strings in each row.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ def number_labels(objects: list) -> tuple[np.ndarray, list[str]] | None:
     Returns
     -------
     number : ndarray of shape (n,)
-        Number of each label, -1 for None, NaN, NA and NaT.
+        Index of each label, -1 for None, NaN, NA and NaT.
     labels : list of str
-        The distinct labels, in order of appearance. None instead of both if the rows hold anything else, or
-        no string.
+        The distinct labels, in order of appearance. Both are None if the rows hold anything else, or no
+        string.
     """
     types = set(map(type, objects))
     absent = {t for t in types if t in (float, NoneType) or t.__name__ in _MISSING_TYPES}
@@ -64,7 +64,7 @@ def parse_numbers(labels, most_failures: int, counts=None) -> np.ndarray | None:
     found = []
     for label, count in zip(labels, repeat(1) if counts is None else counts, strict=False):
         try:
-            number = np.nan if "_" in label else float(label)  # 1_000 is a number in source text alone
+            number = np.nan if "_" in label else float(label)  # 1_000 is a number only in source code
         except ValueError:
             number = np.nan
         if not -np.inf < number < np.inf:
@@ -76,7 +76,7 @@ def parse_numbers(labels, most_failures: int, counts=None) -> np.ndarray | None:
 
 
 def as_floats(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Numbers as float64, without a copy where they are.
+    """Numbers as float64, without a copy if they already are.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def as_floats(values: np.ndarray) -> tuple[np.ndarray, int]:
     numbers : ndarray of shape (n,)
         float64.
     base : int
-        0, what was subtracted.
+        0, the number that was subtracted.
     """
     return values.astype(np.float64, copy=False), 0
 
@@ -106,12 +106,12 @@ def shift_integers(values: np.ndarray) -> tuple[np.ndarray, int]:
     numbers : ndarray of shape (n,)
         float64.
     base : int
-        What was subtracted.
+        The number that was subtracted.
     """
     base = _base(int(values.min()), int(values.max())) if len(values) else 0
     if base == 0:
         return values.astype(np.float64), 0
-    # Differences modulo 2**64 are right, for none is negative or as large as that.
+    # Differences modulo 2**64 are correct, because they are not negative and are smaller than 2**64.
     return (values.astype(np.uint64) - np.uint64(base % 2**64)).astype(np.float64), base
 
 
@@ -130,7 +130,7 @@ def read_numbers(values: np.ndarray, types: set[type]) -> tuple[np.ndarray, int]
     numbers : ndarray of shape (n,)
         float64.
     base : int
-        What was subtracted.
+        The number that was subtracted.
 
     Raises
     ------

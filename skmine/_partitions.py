@@ -20,7 +20,7 @@ from skmine._copula import (
 )
 from skmine._validation import check_lengths
 
-#: Rows whose functions are held at a time.
+#: Number of rows whose functions are in memory at a time.
 _ROWS = 2**13
 
 
@@ -125,7 +125,7 @@ def _of_rows(columns: list[Column], grids: list[Grid], margins: list[Margin]) ->
     """The margins with the rows of a partition instead of the cells."""
     found = []
     for column, grid, margin in zip(columns, grids, margins, strict=True):
-        assert margin.values is not None  # numbers of cells
+        assert margin.values is not None  # indices of cells
         cells = np.where(np.isnan(margin.values), grid.n_cells - 1, margin.values).astype(int)
         codes = np.zeros(grid.n_cells, dtype=margin.codes.dtype)
         codes[cells] = margin.codes
@@ -139,7 +139,7 @@ def sum_products(columns, grids, margins, blocks: list[list[int]]) -> list[np.nd
 
 
 def _row_blocks(columns, grids, margins, n_left: int):
-    """Cells of some rows of the columns of X and of those of y, a few rows at a time."""
+    """Cells of the columns of X and of y, a few rows at a time."""
     codes = [margin.codes for margin in _of_rows(columns, grids, margins)]
     for start in range(0, len(codes[0]), _ROWS):
         some = [c[start : start + _ROWS] for c in codes]

@@ -22,9 +22,9 @@ def progress(verbose, max_iter: int, on_check: Callable[[dict], object] | None =
     verbose : bool or int
         Whether to show progress.
     max_iter : int
-        Minibatches at most.
+        Maximum number of minibatches.
     on_check : callable or None, default=None
-        Called too, with each check; what it returns is passed on.
+        Also called with each check. Its result is returned.
 
     Yields
     ------
@@ -53,9 +53,9 @@ def counter(verbose, total: int | None, unit: str):
     verbose : bool or int
         Whether to show progress.
     total : int or None
-        Things to do, where that is known.
+        Number of items, if known.
     unit : str
-        What one of them is.
+        Name of one item.
 
     Yields
     ------
@@ -80,9 +80,9 @@ def run_counted(tasks: Iterable, n_jobs, verbose, total: int | None, unit: str, 
     verbose : bool or int
         Whether to show progress.
     total : int or None
-        Tasks, where that is known.
+        Number of tasks, if known.
     unit : str
-        What one of them is.
+        Name of one item.
     **options
         Other parameters of ``joblib.Parallel``.
 
@@ -91,7 +91,7 @@ def run_counted(tasks: Iterable, n_jobs, verbose, total: int | None, unit: str, 
     list
     """
     if get_active_backend()[0].nesting_level:
-        n_jobs = 1  # workers of joblib are as many as the caller wants already
+        n_jobs = 1  # joblib's workers are already as many as the caller wants
     if not verbose:
         return Parallel(n_jobs, **options)(tasks)
     try:

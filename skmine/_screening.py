@@ -1,4 +1,4 @@
-"""Which feature, or pair of features, adds information to the selected ones: tests on moments.
+"""Tests of which feature, or pair of features, adds information to the selected ones, by moments.
 
 Functions of the target are replaced by their residuals given the selected features, and multiplied with
 smooth functions of the ranks of a candidate. If the candidate adds nothing, the mean products are zero, and
@@ -31,7 +31,7 @@ _KEPT_PAIRS, _PROMISING = 200, 2.0
 #: How much larger a studentised statistic can be. Pairs that are not significant even then are not tested.
 #: RING+XOR, 250 rows, 512 features, 100 draws: finds .873 with 1, .885 with 1.25, .888 if all are tested.
 _SLACK = 1.25
-#: Share of the variance of a function that must remain after conditioning for it to be tested.
+#: A function is tested if at least this share of its variance remains after conditioning.
 _LEAST_VARIANCE = 2.5e-3
 #: Two features are reported as related below this p-value of independence.
 _SHARED_BY_CHANCE = 1e-3
@@ -56,7 +56,7 @@ class Candidates:
     pvalue: np.ndarray
 
     def take(self, which: np.ndarray) -> "Candidates":
-        """Some of them, by mask or numbers."""
+        """Some of the candidates, by mask or indices."""
         return Candidates(self.members[which], self.gain[which], self.pvalue[which])
 
 
@@ -77,11 +77,11 @@ class Screen:
     Attributes
     ----------
     functions : ndarray of shape (n_functions, n)
-        Functions of the features in each row, those of a feature one after the other.
+        Functions of the features in each row, ordered by feature.
     owner : ndarray of shape (n_functions,)
         Feature of each function.
     residuals, residual_owner : ndarray
-        The same, of what the chosen features leave of the functions.
+        The same for the residuals of the functions given the selected features.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Screen:
 
     @property
     def n_functions(self) -> np.ndarray:
-        """Functions of each feature that are left, shape (n_features,)."""
+        """Number of remaining functions of each feature, shape (n_features,)."""
         return np.bincount(self.residual_owner, minlength=self.n_features)
 
     def condition_on(self, chosen: list[int]) -> None:
@@ -152,7 +152,7 @@ class Screen:
         return None if self.groups is None else self.groups.folds[rows]
 
     def _share(self, features: Sequence[int]) -> float:
-        """How much of the kernel of a column counts."""
+        """Weight of a column in the kernel."""
         return 1 / max(sum(len(self.codes[j]) for j in features), 1) if self.additive else 1.0
 
     def _columns(self, features: Sequence[int], rows) -> tuple[list[np.ndarray], list[np.ndarray]]:

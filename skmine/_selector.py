@@ -26,7 +26,7 @@ from skmine._tags import of_any_columns
 from skmine._validation import check_training_rows, draw_seed, make_generator, resolve_device
 from skmine.nn.isolation import isolated
 
-#: Joint critics of `mi_path_`: small ones, because each step trains one.
+#: Parameters of the estimators of `mi_path_`. They are small, because each step trains one.
 _PATH_CRITIC = {"cv": 3, "hidden_layer_sizes": (32,), "n_iter_no_change": 1, "tol": 1e-2}
 
 
@@ -83,17 +83,22 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
     ranking_ : ndarray of shape (`n_features_in_`,)
         Rank of each column, 1 for the best. Columns of a group share a rank.
     scores_ : ndarray of shape (`n_features_in_`,)
-        Score of each column (or its group) in nats: its mutual information with y (``"marginal"``), the same
-        minus redundancy (``"mrmr"``), or the information that it added when it was selected, or would add
-        now (other strategies; a second-order approximation).
+        Score of each column, or of its group, in nats:
+
+        - ``"marginal"``: its mutual information with y;
+        - ``"mrmr"``: its mutual information with y, minus its mean redundancy with the selected features;
+        - other strategies: the information that it added when it was selected, or would add now, to second
+          order.
     pvalues_ : ndarray of shape (`n_features_in_`,)
-        P-value of the score, adjusted for the number of candidates. A small value means that the feature
-        carries information (``"marginal"``, ``"mrmr"``) or adds some (other strategies).
+        P-value of the score, adjusted for the number of candidates. A small value is evidence that the
+        feature depends on y (``"marginal"`` and ``"mrmr"``), or that it adds information to the selected
+        features (other strategies).
     n_features_ : int
         Number of selected columns.
     mi_path_ : ndarray of shape (n_selected,)
-        Mutual information in nats of y with the first 1, 2, ... selected features jointly, to decide where
-        to stop. Only with ``mi_path=True`` and a strategy other than ``"marginal"``.
+        Mutual information in nats of y with the first 1, 2, ... selected features together. When it stops
+        rising, further features add no information. Only with ``mi_path=True`` and a strategy other than
+        ``"marginal"``.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -263,8 +268,8 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
             - ``added``: information that it added when it was selected, or would add now;
             - ``pvalue``: p-value of ``added``;
             - ``related``: for a redundant feature, the selected features most similar to it;
-            - ``reason``: the reason in words. A feature without dependence is one whose ``alone`` is not
-              significant, with the p-value of this test, adjusted for the number of features.
+            - ``reason``: the reason in words. "No dependence" means that ``alone`` is not significant. The
+              p-value shown is then that of ``alone``, adjusted for the number of features.
 
             With ``"mrmr"``, ``added`` is relevance minus redundancy, for selected features only.
 

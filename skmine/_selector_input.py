@@ -20,7 +20,7 @@ from skmine._strategies import MAX_ROWS
 from skmine._task import SelectionTask
 from skmine._validation import check_lengths, check_weight, read_groups
 
-#: With fewer groups, the selector warns: even a correlation of .7 is often not significant.
+#: With fewer groups, the selector warns, because even a correlation of .7 is often not significant.
 _FEW_GROUPS = 20
 
 
@@ -33,9 +33,10 @@ class SelectorInput:
     n_columns : int
         Columns of X.
     named : array, sparse matrix or DataFrame
-        In memory, with the names and the number of the columns.
+        Container in memory with the same number and names of columns.
     columns : sequence of Column or None
-        Of X, some rows where features are compared jointly; None where a cluster holds them.
+        Columns of X. They have a sample of the rows if features are compared jointly. None if they are on a
+        cluster.
     targets : list of Column
         Target columns with the same rows.
     discrete : ndarray of shape (n_columns,)
@@ -78,9 +79,9 @@ class SelectorInput:
         discrete_features : "auto", bool or array-like
             Parameter of the selector.
         jointly : bool
-            Whether features are compared jointly: of at most `MAX_ROWS` rows.
+            Whether features are compared jointly, on at most `MAX_ROWS` rows.
         seed : int
-            Seed of the choice of these rows.
+            Seed of the sample of rows.
         verbose : bool or int
             Whether a cluster shows progress.
         sample_weight, groups : array-like of shape (n,) or None, default=None

@@ -1,22 +1,23 @@
-"""The private parts of scikit-learn that skmine uses. No other module imports any.
+"""The private parts of scikit-learn that skmine uses. No other module imports private parts.
 
-They have no public replacement, and they make messages and routing the same as in scikit-learn. The tests run
-with the oldest and the newest supported version.
+They have no public replacement. With them, messages and metadata routing are the same as in scikit-learn. The
+tests run with the oldest and the newest supported version.
 """
 
-# Runs validation of parameters before fit, and skips it where a meta-estimator has done so.
+# Validates parameters before fit, and skips this if a meta-estimator has already validated them.
 from sklearn.base import _fit_context
 
-# Rows of any container by number, as train_test_split takes them; sklearn.utils.resample is no substitute.
+# Selects rows of any container by index, as train_test_split does; sklearn.utils.resample is no substitute.
 from sklearn.utils import _safe_indexing
 
 # Constraints of parameters with scikit-learn's messages, and the decorator of functions that checks them.
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 
-# Which container transform returns, as set_output has it.
+# The container that transform returns, as configured by set_output.
 from sklearn.utils._set_output import _get_output_config
 
-# Weights of any container, scalars too, with scikit-learn's messages, which its estimator checks match.
+# Reads weights from any container, or a scalar, with the messages that scikit-learn's estimator checks
+# expect.
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 fit_context = _fit_context

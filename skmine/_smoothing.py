@@ -7,19 +7,20 @@ from scipy.special import ndtri
 from skmine._copula import Margin
 
 _RIDGES = np.geomspace(1e-4, 1e3, 15)
-#: Added to the kernel of the landmarks, as a share of its mean diagonal, so that it can be decomposed.
+#: Share of the mean diagonal that is added to the kernel of the landmarks, so that it can be decomposed.
 _JITTER = 1e-7
 #: Directions that the ridge shrinks below this share are dropped.
 _LEAST_SHRINK = 1e-2
 _ROWS_AT_ONCE = 256
-#: Smallest share of a row's residual that its own weight in the fit leaves.
+#: Minimum share of a row's residual that remains after its own effect on the fit.
 _LEAST_LEFT = 0.05
 
 
 def kernel_table(margin: Margin) -> np.ndarray:
     """Kernel of every two cells of a column, shape (n_cells, n_cells).
 
-    Gaussian in the normal score of the rank; levels without order, and missing values, are like nothing else.
+    Gaussian in the normal score of the rank. Unordered levels and missing values are similar only to
+    themselves.
     """
     if margin.rank is None:
         return np.eye(len(margin.mass))
@@ -36,14 +37,14 @@ def kernel_table(margin: Margin) -> np.ndarray:
 
 
 class Kernel:
-    """Kernel ``prod_j (1 + t k_j)`` over columns, between rows and some of them, the landmarks.
+    """Kernel ``prod_j (1 + t k_j)`` over columns, between all rows and some rows, the landmarks.
 
     Parameters
     ----------
     tables, codes : sequence of ndarray
         Kernel of the cells of each column, and the cell of each row.
     landmarks : ndarray of shape (n_landmarks,)
-        Numbers of rows.
+        Indices of rows.
     share : float
         The factor t.
 
@@ -83,7 +84,7 @@ class Smoother:
     kernel : Kernel
         Kernel of the columns.
     target : ndarray of shape (n_functions, n)
-        Functions that the ridge is chosen for.
+        Functions for which the ridge is chosen.
     weight : ndarray of shape (n,) or None, default=None
         Weights of the rows, of mean 1.
 

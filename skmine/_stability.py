@@ -67,7 +67,8 @@ def selection_stability(
 ):
     """Measure how stable a feature selection is on random subsamples of the rows.
 
-    The selector is fitted on each subsample. Features that are selected rarely may owe it to chance.
+    The selector is fitted on each subsample. Features that are rarely selected were perhaps selected by
+    chance.
 
     Parameters
     ----------

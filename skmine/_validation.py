@@ -300,8 +300,8 @@ def check_training_rows(n_rows: int, all_missing: list[str], weight: np.ndarray 
 
 
 def effective_samples(weight: np.ndarray) -> float:
-    """Rows of equal weight that weighted ones amount to (Kish 1965, section 8.2)."""
-    share = weight / weight.max()  # sums of large weights are no infinity
+    """Effective number of weighted rows (Kish 1965, section 8.2)."""
+    share = weight / weight.max()  # so that sums of large weights are not infinite
     return float(share.sum() ** 2 / (share**2).sum())
 
 
@@ -311,7 +311,7 @@ def check_effective_samples(weight: np.ndarray, least: int) -> None:
     Parameters
     ----------
     weight : ndarray of shape (n_rows,)
-        Weights, one of them positive at least.
+        Weights, at least one of them positive.
     least : int
         Smallest effective sample size.
     """

@@ -1,4 +1,4 @@
-"""Views of the numeric columns of a block: functions of them that make some dependence easy to learn."""
+"""Views of the numeric columns of a block: functions that make some kinds of dependence easy to learn."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ _SPREADS = 4.0
 
 
 class Standardised:
-    """Functions of numeric columns, with mean 0 and variance 1; constant ones only centred."""
+    """Functions of numeric columns with mean 0 and variance 1. Constant functions are only centred."""
 
     _raw: Callable[[np.ndarray], np.ndarray]
 
@@ -32,7 +32,7 @@ class Standardised:
 
 
 class RobustViews(Standardised):
-    """The numeric columns in their own units, robustly scaled, with tails drawn in, and their log radius."""
+    """The numeric columns in their own units, robustly scaled with shrunken tails, and their log radius."""
 
     def __init__(self, values: np.ndarray, weight: np.ndarray | None):
         low, self.median, high = _quartiles(values, weight)
@@ -52,7 +52,7 @@ class RobustViews(Standardised):
 
 
 def _quartiles(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    """Lower quartile, median and upper quartile of each column, of its values that are not missing."""
+    """Lower quartile, median and upper quartile of the values of each column that are not missing."""
     shares = [0.25, 0.5, 0.75]
     if weight is None:
         return np.nanquantile(values, shares, axis=0)
@@ -65,7 +65,7 @@ def _quartiles(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
 
 
 class TailRadius(Standardised):
-    """Log radius of the numeric columns with Cauchy margins: tails that grow together become easy."""
+    """Log radius of the numeric columns with Cauchy margins, for columns with joint extreme values."""
 
     def __init__(self, ranks: np.ndarray, weight: np.ndarray | None):
         self._standardise(ranks, weight)
@@ -77,7 +77,7 @@ class TailRadius(Standardised):
 
 
 class RankCosines:
-    """Cosines of the rank of a single numeric column: dependence that rises and falls becomes easy."""
+    """Cosines of the rank of a single numeric column, for dependence that rises and falls."""
 
     def __init__(self, half_turns: np.ndarray = COSINES):
         self.half_turns = half_turns

@@ -4,7 +4,7 @@
 ``margins``       one column as ranks or levels
 ``ranks``         ranks at full resolution, and their normal scores
 ``loglinear``     smooth log ratios of many pairs at once, by Newton's method
-``misfit``        checks the fit of these
+``misfit`` checks whether the smooth log ratios fit
 ``trees``         estimates for pairs of ordered columns that the smooth functions do not fit
 ``levels``        estimates for labels, and for numbers that repeat
 ``information``   chooses among these estimates; start reading here

@@ -22,7 +22,8 @@ _POINTS = 8192
 _EVEN_CELLS, _TAIL_CELLS = 1024, 128
 #: Normal score at which the tails end. One row in 10^9 lies beyond it.
 _LAST_SCORE = 6.0
-#: Most labels with a number of their own (the rarest others share one), and most labels in a summary.
+#: Maximum number of labels that are counted exactly (the rarest others share a cell), and maximum number in a
+#: summary.
 _MOST_LABELS, _MOST_HELD = 4096, 2**16
 
 

@@ -9,7 +9,7 @@ from scipy.stats import chi2, norm
 from skmine._copula.margins import Margin
 
 _BISECTIONS = 80
-#: Variance over permutations, relative to the limit for many rows, below which it is rounding error.
+#: A variance over permutations below this share of its limit for many rows counts as rounding error.
 _ALIKE = 1e-9
 #: Polynomials are bounded, so that their mean products are nearly normal, also in the tails.
 _HIGHEST_DEGREE = 6
@@ -203,7 +203,7 @@ def _tail(point: np.ndarray, statistic: np.ndarray, weights: np.ndarray, scale: 
     return np.clip(norm.sf(root + np.log(shift / root) / root), 0.0, 1.0)
 
 
-#: Test of blocks: most functions of a block, in all and for each row, and the degrees to try in turn.
+#: Test of blocks: maximum number of functions of a block, in total and per row, and degrees to try in turn.
 _MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 600, 0.12
 _DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
 #: Rows whose functions are in memory at a time.

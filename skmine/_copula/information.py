@@ -15,16 +15,17 @@ from skmine._copula.loglinear import score_pairs
 from skmine._copula.margins import Margin, entropy
 from skmine._copula.trees import pair_trees
 
-#: Most levels of an unordered column to which smooth functions are fitted.
+#: Maximum number of levels of an unordered column for smooth functions.
 MOST_SMOOTH_LEVELS = 16
-#: Least weight of the smooth estimate for its variance to be used.
+#: Minimum weight of the smooth estimate for its variance to be used.
 _PREVAILS = 0.5
 #: Leave-one-out predictions by labels use each pair of rows twice, and the evidence of labels uses it once.
 _PAIR_ONCE = 0.5
 #: Weight of independence, relative to one estimate, is sqrt(n) + _FEW / n. The score that chance gives is of
 #: the order 1 / n. With this value, it exceeds 0.01 nats for at most 1 in 100 pairs of 200 rows.
 _FEW = 50_000
-#: Most halvings of the ranks: in a tree that predicts classes, and when intervals of ranks are the classes.
+#: Maximum number of halvings of the ranks: in a tree that predicts classes, and if intervals of ranks are the
+#: classes.
 _DEEPEST, _AS_CLASSES = 12, 5
 
 
@@ -41,7 +42,7 @@ def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     margins : list of Margin
         Columns.
     target : Margin
-        Of the same rows.
+        Target, with the same rows.
 
     Returns
     -------
@@ -60,13 +61,13 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
     margins : list of Margin
         Columns.
     target : Margin
-        Of the same rows.
+        Target, with the same rows.
 
     Returns
     -------
     ndarray of shape (3, n_columns)
-        The estimates in nats; the same before they are weighted against independence; and the variance of the
-        log ratio over the rows in squared nats. The variance is NaN if the smooth functions do not fit, or if
+        The estimates in nats, the estimates before independence is averaged in, and the variance of the log
+        ratio over the rows in squared nats. The variance is NaN if the smooth functions do not fit, or if
         other estimates have more weight.
     """
     mi, lower = np.zeros((2, len(margins)))
@@ -146,7 +147,7 @@ def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.
 
 
 def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float]:
-    """Mean of estimates, weighted by their expected values on new rows; with independence; first weight.
+    """Weighted mean of estimates, the same with independence averaged in, and the weight of the first one.
 
     An estimate is a row of `estimates`: its value, its expected value on new rows, and its evidence against
     independence, in nats.

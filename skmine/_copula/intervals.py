@@ -6,7 +6,7 @@ from scipy.stats import norm
 from skmine._copula.information import estimate_pairs
 from skmine._copula.margins import Margin
 
-#: Rows in each cell of the table that gives the variance, on average.
+#: Average number of rows per cell in the table from which the variance is computed.
 _ROWS_A_CELL = 8
 #: Degree of the functions in the test of independence.
 _DEGREE = 6
@@ -16,9 +16,9 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
     """Mutual information of each column with a target, and its interval.
 
     The estimate is a mean of log ratios. Its variance is the variance of the log ratio divided by the number
-    of rows; that the margins are estimated from the same rows does not add to it. Like Fisher's, the interval
-    is symmetric in the inverse hyperbolic tangent of the correlation ``sqrt(1 - exp(-2 I))``. Its upper end
-    is at least the information that the test of independence cannot distinguish from chance.
+    of rows. Estimating the margins from the same rows does not increase the variance. Like Fisher's, the
+    interval is symmetric in the inverse hyperbolic tangent of the correlation ``sqrt(1 - exp(-2 I))``. Its
+    upper end is at least the information that the test of independence cannot distinguish from chance.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def _freedom(first: Margin, second: Margin) -> float:
 def _table_variance(first: Margin, second: Margin, mi: float) -> float:
     """Variance of the log ratio, from a table of cells of both columns.
 
-    For the information that the table does not contain, the variance of normal columns is added.
+    For the part of the information that the table misses, the variance of normal columns is added.
     """
     n = len(second)
     side = max(4, int(np.sqrt(n / _ROWS_A_CELL)))

@@ -9,8 +9,9 @@ from scipy.special import gammaln
 
 from skmine._copula.margins import row_share
 
-#: Concentrations of the Dirichlet priors: how many rows the overall shares count for within a level. Small
-#: ones suit levels that determine their class, large ones suit levels that hardly differ from the rest.
+#: Concentrations of the Dirichlet priors: the number of rows that the overall shares count as within a level.
+#: Small values suit levels that determine their class. Large values suit levels that hardly differ from the
+#: others.
 CONCENTRATIONS = np.geomspace(0.1, 100, 4)
 #: Rows in memory at a time.
 _ROWS_AT_ONCE = 2**16
@@ -40,7 +41,7 @@ def level_mixture(
     levels, classes : ndarray of shape (n,)
         Numbers from 0.
     times, unit : ndarray of shape (n,) or None, default=None
-        Number of rows of each entry, and what one of them counts. None means one.
+        Number of rows of each entry, and how much one row counts. None means one.
 
     Returns
     -------
@@ -88,10 +89,10 @@ def level_mixture(
 
 
 def _unit_of_classes(classes, times, unit, n_classes: int) -> np.ndarray:
-    """What one row of each class counts, relative to how much a row of any class adds by chance.
+    """How much one row of each class counts, relative to what a row of any class adds by chance.
 
-    In nats, own shares of the classes gain by chance half of the sum of (1 - share) times what one row of the
-    class counts.
+    By chance, own shares of the classes gain half of the sum of (1 - share) times the count of one row, in
+    nats.
     """
     of_class = row_share(classes, times, unit, n_classes) * np.ones(n_classes)
     shares = np.bincount(classes, times, n_classes) / np.sum(times)
@@ -100,17 +101,18 @@ def _unit_of_classes(classes, times, unit, n_classes: int) -> np.ndarray:
 
 
 def _unit_of_groups(squares: np.ndarray, rows: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """What one row of each group counts: the larger of two estimates.
+    """How much one row of each group counts: the larger of two estimates.
 
-    The mean weight of its rows is too low for a group that has, by chance, only rows of light classes.
-    Relative to the classes of its rows, it is too low for a group of rows of heavy classes.
+    The mean weight of the rows is too low for a group that, by chance, has only rows of classes with small
+    weights. Relative to the classes of the rows, it is too low for a group with rows of classes with large
+    weights.
 
     Parameters
     ----------
     squares, rows : ndarray of shape (n_groups,)
         Sums of squared weights, and of weights.
     expected : ndarray of shape (n_groups,)
-        Sums of the products of weights and of what one row of the class counts.
+        Sums of the weights times the count of one row of the class.
 
     Returns
     -------
@@ -185,7 +187,7 @@ def level_means(
     rounding : ndarray of shape (n,)
         Variance of a score that is spread uniformly over the ranks of its value.
     times, unit : ndarray of shape (n,) or None, default=None
-        Number of rows of each entry, and what one of them counts. None means one.
+        Number of rows of each entry, and how much one row counts. None means one.
 
     Returns
     -------
@@ -212,7 +214,7 @@ def level_means(
     n, n_levels = rows.sum(), np.count_nonzero(rows)
     own = np.broadcast_to(1.0, len(levels)) if unit is None else unit
     one = np.ones(len(rows)) if unit is None else row_share(levels, times, unit, len(rows))
-    known = one[rows > 0].sum()  # what the means of the levels use up
+    known = one[rows > 0].sum()  # the part that the means of the levels use up
     if n - known < 0.5:
         return 0.0
     within = mean_of(lambda i: (score[i] - mean[levels[i]]) ** 2) * n / (n - known)
@@ -261,7 +263,7 @@ def class_tree(
     classes : ndarray of shape (n,)
         Numbers from 0, only a few different ones.
     times, unit : ndarray of shape (n,) or None, default=None
-        Number of rows of each entry, and what one of them counts. None means one.
+        Number of rows of each entry, and how much one row counts. None means one.
 
     Returns
     -------
@@ -322,16 +324,16 @@ class _Table:
     interval, kind : ndarray of shape (n_entries,)
         Numbers of the interval and of the class.
     count, squares : ndarray of shape (n_entries,)
-        Number of rows, and the sum of their squared weights: the same without weights.
+        Number of rows, and the sum of their squared weights. Without weights, the two are equal.
     of_class : ndarray of shape (n_classes,)
-        What one row of each class counts, see :func:`_unit_of_classes`.
+        How much one row of each class counts, see :func:`_unit_of_classes`.
     n_intervals : int
         Number of intervals.
 
     Attributes
     ----------
     one : ndarray of shape (n_intervals,)
-        What one row of each interval counts.
+        How much one row of each interval counts.
     """
 
     def __init__(self, interval, kind, count, squares, of_class: np.ndarray, n_intervals: int):

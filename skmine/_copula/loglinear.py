@@ -19,18 +19,18 @@ from skmine._copula.misfit import CoarseTables, coarse_tables
 STAGES = (1, 2, 4, 6, 8)
 #: Largest order of functions of one margin alone, which keep the shares of its cells.
 _ALONE = 2
-#: A stage is tried if one Newton step promises this share of the gain that the criterion requires.
+#: A stage is tried if the expected gain of one Newton step is at least this share of the required gain.
 _PROMISE = 0.8
 #: P-value of the moments below which Newton's method continues. Above it, the first step differs from the
 #: solution by less than its standard error.
 CHANCE = 1e-3
 _RIDGE = 1e-2
 _MOST_STEPS, _MOST_HALVINGS = 12, 6
-#: Least gain that a step must promise, in nats. The gain of further steps is of second order in it.
+#: Minimum expected gain of a step, in nats. The gain of further steps is of second order in it.
 _SMALLEST_GAIN = 1e-5
 _CHUNK = 32
 _MOST_PARAMETERS = 0.3  # for each row
-#: Up to so many rows a tree costs less than the functions of higher order, and replaces them.
+#: Up to this many rows, a tree costs less than the functions of higher order and replaces them.
 _FEW_ROWS = 5_000
 #: A fit is rejected if the dependence is so strong, in nats, that the functions may be too smooth for it.
 _STRONG_NATS = 0.7
@@ -90,7 +90,7 @@ def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
 
 
 def _chunks(margins: list[Margin]) -> Iterator[list[int]]:
-    """Numbers of margins with functions of the same orders, a few at a time."""
+    """Indices of margins with functions of the same orders, a few at a time."""
     alike: dict = {}
     for j, margin in enumerate(margins):
         alike.setdefault((margin.levels is None, *margin.order), []).append(j)
@@ -137,7 +137,7 @@ class _Pairs:
         )
 
     def penalty(self, stage: int) -> np.ndarray:
-        """Penalty of a stage for each pair. Weights change it where they depend on the columns.
+        """Penalty of a stage for each pair. Weights change it if they depend on the columns.
 
         References
         ----------
@@ -203,7 +203,7 @@ class _Stage:
         return bound - self.ridge / 2 * (theta**2).sum((1, 2)), fitted
 
     def step(self, theta: np.ndarray, fitted: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Newton step, and twice the gain that it promises."""
+        """Newton step, and twice its expected gain."""
         x = self.x[rows]
         n_rows, n_x, n_y = theta.shape
         expected = x.mT @ fitted @ self.y
@@ -222,7 +222,7 @@ class _Stage:
     def climb(self, theta: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Parameters, bound without penalty, and fitted tables at the maximum. Only `rows` take more steps.
 
-        From independence, the first Newton step goes to the moments.
+        The first Newton step, which starts from independence, is given by the moments.
         """
         theta = self.read(theta)
         fresh = ~theta.any((1, 2))
@@ -270,7 +270,7 @@ def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
     mi, lower, paid = np.zeros((3, len(pairs)))
     freedom = np.zeros(len(pairs), dtype=int)
     unexplained = _are_strong(pairs)
-    checked = np.zeros(len(pairs), dtype=bool)  # whose fit a coarse table does not reject
+    checked = np.zeros(len(pairs), dtype=bool)  # pairs whose fit is not rejected by a coarse table
     for stage in STAGES:
         added = pairs.freedom(stage)
         if added >= _MOST_PARAMETERS * pairs.n:
@@ -317,7 +317,7 @@ def _largest_by_chance(freedom: int) -> float:
 
 
 def _misfit(pairs: _Pairs, asked: np.ndarray, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """Mask of the pairs whose coarse table exceeds the fit by more than chance, among those asked for."""
+    """Mask of the given pairs whose coarse table exceeds the fit by more than chance."""
     exceeds = np.zeros(len(pairs), dtype=bool)
     which = np.flatnonzero(asked)
     if len(which):
@@ -336,7 +336,7 @@ def _are_strong(pairs: _Pairs) -> np.ndarray:
 def _promise(
     pairs: _Pairs, which: np.ndarray, stage: int, theta: np.ndarray, freedom: np.ndarray
 ) -> np.ndarray:
-    """Gain in nats that one Newton step to a stage promises, for each of some pairs."""
+    """Expected gain in nats of one Newton step to a stage, for each of the given pairs."""
     x, y = ((order > 0) & (order <= stage) for order in (pairs.order_x, pairs.order_y))
     gain = (pairs.moments[which][:, x][:, :, y] ** 2).sum((1, 2)) / 2  # from independence: exact
     moved = np.flatnonzero(freedom[which])

@@ -11,13 +11,15 @@ from skmine._copula.ranks import FineRanks, intervals
 
 #: Number of functions of a rank: the normal score, its square, and Legendre polynomials.
 N_FUNCTIONS = 8
-#: Most cells of a discrete column. The rarest levels share one, with all levels of a single row.
+#: Maximum number of cells of a discrete column. The rarest levels, and all levels of a single row, share one
+#: cell.
 MAX_LEVELS = 64
-#: Most levels that a tree over the ranks of the other column can predict.
+#: Maximum number of levels that a tree over the ranks of the other column can predict.
 MOST_CLASSES = 256
-#: Cells of ranks of a column with more distinct values than that.
+#: Number of cells of ranks, for columns with more distinct values than this.
 N_CELLS = 32
-#: Largest share of distinct values with which a column counts as repeating, so that its numbers may be codes.
+#: A column counts as repeating, so that its numbers may be codes, if its share of distinct values is at most
+#: this.
 MOST_DISTINCT = 0.9
 _SMALLEST_NORM = 1e-6
 
@@ -37,7 +39,7 @@ class Margin:
     order : ndarray of shape (n_functions,)
         Order of each function; higher orders are less smooth. All 1 for unordered levels.
     levels : ndarray of shape (n,) or None
-        Number of each row's level if the column is discrete.
+        Index of each row's level if the column is discrete.
     coarse : bool
         Whether cells contain several ranks.
     rank : ndarray of shape (n_cells,) or None
@@ -47,10 +49,10 @@ class Margin:
     repeats : bool
         Whether cells contain several values, and many values occur more than once.
     times : ndarray of shape (n,) or None
-        Number of rows of each entry of `codes`, `levels` and `values`. None means one. Weights of the rows
-        are such numbers too. They are scaled so that their sum is the effective sample size.
+        Number of rows of each entry of `codes`, `levels` and `values`. None means one. Weights are stored
+        here as well, scaled so that their sum is the effective sample size.
     unit : ndarray of shape (n,) or None
-        What one row of each entry counts: 1 (None), or its weight.
+        How much one row of each entry counts: 1 (None), or its weight.
     """
 
     codes: np.ndarray
@@ -119,7 +121,7 @@ class Margin:
 
     @cached_property
     def _full_ranks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Number of each row's value among the sorted distinct ones, and the rows of each value."""
+        """Index of each row's value among the sorted distinct values, and the number of rows of each."""
         assert self.values is not None
         shown = np.where(np.isnan(self.values), -np.inf, self.values)  # missing values rank below all others
         order = np.argsort(shown)
@@ -133,7 +135,7 @@ class Margin:
         return number, counts
 
     def labels(self) -> np.ndarray | None:
-        """Number of each row's level, or of its value if numbers repeat; None for other columns."""
+        """Index of each row's level, or of its value if numbers repeat; None for other columns."""
         if self.levels is not None:
             return self.levels
         return None if self.coarse and not self.repeats else self._full_ranks[0]
@@ -177,7 +179,7 @@ class Margin:
         degree : int
             Highest degree.
         most_levels : int or None, default=None
-            Most indicators of unordered levels. The most frequent levels have one.
+            Maximum number of indicators of unordered levels. The most frequent levels get one.
 
         Returns
         -------
@@ -209,7 +211,7 @@ def _polynomials_of_rank(rank_bytes: bytes, mass_bytes: bytes, degree: int) -> t
 
 
 def row_share(number: np.ndarray, times: np.ndarray | None, unit: np.ndarray | None, n_kinds: int):
-    """What one row of each kind counts: 1, or the mean weight of its rows, weighted by themselves.
+    """How much one row of each kind counts: 1, or the mean weight of its rows, weighted by themselves.
 
     Parameters
     ----------
@@ -254,9 +256,9 @@ def _of_levels(column: Column, times: np.ndarray | None, weighted: bool) -> Marg
 
 
 def _number(column: Column) -> tuple[np.ndarray, int]:
-    """Number of each row's level, and the number of levels. Missing is last.
+    """Index of each row's level, and the number of levels. Missing values come last.
 
-    The order is that of the names. Text that occurs once comes after text that repeats, in any order.
+    Levels are ordered by name. Text that occurs once comes after text that repeats, in any order.
     """
     if column.numbered is not None:
         number, labels = column.numbered

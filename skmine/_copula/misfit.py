@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.stats import poisson
 
-#: Rows in each cell of the coarse table, and its most cells on each side.
+#: Rows per cell of the coarse table, and its maximum number of cells on each side.
 _ROWS_A_CELL, _MOST_CELLS = 8, 32
-#: A fit is rejected if the coarse table exceeds it by so many nats and standard deviations.
+#: A fit is rejected if the coarse table exceeds it by this many nats and by this many standard deviations.
 _MISFIT_NATS, _MISFIT_Z = 0.005, 3.0
 #: Expected counts at which the law of the deviance is tabulated.
 _EXPECTED = np.geomspace(1e-6, 1e3, 200)
@@ -54,12 +54,12 @@ class CoarseTables:
         self.n_margins = sum((coarse.sum(2) > 0).sum(1) for coarse in (self.rows, self.columns)) - 1
 
     def exceeds(self, which: np.ndarray, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-        """Which fitted tables the tables exceed by more than chance.
+        """Whether each table exceeds its fitted table by more than chance.
 
         Parameters
         ----------
         which : ndarray of shape (n_asked,)
-            Numbers of some pairs.
+            Indices of the pairs.
         fitted : ndarray of shape (n_asked, n_x, n_y)
             Fitted shares of the rows in each cell of these pairs.
         freedom : ndarray of shape (n_asked,)
@@ -104,7 +104,7 @@ def coarse_tables(
 
 
 def _row_counts(table: np.ndarray, squares: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """What one row of each cell of the coarse table counts, by its row and column."""
+    """How much one row of each cell of the coarse table counts, by its row and column."""
     by_row, by_column = (
         np.divide(square, mass, out=np.ones_like(mass), where=mass > 0)
         for square, mass in (

@@ -7,7 +7,7 @@ from skmine._copula.information import is_smooth, pair_information, weigh_agains
 from skmine._copula.loglinear import CHANCE, STAGES, penalty
 from skmine._copula.margins import Margin
 
-#: Functions in a block of columns, and rows, that are in memory at a time.
+#: Number of functions in a block of columns, and number of rows, in memory at a time.
 _BLOCK, _ROWS = 1024, 2**13
 
 
@@ -96,7 +96,7 @@ def column_blocks(margins: list[Margin]) -> list[list[int]]:
     Returns
     -------
     list of list of int
-        Numbers of the columns of each block.
+        Indices of the columns of each block.
     """
     blocks: list[list[int]] = []
     width = 0

@@ -12,10 +12,10 @@ class FineRanks(NamedTuple):
     Attributes
     ----------
     number : ndarray of shape (n,)
-        Number of the row's value among the distinct values. The other arrays have one entry for each of
-        these, shape (n_values,).
+        Index of the row's value among the distinct values. The other arrays have one entry per distinct
+        value, shape (n_values,).
     cell : ndarray
-        Number of the interval of ranks, of 2^depth, that contains the middle rank of the value.
+        Index of the interval of ranks, among 2^depth, that contains the middle rank of the value.
     score : ndarray
         Normal score of the middle rank; the mean score of its ranks for a tied value.
     resolution : ndarray
@@ -42,7 +42,7 @@ class FineRanks(NamedTuple):
         Parameters
         ----------
         number : ndarray of shape (n,)
-            Number of the value of each row.
+            Index of the value of each row.
         count, middle : ndarray of shape (n_values,)
             Number of rows of each value, and its middle rank in (0, 1).
         one : float or ndarray of shape (n_values,)

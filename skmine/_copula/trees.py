@@ -23,20 +23,20 @@ from scipy.special import xlogy
 from skmine._copula.margins import Margin
 from skmine._copula.ranks import FineRanks
 
-#: Most cuts in all, and along one axis. They give the cells that 16,384 rows can resolve, and limit time and
-#: memory for any number of rows.
+#: Maximum number of cuts, in total and along one axis. They give the cells that 16,384 rows can resolve, and
+#: limit time and memory for any number of rows.
 MOST_CUTS, DEEPEST = 14, 12
-#: Rows, over all pairs, in memory at a time.
+#: Number of rows, over all pairs, in memory at a time.
 _ROWS_AT_ONCE = 2**15
-#: Cells, over several levels, that are weighed together. It limits memory.
+#: Number of cells, over several levels, that are weighted together, to limit memory.
 _CELLS_AT_ONCE = 2**14
-#: Least rows of a cell with a line (three parameters, and the kurtosis) or a cut.
+#: Minimum number of rows of a cell with a line (three parameters, and the kurtosis) or a cut.
 _LEAST_ROWS = 8
 #: Prior weights: independence, the two lines, and the two cuts.
 _PRIOR = np.array([0.25, 0.125, 0.125, 0.25, 0.25])
-#: Further nats that a cut costs in the strict evidence. Its mean is then below 0 for 7,000 independent rows.
+#: Cost of a cut in the strict evidence, in nats. With it, the mean is below 0 for 7,000 independent rows.
 _STRICT = 0.5
-#: Largest variance of rounding, relative to that of the noise, with which tied values can have a line.
+#: Maximum variance of rounding, as a share of the variance of the noise, for tied values to have a line.
 _WIDEST_TIES = 0.05
 #: Variances of normal scores below which floating point errors make a slope, or a kurtosis, unreliable.
 _SMALLEST_VARIANCE, _LEAST_VARIANCE = 1e-12, 1e-5
@@ -127,19 +127,19 @@ class _Cells(NamedTuple):
     n_cells : int
         Number of all cells of the level.
     used : ndarray of shape (n_used,)
-        Numbers of these cells.
+        Indices of these cells.
     sums : ndarray of shape (n_used, n_sums)
         As in :class:`_Plane`.
     mass, flatness : ndarray of shape (2, n_used)
-        Share of the rows in the interval of either axis, and what its ties gain.
+        Share of the rows in the interval of each axis, and the gain from its ties.
     halves : ndarray of shape (2, 2, n_used)
-        Numbers of the first and of the second half, in the level below, if cut along either axis.
+        Indices of the first and second half, in the level below, of a cut along each axis.
     share : ndarray of shape (2, n_used)
         Share of the first half in the rows of the interval that is cut; NaN if it cannot be cut.
     n_first : ndarray of shape (2, n_used)
         Number of rows in the first half.
     unit : ndarray of shape (n_used,)
-        What one row of the cell counts: 1, or the mean weight of its rows, weighted by themselves.
+        How much one row of the cell counts: 1, or the mean weight of its rows, weighted by themselves.
     """
 
     n_cells: int
@@ -273,8 +273,8 @@ def _masses(ranks: FineRanks, deepest: int) -> np.ndarray:
 def _weigh(levels: list[_Cells], finer: np.ndarray) -> np.ndarray:
     """Log evidence, value and strict log evidence of every cell of the last level, shape (3, n_cells).
 
-    `finer` are those of the level below the first one. Weighted rows count as the effective number of rows of
-    their cell: evidence is divided by what one row counts, and chance gains so many times as much.
+    `finer` contains the values of the level below the first one. Weighted rows count as the effective number
+    of rows of their cell: evidence is divided by the count of one row, and chance gain multiplied by it.
     """
     parts = (np.concatenate(part, axis=-1) for part in zip(*(c[3:] for c in levels), strict=True))
     mass, flatness, halves, share, n_first, unit = parts
@@ -308,14 +308,14 @@ def _weigh(levels: list[_Cells], finer: np.ndarray) -> np.ndarray:
 
 
 def _mix(evidence: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log evidence of the choices together, and their weights, shape (5, n_cells)."""
+    """Joint log evidence of the choices, and their weights, shape (5, n_cells)."""
     top = evidence.max(axis=0)
     weight = np.exp((evidence - top) / unit) * _PRIOR[:, None]
     return top + unit * np.log(weight.sum(axis=0) / (_PRIOR @ (evidence > -np.inf))), weight
 
 
 def _cut(n: np.ndarray, unit: np.ndarray, share: np.ndarray, n_first: np.ndarray, evidence, value) -> None:
-    """Evidence and value of a cut along either axis, without those of the halves, written in place."""
+    """Evidence and value of a cut along each axis, without those of the halves, written in place."""
     n_second = n - n_first
     log_first, log_second, log_both = (np.log(np.where(k > 0, k, 1)) for k in (n_first, n_second, n))
     # A share is one parameter, which gains half a nat by chance on the rows that it is fitted to.

@@ -1,7 +1,8 @@
 """Scores of features: replacements for scikit-learn's, pairwise and conditional forms, and a test.
 
-`drop_in`, `dependence`, `table` and `testing` hold the public functions; `reading` reads the input of all.
-`given` holds the regressions of the test given other columns, and `power` what the test would detect.
+`drop_in`, `dependence`, `table` and `testing` contain the public functions. `reading` reads their input.
+`given` contains the regressions for tests given other columns. `power` computes the weakest dependence that a
+test would detect.
 """
 
 from skmine._scores.dependence import (

@@ -60,7 +60,7 @@ def mutual_info_regression(
     X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
         Features of any kind. A missing value counts as a value of its own. Data larger than memory can be a
         polars LazyFrame, a pyarrow Dataset or a memory-mapped array, which are read a few columns at a time,
-        or a Dask collection, see Notes of :func:`mutual_info_regression`.
+        or a Dask collection, see Notes.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Numeric target, or several targets that are scored one by one.
     discrete_features : "auto", bool or array-like, default="auto"
@@ -119,8 +119,8 @@ def mutual_info_regression(
     - for labels, the prediction of each row from the other rows with the same label.
 
     With weights, each row counts in proportion to its weight, and the corrections for chance use the
-    effective sample size, ``(sum w)^2 / sum w^2``. A row of weight 2 is therefore less evidence than two rows
-    of weight 1.
+    effective sample size, ``(sum w)^2 / sum w^2``. A row of weight 2 therefore counts as less evidence than
+    two rows of weight 1.
 
     If X is a Dask collection, its workers count rows on a grid of about 1,100 ranks, and only the counts are
     sent. Up to 2.3 nats, scores agree with those in memory within 0.005 nats. Higher scores are too low (by

@@ -20,17 +20,18 @@ from skmine._validation import effective_samples
 _COSINES, _SMOOTHNESS = 32, 1.5
 #: Maximum number of functions of single columns, and of landmarks of the kernel of all columns.
 _SINGLE, _LANDMARKS = 150, 150
-#: Rows that choose among kernels; levels of a category that have an indicator.
+#: Number of rows that choose among kernels, and maximum number of levels of a category with an indicator.
 _CHOOSING_ROWS, _LEVELS = 2000, 32
 #: Number of rows beyond which the regressions remove less than 3 % of the variance of residuals.
 _ROWS_THAT_SHOW_LOSS = 20_000
-#: Widths of the kernel in root mean square distances, and its weight beside the functions of single columns.
+#: Widths of the kernel in root mean square distances, and its weight relative to the functions of single
+#: columns.
 _WIDTHS, _JOINT = (0.25, 0.6, 1.5), 0.3
 #: Weight of functions that should not be shrunk; maximum number of them as a share of the effective rows.
 _FREE, _FREE_SHARE = 100.0, 0.1
 #: Smallest scale of a column of Z that shows no dependence.
 _FAINT = 0.05
-#: Share of the variance that remains at the smallest ridge if a block is a function of Z.
+#: If at most this share of the variance remains at the smallest ridge, the block is a function of Z.
 _NOTHING = 1e-7
 _RIDGES = np.logspace(-7, 1, 17)
 
@@ -119,7 +120,7 @@ def rank_functions(column: Column, discrete: bool, degree: int) -> np.ndarray:
 
 
 def indicators(column: Column) -> np.ndarray:
-    """Indicators of the most frequent levels of a column, each over the root of its share, (n, n_levels)."""
+    """Indicators of the most frequent levels, divided by the root of their shares, (n, n_levels)."""
     values = np.where(column.missing, "", column.values.astype(str)) if column.categorical else column.values
     counts, inverse = np.unique(values, return_counts=True, return_inverse=True)[:0:-1]
     common = np.argsort(-counts, kind="stable")[:_LEVELS]
@@ -305,7 +306,7 @@ class _Moments(NamedTuple):
         return cls(functions, functions.T @ functions / n, targets, functions.T @ targets / n)
 
     def beside(self, more: np.ndarray) -> "_Moments":
-        """With more functions."""
+        """The moments with further functions."""
         n = len(more)
         mixed = self.functions.T @ more / n
         return _Moments(
@@ -322,7 +323,7 @@ class _Ridge(NamedTuple):
     Attributes
     ----------
     error : float
-        Sum over the targets.
+        Sum of the errors of the targets.
     coefficients : ndarray of shape (n_functions, n_targets)
         Coefficients of the functions, one column per target.
     axes : ndarray of shape (n_functions, n_axes)

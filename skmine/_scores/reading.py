@@ -1,4 +1,4 @@
-"""Input of the scores: parameters, targets, labels, and reading columns a few at a time."""
+"""Input of the scores: parameters, targets and labels, and columns that are read a few at a time."""
 
 import warnings
 from collections.abc import Iterable
@@ -14,11 +14,13 @@ from skmine._copula import Margin
 from skmine._sklearn import StrOptions
 from skmine._validation import check_weight, effective_samples
 
-#: A column of labels is an id or free text above this share of distinct values, from this many rows on.
+#: A column of labels is an id or free text if its share of distinct values is above this, with at least this
+#: many rows.
 _ID_SHARE, _ID_ROWS = 0.9, 20
-#: A numeric class is probably a quantity above this number of distinct values with fewer rows for each.
+#: A numeric class is probably a quantity if it has more than this many distinct values, and fewer rows per
+#: value.
 _MANY_CLASSES, _ROWS_A_CLASS = 20, 100
-#: Integer targets are classes up to this number of levels with at least this many rows for each.
+#: Integer targets are classes if they have at most this many levels, and at least this many rows per level.
 _MOST_CLASSES, _ROWS_A_LEVEL = 20, 20
 
 #: Parameters that all scores share.
@@ -31,7 +33,7 @@ PARAMETERS = {
 
 
 class RowWeights:
-    """Which rows are used, and how much each of them counts.
+    """The rows that are used, and how much each row counts.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ class RowWeights:
             self.rows = np.flatnonzero(weight)
             weight = weight[self.rows]
         if np.ptp(weight):
-            weight = weight / weight.max()  # sums of large weights are no infinity
+            weight = weight / weight.max()  # so that sums of large weights are not infinite
             self.times = weight * (round(effective_samples(weight)) / weight.sum())
 
     def __sizeof__(self) -> int:

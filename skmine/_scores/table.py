@@ -16,7 +16,7 @@ from skmine._sklearn import Interval, validate_params
 from skmine._units import check_scale, on_scale
 from skmine._validation import check_lengths
 
-#: A column of labels gets a note if it has fewer rows per level, on average.
+#: A column of labels gets a note if it has fewer rows per level than this, on average.
 _ROWS_A_LEVEL = 10
 #: Below this share of missing values, the note gives their number instead of a percentage.
 _SMALLEST_SHARE = 0.01
@@ -85,9 +85,9 @@ def dependence_table(
         - ``pvalue``: p-value of independence, as in :func:`mutual_info_test`;
         - ``adjusted_pvalue``: p-value adjusted for the number of rows of the table (Benjamini-Hochberg). Keep
           the rows with at most 0.05 to limit false discoveries to 5 %;
-        - ``detectable``: weakest monotonic dependence, on the scale of the values, that the test would find
-          in such data with 80 % power and a p-value of 0.05 or less, as in :func:`mutual_info_test`. Read it
-          before you conclude that there is no dependence;
+        - ``detectable``: weakest rising or falling dependence that the test would find, at level 0.05, in 80
+          % of samples like yours, on the scale of the values. Read it before you conclude that there is no
+          dependence;
         - ``n_rows``: number of rows without a missing value in either column;
         - ``note``: anything unusual about a column: constant, id, few rows per level, missing values.
 
@@ -105,8 +105,8 @@ def dependence_table(
 
     Notes
     -----
-    The interval covers sampling error only. If the dependence is finer than the rows can resolve, such as a
-    thin band in few rows, the value and its interval are too low.
+    The interval covers sampling error only. If the dependence is too fine for the number of rows, such as a
+    fast oscillation, the value and its interval are too low.
 
     References
     ----------

@@ -35,7 +35,7 @@ _MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 200, 0.12
 _DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
 #: Degrees of products that are weighted by a column of Z; maximum number of products per row.
 _WEIGHTED_DEGREES, _PRODUCTS_A_ROW = (3, 2, 1), 0.125
-#: Maximum number of products whose covariance is decomposed; beyond it, the Gram matrix of so many rows is.
+#: Maximum number of products whose covariance is decomposed. With more, the Gram matrix of this many rows is.
 _MOST_PRODUCTS, _GRAM_ROWS, _NULL_ROWS = 400, 1000, 5000
 #: Minimum number of rows of positive weight (or groups) if Z, weights or groups are given.
 _FEWEST = 8
@@ -51,9 +51,10 @@ class MutualInfoTestResult(NamedTuple):
     pvalue : float
         P-value: probability of a statistic at least as large if X and y are independent (given Z).
     detectable : float
-        Weakest monotonic dependence, in nats, that a test at level 0.05 would detect in such data with 80 %
-        power. Other forms of dependence must be stronger. Read it before you conclude that there is no
-        dependence. Infinite if a column is constant, or if no monotonic dependence would be detected.
+        Weakest rising or falling dependence, in nats, that a test at level 0.05 would detect in 80 % of
+        samples like yours. Dependence of other forms must be stronger. Read it before you conclude that
+        there is no dependence. It is infinite if a column is constant, or if no such dependence would be
+        detected.
     """
 
     statistic: float
@@ -98,8 +99,8 @@ def mutual_info_test(
         Group label of each row, such as a patient. Pass it if rows of a group depend on each other. With
         fewer than about 50 groups the test has little power.
     random_state : int, RandomState or None, default=None
-        Seed of the rows that are drawn for the regressions on Z and, above 5,000 rows, for the null
-        distribution. Pass an int for reproducible results.
+        Seed of the random rows that are used in the regressions on Z and, above 5,000 rows, for the null
+        distribution. Only needed with `Z`, `sample_weight` or `groups`. Pass an int for reproducible results.
 
     Returns
     -------
@@ -189,7 +190,7 @@ def _check_number(n_units: int, weight: np.ndarray, grouped: bool) -> None:
 
 
 def plain_tests(margins: list[Margin], target: Margin) -> tuple[np.ndarray, np.ndarray]:
-    """P-values of the independence of each column and a target, and what would be detected.
+    """P-values of the independence of each column and a target, and the dependence that would be detected.
 
     Parameters
     ----------
@@ -211,7 +212,7 @@ def plain_tests(margins: list[Margin], target: Margin) -> tuple[np.ndarray, np.n
 def weighted_tests(
     columns: list[Column], discrete: list[bool], target: Column, discrete_target: bool, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `plain_tests`, for rows with weights: :func:`mutual_info_test` of each column.
+    """Like `plain_tests`, for rows with weights: :func:`mutual_info_test` of each column.
 
     Parameters
     ----------

@@ -172,8 +172,8 @@ class JointDistribution(ABC):
         X, Y = check_rows(X, self.d_x, "X"), check_rows(Y, self.d_y, "Y")
         if len(X) != len(Y):
             raise ValueError(
-                f"X and Y must have as many rows as each other; got {len(X)} and {len(Y)}. "
-                "Pass the two halves of the same rows."
+                f"X and Y must have the same number of rows; got {len(X)} and {len(Y)}. "
+                "Pass one row of Y for each row of X."
             )
         return X, Y
 

@@ -85,7 +85,7 @@ class Concatenated(JointDistribution):
     def __init__(self, joints):
         self.joints = [check_joint(joint, "each of joints") for joint in joints]
         if not self.joints:
-            raise ValueError("joints must hold at least one joint; got none. Pass a list of them.")
+            raise ValueError("joints must hold at least one distribution; got none. Pass a list of them.")
         self.d_x = sum(joint.d_x for joint in self.joints)
         self.d_y = sum(joint.d_y for joint in self.joints)
 

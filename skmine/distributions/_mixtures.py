@@ -47,7 +47,7 @@ class Mixture(JointDistribution):
     def __init__(self, components, weights=None):
         self.components = [check_joint(joint, "each of components") for joint in components]
         if not self.components:
-            raise ValueError("components must hold at least one joint; got none. Pass a list.")
+            raise ValueError("components must hold at least one distribution; got none. Pass a list of them.")
         shapes = {(joint.d_x, joint.d_y) for joint in self.components}
         if len(shapes) > 1:
             raise ValueError(

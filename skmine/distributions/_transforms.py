@@ -86,7 +86,7 @@ class Spiral(Transform):
         if max(self.first, self.second) >= d:
             raise ValueError(
                 f"first and second must be columns below {d}; got {self.first} and {self.second}. "
-                "Lower them or pad the joint with more columns."
+                "Lower them, or add columns with Padded."
             )
         return d
 
@@ -120,7 +120,7 @@ class SwissRoll(Transform):
 
     def n_outputs(self, d):
         if d != 1:
-            raise ValueError(f"SwissRoll must be given 1 column; got {d}. Use a 1-column joint.")
+            raise ValueError(f"SwissRoll must be given 1 column; got {d}. Use a distribution with 1 column.")
         return 2
 
 
@@ -184,6 +184,6 @@ class Affine(Transform):
         if d != len(self.matrix):
             raise ValueError(
                 f"matrix must be ({d}, {d}) for {d} columns; got {self.matrix.shape}. "
-                "Pass a matrix of the size of the joint."
+                "Pass a matrix of that shape."
             )
         return d

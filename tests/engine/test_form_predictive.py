@@ -185,7 +185,7 @@ def test_read__class_missing_in_training__value_is_finite():
 @pytest.mark.parametrize(
     ("model", "is_y_discrete", "message"),
     [
-        (LogisticRegression(), False, "must be a regressor where y is continuous.*pass a regressor"),
+        (LogisticRegression(), False, "must be a regressor if y is continuous.*Pass a regressor"),
         (LinearSVC(), True, "must have predict_proba.*CalibratedClassifierCV"),
         (make_pipeline(LinearSVC()), True, "must have predict_proba.*CalibratedClassifierCV"),
     ],

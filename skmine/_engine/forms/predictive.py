@@ -120,8 +120,8 @@ class _Task(NamedTuple):
         if not is_discrete:
             if is_classifier(model):
                 raise ValueError(
-                    f"critic must be a regressor where y is continuous; got {model!r}. Make y strings or a "
-                    "categorical column, if its numbers are classes, or pass a regressor."
+                    f"critic must be a regressor if y is continuous; got {model!r}. Pass a regressor. If the "
+                    "numbers of y are classes, make y a column of strings or categories."
                 )
             return cls(model, list(y.T), 0)
         if not is_classifier(model):

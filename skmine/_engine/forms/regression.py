@@ -19,11 +19,11 @@ from skmine._engine.sample import Sample
 class KernelRegression(MixtureForm):
     """Mixtures of one block and its predictions from several columns of the other block.
 
-    Kernel ridge regression predicts the classes, or the block with fewer columns if there are no classes. If the size of its
-    residuals can be predicted as well, a second regression does so. The training rows of the first member
-    choose columns, width and ridge. The predictions that a mixture is fitted to come from five folds within
-    the training rows. Leave-one-out predictions in closed form are unsuitable, because they depend on their
-    own row.
+    Kernel ridge regression predicts the classes, or the block with fewer columns if there are no classes. If
+    the size of its residuals can be predicted as well, a second regression does so. The training rows of the
+    first member choose columns, width and ridge. The predictions that a mixture is fitted to come from five
+    folds within the training rows. Leave-one-out predictions in closed form are unsuitable, because they
+    depend on their own row.
     """
 
     def applies(self, sample: Sample) -> bool:
