@@ -72,7 +72,7 @@ class InformationBottleneckClassifier(
     hidden_layer_sizes : int or sequence of int, default=(256, 256)
         Widths of the hidden layers of the encoder. Smaller layers train faster.
     noise : {"gaussian", "additive", "propagated"}, default="gaussian"
-        Where there is noise: ``"gaussian"`` adds it to the code only, ``"additive"`` also adds it to X, and
+        Place of the noise: ``"gaussian"`` adds it to the code only, ``"additive"`` also adds it to X, and
         ``"propagated"`` also passes columns of noise to the encoder. Set ``"additive"`` if new rows are
         noisier than the training rows.
     noise_scale : float, default=0.3

@@ -1,4 +1,4 @@
-"""Tests of which feature, or pair of features, adds information to the selected ones, by moments.
+"""Tests for features, or pairs of features, that add information to the selected ones, by moments.
 
 Functions of the target are replaced by their residuals given the selected features, and multiplied with
 smooth functions of the ranks of a candidate. If the candidate adds nothing, the mean products are zero, and

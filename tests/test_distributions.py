@@ -561,7 +561,7 @@ ERRORS = [
     (lambda: Oscillation(50_000, 0.01).mi, "at least 2 times the change of function over 1 / 2,000,000"),
     (lambda: pair(0.5).sample(0), "n_samples must be an integer"),
     (lambda: pair(0.5).log_ratio(np.ones((3, 2)), np.ones(3)), r"X must have shape \(n, 1\)"),
-    (lambda: pair(0.5).log_ratio(np.ones(3), np.ones(2)), "X and Y must have as many rows"),
+    (lambda: pair(0.5).log_ratio(np.ones(3), np.ones(2)), "X and Y must have the same number of rows"),
 ]
 TYPE_ERRORS = [
     (lambda: Padded("normal"), "base must be a JointDistribution; got str"),
