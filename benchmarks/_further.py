@@ -1,4 +1,4 @@
-"""Further joints: regressions on several columns, mixtures, mixed columns, a field."""
+"""Further joint distributions: regressions on several columns, mixtures, mixed columns, a spatial field."""
 
 import math
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ _REFERENCE_BITS = 14
 
 
 def _points(d: int) -> np.ndarray:
-    """Quasi-random uniform points that stand for x where the truth is computed."""
+    """Quasi-random uniform points that represent x when the truth is computed."""
     return qmc.Sobol(d, seed=0).random_base2(_REFERENCE_BITS).clip(1e-6, 1 - 1e-6)
 
 
 @dataclass(frozen=True)
 class SoftmaxClasses:
-    """Six classes whose probabilities are a random network's of eight normal columns."""
+    """Six classes whose probabilities are the output of a random network of eight normal columns."""
 
     d = 8
 
@@ -68,7 +68,7 @@ def _random_mixture(n_components: int, d_x: int, d_y: int, seed: int) -> Mixture
 
 
 def _mixed(d: int, correlation: float, seed: int) -> Transformed:
-    """Pairs of normal columns, each side turned, bent column by column and turned again."""
+    """Pairs of normal columns. Each side is rotated, transformed column by column, and rotated again."""
     maps = [
         [Affine(_rotation(d, seed + side)), bend, Affine(_rotation(d, seed + side + 2))]
         for side, bend in enumerate((HalfCube(), Asinh()))
@@ -95,7 +95,7 @@ def _steps(x: np.ndarray) -> np.ndarray:
 
 @cache
 def further_tasks() -> dict:
-    """29 joints; one of them, "friedman-10", is among `skmine.distributions.regression_tasks`."""
+    """29 joint distributions. One, "friedman-10", is also in `skmine.distributions.regression_tasks`."""
     fork = [MultivariateNormal([[1, sign], [sign, 1.04]], 1) for sign in (1, -1)]
     lag = np.arange(13)
     place = np.stack(np.divmod(np.arange(64), 8), 1)

@@ -1,6 +1,7 @@
-"""Run one rival over a folder of rows: ``python _rival_process.py METHOD FOLDER``, by the rival's own Python.
+"""Run one rival on a folder of data with its own Python: ``python _rival_process.py METHOD FOLDER``.
 
-Each file of the folder is an .npz with x and y. For each, a line of JSON: file, mi (nats), seconds.
+Each file of the folder is an .npz with x and y. For each, one line of JSON is printed: file, mi (nats),
+seconds.
 """
 
 import contextlib
@@ -70,7 +71,7 @@ def main(method: str, folder: str) -> None:
         try:
             with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet):
                 value = float(estimate(x, y))
-        except Exception as error:  # a rival that fails on a task is a finding, not the end of the run
+        except Exception as error:  # record the failure of a rival, and continue with the next task
             sys.stderr.write(f"{method}, {path.name}: {error}\n")
             value = float("nan")
         seconds = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""What all benchmarks share: one timed fit, the machine's description, tables and files."""
+"""Shared code of the benchmarks: a timed fit, the description of the machine, tables and files."""
 
 import csv
 import platform
@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> str:
-    """Versions and processor, to stand beside the figures."""
+    """Versions and processor, to record with the results."""
     cpuinfo = Path("/proc/cpuinfo")
     names = [
         line.split(":", 1)[1].strip()
@@ -32,12 +32,12 @@ def machine() -> str:
 
 
 def timed_fit(X, y, **parameters) -> dict:
-    """Fit a MutualInfoEstimator on one thread; its values in nats and the seconds it took."""
+    """Fit a MutualInfoEstimator on one thread. Return its values in nats and the seconds that it took."""
     return fit_recorded(X, y, **parameters)[0]
 
 
 def fit_recorded(X, y, **parameters) -> tuple[dict, list[str]]:
-    """As `timed_fit`, and the messages of the warnings but those that training took all of `max_iter`."""
+    """As `timed_fit`, with the messages of all warnings except those that training reached `max_iter`."""
     torch.set_num_threads(1)
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
@@ -59,7 +59,7 @@ def fit_recorded(X, y, **parameters) -> tuple[dict, list[str]]:
 
 
 def run_all(function, jobs: list[tuple], n_jobs: int) -> list[dict]:
-    """Rows of ``function(*job)`` for all jobs, printed as they come."""
+    """Rows returned by ``function(*job)`` for all jobs. Each is printed when it is available."""
     print(machine(), flush=True)
     rows = []
     for row in Parallel(n_jobs, return_as="generator")(delayed(function)(*job) for job in jobs):
@@ -96,7 +96,7 @@ def write_rows(name: str, rows: list[dict]) -> Path:
 
 
 def read_rows(name: str) -> list[dict]:
-    """Rows of a table under ``benchmarks/results``, all values as text; none where there is no table."""
+    """Rows of a table under ``benchmarks/results``, all values as text. Empty if there is no such table."""
     path = RESULTS / f"{name}.csv"
     if not path.exists():
         return []
@@ -105,7 +105,7 @@ def read_rows(name: str) -> list[dict]:
 
 
 def merge_rows(name: str, rows: list[dict], keys: tuple[str, ...]) -> list[dict]:
-    """Rows of the table written before, those with the same keys replaced by `rows`; values as text."""
+    """Rows of the existing table, in which `rows` replace those with the same keys. Values are text."""
     rows = [{k: f"{v:.4f}" if isinstance(v, float) else str(v) for k, v in row.items()} for row in rows]
     merged = {tuple(row[key] for key in keys): row for row in [*read_rows(name), *rows]}
     return list(merged.values())

@@ -1,4 +1,4 @@
-"""Each form and each rule of the engine switched off in turn: error by suite, coverage, seconds."""
+"""Effect of switching off each form and each rule of the engine: error by suite, coverage, seconds."""
 
 import argparse
 import math
@@ -25,7 +25,7 @@ def with_value(module, **values) -> Callable[[], list]:
     return lambda: [mock.patch.object(module, name, value) for name, value in values.items()]
 
 
-#: What is switched off, by name: patches that do it.
+#: Names of ablations, and the patches that switch something off.
 ABLATIONS: dict[str, Callable[[], list]] = {
     "nothing": lambda: [],
     "form: variates": without_form("NonlinearVariates"),
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def summarise(rows: list[dict], names: list[str]) -> list[dict]:
-    """For each ablation and suite: change of the mean error with its standard error, coverage, seconds."""
+    """For each ablation and suite: change of the mean error and its standard error, coverage, seconds."""
     table = []
     for suite in SUITES:
         errors = {

@@ -1,4 +1,4 @@
-"""Information bottleneck on digits: error of plain network, dropout, VIB and MINE; robustness; the plane."""
+"""Information bottleneck on digits: errors of a plain network, dropout, VIB and MINE; robustness; plane."""
 
 import argparse
 import time
@@ -14,14 +14,14 @@ from benchmarks._run import run_all, save_figure, write_rows
 from skmine import InformationBottleneckClassifier, nn
 
 BETAS = [1e-2, 3e-2, 1e-1]
-#: Hidden layers, code, and passes over the rows in batches of 100, alike for all methods.
+#: Hidden layers, size of the code, and passes over the rows in batches of 100, the same for all methods.
 SIZES = {"mnist": (512, 512), "digits": (256, 256)}
 N_COMPONENTS, BATCH_SIZE, PASSES = 32, 100, 40
 COLOURS = {"plain": "0.5", "dropout": "#E69F00", "vib": "#0072B2", "mine": "#D55E00"}
 
 
 class PlainEncoder(nn.GaussianEncoder):
-    """The same network without a noisy code, and with dropout of its hidden layers where asked."""
+    """The same network without a noisy code, and optionally with dropout of its hidden layers."""
 
     def __init__(self, *args, rate=0.0, **kwargs):
         super().__init__(*args, **kwargs)
@@ -59,7 +59,7 @@ def split(part: str, X, y, seed: int):
 
 
 def fit_plain(X, y, rate: float, noise: str, widths, max_iter: int, seed: int):
-    """The network of the classifier without a noisy code; a function that predicts."""
+    """Train the network of the classifier without a noisy code. Return a function that predicts."""
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # of dropout
     encoder = PlainEncoder(
@@ -95,13 +95,13 @@ class Free(nn.VariationalRate):
 
 
 def fit_one(part: str, method: str, beta: float, noise: str, seed: int) -> dict:
-    """Fit one method on one split; its error in percent, and under noise of the input."""
+    """Fit one method on one split. Return its error in percent, with clean and with noisy input."""
     torch.set_num_threads(1)
     X, y = load(part)
     train, test = split(part, X, y, seed)
     rng = np.random.default_rng(seed)
     target = y[train].copy()
-    if part == "labels":  # a fifth of the training labels are drawn anew
+    if part == "labels":  # a fifth of the training labels are replaced by random ones
         wrong = rng.random(len(train)) < 0.2
         target[wrong] = rng.integers(10, size=wrong.sum())
     widths = SIZES["digits" if part == "digits" else "mnist"]
@@ -158,7 +158,7 @@ def summarise(rows: list[dict], value: str) -> dict:
 
 
 def plot(rows: list[dict], parts: list[str]):
-    """Error over beta of each part, and the information plane of the splits."""
+    """Error against beta for each part, and the information plane for the splits."""
     figure, axes = plt.subplots(
         1, len(parts) + 1, figsize=(3.4 * (len(parts) + 1), 3.4), layout="constrained"
     )

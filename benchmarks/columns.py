@@ -1,6 +1,6 @@
-"""Speed of the column scores beside scikit-learn's: single columns, all pairs, many rows, many columns.
+"""Speed of column scores compared with scikit-learn: single columns, all pairs, many rows, many columns.
 
-CPU milliseconds on one thread. A limit is the time, or the memory, that a case must not exceed.
+CPU milliseconds on one thread. A limit is the largest time, or memory, that a case may take.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from benchmarks._run import machine, merge_rows, write_rows
 from skmine import MINEFeatureSelector, mutual_info_matrix, mutual_info_regression
 
 SIZES = (1000, 5000, 20_000)
-#: Largest ratio to scikit-learn's time for a single column, below 5,000 rows and from there on.
+#: Maximum ratio to scikit-learn's time for a single column: below 5,000 rows, and with 5,000 or more.
 MOST_RATIO, MOST_RATIO_MANY_ROWS = 1.5, 1.0
 MOST_MS = {"matrix": 3e3, "large matrix": 120e3, "rows": 20e3, "scores": 10e3, "selection": 30e3}
 MOST_MEMORY = 1.0  # peak beyond the input, in units of the input
 MOST_COMPARED = 2000  # pairs of a matrix that are compared with mutual_info_regression
-SMALLEST_COMPARED = 0.01  # nats from which a difference is given as a share of the value, too
+SMALLEST_COMPARED = 0.01  # above this many nats, a difference is also given as a share of the value
 KEYS = ("part", "case", "n", "columns")
 LINE = "{:<10}{:<32}{:>10}{:>9}{:>12}{:>15}{:>9}{:>10}  {}"
 
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def fastest(calls: list[Callable], repeats: int = 1) -> list[float]:
-    """CPU milliseconds of the fastest of several runs of each function, which take turns."""
+    """CPU milliseconds of the fastest of several runs of each function. The functions take turns."""
     best = np.full(len(calls), np.inf)
     for _ in range(repeats):
         for i, call in enumerate(calls):
@@ -90,7 +90,8 @@ def single_columns(arguments: argparse.Namespace) -> list[dict]:
 
 
 def draw_groups(n: int, m: int, share: float, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of which a share of the pairs depend: those of a group are forms of one hidden column.
+    """Columns in which a share of the pairs are dependent. All columns of a group depend on one hidden
+    column.
 
     Returns the columns and the group of each.
     """
@@ -105,17 +106,17 @@ def draw_groups(n: int, m: int, share: float, rng) -> tuple[np.ndarray, np.ndarr
 
 
 def draw_factors(n: int, m: int, rng, n_factors: int = 7) -> tuple[np.ndarray, np.ndarray]:
-    """Columns that are sums of two of seven factors and noise, of either sign: half of the pairs depend."""
+    """Sums or differences of two of seven factors plus noise, so that half of the pairs are dependent."""
     loadings = np.zeros((n_factors, m))
     for j in range(m):
         loadings[rng.choice(n_factors, 2, replace=False), j] = rng.choice([-1, 1], 2)
-    # All is normal, so the pairs without correlation are independent.
+    # All columns are normal, so pairs without correlation are independent.
     X = rng.normal(size=(n, n_factors)) @ loadings + rng.normal(size=(n, m))
     return X, loadings.T @ loadings != 0
 
 
 def agreement(matrix: np.ndarray, X: np.ndarray, dependent: np.ndarray, rng) -> dict:
-    """Largest differences of dependent pairs from mutual_info_regression; pairs that are not symmetric."""
+    """Largest differences from mutual_info_regression for dependent pairs, and number of asymmetric pairs."""
     difference, relative, compared = 0.0, 0.0, 0
     for j in rng.permutation(len(dependent)):
         others = np.flatnonzero(dependent[j] & (np.arange(len(dependent)) != j))
@@ -139,7 +140,7 @@ def agreement(matrix: np.ndarray, X: np.ndarray, dependent: np.ndarray, rng) -> 
 
 
 def matrices(arguments: argparse.Namespace) -> list[dict]:
-    """scikit-learn's time is that of 20 pairs, times the number of pairs."""
+    """scikit-learn's time is extrapolated from 20 pairs to all pairs."""
     n, m = 2000, 200
     cases = {
         "independent": lambda rng: (rng.normal(size=(n, m)), np.zeros((m, m), dtype=bool)),
@@ -169,13 +170,13 @@ def peak_bytes() -> int:
 
 
 def measure_rows(n: int, m: int) -> tuple[float, float, float]:
-    """CPU milliseconds of `m` columns, scikit-learn's from two columns, and memory in units of the input."""
+    """CPU milliseconds for `m` columns (from two for scikit-learn), and memory over input size."""
     prepare()
     rng = np.random.default_rng(0)
     y = rng.normal(size=n)
     X = np.empty((n, m))
     forms = list(FORMS.values())
-    for j in range(m):  # one at a time: a temporary copy of X would raise the peak before it counts
+    for j in range(m):  # one at a time, because a temporary copy of X would raise the peak
         X[:, j] = forms[j % len(forms)](y, rng.normal(size=n))
     before = peak_bytes()
     (ours,) = fastest([lambda: mutual_info_regression(X, y)])
@@ -185,14 +186,14 @@ def measure_rows(n: int, m: int) -> tuple[float, float, float]:
 
 
 def many_rows(arguments: argparse.Namespace, n: int = 1_000_000, m: int = 20) -> list[dict]:
-    """In a process of its own, whose peak memory is that of this case."""
+    """Run the case in a separate process, so that the peak memory is that of this case."""
     with ProcessPoolExecutor(1, mp_context=get_context("forkserver")) as pool:
         ours, theirs, memory = pool.submit(measure_rows, n, m).result()
     return [result("rows", "all forms", (n, m), ours, theirs, MOST_MS["rows"], memory=f"{memory:.2f}")]
 
 
 def many_columns(arguments: argparse.Namespace, n: int = 60, m: int = 20_000) -> list[dict]:
-    """scikit-learn's time is that of its scores, for the selection too: it has no mRMR."""
+    """scikit-learn's time is that of its scores, also for the selection, because it has no mRMR."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, m))
     y = X[:, :5].sum(axis=1) + rng.normal(size=n)
@@ -226,7 +227,7 @@ def prepare() -> None:
 
 
 def commit() -> str:
-    """Commit of the code that is measured, marked where files differ from it; empty outside a repository."""
+    """Commit of the measured code, with a mark if files have been changed. Empty outside a repository."""
     command = ["git", "describe", "--always", "--dirty=-changed", "--exclude=*"]
     found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return found.stdout.strip()

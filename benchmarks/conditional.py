@@ -19,7 +19,7 @@ FLIP = 0.05
 
 
 def chain(rng, n: int, d: int):
-    """X <- Z -> Y in d columns each: nothing is left once Z is seen."""
+    """X <- Z -> Y with d columns each: X and Y are independent given Z."""
     Z = rng.normal(size=(n, d))
     return Z + rng.normal(size=(n, d)), Z + 0.5 * rng.normal(size=(n, d)), Z
 
@@ -30,7 +30,7 @@ def sum_of_both(rng, n: int):
 
 
 def common_effect(rng, n: int):
-    """X and Y are independent until their sum is seen."""
+    """X and Y are independent, but dependent given their sum."""
     X, Y = rng.normal(size=(2, n, 1))
     return X, Y, X + Y + NOISE * rng.normal(size=(n, 1))
 
@@ -58,7 +58,7 @@ def bent(rng, n: int):
 
 
 def parabolas(rng, n: int):
-    """Y depends on X through Z only, which both bend."""
+    """Y depends on X only through Z, and both relations are parabolas."""
     Z = rng.normal(size=(n, 1))
     return np.sin(2 * Z) + 0.3 * rng.normal(size=(n, 1)), Z**2 + 0.3 * rng.normal(size=(n, 1)), Z
 
@@ -69,7 +69,7 @@ def product(rng, n: int):
 
 
 def information_of_product() -> float:
-    """Given Z a normal pair: E log(1 + Z^2 / noise^2) / 2."""
+    """Given Z, X and Y are a normal pair: E log(1 + Z^2 / noise^2) / 2."""
     z, weights = roots_hermitenorm(200)
     return float(weights @ np.log1p((z / NOISE) ** 2) / weights.sum() / 2)
 
@@ -88,12 +88,12 @@ def pair_by_class(rng, n: int):
 
 
 def classes_apart(rng, n: int):
-    """X and Y both tell of the class Z, and of nothing else."""
+    """X and Y both depend on the class Z, and on nothing else."""
     Z = rng.integers(4, size=(n, 1))
     return Z + 0.5 * rng.normal(size=(n, 3)), Z % 2 + 0.5 * rng.normal(size=(n, 2)), Z.astype(str)
 
 
-# How to draw X, Y and Z, and I(X; Y | Z) in nats.
+# Functions that draw X, Y and Z, and I(X; Y | Z) in nats.
 TRIPLES = {
     "chain-1": (lambda rng, n: chain(rng, n, 1), 0.0),
     "chain-5": (lambda rng, n: chain(rng, n, 5), 0.0),

@@ -1,6 +1,7 @@
-"""Tests of conditional independence: rejections with and without dependence, beside KCIT and GCM.
+"""Tests of conditional independence: rejections with and without dependence, compared with KCIT and GCM.
 
-KCIT is that of causal-learn: `--causal-learn FOLDER` names the site-packages of an environment that has it.
+KCIT is taken from causal-learn. `--causal-learn FOLDER` is the site-packages folder of an environment with
+it.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def cut(values, rng):
 
 
 def mixed(n: int, rng):
-    """One to seven common parents, several links, columns cut into levels: as Huegle et al. (2023)."""
+    """One to seven common parents, several link functions, columns cut into levels (Huegle et al., 2023)."""
     share = rng.choice([0.0, 0.25, 0.5, 0.75, 1.0])
 
     def maybe_cut(values):
@@ -63,7 +64,7 @@ def mixed(n: int, rng):
 
 
 def special(kind: str):
-    """Z that is hard: no dependence is left once it is seen."""
+    """Difficult relations to Z; X and y are independent given Z."""
 
     def draw(n: int, rng):
         noise = rng.normal(size=(2, n))
@@ -88,14 +89,14 @@ def special(kind: str):
 
 
 def friedman(n: int, rng):
-    """Five columns of ten act, two of them by their product."""
+    """y depends on five of ten columns, and on the product of two of them."""
     X, y = make_friedman1(n, random_state=int(rng.integers(2**31)))
     j = rng.integers(10)
     return X[:, j], y, np.delete(X, j, axis=1), bool(j < 5)
 
 
 def exclusive_or(n: int, rng):
-    """A confounder c of x and y; in half of the cases y depends on the sign of a product too."""
+    """A confounder c of x and y. In half of the cases, y also depends on the sign of a product."""
     c, e, b, free, noise = rng.normal(size=(5, n))
     dependent = bool(rng.random() < 0.5)
     sign = np.sign((e if dependent else free) * b)
@@ -103,7 +104,7 @@ def exclusive_or(n: int, rng):
 
 
 def real(load):
-    """A column of a table against its target given all others; or a copy that knows no more than they do."""
+    """A column of a table and its target given all others, or a copy that adds nothing to them."""
     X, y = load(return_X_y=True)
 
     def draw(n: int, rng):

@@ -1,4 +1,4 @@
-"""Consistency: error against the number of rows, beside the error of the exact log ratio."""
+"""Consistency: error against the number of rows, compared with the error of the exact log ratio."""
 
 import argparse
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def draw(rows: list[dict], sizes: list[int]):
-    """Mean absolute errors on logarithmic axes, one panel a task."""
+    """Mean absolute errors on logarithmic axes, one panel per task."""
     figure, axes = plt.subplots(1, len(TASKS), figsize=(4 * len(TASKS), 3.6), sharey=True)
     for axis, task in zip(axes, TASKS, strict=True):
         for key, colour, label in (

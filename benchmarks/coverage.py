@@ -1,4 +1,4 @@
-"""Uncertainty: how often mi_interval_ holds the truth and mi_lower_ exceeds it; p-values."""
+"""Uncertainty: how often mi_interval_ contains the truth and mi_lower_ exceeds it; p-values."""
 
 import argparse
 import zlib
@@ -44,7 +44,7 @@ def joints() -> dict:
 
 
 def independent_joints() -> dict:
-    """Joints whose information is 0, for p-values."""
+    """Joint distributions with mutual information 0, for p-values."""
     normal = MultivariateNormal.dense
     return {
         "normal-1-1": Independent(normal(1, 1)),
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def fit_draw(task: str, n: int, draw: int) -> dict:
     joint = joints()[task]
-    seed = zlib.crc32(task.encode()) % 10_000 * 10_000 + draw  # no two tasks from the same normal rows
+    seed = zlib.crc32(task.encode()) % 10_000 * 10_000 + draw  # so that tasks do not share their normal draws
     X, y = joint.sample(n, seed)
     fit = timed_fit(X, y, random_state=seed)
     return {
@@ -75,7 +75,7 @@ def fit_draw(task: str, n: int, draw: int) -> dict:
         "n": n,
         "draw": draw,
         "truth": joint.mi,
-        "exact": float(np.mean(joint.log_ratio(X, y))),  # the mean log ratio of a critic without error
+        "exact": float(np.mean(joint.log_ratio(X, y))),  # the mean log ratio of the exact critic
         **{key: fit[key] for key in ("mi", "lower", "std", "low", "high", "seconds")},
     }
 

@@ -1,4 +1,4 @@
-"""The same work on the CPU and on a GPU: seconds and values side by side; skipped where there is no GPU."""
+"""Seconds and values of the same tasks on the CPU and on a GPU. Skipped without a GPU."""
 
 import argparse
 import time
@@ -22,7 +22,7 @@ def draw(n: int) -> tuple[np.ndarray, np.ndarray]:
     return X, X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + 0.5 * rng.normal(size=n)
 
 
-#: Work by name: rows and device to a value.
+#: Tasks by name: functions of rows and device that return a value.
 WORK = {
     "MutualInfoEstimator": lambda X, y, device: (
         MutualInfoEstimator(device=device, random_state=0).fit(X, y).mi_

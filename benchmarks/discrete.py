@@ -1,4 +1,4 @@
-"""Discrete and mixed columns: the plug-in value, truths, missing values, and the entropy as the upper end."""
+"""Discrete and mixed columns: plug-in value, truth, missing values, and the entropy as upper limit."""
 
 import argparse
 
@@ -32,7 +32,7 @@ class Copy(DiscreteTable):
 
 
 def tables() -> dict:
-    """Discrete against discrete: the estimate is to be the plug-in value."""
+    """Two discrete columns: the estimate should equal the plug-in value."""
     rng = np.random.default_rng(0)
     return {
         "noisy-label": NoisyLabel(0.1),
@@ -63,7 +63,7 @@ def classes() -> dict:
 
 
 def mixed() -> dict:
-    """The cases of Gao et al. (2017), and missing values: NaN, or 0 where the name says zeros."""
+    """The cases of Gao et al. (2017), and missing values: NaN, or 0 if the name contains "zeros"."""
     return {
         "gao-1-atoms": NormalWithAtoms(),
         "gao-2-integer-uniform": IntegerWithUniform(5),
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def entropy_of(columns) -> float:
-    """Entropy of the rows in nats; infinite where most occur once."""
+    """Entropy of the rows in nats; infinite if most rows occur once."""
     counts = np.unique(columns, axis=0, return_counts=True)[1]
     return float("inf") if len(counts) > len(columns) / 2 else float(entropy(counts))
 

@@ -1,4 +1,4 @@
-"""The drop-in beside scikit-learn's mutual_info_regression: error, power and speed."""
+"""mutual_info_regression compared with scikit-learn's: error, power and speed."""
 
 import argparse
 import time
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def joints() -> dict:
-    """Joints of two numeric columns without missing values, which scikit-learn does not take."""
+    """Distributions of two numeric columns without missing values, which scikit-learn does not accept."""
     tasks = beyond_normal_tasks() | other_tasks()
     others = ("label", "class", "missing")
     return {
@@ -49,7 +49,7 @@ def fit_joint(name: str, n: int, seed: int) -> dict:
 
 
 def power(n: int = 1000, m: int = 200) -> None:
-    """Spread without dependence, and how often a correlation of 0.1 stands out at a level of 0.05."""
+    """Spread without dependence, and how often a correlation of 0.1 is detected at a level of 0.05."""
     rng = np.random.default_rng(0)
     noise, y = rng.normal(size=(n, m)), rng.normal(size=n)
     weak = 0.1 * y[:, None] + 0.99**0.5 * rng.normal(size=(n, m))

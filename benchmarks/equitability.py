@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def draw(rows: list[dict]):
-    """Estimates and truth against the noise, one line a function."""
+    """Estimates and truth against the noise, one line per function."""
     figure, axis = plt.subplots(figsize=(5.5, 4))
     for name, colour in zip(FUNCTIONS, ("#0072B2", "#D55E00", "#009E73"), strict=True):
         values = {

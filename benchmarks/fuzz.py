@@ -27,7 +27,7 @@ from scipy.stats import entropy
 import skmine
 
 N_CASES = 10_000
-#: Names, one of which an error must have, and errors of scikit-learn that name none.
+#: Names of arguments, one of them required in each error, and errors of scikit-learn without a name.
 ARGUMENTS = {
     "X",
     "y",
@@ -52,7 +52,7 @@ def _objects(values) -> np.ndarray:
     return column
 
 
-#: Kind -> a column of n rows, of a generator.
+#: Kind -> function that draws a column of n rows.
 COLUMNS = {
     "normal": lambda rng, n: rng.normal(size=n),
     "heavy": lambda rng, n: rng.standard_cauchy(size=n) * 1e6,
@@ -142,7 +142,7 @@ CASES = st.fixed_dictionaries(
 
 
 def build(case: dict):
-    """X, y and weights of a case; None where a container cannot hold such columns."""
+    """X, y and weights of a case; None if the container cannot hold such columns."""
     rng, n = np.random.default_rng(case["seed"]), case["n"]
     columns = [COLUMNS[kind](rng, n) for kind in case["X"]]
     targets = [COLUMNS[kind](rng, n + case["n_y"]) for kind in case["y"]]
@@ -264,7 +264,7 @@ def check_caps(case: dict, data, values) -> None:
 
 
 def run_case(case: dict) -> str:
-    """What became of a case: "value", "error" (a documented one), "unbuilt", or the kind of fault."""
+    """Outcome of a case: "value", "error" (a documented one), "unbuilt", or the kind of fault."""
     data = build(case)
     if data is None:
         return "unbuilt"

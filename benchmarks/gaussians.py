@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def draw(rows: list[dict]):
-    """Estimates against the correlation, one panel a dimension."""
+    """Estimates against the correlation, one panel per dimension."""
     dimensions = sorted({row["dimension"] for row in rows})
     figure, axes = plt.subplots(1, len(dimensions), figsize=(4 * len(dimensions), 3.6), squeeze=False)
     lines = {

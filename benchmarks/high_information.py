@@ -21,7 +21,7 @@ FOR_RIVALS = [
 
 
 def joints() -> dict:
-    """Names tell the columns a side and the nats; Gaussian columns are rotated: all depend on all."""
+    """Joint distributions. Names contain the columns per side and the nats. Gaussian columns are rotated."""
     gaussians = {
         f"gaussian-{d}-{mi}": rotated(normal(d, mi), d) for d in (10, 20, 64, 128) for mi in (5, 10, 20)
     }
@@ -39,7 +39,7 @@ def joints() -> dict:
 
 
 def normal(d: int, mi: float) -> MultivariateNormal:
-    """`d` pairs of one correlation, `mi` nats together."""
+    """`d` pairs with the same correlation, and `mi` nats in total."""
     return MultivariateNormal.pairs(d, float(np.sqrt(-np.expm1(-2 * mi / d))))
 
 
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def of_rival(method: str, n: int, arguments: argparse.Namespace) -> list[dict]:
-    """Rows of a rival, at the largest number of rows only."""
+    """Results of a rival, only for the largest number of rows."""
     jobs = [(name, joints()[name], n, seed) for name in FOR_RIVALS for seed in arguments.seeds]
     missing = dict.fromkeys(("lower", "low", "high"), float("nan"))
     return [

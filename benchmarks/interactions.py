@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks._run import run_all, write_rows
 from skmine import MINEFeatureSelector
 
-#: Best published means over the numbers of features, by the number of rows.
+#: Best published means over the numbers of features, for each number of rows.
 PUBLISHED = {
     "XOR": {1000: 0.78, 500: 0.67, 250: 0.56},
     "RING": {1000: 1.00, 500: 0.98, 250: 0.85},
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def draw_problem(name: str, n: int, m: int, seed: int):
-    """X uniform, classes y, and the columns that count."""
+    """Uniform X, classes y, and the relevant columns."""
     rng = np.random.default_rng([seed, n, m])
     X = rng.uniform(size=(n, m))
 

@@ -1,4 +1,4 @@
-"""Error on joints with known mutual information: Beyond Normal's 40 tasks, other families, further ones."""
+"""Error on distributions with known mutual information: the 40 tasks of Beyond Normal, and other families."""
 
 import argparse
 
@@ -56,7 +56,7 @@ def print_summary(n: int, rows: list[dict]) -> None:
 
 
 def draw(rows: list[dict]):
-    """Estimate against truth, one panel a number of rows."""
+    """Estimate against truth, one panel per number of rows."""
     sizes = sorted({row["n"] for row in rows})
     figure, axes = plt.subplots(
         1, len(sizes), figsize=(4.5 * len(sizes), 4.8), squeeze=False, layout="constrained"

@@ -1,4 +1,4 @@
-"""Modes that a generative network covers, plain and with information: 25 Gaussians, swiss roll, digits."""
+"""Modes covered by a generative network, without and with information: 25 Gaussians, swiss roll, digits."""
 
 import argparse
 import functools
@@ -49,7 +49,7 @@ DRAW = {"gaussians": draw_gaussians, "swiss_roll": draw_swiss_roll, "digits": dr
 
 @functools.cache
 def digit_classifier() -> SVC:
-    """A classifier of single digits; 99 % right on rows that it has not seen."""
+    """A classifier of single digits, with 99 % accuracy on held-out rows."""
     return SVC(gamma=1e-3).fit(*load_digits(return_X_y=True))
 
 
@@ -69,7 +69,7 @@ def number_modes(part: str, rows: np.ndarray) -> np.ndarray:
 
 
 def divergence(part: str, modes: np.ndarray) -> float:
-    """KL of the shares of the modes from those of the data, in nats; rows of no mode are left out."""
+    """KL divergence of the shares of modes from those of the data, in nats, for rows that are on a mode."""
     n_modes = {"gaussians": 25, "swiss_roll": 25, "digits": 1000}[part]
     truth = (
         number_modes(part, DRAW[part](500_000, np.random.default_rng(0))) if part == "swiss_roll" else None
@@ -140,7 +140,7 @@ def show(axis, part: str, rows: np.ndarray) -> None:
 
 
 def draw(rows: list[dict], parts: list[str], seed: int):
-    """Data and samples of both networks, a line a part."""
+    """Data and samples of both networks, one line per part."""
     size = 3.2 * len(parts)
     figure, axes = plt.subplots(len(parts), 3, figsize=(9.6, size), layout="constrained", squeeze=False)
     for line, part in zip(axes, parts, strict=True):

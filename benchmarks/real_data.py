@@ -1,4 +1,4 @@
-"""Real data: cross-validated accuracy against the number of features, beside SelectKBest and a forest.
+"""Real data: cross-validated accuracy against the number of features, with SelectKBest and a forest.
 
 "search" chooses the strategy in each training fold, by GridSearchCV.
 """

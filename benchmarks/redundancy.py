@@ -1,4 +1,4 @@
-"""Redundancy: which features are found among copies and noise, beside SelectKBest, mRMR and a forest."""
+"""Redundancy: features found among copies and noise, compared with SelectKBest, mRMR and a forest."""
 
 import argparse
 import time
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def friedman(n, seed):
-    """Five features count; two near-copies of each, and 85 columns of noise."""
+    """Five relevant features with two near-copies of each, and 85 columns of noise."""
     rng = np.random.default_rng(seed)
     X, y = make_friedman1(n, n_features=90, noise=1.0, random_state=seed)
     copies = np.repeat(X[:, :5], 2, axis=1) + rng.normal(0, 0.02, (n, 10))
@@ -42,7 +42,7 @@ def linear_classes(n, seed):
 def madelon(n, seed):
     """Clusters on a hypercube: 5 informative features, 15 of their combinations, 480 of noise.
 
-    Any five features that span the informative ones serve; each counts as relevant here.
+    Any five features that span the informative ones are a good choice, so all of these count as relevant.
     """
     X, y = make_classification(
         n,

@@ -1,4 +1,4 @@
-"""Errors and seconds beside rivals, each in its own environment, on the same rows."""
+"""Errors and seconds compared with other packages, each in its own environment, on the same rows."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from skmine.distributions import beyond_normal_tasks, other_tasks
 
 ENVIRONMENTS = {
     "bmi": [["benchmark-mi==0.1.3", "jax==0.4.30", "jaxlib==0.4.30"]],
-    # torch-mist imports pandas and does not say so.
+    # torch-mist imports pandas, but does not declare it.
     "torch-mist": [["torch==2.13.0"], ["torch-mist==0.2.17", "pandas<3"]],
     "latentmi": [["torch==2.13.0"], ["latentmi==0.1.3"]],
 }
@@ -50,7 +50,7 @@ FEW = [
     "oscillation-4",
 ]
 VERY_FEW = [FEW[2], FEW[5], FEW[8], FEW[10]]
-# The tasks of each method; None is all of them.
+# Tasks of each method; None means all.
 METHODS = {
     "skmine": None,
     "bmi CCA": None,
@@ -82,7 +82,7 @@ def add_environments(parser: argparse.ArgumentParser) -> None:
 
 
 def environment_python(name: str, folder: Path) -> Path:
-    """Python of a rival's environment, which is made if need be."""
+    """Python of a rival's environment, which is created if needed."""
     python, ready = folder / name / "bin" / "python", folder / name / "ready"
     if not ready.exists():
         print(f"making the environment of {name} in {folder}", flush=True)
@@ -100,9 +100,9 @@ def fit_skmine(task: str, joint, n: int, seed: int) -> dict:
 
 
 def run_rival(method: str, jobs: list[tuple], environments: Path) -> list[dict]:
-    """Rows of a rival for jobs (task, joint, n, seed), in one process of one thread.
+    """Results of a rival for jobs (task, joint, n, seed), in one process with one thread.
 
-    It is given the same rows as skmine, float32, each column with mean 0 and variance 1.
+    It receives the same rows as skmine, as float32, standardised to mean 0 and variance 1.
     """
     python = environment_python(method.split()[0], environments)
     rows = []
@@ -157,7 +157,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def print_summary(rows: list[dict]) -> None:
-    """Each method beside skmine on the tasks that both have."""
+    """Compare each method with skmine on the tasks that both have."""
     error = {tuple(row[k] for k in KEYS): abs(float(row["mi"]) - float(row["truth"])) for row in rows}
     for method in dict.fromkeys(row["method"] for row in rows):
         for suite, names in (("beyond_normal", beyond_normal_tasks()), ("other", OTHERS)):

@@ -1,7 +1,7 @@
-"""Seconds and memory against rows and columns: files, Dask, several workers, the estimator, feature pairs.
+"""Seconds and memory for many rows or columns: files, Dask, several workers, the estimator, feature pairs.
 
-Each case runs in a process of its own. CPU seconds count all its threads; memory is the largest beyond that
-of the imported package. The sizes are small by default; ``--full`` takes those of the largest cases.
+Each case runs in a separate process. CPU seconds include all of its threads. Memory is the peak minus that of
+the imported package. The default sizes are small; ``--full`` uses the largest sizes.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SIZES: dict[str, tuple[list, list]] = {
     "estimator": ([(20_000, 20), (100_000, 20)], [(1_000_000, 20)]),
     "pairs": ([(1000, 1000), (1000, 2000)], [(1000, 20_000)]),
 }
-#: Seconds and gigabytes that the full cases must not exceed: wall seconds, on two cores of their own.
+#: Maximum wall seconds and gigabytes of the full cases, on two cores without other work.
 LIMITS = {"parquet": (360, 1.5), "dask": (480, 2.0), "estimator": (60, 1.0), "pairs": (600, 4.0)}
 LINE = (
     "{part:<22}{rows:>12} rows{columns:>7} columns{workers:>3} workers{seconds:>9.1f} s"
@@ -48,14 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def draw(n: int, m: int, rng) -> np.ndarray:
-    """Columns of which ten, and the absolute value of the first, make the target, the last one."""
+    """Columns, and last the target, which depends on ten columns and the absolute value of the first."""
     X = rng.normal(size=(n, m + 1))
     X[:, m] += X[:, : min(10, m)].sum(axis=1) + 2 * np.abs(X[:, 0])
     return X
 
 
 def write_parquet(path: Path, n: int, m: int) -> None:
-    """A file of float64 columns, written a few rows at a time; one that is there stays."""
+    """Write a file of float64 columns, a few rows at a time. An existing file is kept."""
     import pyarrow
     import pyarrow.parquet
 
@@ -84,7 +84,7 @@ def parquet(n: int, m: int, folder: Path) -> list[dict]:
 
 
 def dask(n: int, m: int, folder: Path) -> list[dict]:
-    """Scores of a Dask array by worker processes, whose memory and CPU seconds count."""
+    """Scores of a Dask array by worker processes. Memory and CPU seconds are those of the workers."""
     import dask.array
     from distributed import Client, LocalCluster
 
@@ -131,7 +131,7 @@ def workers(n: int, m: int, folder: Path) -> list[dict]:
 
 
 def estimator(n: int, m: int, folder: Path) -> list[dict]:
-    """A joint estimate; beside it the error, for a target of which the information is known."""
+    """A joint estimate, and its error for a target with known mutual information."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, m))
     y = X[:, :5].sum(axis=1) + rng.normal(size=n)  # five units of signal, one of noise
@@ -144,7 +144,7 @@ def estimator(n: int, m: int, folder: Path) -> list[dict]:
 
 
 def pairs(n: int, m: int, folder: Path) -> list[dict]:
-    """One pair of features that only together says anything, among all pairs."""
+    """One pair of features that matters only in combination, among all pairs."""
     X = np.random.default_rng(0).normal(size=(n, m))
     y = (X[:, 3] > 0) ^ (X[:, -7] > 0)
     found: list = []
@@ -173,7 +173,7 @@ PARTS = {"parquet": parquet, "dask": dask, "workers": workers, "estimator": esti
 
 
 def run_case(part: str, n: int, m: int, folder: Path) -> list[dict]:
-    """A case, after a small one that imports and compiles."""
+    """Run a case, after a small case that imports and compiles."""
     warnings.simplefilter("ignore")
     X = np.random.default_rng(0).normal(size=(300, 5))
     mutual_info_matrix(X)
@@ -182,7 +182,7 @@ def run_case(part: str, n: int, m: int, folder: Path) -> list[dict]:
 
 
 def extrapolate(rows: list[dict]) -> list[str]:
-    """What a thousand million rows of a thousand columns would take on 100 workers, on paper."""
+    """Extrapolate to a billion rows of a thousand columns on 100 workers."""
     largest = max((r for r in rows if r["part"] == "dask"), key=lambda r: float(r["rows"]), default=None)
     if largest is None:
         return []

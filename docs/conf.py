@@ -29,7 +29,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates", "_tables"]
 suppress_warnings = ["config.cache"]  # sphinx_gallery_conf holds functions
 
-# Every reference must resolve, save those to other projects: to look these up needs a network.
+# Every reference must resolve, except those to other projects, because looking these up needs a network.
 nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(sklearn|torch|numpy|matplotlib|collections|typing)\..*")]
 
@@ -61,9 +61,9 @@ html_sidebars = {
 # The API pages follow each module's __all__: a new class or function needs no edit here.
 autosummary_generate = True
 autosummary_ignore_module_all = False
-autodoc_typehints = "none"  # numpydoc's Parameters sections say the types
+autodoc_typehints = "none"  # numpydoc's Parameters sections contain the types
 autodoc_member_order = "bysource"
-numpydoc_show_class_members = False  # the class template lists them, inherited ones left out
+numpydoc_show_class_members = False  # the class template lists them, without inherited ones
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

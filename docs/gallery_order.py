@@ -1,4 +1,4 @@
-"""The order of the gallery: from the first question that a user has to the last; new ones last."""
+"""The order of the gallery: from the first question of a user to the last. New examples come last."""
 
 _ORDER = [
     "first_look",

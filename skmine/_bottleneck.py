@@ -68,7 +68,7 @@ class InformationBottleneckClassifier(
         Upper bound of I(X; Z) to penalise (see Notes). ``"mine"`` is tighter; ``"vib"``, the variational
         information bottleneck, is faster.
     n_components : int, default=32
-        Number of columns of the code. Lower it if you want to plot the code.
+        Number of columns of the code. With 2, the code is easy to plot.
     hidden_layer_sizes : int or sequence of int, default=(256, 256)
         Widths of the hidden layers of the encoder. Smaller layers train faster.
     noise : {"gaussian", "additive", "propagated"}, default="gaussian"

@@ -107,8 +107,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         95 % interval for I(X; Y) in nats, from the sampling error and the gap between training and held-out
         values. It does not cover dependence that no critic found.
     mi_max_ : float
-        Upper limit of I(X; Y) in nats: the smaller entropy of the discrete ones among X and y, or infinity if
-        both are continuous. Compare `mi_` with it to see how much of a discrete y is explained.
+        Upper limit of I(X; Y) in nats: the entropy of X or y if one is discrete, the smaller entropy if both
+        are, and otherwise infinity. Compare `mi_` with it to see how much of y is explained.
     history_ : list of dict
         Training curve of the network, to diagnose convergence: ``iteration``, ``training`` and ``held_out``
         (nats). A single entry means that no network was trained.

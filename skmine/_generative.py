@@ -64,7 +64,7 @@ class MINEGAN(
         Initial weight of I(sample; code). Raise it if samples miss parts of the data; 0 gives a plain
         adversarial network.
     n_components : int, default=2
-        Number of normal columns of the code. Raise it if the data vary in many directions.
+        Number of normal columns of the code. Raise it for a code that describes rows in more detail.
     n_codes : int, default=0
         Number of categories in the code, with equal probabilities. 0 means no category.
     n_noise : int or "auto", default="auto"
