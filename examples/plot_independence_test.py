@@ -78,7 +78,7 @@ for chosen, label, marker, colour in (
 even = np.linspace(0.01, 1, 100)
 axis.plot(even, even, color="0.3", linewidth=1)
 axis.set_yscale("log")
-axis.set(xlabel="share of the columns", ylabel="p-value (1e-12 at least)")
+axis.set(xlabel="share of the columns", ylabel="p-value (at least 1e-12)")
 axis.legend(frameon=False)
 axis.spines[["top", "right"]].set_visible(False)
 plt.show()

@@ -82,7 +82,7 @@ for label, colour, marker in ((0, "#0072B2", "o"), (1, "#D55E00", "^")):
 left.set(
     xlabel=f"column {first}",
     ylabel=f"column {second}",
-    title="Only together do they predict the class",
+    title="The class depends on both together",
 )
 left.legend(
     loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0

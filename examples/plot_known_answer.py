@@ -41,7 +41,7 @@ for name, joint in joints.items():
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", ConvergenceWarning
-            )  # the picture shows what it is worth
+            )  # the picture shows the errors
             estimates[name, n] = MutualInfoEstimator(**settings).fit(X, y)
         fit = estimates[name, n]
         print(

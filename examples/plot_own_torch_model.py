@@ -81,7 +81,7 @@ left.plot(np.convolve(values, np.ones(50) / 50, "valid"), color="#0072B2")
 left.set(
     xlabel="step",
     ylabel="I(code; lower half), nats",
-    title="Climbing the bound",
+    title="Information during training",
 )
 points = right.scatter(*code.T, c=y, cmap="tab10", s=5)
 right.set(

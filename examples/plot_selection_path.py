@@ -33,7 +33,7 @@ selector = MINEFeatureSelector(
 display = SelectionPathDisplay.from_estimator(selector)
 display.ax_.axhline(np.log(10), color="0.5", linestyle=":")
 display.ax_.set_ylim(0, 2.5)
-display.ax_.set_title("Dotted: all there is to know, log 10", fontsize="medium")
+display.ax_.set_title("Dotted line: the maximum, log 10", fontsize="medium")
 
 # %%
 # Which pixels were chosen?
