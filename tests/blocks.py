@@ -1,4 +1,4 @@
-"""What several tests of :mod:`skmine._engine` read: folds, samples, draws of a joint, and values."""
+"""Helpers for tests of :mod:`skmine._engine`: folds, samples, draws of a distribution, and values."""
 
 import torch
 
@@ -8,19 +8,19 @@ from skmine.nn import DonskerVaradhan
 
 
 def make_folds(n, n_folds=4):
-    """Fold k holds out every row whose number leaves k."""
+    """Folds; fold k holds out every row whose index is k modulo the number of folds."""
     rows = torch.arange(n)
     splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
     return Folds.of_splits(splits, torch.Generator().manual_seed(0))
 
 
 def one_split(n):
-    """A single member, which learns from the first half of the rows and holds out the second."""
+    """A single member that is trained on the first half of the rows and holds out the second half."""
     return Folds.of_splits([torch.arange(n).chunk(2)], torch.Generator().manual_seed(0))
 
 
 def make_sample(x, y, folds=None, weight=None, *, is_x_discrete=False, is_y_discrete=False):
-    """A sample of core columns, of one-hot classes where a block is discrete; by default in four folds."""
+    """A sample of core columns, or of one-hot classes if a block is discrete. By default in four folds."""
     x, y = (
         Block(z, z.shape[1], z.mean(0) if is_discrete else None)
         for z, is_discrete in ((x, is_x_discrete), (y, is_y_discrete))
@@ -29,7 +29,7 @@ def make_sample(x, y, folds=None, weight=None, *, is_x_discrete=False, is_y_disc
 
 
 def draw(joint, n, seed):
-    """Rows of a joint as tensors."""
+    """Rows of a distribution as tensors."""
     return tuple(torch.as_tensor(block, dtype=torch.float32) for block in joint.sample(n, seed))
 
 
@@ -47,7 +47,7 @@ def normal_scores(x):
 
 
 def read_all(x):
-    """A reading of all columns, each of which depends on the other block."""
+    """A reading of all columns, which all depend on the other block."""
     return Reading(0, x.shape[1], tuple(range(x.shape[1])))
 
 

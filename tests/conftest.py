@@ -1,4 +1,4 @@
-"""Seeds of the statistical tests; figures that need no screen, in doctests too."""
+"""Seeds of the statistical tests, and figures without a screen, also in doctests."""
 
 import os
 
@@ -10,7 +10,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 @pytest.fixture
 def double_precision():
-    """Double precision as what torch makes numbers in by default."""
+    """Double precision as torch's default dtype."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)

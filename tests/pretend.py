@@ -1,4 +1,4 @@
-"""A second device that is none: tensors of both are on the CPU, and an operation that mixes them fails."""
+"""A simulated second device. Tensors of both devices are on the CPU, and operations that mix them fail."""
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -13,19 +13,19 @@ def _is_device(value) -> bool:
 
 
 class PretendDevice(TorchFunctionMode):
-    """Tell tensors that were moved to ``cuda`` apart from those of the CPU.
+    """Distinguish tensors that were moved to ``cuda`` from tensors on the CPU.
 
-    Scalars of the CPU may meet those of a device, and rows may be numbered on the CPU, as in torch.
+    As in torch, scalars on the CPU may be combined with tensors of a device, and indices may be on the CPU.
 
     Attributes
     ----------
     n_calls : int
-        Functions that were called with tensors of the device.
+        Number of functions called with tensors of the device.
     """
 
     def __init__(self):
         super().__init__()
-        self.storages: dict[int, object] = {}  # kept: another storage must not take the place of one of these
+        self.storages: dict[int, object] = {}  # kept, so that no other storage gets the same address
         self.n_calls = 0
 
     def is_there(self, tensor) -> bool:
@@ -60,7 +60,7 @@ class PretendDevice(TorchFunctionMode):
         return result
 
     def _target(self, function, args, kwargs):
-        """Device that a call asks for, and its arguments without one."""
+        """Device that a call requests, and the arguments of the call without the device."""
         if function is torch.Tensor.cpu:
             return _CPU, args, kwargs
         if function in (torch.tensor, torch.as_tensor) and "device" not in kwargs:

@@ -1,4 +1,4 @@
-"""Columns with atoms on both sides: missing together, zero together, codes and bits, none of it Gaussian."""
+"""Columns with atoms on both sides: missing together, zero together, codes and bits. None is Gaussian."""
 
 import numpy as np
 import pytest
@@ -40,8 +40,8 @@ def test_estimator__atoms_on_both_sides__near_the_truth(kind, seed):
 
     estimator = MutualInfoEstimator(max_iter=0, cv=3, random_state=seed).fit(X, y)
 
-    # The log ratio is that of one or two levels of atoms, of a standard deviation of about 0.5: three
-    # standard errors are 0.05. The Gaussian value of such columns is 4 to 38 nats.
+    # The log ratio of one or two levels of atoms has a standard deviation of about 0.5, so three standard
+    # errors are 0.05. The Gaussian value of such columns is 4 to 38 nats.
     assert estimator.mi_ == pytest.approx(truth, abs=0.08)
 
 
@@ -63,7 +63,7 @@ def test_can_test__log_ratio_whose_mean_of_exp_is_beyond_twenty__is_refuted(shif
     sample = make_sample(*draw_pairs(400, [0.5]))
     judge = Judge(sample, DonskerVaradhan())
     scored = judge.score(Gaussian().fit(sample, None))
-    judge.testable = -np.inf  # no value is small enough to be tested as it is
+    judge.testable = -np.inf  # every value is too large for the pairs to test
     for scores in scored.held_out:
         own = scores.marginal.logsumexp((1, 2), keepdim=True) - np.log(scores.marginal[0].numel())
         scores.marginal.add_(shift - own)

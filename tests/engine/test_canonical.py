@@ -1,4 +1,4 @@
-"""Canonical correlations: whitening, shrinkage, ranks, and signs that no decomposition decides."""
+"""Canonical correlations: whitening, shrinkage, ranks, and signs that a decomposition leaves open."""
 
 import pytest
 import torch
@@ -47,7 +47,7 @@ def test_whitening__centred_rows__axes_make_the_covariance_diagonal(n, d, rank):
 
     assert axes.shape == (d, rank)
     assert (variance.diff() >= 0).all()
-    # Single precision, of variances of up to 30.
+    # Single precision, for variances of up to 30.
     torch.testing.assert_close((z @ axes).T @ (z @ axes) / n, variance.diag(), atol=1e-3, rtol=0)
 
 
@@ -67,8 +67,8 @@ def test_canonical_solutions__ridges_and_shares__every_pair_of_them():
 
     assert len(found) == len(RIDGES) * len(NOISE_SHARES)
     strongest = torch.tensor([float(one.correlations[0, 0]) for one in found]).view(len(RIDGES), -1)
-    assert (strongest.diff(dim=0) < 0).all()  # a ridge takes from the correlations
-    assert (strongest.diff(dim=1) < 0).all()  # and so does a share of the noise
+    assert (strongest.diff(dim=0) < 0).all()  # a ridge lowers the correlations
+    assert (strongest.diff(dim=1) < 0).all()  # a share of the noise lowers them as well
 
 
 def test_canonical_solutions__coordinates__are_white_and_correlated_in_pairs():
@@ -79,7 +79,7 @@ def test_canonical_solutions__coordinates__are_white_and_correlated_in_pairs():
     (found,) = solve(x @ mixing, y, rows)
 
     u, v = found.projection_x((x @ mixing)[None])[0], found.projection_y(y[None])[0]
-    # The ridge of 1e-4 takes that share of a variance of one, and more of the smaller axis: 1e-3.
+    # The ridge lowers a variance of one by a share of 1e-4, and that of the smaller axis by more: 1e-3.
     torch.testing.assert_close(torch.cov(u.T, correction=0), torch.eye(2), atol=1e-3, rtol=0)
     torch.testing.assert_close(u.T @ v / 2000, found.sample_correlations[0].diag(), atol=5e-3, rtol=0)
     torch.testing.assert_close(found.covariance_x[0], torch.cov(u.T, correction=0), atol=1e-4, rtol=0)
@@ -90,7 +90,7 @@ def test_canonical_solutions__independent_columns__noise_is_the_edge_of_the_samp
 
     (found,) = solve(x, y, torch.arange(1000)[None])
 
-    # Wachter's edge; the largest of a sample deviates from it by the order of n^(-2/3) = 0.01.
+    # Wachter's edge. The largest sample correlation deviates from it by about n^(-2/3) = 0.01.
     assert float(found.sample_correlations.max()) ** 2 == pytest.approx(float(found.noise), abs=0.02)
 
 
@@ -143,7 +143,7 @@ def test_canonical_solutions__number_of_components__those_of_the_largest_varianc
 
     assert solution.projection_x.width == solution.projection_y.width == 2
     assert solution.correlations.shape == (1, 2)
-    # Of the other columns, of variance one, the leading components hold what chance correlates.
+    # The other columns have variance one. Their leading components contain chance correlations.
     weight = solution.projection_x.weight[0].norm(dim=1)
     assert weight[:2].min() > 0.3
     assert weight[2:].max() < 0.1

@@ -1,4 +1,4 @@
-"""Tests of columns: which ones depend on the other block, by themselves or in products."""
+"""Tests of columns: which columns depend on the other block, alone or in products."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def centre(*blocks):
 
 
 def most_hits(n_draws):
-    """False hits that one in 10,000 runs of so many independent draws exceeds."""
+    """Number of false hits that is exceeded in one of 10,000 runs of that many independent draws."""
     return binom.isf(1e-4, n_draws, LEVEL)
 
 
@@ -114,7 +114,7 @@ def test_relevant__independent_binary_columns__no_more_hits_than_the_level(make,
         masks = relevant_columns(*centre(make(n, generator), make(n, generator)), torch.arange(n))
         hits += not all(bool(mask.all()) for mask in masks)
 
-    # The 16 moments of a pair of binary columns are one number: its one degree of freedom is what counts.
+    # The 16 moments of a pair of binary columns are functions of one number, with one degree of freedom.
     assert hits <= most_hits(n_draws)
 
 

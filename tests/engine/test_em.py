@@ -1,4 +1,4 @@
-"""Gaussian mixtures by expectation maximisation: likelihood, priors, cuts and clusters."""
+"""Gaussian mixtures by expectation maximisation: likelihood, priors, splits and clusters."""
 
 from itertools import islice
 
@@ -9,17 +9,18 @@ import torch
 from skmine._engine import em
 from skmine._engine.em import Mixture, fit_mixtures
 
-#: Numbers of components that start from clusters too.
+#: Numbers of components with a second start from clusters.
 CLUSTERED = em._CLUSTERED
 
 
 def last_of(n_cuts, *data):
-    """The mixture after so many cuts."""
+    """The mixture after this many splits."""
     return next(islice(fit_mixtures(*data), n_cuts, None))
 
 
 def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight(monkeypatch):
-    # Without the prior on the covariances, which the likelihood alone does not know, it may not fall.
+    # Without the prior on the covariances, which is not a part of the likelihood, the likelihood may not
+    # fall.
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(2, 300, 2, generator=generator).double()
     z[:, :150] *= 0.2
@@ -142,7 +143,7 @@ def test_cut__two_halves__have_the_moments_of_the_whole():
     torch.testing.assert_close(halves.mean.mean(1), whole.mean[:, 0])
     between = torch.einsum("bki,bkj->bij", halves.mean - whole.mean, halves.mean - whole.mean) / 2
     trace = (halves.covariance.mean(1) + between).diagonal(dim1=1, dim2=2).sum()
-    # The halves overlap a little: a tenth of what lies between them is in both.
+    # The halves overlap a little: a tenth of the rows between them are in both.
     assert float(trace) == pytest.approx(3, rel=0.05)
     assert torch.linalg.eigvalsh(halves.covariance).min() > 0
 

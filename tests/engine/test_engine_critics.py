@@ -1,4 +1,4 @@
-"""How critics are put together: references and networks, classes, pools, members and states."""
+"""How critics are combined: references and networks, classes, pools, members and states."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ from skmine.nn.critics import BankLinear, ReadsFirst
 
 
 class Zero(nn.Module):
-    """A network that has learnt nothing, and keeps the shapes that it was shown."""
+    """A network that has learnt nothing, and records the shapes of its input."""
 
     def forward(self, x, y):
         self.seen = x.shape[-1], y.shape[-1]
@@ -29,7 +29,7 @@ class Zero(nn.Module):
 
 
 class Doubled(nn.Module):
-    """Further columns: all of them, times two."""
+    """Further columns: all columns, times two."""
 
     def forward(self, x):
         return 2 * x

@@ -1,4 +1,4 @@
-"""The contract of forms: what the contest knows of them, and what each line of the tables keeps."""
+"""The contract of forms, for each form in the tables."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from skmine._engine.forms import FLEXIBLE, STARTS, Fit, Form, Network, Start
 from skmine.nn import DonskerVaradhan
 from skmine.nn.training import TrainingResult
 
-#: The forms that each kind of blocks has, in their order; of two columns each.
+#: The forms that apply to each kind of blocks of two columns, in order.
 APPLYING = {
     "continuous": ["Gaussian", "NonlinearVariates", "GaussianMixture", "KernelRegression", "Grid", "Network"],
     "classes": ["Discriminant", "GaussianMixture", "KernelRegression", "Network"],
@@ -74,7 +74,7 @@ KINDS_AND_NAMES = [(kind, name) for kind in ("continuous", "classes", "discrete"
 
 
 def prepare(kind, name):
-    """A form by its name, rows, and what to start from."""
+    """A form by its name, a sample, and the closed forms to start from."""
     sample, forms = sample_of(kind), {type(form).__name__: form for form in make_forms()}
     reference = forms[APPLYING[kind][0]].fit(sample, None).reference
     return forms[name], sample, None if reference is None else Start(reference, reference)

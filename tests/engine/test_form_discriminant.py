@@ -1,4 +1,4 @@
-"""The discriminant form: exact for normal classes of one covariance."""
+"""The discriminant form: exact for normal classes with a common covariance."""
 
 import pytest
 import torch

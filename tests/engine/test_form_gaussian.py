@@ -1,4 +1,4 @@
-"""The Gaussian form: exact where the closed form is exact, harmless where there is nothing to find."""
+"""The Gaussian form: exact for Gaussian columns, and near zero for independent columns."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def fit(x, y, weight=None):
 
 
 def information(reference):
-    """That of the correlations of each member, in nats."""
+    """Mutual information of the correlations of each member, in nats."""
     return -0.5 * torch.log1p(-(reference.correlations**2)).sum(1)
 
 
@@ -64,7 +64,7 @@ def test_fit__decompositions_of_other_signs__same_coordinates(n, d_x, d_y, monke
     monkeypatch.setattr(torch.linalg, "svd", other_svd)
     second, _ = fit(x, y)
 
-    rank = min(d_x, d_y)  # beyond it the axes are any of their space
+    rank = min(d_x, d_y)  # further axes are not determined
     for one, other in ((first.project_x, second.project_x), (first.project_y, second.project_y)):
         torch.testing.assert_close(one.weight[..., :rank], other.weight[..., :rank], atol=1e-4, rtol=0)
 
@@ -162,7 +162,7 @@ def test_fit__critic__is_the_reference_of_its_coordinates():
 
 
 def latent_blocks(n, d, seed):
-    """A latent column of each side in all of many columns, with noise; 0.8 nats between the latent ones."""
+    """A latent column per side, copied with noise into many columns. The latent columns share 0.8 nats."""
     rng = np.random.default_rng(seed)
     latent = rng.normal(size=(2, n, 1))
     latent[1] = 0.9 * latent[0] + np.sqrt(1 - 0.81) * latent[1]
@@ -174,8 +174,8 @@ def test_fit__more_columns_than_rows__leading_components_are_read(seed):
 
     reference = Gaussian().fit(sample, None).reference
 
-    # The mean of 300 columns knows its latent column up to noise of 4 / 300: the truth is 0.80. Sixty rows of
-    # each fold err by 0.9 / 240^(1/2) = 0.06; four of these.
+    # The mean of 300 columns equals its latent column up to noise with variance 4 / 300, so the truth is
+    # 0.80. The standard error is 0.9 / 240^(1/2) = 0.06; four of these.
     assert held_out_value(sample, Gaussian().fit(sample, None)) == pytest.approx(0.8, abs=0.25)
     assert (reference.correlations[:, 0] > 0.8).all()
 

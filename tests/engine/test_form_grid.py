@@ -1,4 +1,4 @@
-"""The grid form: a table over ranks that is right where counts are, and modest where they are not."""
+"""The grid form: a table over ranks that is accurate with many counts, and cautious with few."""
 
 import pickle
 
@@ -15,7 +15,7 @@ from skmine.distributions import beyond_normal_tasks, other_tasks
 
 
 def scores(n, seed):
-    """Normal scores of a uniform column and of a thin band around it, ends joined."""
+    """Normal scores of a uniform column and of a narrow strip around it, modulo 1."""
     generator = torch.Generator().manual_seed(seed)
     u, noise = torch.rand(2, n, generator=generator)
     v = (u + 0.05 * noise) % 1
@@ -54,7 +54,8 @@ def test_fit__thin_band__most_of_its_information_on_unseen_rows(seed):
 
     values = [held_out_value(sample, Grid().fit(sample, rows)) for rows in PRIOR_ROWS]
 
-    # log(20) = 3.0 nats. A cell at an edge of the band is half in: of a band of 25 cells of 512, about 3 are.
+    # log(20) = 3.0 nats. Cells at an edge of the strip are half inside: about 3 of the 25 cells (among 512)
+    # of the strip.
     assert max(values) > 0.85 * np.log(20)
     assert max(values) < np.log(20) + 0.05
 
@@ -64,7 +65,7 @@ def test_fit__independent_columns__next_to_nothing(seed):
     sample = make_sample(x, y, make_folds(3000, 3))
 
     for rows in PRIOR_ROWS:
-        # What 2,000 rows teach is noise, which costs the rows that are held out.
+        # The 2,000 rows contain only noise, which lowers the value on held-out rows.
         assert held_out_value(sample, Grid().fit(sample, rows)) < 0.02
 
 
@@ -138,7 +139,7 @@ def test_paired_columns__no_dependence_found__the_pair_of_single_columns_and_non
     assert paired_columns(single) == [(0, 0)]
 
 
-# --- What the estimator makes of it ---
+# --- In the estimator ---
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 100 minibatches are too few
@@ -148,7 +149,8 @@ def test_estimator__integer_columns_in_pairs_with_continuous_ones__exact_however
 
     estimator = MutualInfoEstimator(cv=3, max_iter=100, random_state=seed).fit(X, y)
 
-    # By the 64 classes, of 47 rows each, it is 0.4 too low. Three standard errors, and 0.05 of the truth.
+    # With the 64 classes, of 47 rows each, it would be 0.4 too low. Three standard errors, and 5 % of the
+    # truth.
     assert estimator.mi_ == pytest.approx(joint.mi, abs=3 * estimator.mi_std_ + 0.05 * joint.mi)
     assert estimator.mi_lower_ < joint.mi
     assert estimator.mi_max_ < np.log(64)
@@ -162,7 +164,7 @@ def test_estimator__thin_relation__the_grid_wins(seed):
 
     estimator = MutualInfoEstimator(cv=3, max_iter=300, random_state=seed).fit(X, y)
 
-    # 300 minibatches alone come to 2.3; a tenth of the truth is allowed, and three standard errors.
+    # 300 minibatches alone reach 2.3. A tenth of the truth is allowed, and three standard errors.
     assert estimator.mi_ == pytest.approx(joint.mi, abs=0.28 + 3 * estimator.mi_std_)
     assert estimator.mi_lower_ < joint.mi
     assert np.isfinite(estimator.score_samples(X, y)).all()

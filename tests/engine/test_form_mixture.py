@@ -1,4 +1,4 @@
-"""The mixture form: its log ratio, what it reads, and how many components."""
+"""The mixture form: its log ratio, the columns that it reads, and the number of components."""
 
 import math
 import pickle
@@ -37,7 +37,7 @@ def start_of(sample):
 
 
 def compete(sample):
-    """The fit that is chosen, of mixtures and the closed form of the columns."""
+    """The best fit among mixtures and the closed form of the columns."""
     forms = [Gaussian(), Discriminant(), GaussianMixture()]
     return hold_contest(sample, forms, Judge(sample, DonskerVaradhan())).verdict.scored.fit
 
@@ -183,7 +183,7 @@ def test_settings__many_columns__reads_leading_coordinates_once():
         assert [side.width for side in first.source] == [10, 10]
         coordinates = start_of(sample).best.project_x.leading(10)
         torch.testing.assert_close(first.source[0](x.expand(4, -1, -1)), coordinates(x.expand(4, -1, -1)))
-        assert not others  # in their own units the coordinates would be the same
+        assert not others  # in their own units, the coordinates would be the same
 
 
 def test_settings__own_units__a_path_of_them():
@@ -222,9 +222,9 @@ def test_fit__first_member_alone__is_about_that_of_all(seed):
         float(fit.critic(*part.read(part.folds.train)[:2])[0].mean())
         for fit, part in ((alone, sample.first), (together, sample))
     ]
-    # The members go on together until the last has converged. Alone, the first ends where a step changes
-    # the log density by less than the tolerance a row. Further steps change it by less each, and there are
-    # at most as many as EM may take. The log ratio is a difference of log densities.
+    # The members iterate together until the last has converged. Alone, the first ends when a step changes the
+    # log density by less than the tolerance per row. Further steps change it by less, and their number is
+    # limited. The log ratio is a difference of log densities.
     assert values[0] == pytest.approx(values[1], abs=em._MOST_ITERATIONS * em._TOLERANCE)
 
 
@@ -322,7 +322,7 @@ def turned_classes(n, seed):
     return np.column_stack([first, np.where(y, 0.8, -0.8) * first + 0.6 * second]), y
 
 
-@pytest.mark.parametrize("n", [200, 2000])  # all members tell how many components; the first does
+@pytest.mark.parametrize("n", [200, 2000])  # all members choose the components, or the first
 def test_fit__classes__is_near_the_truth_on_held_out_rows(n, seed):
     X, labels = turned_classes(n, seed)
     one_hot = torch.eye(2)[torch.as_tensor(labels)]
@@ -335,11 +335,12 @@ def test_fit__classes__is_near_the_truth_on_held_out_rows(n, seed):
     assert isinstance(critic.critic.reference, ClassMixtureReference)
     ratios = [critic(x, torch.eye(2)[[c]].expand_as(y)).exp() * sample.classes[c] for c in (0, 1)]
     torch.testing.assert_close(sum(ratios), torch.ones_like(ratios[0]))
-    # A standard deviation of the log ratio of 0.6, so 0.04 and 0.015: three of them, and what 150 rows cost.
+    # The log ratio has a standard deviation of 0.6, so the standard errors are 0.04 and 0.015. Three of them,
+    # plus the cost of overfitting 150 rows.
     assert float(critic(x, y).mean()) == pytest.approx(0.31, abs=0.17 if n == 200 else 0.06)
 
 
-# --- What the estimator makes of it ---
+# --- In the estimator ---
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 100 minibatches are too few
@@ -380,7 +381,7 @@ def test_estimator__mixture__is_better_than_the_network_and_is_stored_whole(task
 
     skeleton = estimator._critic.frozen.module
     while isinstance(skeleton, PooledCritic):
-        skeleton = skeleton.second  # the one that was there before
+        skeleton = skeleton.second  # the same as before
     assert isinstance(skeleton.reference, MixtureReference)
     assert alone.mi_lower_ + 0.05 < estimator.mi_lower_ < joint.mi + 0.05
     assert abs(estimator.mi_ - joint.mi) < 0.12

@@ -1,4 +1,4 @@
-"""The network form: what a network reads, where it starts, and what is kept of the first member."""
+"""The network form: the input of a network, its start, and how the first member is kept."""
 
 import copy
 
@@ -97,7 +97,7 @@ def test_columns__order__coordinates_then_sized_columns_then_differences():
     torch.testing.assert_close(columns(x), torch.cat(expected, -1))
 
 
-# --- Coordinates beside those of the start ---
+# --- Coordinates in addition to those of the start ---
 
 RELEVANT = torch.tensor([True, False, True, False])
 
@@ -125,7 +125,7 @@ def test_whitened__relevant_columns__variance_one_and_the_others_faint():
     assert coordinates.width == 2 + 4
     for member in values[..., 2:]:
         covariance = member.T.cov(correction=0)
-        # The ridge of 1e-4 takes that share of a variance of one; those here are above a tenth: 1e-3.
+        # The ridge lowers a variance of one by a share of 1e-4. Variances here are above a tenth, so 1e-3.
         torch.testing.assert_close(covariance[:2, :2], torch.eye(2), atol=2e-3, rtol=0)
         torch.testing.assert_close(covariance[2:, 2:], FAINT**2 * torch.eye(2), atol=2e-5, rtol=0)
         torch.testing.assert_close(covariance.diagonal().sqrt(), sizes, atol=1e-3, rtol=0)
@@ -149,7 +149,7 @@ def test_whitened__columns_that_are_not_relevant__reach_the_faint_coordinates_al
 
     values, changed = (coordinates(block.expand(4, -1, -1)) for block in (x, other))
     torch.testing.assert_close(changed[..., :2], values[..., :2])
-    # Turned round, two coordinates of size s move by 2 s and more; by 1.6 s in the mean of absolute values.
+    # If its sign is changed, a coordinate of size s changes by 1.6 s on average of absolute values.
     assert (changed[..., 2:] - values[..., 2:]).abs().mean() > FAINT
 
 
@@ -247,7 +247,7 @@ def test_differences__many_rows__the_first_65536_of_a_member_are_read():
     assert (changed(train[2**16 - 1 : 2**16], 100.0).mean[0] - plain.mean[0]).item() > 1e-3
 
 
-# --- What is read ---
+# --- Input ---
 
 
 def test_settings__no_start__none():
@@ -363,7 +363,7 @@ def test_fit__untrained__is_the_reference_and_can_be_loaded_again(critic, kind):
 
 
 class Bilinear(torch.nn.Module):
-    """A critic of the user's own."""
+    """A critic written by a user."""
 
     def __init__(self, d_x, d_y):
         super().__init__()
@@ -459,7 +459,7 @@ def test_fit__first_member_kept__history_is_the_mean_over_all_members():
         assert entry["held_out"] == pytest.approx((one["held_out"] + 3 * rest["held_out"]) / 4, abs=1e-6)
 
 
-# --- What the estimator makes of it ---
+# --- In the estimator ---
 
 
 def test_estimator__interrupted_in_the_network__keeps_the_best_of_the_forms_before(monkeypatch):
@@ -473,7 +473,7 @@ def test_estimator__interrupted_in_the_network__keeps_the_best_of_the_forms_befo
     with pytest.raises(KeyboardInterrupt, match="keeps the best critics"):
         estimator.fit(X, y)
 
-    assert estimator.mi_lower_ > 0.1  # a mixture: the Gaussian copula sees nothing
+    assert estimator.mi_lower_ > 0.1  # a mixture, because the Gaussian copula finds nothing
     assert estimator.n_iter_ == 0
     assert np.isfinite(estimator.score_samples(X, y)).all()
 

@@ -1,4 +1,4 @@
-"""The predictive form: what a scikit-learn model predicts of rows that it has not seen, and its value."""
+"""The predictive form: predictions of a scikit-learn model for unseen rows, and their value."""
 
 import pickle
 
@@ -29,11 +29,11 @@ from skmine.nn import DonskerVaradhan
 from skmine.nn.critics import ConcatCritic
 
 PAIR = MultivariateNormal.bivariate(0.8)  # 0.51 nats
-CLASSES_MI = 0.337  # of two classes as frequent, normal with means -1 and 1 and deviation 1 (by quadrature)
+CLASSES_MI = 0.337  # two equally frequent classes, normal with means -1 and 1, variance 1 (by quadrature)
 
 
 class Recorder(RegressorMixin, BaseEstimator):
-    """Knows rows by their first column: predicts -1 for those it was fitted to, else how many these were."""
+    """Knows rows by their first column. It predicts -1 for training rows, and their number for others."""
 
     def fit(self, X, y):
         self.seen_ = X[:, 0]
@@ -64,13 +64,13 @@ def normal_classes(n, seed):
 
 
 def read(model, sample):
-    """Predictions as a map of x, and the columns that mixtures are fitted to."""
+    """Predictions as a map of x, and the columns to which mixtures are fitted."""
     sides, columns = Predictive(model, torch.Generator()).read(sample, model)
     return sides[0], columns
 
 
 def fit(model, sample, n_cuts=0):
-    """The form's mixture, its components doubled so many times."""
+    """The mixture of the form, with components doubled this many times."""
     form = Predictive(model, torch.Generator())
     (path,) = form.settings(sample, None)
     return form.fit(sample, path[n_cuts])
@@ -81,7 +81,7 @@ def estimate(critic, X, y, **parameters):
 
 
 def draw_wave(n, seed):
-    """A column, and a wave of it that no straight line follows."""
+    """A column, and a wave of it that a straight line cannot fit."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 1))
     return X, np.sin(3 * X[:, 0]) + 0.3 * rng.normal(size=n)
@@ -134,7 +134,7 @@ def test_read__model__is_cloned():
     assert not hasattr(model, "coef_")
 
 
-# --- What a model is to predict ---
+# --- What a model predicts ---
 
 
 def test_read__several_targets__each_by_a_model_of_its_own():
@@ -275,11 +275,11 @@ def test_verdict__model_that_knows_its_rows__held_out_value_alone():
     assert scored.fit.knows_rows
     assert verdict.held_out == verdict.training == verdict.estimate == scored.held_out_value
     assert verdict.bias == 0
-    # A tree repeats its training rows, which it has by heart: that value is no estimate of anything.
+    # A tree memorises its training rows, so its value on them is meaningless.
     assert abs(scored.training_value - scored.held_out_value) > 0.1
 
 
-# --- Of the estimator ---
+# --- In the estimator ---
 
 
 def test_estimator__linear_model_of_a_normal_pair__near_the_truth(seed):
@@ -287,8 +287,8 @@ def test_estimator__linear_model_of_a_normal_pair__near_the_truth(seed):
 
     estimator = estimate(LinearRegression(), X, y)
 
-    # Log ratios have the deviation 0.8, so that a mean of 1,000 rows has an error of 0.025: three of them,
-    # and 0.02 for a mixture's parameters.
+    # Log ratios have a standard deviation of 0.8, so a mean of 1,000 rows has a standard error of 0.025.
+    # Three of them, and 0.02 for the parameters of a mixture.
     assert estimator.mi_ == pytest.approx(PAIR.mi, abs=0.1)
     assert estimator.mi_interval_[0] < estimator.mi_ < estimator.mi_interval_[1]
 
@@ -321,8 +321,8 @@ def test_estimator__interaction_that_a_model_cannot_follow__is_valued_alone(seed
 
     estimator = estimate(LinearRegression(), X, y)
 
-    # A contest finds more than 1 nat. Any one combination of the columns carries 0.3: the larger it is, the
-    # larger is y, of either sign.
+    # A contest finds more than 1 nat. A single linear combination of the columns carries 0.3: if it is
+    # larger, the absolute value of y is larger.
     assert estimator.mi_ < 0.6
 
 
@@ -331,7 +331,7 @@ def test_estimator__model_that_predicts_nothing__closed_forms_do_not_stand_in():
 
     estimator = estimate(DummyRegressor(), X, X[:, 0])
 
-    # A closed form finds more than the rows can test, and would be the value of a contest.
+    # A closed form has a higher value than the rows can test. In a contest, its value would be reported.
     assert estimator.mi_ == pytest.approx(0, abs=0.05)  # mixtures of the two columns, one of them constant
 
 
@@ -372,7 +372,7 @@ def test_estimator__missing_values__linear_model_reads_them():
 
     estimator = estimate(LinearRegression(), X, y)
 
-    # Half of what all rows have, 0.26, with an error of 0.03.
+    # Half of the value of all rows, 0.26, with a standard error of 0.03.
     assert estimator.mi_ == pytest.approx(PAIR.mi / 2, abs=0.12)
 
 
@@ -439,7 +439,7 @@ def test_grid_search__parameter_of_the_model__chooses_the_one_that_finds_more():
 
 
 class CriticWithFit(ConcatCritic):
-    """A network that has a method of that name."""
+    """A network with a method named fit."""
 
     def fit(self):
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The regression form: kernel ridge regression of one block, and mixtures of its predictions."""
+"""The regression form: kernel ridge regression of one block, and mixtures with its predictions."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from skmine._engine.kernel import Kernel, choose_plan
 
 
 def product(n, seed, n_noise=0):
-    """Two columns and their product, which no column shows by itself, with some noise: 1.91 nats."""
+    """Two columns and their product with noise, which is independent of each single column: 1.91 nats."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(n, 2 + n_noise, generator=generator)
     return x, (2 * x[:, :1]).sin() * x[:, 1:2] + 0.1 * torch.randn(n, 1, generator=generator)
@@ -63,7 +63,7 @@ def test_fit__smooth_function__most_of_its_information(seed):
     found = fit(sample)
 
     assert isinstance(found.critic.reference, MixtureReference)
-    # Neither a Gaussian copula nor a mixture of the columns comes near.
+    # A Gaussian copula and a mixture of the columns are both far too low.
     assert 1.2 < held_out_value(sample, found) < 1.91 + 0.15  # three standard errors of a mean of 800 rows
 
 
@@ -133,7 +133,7 @@ def test_fit__degenerate_columns__are_finite(kind):
 
 
 def uneven(n, seed):
-    """A sum of two columns and noise whose size a third one sets, and the information that it carries."""
+    """A sum of two columns and noise whose size depends on a third column, and its mutual information."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(n, 3, generator=generator)
     return x, x[:, :1] + x[:, 1:2] + x[:, 2:].exp() * torch.randn(n, 1, generator=generator)
@@ -149,7 +149,7 @@ def test_settings__noise_of_uneven_size__its_size_is_read_too(seed):
         max(held_out_value(sample, form.fit(sample, setting)) for setting in path)
         for path, form in zip(paths, [KernelRegression(), KernelRegression()], strict=True)
     ]
-    # The true value is .86 nats; what the mean alone explains is less by more than a standard error of .03.
+    # The true value is .86 nats. The mean alone explains less, by more than a standard error of .03.
     assert values[1] > values[0] + 0.05
 
 

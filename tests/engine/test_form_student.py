@@ -1,4 +1,4 @@
-"""The Student form: exact for Student's t copula, and its degrees of freedom follow the rows."""
+"""The Student form: exact for Student's t copula, with degrees of freedom chosen by the rows."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_starts__student__comes_after_the_gaussian():
 
 @pytest.mark.parametrize(("n", "expected"), [(528, False), (536, True)])
 def test_applies__columns_of_both_blocks__one_for_fifty_training_rows(n, expected):
-    # Eight columns, and three rows of four in training: 396 and 402.
+    # Eight columns, with three quarters of the rows for training: 396 and 402.
     assert StudentCopula().applies(make_sample(*draw_pairs(n, 4 * [0.9]))) is expected
 
 
@@ -89,7 +89,7 @@ def test_reference__any_degrees__is_the_log_ratio_of_students_densities(degrees,
     numbers = [range(d_x), range(3 - d_x)]
     correlation = CORRELATION.expand(2, -1, -1)
     z = 1.3 * torch.randn(2, 200, 3, generator=torch.Generator().manual_seed(0)).double()
-    z = z.clamp(-4.9, 4.9)  # the t scores of rows farther out are those of 5
+    z = z.clamp(-4.9, 4.9)  # the t scores of more extreme rows are those of 5
 
     critic = ReferencedCritic(StudentReference.of(numbers, correlation, degrees))
     values = critic(z[..., :d_x], z[..., d_x:])
@@ -139,7 +139,7 @@ def test_fit__student_rows__held_out_value_is_the_truth(seed):
     # Four standard errors; four parameters of 3750 rows cost (4 / 2) / 3750 nats.
     error = 4 * float(log_ratios.std()) / len(log_ratios) ** 0.5 + 0.001
     assert float(log_ratios.mean()) == pytest.approx(student(2.0).mi, abs=error)
-    # The correlations leave more than that unexplained.
+    # The correlations alone explain clearly less.
     assert float(log_ratios.mean()) > held_out_value(sample, Gaussian().fit(sample, None)) + 0.1
 
 
@@ -206,7 +206,7 @@ def test_fit__row_of_weight_two__counts_as_two_rows():
     sample = student_sample(600, 3.0, 0)
     x, y = sample.x.values, sample.y.values
     twice = torch.arange(600) < 200
-    # The same training rows, some of them repeated: of one member that learns from the first half.
+    # The same training rows, some of them repeated, for one member that is trained on the first half.
     weighted = make_sample(x, y, weight=1.0 + twice)
     repeated = make_sample(torch.cat([x, x[twice]]), torch.cat([y, y[twice]]))
     weighted.folds.train.data = torch.arange(400).expand(4, -1)

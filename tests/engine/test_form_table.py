@@ -1,4 +1,4 @@
-"""The table form: shares of classes, smoothed as held-out rows ask for."""
+"""The table form: shares of classes, with smoothing chosen by held-out rows."""
 
 import numpy as np
 import pytest

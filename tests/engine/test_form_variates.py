@@ -34,14 +34,14 @@ WIDTHS = {
     "waves 256": lambda d: d + 256,
     "short waves 64": lambda d: d + 64,
 }
-#: A table of the columns themselves alone.
+#: A table with only the columns themselves.
 COLUMNS = {"columns": lambda x, _: x}
 CROSS = Mixture([MultivariateNormal.bivariate(0.9), MultivariateNormal.bivariate(-0.9)])  # 0.41 nats
 SPIRAL = Transformed(MultivariateNormal.pairs(2, 0.8), Spiral(0.25))  # 1.02 nats
 
 
 def compete(sample):
-    """The fit of the columns, and the one that is chosen: that of the columns, or of variates."""
+    """The fit of the columns, and the best fit, which uses the columns or variates."""
     linear = Gaussian().fit(sample, None)
     judge = Judge(sample, DonskerVaradhan())
     return linear, hold_contest(sample, [Gaussian(), NonlinearVariates()], judge).verdict.scored.fit
@@ -53,7 +53,7 @@ def has_variates(fit):
 
 
 def settings(sample):
-    """Names of the expansions that may be fitted, for each reading of the columns."""
+    """Names of the expansions that can be fitted, for each reading of the columns."""
     return [(name, pair) for path in NonlinearVariates().settings(sample, None) for name, pair in path]
 
 
@@ -80,7 +80,7 @@ def test_expansion__radial__is_laguerre_polynomials_of_variance_one(degree, d):
 
     expanded = variates._radial(x, degree)
 
-    # Under normal columns x_i L_k has the variance binom(k + d / 2, k): orthogonality of the polynomials.
+    # For normal columns, x_i L_k has the variance binom(k + d / 2, k), by orthogonality of the polynomials.
     factors = [genlaguerre(k, alpha)(half) / math.sqrt(binom(k + alpha, k)) for k in range(degree + 1)]
     torch.testing.assert_close(expanded, torch.cat([factor * x for factor in factors], 1))
 
@@ -125,8 +125,8 @@ def test_expansion__waves__read_the_relevant_columns_and_make_a_gaussian_kernel(
     of_all = variates._waves(x, range(3), 256)[:, 3:]
 
     torch.testing.assert_close(waves, same, rtol=0, atol=0)
-    # Frequencies of variance 2 / d: a kernel exp(-|x - x'|^2 / d), here of three columns. A mean of 256 draws
-    # is off by up to 4 / 16.
+    # Frequencies with variance 2 / d give the kernel exp(-|x - x'|^2 / d), here for three columns. A mean of
+    # 256 draws has an error of up to 4 / 16.
     expected = (-(torch.cdist(x, x) ** 2) / 3).exp()
     torch.testing.assert_close(of_all @ of_all.T / 256, expected, atol=0.25, rtol=0)
 
@@ -144,7 +144,7 @@ def test_expansion__short_waves__are_waves_of_all_columns_twice_as_large():
 
 @pytest.fixture(scope="module")
 def spiral():
-    """A joint that polynomials of its columns explain, and the reference that is chosen."""
+    """A distribution that is explained by polynomials of the columns, and the chosen reference."""
     x, y = draw(SPIRAL, 2000, 0)
     sample = make_sample(x, y)
     _, fit = compete(sample)
@@ -315,8 +315,8 @@ def test_contest__gaussian_or_independent__is_the_linear_one(d, correlation, see
         x, y = draw(MultivariateNormal.pairs(d, correlation), 2000, 1000 * seed + k)
         n_chosen += has_variates(compete(make_sample(x, y))[1])
 
-    # Nothing is to be gained. Chance gains 0.01 nats in fewer than one of 100 draws, twice in three in fewer
-    # than one of 3,000.
+    # There is no gain to find. By chance, the gain exceeds 0.01 nats in fewer than one of 100 draws, and in
+    # two of three draws in fewer than one of 3,000 runs.
     assert n_chosen <= 1
 
 
@@ -328,8 +328,8 @@ def test_contest__squares_depend__finds_them(n_noise, seed):
 
     linear, fit = compete(sample)
 
-    # The squares hold all of the 0.41 nats, but they are not jointly Gaussian: the log ratio of their scores
-    # reads 0.3. Standard error of the mean log ratio: 0.8 / 2000^(1/2) = 0.018; three of them, and as much
+    # The squares contain all of the 0.41 nats, but are not jointly Gaussian. The log ratio of their scores
+    # gives 0.3. Standard error of the mean log ratio: 0.8 / 2000^(1/2) = 0.018; three of them, and as much
     # again for the mean of exp(T).
     assert 0.2 < held_out_value(sample, fit) < CROSS.mi + 0.11
     assert held_out_value(sample, linear) < 0.02
@@ -358,7 +358,7 @@ def test_contest__fast_sine_of_a_sum__short_waves_find_it(seed, monkeypatch):
     def value():
         return held_out_value(sample, compete(sample)[1])
 
-    # Of a sine the scores are no Gaussian pair: their log ratio reads a third.
+    # The scores of a sine are not a Gaussian pair, and their log ratio gives a third of the value.
     with_short_waves = value()
     monkeypatch.delitem(EXPANSIONS, "short waves 64")
     assert with_short_waves > max(0.25, value() + 0.1)
@@ -372,7 +372,7 @@ def test_fit__more_than_eight_dependent_columns__as_many_variates(seed):
     fit = NonlinearVariates().fit(sample, ("squares", sample.readings[0]))
 
     assert fit.reference.width_x == d
-    # Eight of the pairs have 1.8 of their 2.7 nats.
+    # Eight of the pairs contain 1.8 of the 2.7 nats.
     assert 1.8 < held_out_value(sample, fit) < turned.mi + 0.13
 
 
@@ -470,7 +470,7 @@ def test_fit__constant_function__none():
     assert not has_variates(compete(sample)[1])
 
 
-# --- What the estimator makes of it ---
+# --- In the estimator ---
 
 
 def test_estimator__one_scale_of_fifty_columns__is_near_the_truth_from_three_hundred_rows(seed):

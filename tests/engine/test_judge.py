@@ -1,4 +1,4 @@
-"""The judge: scores, what critics are compared by, estimate, bias, interval, and what rows cannot tell."""
+"""The judge: scores, merit, estimate, bias, interval, and values that the rows cannot test."""
 
 import math
 
@@ -26,7 +26,7 @@ BOUND = DonskerVaradhan()
 
 
 class Product(nn.Module):
-    """A bank whose critics are the product of the first columns, times a factor of their own."""
+    """A bank whose critics are the product of the first columns, times a factor per member."""
 
     def __init__(self, factors):
         super().__init__()
@@ -48,13 +48,13 @@ def sample():
 
 @pytest.fixture
 def trained(sample):
-    """A bank whose two states are apart."""
+    """A bank with two different states."""
     fit = Fit(Product([0.0] * 4), states([0.3, 0.5, 0.7, 0.9], [0.2, 0.4, 0.6, 1.0]))
     return Judge(sample, BOUND).score(fit)
 
 
 def with_values(sample, held_out, training, spread=1.0):
-    """Scores whose bound has these values: joint ones around them, marginal ones of zero."""
+    """Scores whose bound has these values. Joint scores vary around them, and marginal scores are zero."""
     scored = Scored(Fit(nn.Identity()), sample, BOUND)
     n_members, n_half = sample.folds.halves[0].shape
     deviation = spread * torch.linspace(-1, 1, n_half).expand(n_members, -1)
@@ -125,7 +125,7 @@ def test_scored__training_value__is_over_training_rows_and_once_where_nothing_wa
 def test_scored__weights__each_set_of_rows_counts_as_it_weighs(sample):
     weight = torch.ones(300)
     weight[sample.folds.held_out[0]] = 1e-6
-    fit = Fit(Product([9.0, 0.0, 0.0, 0.0]))  # the first member alone has a value, on rows without weight
+    fit = Fit(Product([9.0, 0.0, 0.0, 0.0]))  # only the first member has a value, on rows without weight
 
     scored = Judge(make_sample(sample.x.values, sample.y.values, sample.folds, weight), BOUND).score(fit)
 
@@ -369,7 +369,7 @@ def test_verdict__rows__as_many_as_they_amount_to(weight, n_effective):
 
 
 class Valued:
-    """What a verdict reads of scores."""
+    """The attributes of scores that a verdict uses."""
 
     cautious_value = 0.7
 

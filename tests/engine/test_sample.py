@@ -1,4 +1,4 @@
-"""Samples: folds, what of the rows is shared between forms, and the law of the marginal pairs."""
+"""Samples: folds, quantities that forms share, and the rule for marginal pairs."""
 
 import pytest
 import torch
@@ -60,7 +60,7 @@ def test_sample__first_and_others__have_the_rows_of_those_members_and_the_same_d
     torch.testing.assert_close(some.folds.train, sample.folds.train[members])
     torch.testing.assert_close(some.folds.held_out, sample.folds.held_out[members])
     assert some.dependence is sample.dependence
-    assert getattr(sample, part) is some  # forms keep what they found by the sample
+    assert getattr(sample, part) is some  # forms store their results by the sample
 
 
 @pytest.mark.parametrize(("n_rows", "n_fitted"), [(400, 300), (4 * 4096, 4096), (20_000, 5000)])
@@ -105,7 +105,7 @@ def test_sample__to_another_device__moves_rows_folds_weights_and_classes():
     x, one_hot = normal(40, 1), torch.eye(2)[torch.arange(40) % 2]
     sample = make_sample(x, one_hot, weight=torch.ones(40), is_y_discrete=True)
 
-    moved = sample.to(torch.device("meta"))  # a device of shapes alone, on any machine
+    moved = sample.to(torch.device("meta"))  # a device that has only shapes, on any machine
 
     tensors = [moved.x.values, moved.y.values, moved.y.probability, moved.weight]
     tensors += [moved.folds.train, moved.folds.held_out]
@@ -136,7 +136,7 @@ def test_sample__readings_without_own_units__are_the_core_columns_alone():
 def test_sample__readings_in_own_units__follow_the_origin_of_each_column(depends, expected):
     core = normal(600, 3)
     y = core[:, [depends]] + 0.5 * normal(600, 1, 1)
-    # In their own units the second and the third column; where neither depends, both are read.
+    # In their own units, these are the second and third column. If neither is dependent, both are read.
     x = Block(torch.cat([core, core[:, 1:] ** 3], 1), 3, origin=torch.tensor([0, 1, 2, 1, 2]), n_scaled=2)
 
     readings = Sample(x, Block(y, 1), make_folds(600)).readings

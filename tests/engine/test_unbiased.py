@@ -11,7 +11,7 @@ from skmine._engine.unbiased import unbiased_information
 
 
 def draw_wide(n, d, information, rng):
-    """Blocks of d columns with equal canonical correlations, turned and scaled."""
+    """Blocks of d columns with equal canonical correlations, rotated and scaled."""
     r = np.sqrt(-np.expm1(-2 * information / d))
     x = rng.normal(size=(n, d))
     y = r * x + np.sqrt(1 - r**2) * rng.normal(size=(n, d))
@@ -54,8 +54,8 @@ def test_unbiased_information__normal_scores__what_they_cost_is_made_up_for(seed
 
     plain, ranked = value_of(x, y), value_of(scores(x), scores(y))
 
-    # Both are corrected by 0.35 nats: that of the rows themselves is too high by as much, that of the scores
-    # is right. Two draws err by about 0.05.
+    # Both are corrected by 0.35 nats. The value of the original rows is then too high by this amount, and the
+    # value of the scores is correct. Two draws differ by about 0.05.
     assert ranked.estimate == pytest.approx(plain.estimate - 0.35, abs=0.2)
 
 
@@ -66,7 +66,7 @@ def test_unbiased_information__any_linear_maps__same_value_but_for_what_scores_c
 
     one, other = value_of(x, y), value_of(x @ maps[0] + 3, y @ maps[1] - 2)
 
-    # Scores are those of the columns, which differ: found by two draws of 400 rows, to about 0.01.
+    # The cost of normal scores, from two draws of 400 rows, is accurate to about 0.01.
     assert other.estimate == pytest.approx(one.estimate, abs=0.03)
     assert other.standard_error == pytest.approx(one.standard_error, rel=0.02)
     assert one.estimate == pytest.approx(value_of(y, x).estimate, abs=0.03)
@@ -102,7 +102,7 @@ def test_unbiased_information__not_gaussian__is_told(case):
     assert not value_of(x, y).is_gaussian
 
 
-# --- What the estimator makes of it ---
+# --- In the estimator ---
 
 
 @pytest.mark.statistical
@@ -112,7 +112,7 @@ def test_estimator__wide_gaussian_blocks__truth_in_a_narrow_interval(seed):
     estimator = MutualInfoEstimator(max_iter=0, random_state=0).fit(X, y)
 
     low, high = estimator.mi_interval_
-    # Of standard error 0.07. The held-out value alone is about 0.7: no critic can be judged.
+    # The standard error is 0.07. The held-out value alone is about 0.7, because no critic can be judged.
     assert estimator.mi_ == pytest.approx(2.0, abs=3 * 0.075)
     assert high - low < 0.4
     assert estimator.mi_lower_ < 1.5
@@ -120,10 +120,10 @@ def test_estimator__wide_gaussian_blocks__truth_in_a_narrow_interval(seed):
 
 def test_estimator__wide_blocks_that_are_not_gaussian__interval_is_open():
     rng = np.random.default_rng(0)
-    scale = np.sqrt(3 / rng.chisquare(3, size=(2, 600, 1)))  # of each block its own: independent
+    scale = np.sqrt(3 / rng.chisquare(3, size=(2, 600, 1)))  # independent of each other
     X, y = scale * rng.normal(size=(2, 600, 60))
 
     estimator = MutualInfoEstimator(max_iter=0, random_state=0).fit(X, y)
 
-    assert estimator.mi_ == pytest.approx(0.0, abs=0.1)  # nothing is found, and little would be
+    assert estimator.mi_ == pytest.approx(0.0, abs=0.1)  # nothing is found, and little could be
     assert estimator.mi_interval_[1] == np.inf
