@@ -1,4 +1,4 @@
-"""The layout of the package: which way imports run, which names are taken, how long things are."""
+"""The layout of the package: direction of imports, names of modules, lengths of files and functions."""
 
 import ast
 import sys
@@ -9,21 +9,21 @@ import pytest
 import skmine
 
 LEAVES = {"_columns", "_encoding", "_copula", "_validation", "_views", "distributions", "_sklearn"}
-#: What these may import beside the standard library: parts of the package, and other libraries.
+#: What these modules may import besides the standard library: parts of the package, and other libraries.
 MAY_IMPORT = {"nn": (set(), {"torch"}), "_engine": ({"nn"}, {"torch", "numpy", "scipy"})}
-#: The one module of `_engine` that may import scikit-learn too, whose models it fits.
+#: The only module of `_engine` that may import scikit-learn, because it fits its models.
 FITS_MODELS = "skmine/_engine/forms/predictive"
 READERS = {
     "_containers",
     "_dates",
     "_lazy",
     "_numbers",
-}  # leaves that only `_columns` imports, and one another
+}  # leaves that are imported only by `_columns` and by each other
 ESTIMATORS = {"_estimator", "_selector", "_bottleneck", "_generative"}
 IMPORT_ESTIMATORS = {"__init__", "_selector", "_scores"}
 FORBIDDEN_NAMES = {"base", "utils", "callbacks", "datasets", "preprocessing"}
 PUBLIC_MODULES = {"nn", "distributions", "plotting"}
-#: What sets a state of the whole process.
+#: Calls that change the state of the whole process.
 PROCESS_WIDE = {
     "catch_warnings",
     "default_generator",
@@ -43,7 +43,7 @@ MAX_FLOORS, MAX_NN_NAMES = 6, 25
 
 
 def code_lines(function):
-    """Count a function's lines without its docstring: a full one must not cost code."""
+    """Count the lines of a function without its docstring, which may be long."""
     lines = function.end_lineno - function.lineno + 1
     if ast.get_docstring(function) is not None:
         lines -= function.body[0].end_lineno - function.body[0].lineno + 1

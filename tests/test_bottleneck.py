@@ -1,4 +1,4 @@
-"""Information bottleneck: the rates against exact values, and the classifier's contract."""
+"""Information bottleneck: rates compared with exact values, and the contract of the classifier."""
 
 import pickle
 
@@ -44,7 +44,7 @@ def fitted(rows):
 
 
 def draw_code(scale, n=2000, seed=0):
-    """Code z = x + e of x of that scale, in two columns; its information is log(1 + scale^2)."""
+    """Code z = x + e in two columns, for x with this scale. Its information is log(1 + scale^2)."""
     generator = torch.Generator().manual_seed(seed)
     mean = scale * torch.randn(n, 2, generator=generator)
     return mean + torch.randn(n, 2, generator=generator), mean, torch.zeros(n, 2), generator
@@ -84,7 +84,7 @@ def test_mine_rate__any_critic__scores_stay_within_the_clip():
 
     difference = rate(z, mean, log_scale) - nn.VariationalRate()(z, mean, log_scale)
 
-    assert abs(float(difference.detach())) <= 4.0  # one end of the clip less the other
+    assert abs(float(difference.detach())) <= 4.0  # the difference of the two ends of the clip
 
 
 def test_mine_rate__update_and_call__leave_each_other_without_gradient():
@@ -171,7 +171,8 @@ def test_fit__rings__learns_what_no_line_separates(method, noise, seed):
         method=method, noise=noise, noise_scale=0.1, max_iter=600, hidden_layer_sizes=64, random_state=seed
     ).fit(X[:400], y[:400])
 
-    # A quarter is inside; the rim is within the noise. The standard error of 200 rows at 0.94 is 0.017.
+    # A quarter of the rows is inside, and the rim is blurred by noise. The standard error of 200 rows at 0.94
+    # is 0.017.
     assert classifier.score(X[400:], y[400:]) > 0.88
     assert classifier.classes_.tolist() == ["in", "out"]
 
@@ -191,13 +192,13 @@ def test_fit__growing_beta__code_tells_less_and_then_nothing(method):
     assert mi_xz[1] > mi_xz[2]
     assert mi_zy[0] > 0.9 * np.log(3)
     assert max(mi_zy) <= np.log(3)
-    # What is left of a code that tells nothing; a sampled second term has an error of 0.05.
+    # A code without information has a value near 0. The error of the sampled second term is 0.05.
     assert abs(mi_xz[2]) < 0.1
     assert abs(mi_zy[2]) < 0.1
 
 
 def test_fit__mine__is_no_looser_than_vib_at_the_same_cross_entropy():
-    # Clusters: far from one normal cloud, so that the variational rate is loose.
+    # Clusters differ from one normal cloud, so the variational rate is loose.
     X, y = make_blobs(600, 2, centers=6, cluster_std=0.3, random_state=0)
     X = StandardScaler().fit_transform(X)
     fits = {m: quick(beta=3e-2, method=m, max_iter=800, hidden_layer_sizes=64).fit(X, y) for m in METHODS}

@@ -13,7 +13,7 @@ SHIFTED = [name for name, bound in BOUNDS.items() if bound.offset]
 
 
 def discrete_scores(table, critic):
-    """Joint and marginal scores of a discrete joint, with its probabilities as weights."""
+    """Joint and marginal scores of a discrete distribution, with its probabilities as weights."""
     joint_weight = table.flatten()
     marginal_weight = table.sum(1, keepdim=True) * table.sum(0, keepdim=True)
     return critic.flatten(), critic, joint_weight, marginal_weight
@@ -40,7 +40,7 @@ def test_estimate__log_ratio__is_the_mutual_information(name, table, log_ratio):
 
 
 def test_estimate__infonce_with_all_pairs__is_the_mutual_information(table, log_ratio):
-    # One row a cell, whose marginal columns are both values of y with their probabilities.
+    # One row per cell. The marginal columns are the two values of y with their probabilities.
     rows = log_ratio.repeat_interleave(2, 0)
     value = InfoNCE().estimate(log_ratio.flatten(), rows, table.flatten(), table.sum(0))
 

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks: what they see of a fit, and how they stop it."""
+"""scikit-learn's callbacks: the values that they receive during a fit, and how they stop it."""
 
 import warnings
 
@@ -23,7 +23,7 @@ pytestmark = [
 
 
 class Watching:
-    """A callback that notes what it gets, and stops after some checks."""
+    """A callback that records its input, and stops after some checks."""
 
     def __init__(self, most=99):
         self.most, self.checks, self.tasks, self.fitted, self.over = most, [], [], None, False

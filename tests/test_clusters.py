@@ -1,4 +1,4 @@
-"""Dask arrays and DataFrames: counts of partitions against the same rows in memory."""
+"""Dask arrays and DataFrames: counts of partitions compared with the same rows in memory."""
 
 from functools import partial
 
@@ -113,7 +113,7 @@ def test_matrix__partitions__values_in_memory_within_the_resolution():
 
     expected = mutual_info_matrix(frame)
     assert counted.columns.tolist() == frame.columns.tolist()
-    # Whether numbers repeat is known of columns that the grid holds value by value.
+    # Whether numbers repeat is known for columns whose grid has one cell per value.
     expected = np.array(expected)
     np.fill_diagonal(expected, np.where(frame.nunique() > 100, np.inf, np.diag(expected)))
     np.testing.assert_allclose(counted, expected, atol=RESOLUTION)
@@ -220,7 +220,7 @@ def test_merge__many_parts__cells_hold_even_shares():
 
     counts = np.bincount(grid.cells(read(np.concatenate(parts))), minlength=grid.n_cells)
     assert counts[-1] == 0  # none is missing
-    # A share, and what the points of three summaries move its edges by: two of 4,096 points each.
+    # A share, plus the shift of its edges by the points of three summaries: two of 4,096 points each.
     assert counts.max() < 240_000 * (1 / 1024 + 3 * 2 / 4096)
     assert len(counts) < 1_300
 

@@ -1,4 +1,4 @@
-"""Columns of any container: the same data are equal columns; what cannot be read is named with a remedy."""
+"""Columns of any container: the same data give equal columns, and errors name the column and a remedy."""
 
 import datetime as dt
 import warnings
@@ -523,7 +523,7 @@ def test_read_features__dates__line_is_of_the_library(name, line):
     assert str(told.value).splitlines()[-1].strip() == line
 
 
-# --- What cannot be read ---
+# --- Columns that cannot be read ---
 
 LISTS, STRUCTS = [[1, 2], None, [3]], [{"u": 1}, None, {"u": 2}]
 

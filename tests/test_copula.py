@@ -59,7 +59,7 @@ def test_margin__functions_and_polynomials__are_orthonormal_over_the_rows(kind, 
 
 
 def test_margin__more_levels_than_cells__the_rarest_share_one():
-    # 63 levels of four rows and 40 of one: 64 cells, of which the last holds the 40.
+    # 63 levels of four rows and 40 levels of one row: 64 cells, and the last one contains the 40.
     values = np.append(np.repeat(np.arange(63), 4), np.arange(100, 140))
     column = margin(np.random.default_rng(0).permutation(values), discrete=True)
 
@@ -77,7 +77,7 @@ def test_polynomials__at_most_so_many_levels__the_frequent_ones_orthonormal(kind
     rows = functions[column.codes]
     assert functions.shape[1] == len(order) == min(len(values) - 1, 8)
     np.testing.assert_allclose(rows.T @ rows / len(rows), np.eye(len(order)), atol=1e-8)
-    if kind == "many":  # the 32 rarest levels are told from the frequent ones only
+    if kind == "many":  # the 32 rarest levels can only be distinguished from the frequent ones
         assert np.ptp(functions[:32], axis=0).max() < 1e-8
 
 
@@ -113,7 +113,7 @@ few_levels = arrays(int, 60, elements=st.integers(0, 4))
 def test_score_pairs__few_levels__never_above_the_plug_in_value(x, y, discrete):
     fit = score_pairs([margin(x, discrete)], margin(y, discrete))
 
-    # No log ratio has a higher bound than that of the observed table; 1e-9 nats end Newton's method.
+    # No log ratio has a higher bound than that of the observed table. Newton's method ends at 1e-9 nats.
     highest = plug_in_information(margin(x, True), margin(y, True))
     assert fit.lower[0] <= fit.mi[0] <= highest + 1e-9
 
@@ -141,7 +141,7 @@ def test_score_pairs__classes_that_the_column_tells__unexplained_and_never_above
 
     fit = score_pairs([margin(x)], labels)
 
-    # Functions up to order 2 cannot cut: the rest is left to other estimates.
+    # Functions up to order 2 cannot represent a cut, so other estimates must.
     assert fit.unexplained[0]
     assert 0.7 * labels.entropy < fit.mi[0] <= labels.entropy
 
@@ -227,7 +227,7 @@ def test_score_pairs__oscillation__is_unexplained_and_a_line_is_not(seed):
     assert not nothing.unexplained[0]
 
 
-@pytest.mark.parametrize("quantile", [0.5, 2.0, 6.0, 6.0001, 10.0, 40.0, 80.0])  # 6 is the mean: 0 / 0
+@pytest.mark.parametrize("quantile", [0.5, 2.0, 6.0, 6.0001, 10.0, 40.0, 80.0])  # 0 / 0 at 6
 def test_weighted_chi2_sf__known_cases__agree(quantile):
     # Equal weights: a chi-square. Two weights on two pairs: a mixture of exponentials.
     assert weighted_chi2_sf(2 * quantile, np.full(5, 2.0)) == pytest.approx(chi2.sf(quantile, 5))
@@ -318,7 +318,7 @@ def test_block_independence__interaction_of_two_columns__found_jointly_and_in_ei
 
     assert pvalue < 1e-9
     assert block_independence(target, block[::-1]) == pytest.approx((statistic, pvalue), rel=1e-6)
-    # Functions of one column alone see nothing: Bonferroni over two columns at 0.001.
+    # Functions of single columns show nothing: Bonferroni over two columns at 0.001.
     assert independence_pvalues(block, target[0]).min() > 0.0005
 
 

@@ -1,4 +1,4 @@
-"""Critics: the contract of every line of CRITICS, and of critics that users bring."""
+"""Critics: the contract of every entry of CRITICS, and of critics written by users."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def generator(seed=0):
 
 
 def randomise(module):
-    """Weights that are not zero in the last layer."""
+    """Set weights of the last layer that are not zero."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.normal_(generator=generator(1))
@@ -107,7 +107,7 @@ def test_class_critic__one_hot__picks_the_output_of_the_class():
 
 
 class Product(nn.Module):
-    """A critic that knows no bank axis."""
+    """A critic without a bank axis."""
 
     def __init__(self, d_x, d_y):
         super().__init__()

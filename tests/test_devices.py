@@ -1,4 +1,4 @@
-"""No path mixes devices: fits on a device that only pretends to be one."""
+"""No operation mixes devices: fits on a simulated device."""
 
 import numpy as np
 import pytest

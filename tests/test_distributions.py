@@ -1,4 +1,4 @@
-"""Joint distributions: their information, their samples and their log ratios must agree.
+"""Joint distributions: mutual information, samples and log ratios must agree.
 
 Tolerances of statistical tests are five standard errors, two-sided probability 6e-7 for a normal mean, so
 that no seed is special.
@@ -85,7 +85,7 @@ ALLOWANCES = {"steps-uniform": JUMPS} | dict.fromkeys(REGRESSIONS, POINTS)
 
 
 def summary(X, Y):
-    """Statistics of the first three columns of X and of Y that do not depend on location and scale.
+    """Statistics of the first three columns of X and Y that do not depend on location and scale.
 
     Five quantiles of each column, from its median in interquartile ranges, and the correlations of the
     columns' centred ranks and of the squares of these.
@@ -146,7 +146,7 @@ def test_sample__summary__equals_the_published(name, seed):
 
 
 def forward(joint, points, half):
-    """Points of X (half "x") or Y of the innermost base after all the maps of that half."""
+    """Points of X (half "x") or Y of the innermost base, after all maps of that half."""
     if not isinstance(joint, Transformed):
         return points
     points = forward(joint.base, points, half)
@@ -165,8 +165,8 @@ def test_transform__published_rows_of_the_base__give_the_published_rows(name, ha
         columns = zip(forward(BEYOND_NORMAL[name], location + scale * base, half).T, expected.T, strict=True)
         return 1 - min(np.corrcoef(ours, theirs)[0, 1] for ours, theirs in columns)
 
-    # Rows are known up to the location and scale of the base. What is left is the rounding of float32
-    # and the bisection of benchmark-mi, 1e-4 of the range: half the square of it is below 1e-7.
+    # Rows are known up to the location and scale of the base. The remaining error is the rounding of float32
+    # and of the bisection of benchmark-mi, 1e-4 of the range. Half of its square is below 1e-7.
     assert optimize.minimize(misfit, [0.0, 1.0], method="Nelder-Mead").fun < 1e-7
 
 

@@ -1,4 +1,4 @@
-"""Texts and examples: the files of "Extending" run, and the figures in README are those of the benchmarks."""
+"""Texts and examples: the files of "Extending" run, and figures in README agree with the benchmarks."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ PAGES = sorted((ROOT / "docs").glob("*.rst")) + sorted((ROOT / "docs" / "user_gu
 TEXTS = [*PAGES, *sorted(ROOT.glob("*.md")), *sorted((ROOT / "examples").rglob("*.py"))]
 TEXTS.append(ROOT / "benchmarks" / "README.md")
 TEXTS += sorted((ROOT / "skmine").rglob("*.py"))
-#: Data do not "tell" anything, and some turns of phrase take two readings.
+#: Data do not "tell" anything, and some phrases have to be read twice.
 BANNED = re.compile(
     r"\b(?:tells?|told|so too|of which|as those|save those|where that prevails|where there (?:is|are)"
     r"|where it is|else the|at most so many|but for|for there (?:is|are)|by heart|in its own right)\b",

@@ -1,4 +1,4 @@
-"""Encoding: what a critic is shown of a column."""
+"""Encoding: the input of a critic from a column."""
 
 import numpy as np
 import pandas as pd
@@ -132,7 +132,7 @@ def test_encoder__several_columns_in_own_units__weights_are_nearly_repeated_rows
     weighted, by_rows = BlockEncoder(rows, "X", counts.astype(float)), BlockEncoder(repeated, "X")
 
     start, stop = weighted.n_core, weighted.n_core + weighted.n_scaled
-    # Quantiles lie between the middles of the rows' weights, of which the largest is 20 of 2,000.
+    # Quantiles lie between the middles of the weights of the rows. The largest weight is 20 of 2,000.
     difference = np.abs(weighted(rows) - by_rows(rows))[:, start:stop]
     assert weighted.n_scaled == 3
     assert difference.max() < 0.1
@@ -339,7 +339,7 @@ def test_origin__other_columns_change__the_column_does_not(kinds):
 
 
 def half_turns(X, y, weight=None):
-    """Half turns of the cosines that the encoder of each block shows, by name."""
+    """Half turns of the cosines of each block's encoder, by name."""
     columns = {"X": read_columns(X, "X"), "y": read_columns(y, "y")}
     pair = next(iter(encodings(columns, weight)))
     for encoder in pair:

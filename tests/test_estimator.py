@@ -1,4 +1,4 @@
-"""MutualInfoEstimator: scikit-learn's contract, input of any kind, and values against known truths."""
+"""MutualInfoEstimator: scikit-learn's contract, input of any kind, and values compared with the truth."""
 
 import pickle
 import threading
@@ -53,7 +53,7 @@ def rows():
 
 @pytest.fixture(scope="module")
 def fitted_to_rows():
-    """What `quick` makes of `rows`."""
+    """`quick`, fitted to `rows`."""
     return quick().fit(*draw_rows())
 
 
@@ -129,7 +129,7 @@ def test_fit__mixed_columns__uses_all_of_them(make):
 
     estimator = quick().fit(frame, target)
 
-    assert estimator.mi_ > 0.5  # the target holds colour and flag in well separated steps
+    assert estimator.mi_ > 0.5  # the target encodes colour and flag in well separated steps
     assert estimator.score_samples(frame, target).shape == (120,)
 
 
@@ -165,7 +165,7 @@ def test_fit__several_targets__information_about_all(rows):
     X, _ = rows
     two = np.column_stack([X[:, 0], X[:, 1]]) + 0.3 * np.random.default_rng(2).normal(size=(80, 2))
 
-    # Each noisy copy holds log(1 + 1 / 0.09) / 2 = 1.25 nats.
+    # Each noisy copy has log(1 + 1 / 0.09) / 2 = 1.25 nats.
     assert quick().fit(X, two).mi_ > quick().fit(X, two[:, 0]).mi_ + 0.5
 
 
@@ -225,7 +225,7 @@ def test_fit__explicit_folds__are_used(rows):
     assert estimator.mi_ != quick(cv=KFold(4)).fit(X, y).mi_
 
 
-# --- Bad input, and degenerate input that has an answer ---
+# --- Invalid input, and degenerate input that has an answer ---
 
 NUMBERS = np.random.default_rng(5).normal(size=(40, 2))
 TARGET = NUMBERS[:, 0]
@@ -472,7 +472,7 @@ def test_score_samples__any_batch__same_values(fitted):
 def test_score_samples__mean__agrees_with_score(fitted):
     estimator, X, y = fitted
 
-    # Both are E_P[T] - log E_Q[exp T]; they differ in the rows that stand for Q.
+    # Both are E_P[T] - log E_Q[exp T]. They differ in the rows that represent Q.
     assert estimator.score_samples(X, y).mean() == pytest.approx(estimator.score(X, y), abs=0.05)
     assert estimator.score_samples(X).mean() == pytest.approx(estimator.score(X, y), abs=0.1)
 
@@ -498,7 +498,7 @@ def test_fit__more_nats_than_pairs_can_test__is_the_closed_form(correlation, see
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", ConvergenceWarning
-        )  # where columns differ by the error of their scores
+        )  # if columns differ only by the error of their scores
         estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
 
     assert estimator.n_iter_ == 0
@@ -518,7 +518,7 @@ def test_fit__known_truth__estimate_is_near(task, seed):
 
     estimator = MutualInfoEstimator(cv=3, random_state=seed).fit(X, y)
 
-    # Three standard errors of the mean log ratio, and 0.05 nats for what training leaves.
+    # Three standard errors of the mean log ratio, and 0.05 nats for incomplete training.
     assert estimator.mi_ == pytest.approx(joint.mi, abs=3 * estimator.mi_std_ + 0.05)
     assert estimator.mi_lower_ < joint.mi + 3 * estimator.mi_std_
 
@@ -589,7 +589,7 @@ def test_score__infonce_and_many_rows__does_not_fall_with_their_number():
     X, y = MultivariateNormal([[1, 0.99], [0.99, 1]], d_x=1).sample(4000, 0)  # 1.96 nats
     estimator = quick(bound="infonce", max_iter=0).fit(X[:400], y[:400])
 
-    # Below log 64 = 4.2 by far: little is lost to the cap at any number of rows.
+    # Far below log 64 = 4.2, so the cap costs little at any number of rows.
     assert estimator.score(X, y) == pytest.approx(estimator.score(X[:500], y[:500]), abs=0.25)
 
 
@@ -629,7 +629,7 @@ def test_score__one_row_without_classes__error_and_pointwise_value(fitted):
 
 
 class Concatenating(torch.nn.Module):
-    """A critic that knows nothing of leading axes, and drops out."""
+    """A critic with dropout that is not written for leading axes."""
 
     def __init__(self, d_x, d_y):
         super().__init__()
@@ -652,7 +652,7 @@ def test_fit__own_critic_with_dropout__is_deterministic_and_leaves_global_state(
 
 
 class OuterProduct(torch.nn.Module):
-    """A critic of the user's own."""
+    """A critic written by a user."""
 
     def __init__(self, d_x, d_y):
         super().__init__()
@@ -785,7 +785,7 @@ def test_warm_start__second_fit__goes_on_from_the_first(rows):
 
 @pytest.mark.parametrize("change", [{"cv": 2}, {"cv": KFold(5)}, {"X": NUMBERS[:, :1]}, {"y": -NOISY_TARGET}])
 def test_warm_start__other_rows_or_folds__raises_and_keeps_the_first(change):
-    # Critics of other folds have seen the rows that they would be judged on.
+    # Critics of other folds were trained on the rows that would evaluate them.
     estimator = quick(warm_start=True, cv=5).fit(NUMBERS, NOISY_TARGET)
     before = estimator.score(NUMBERS, NOISY_TARGET)
     estimator.set_params(cv=change.get("cv", 5))
@@ -828,7 +828,7 @@ def test_fit__interrupted__raises_and_keeps_the_best_so_far(rows, monkeypatch):
     with pytest.raises(KeyboardInterrupt, match="best critics so far"):
         estimator.fit(X, y)
 
-    # The start takes one call, and so does each check. The fifth call is in the fourth check.
+    # The start makes one call, and each check makes one. The fifth call is in the fourth check.
     assert len(estimator.history_) == 3
     assert np.isfinite(estimator.score(X, y))
 
@@ -873,7 +873,7 @@ def test_history__fit__one_entry_a_check(fitted):
     assert estimator.device_ in ("cpu", "cuda")
 
 
-# --- The interval, the most that is possible, and what no sample can test ---
+# --- The interval, the maximum, and values that no sample can test ---
 
 LABELS = (NUMBERS[:, 1] > 0).astype(int)
 KINDS = {
@@ -962,7 +962,7 @@ def test_fit__few_rows_of_nearly_all_weight__is_the_closed_form_and_not_wild(see
         estimator = MutualInfoEstimator(random_state=seed).fit(X, y, sample_weight=weight)
 
     assert estimator.n_iter_ == 0
-    assert -0.1 < estimator.mi_ < 3  # thousands of nats, where a network was judged by a row a half
+    assert -0.1 < estimator.mi_ < 3  # thousands of nats when a network was judged by one row per half
     # Ten rows that show nothing leave room for a correlation of which Fisher's z is 1.96 / sqrt(7).
     assert estimator.mi_interval_[1] >= np.log(np.cosh(1.96 / 7**0.5)) - 1e-3
 
@@ -973,7 +973,7 @@ def test_fit__fifty_rows__finds_a_parabola_in_folds_that_can_judge_it(seed):
 
     estimator = MutualInfoEstimator(random_state=seed).fit(x[:, None], y)
 
-    assert estimator.mi_ > 0.3  # about 1 nat; nothing that a Gaussian copula sees
+    assert estimator.mi_ > 0.3  # about 1 nat, which a Gaussian copula does not find
 
 
 @pytest.mark.filterwarnings("ignore:Folds hold out:sklearn.exceptions.ConvergenceWarning")
@@ -984,7 +984,7 @@ def test_fit__five_rows_of_all_the_weight__is_valued_by_the_weight_of_each_half(
 
     estimator = MutualInfoEstimator(random_state=seed).fit(X, X[:, 0] + rng.normal(size=400), weight)
 
-    assert -0.5 < estimator.mi_lower_ < 3  # -100 nats where a half of hardly any weight counts as much
+    assert -0.5 < estimator.mi_lower_ < 3  # -100 nats if a half with hardly any weight counts as much
 
 
 @pytest.mark.parametrize("d", [1, 3])
@@ -1076,8 +1076,8 @@ def test_fit__few_rows_of_two_classes__is_near_the_closed_form_that_is_right(n, 
         y = X[:, 0] + 0.5 * rng.normal(size=n) > 0  # 0.373 nats
         errors.append(MutualInfoEstimator(random_state=0).fit(X, y).mi_ - 0.373)
 
-    # Networks that were judged by a few rows gave -.5 to -.15 on average. The error of a draw of 24 rows
-    # deviates by .12; three standard errors of the mean, and .07 of bias.
+    # Networks that were judged by a few rows gave -.5 to -.15 on average. The error of a draw of 24 rows has
+    # a standard deviation of .12. Three standard errors of the mean, and .07 for bias.
     assert abs(np.mean(errors)) < 0.22
 
 
@@ -1141,7 +1141,7 @@ def test_fit__more_nats_than_rows_can_test__warns(d, seed):
     with pytest.warns(ConvergenceWarning, match=rf"mi_ is \d+\.\d nats, and {TESTED} \d\.\d.*Pass more rows"):
         estimator = quick().fit(X, y)
 
-    # The columns differ by less than the errors of their normal scores: nothing shows how high the value is.
+    # The columns differ by less than the errors of their normal scores, so the value cannot be determined.
     assert estimator.mi_interval_[0] < d * 4.3
     assert estimator.mi_interval_[1] == np.inf
 
@@ -1166,7 +1166,7 @@ def test_fit__many_classes__no_warning():
 
 
 def test_interval__training_above_held_out__reaches_further_up_than_down():
-    joint = other_tasks()["two-scales"]  # few rows for fast waves: the two are apart
+    joint = other_tasks()["two-scales"]  # few rows for fast waves, so the two values differ
     X, y = joint.sample(100, 0)
 
     estimator = quick(max_iter=200).fit(X, y)
@@ -1182,7 +1182,7 @@ GROUPS = np.repeat(np.arange(10), 20)
 
 
 def grouped_rows():
-    """Rows whose 20 copies, up to noise, stand in a group: split apart, each gives away the other's y."""
+    """Groups of 20 copies of a row, up to noise. If a group is split, its rows reveal the y of the others."""
     rng = np.random.default_rng(0)
     centres, targets = rng.normal(size=(10, 2)), rng.normal(size=10)
     return centres[GROUPS] + 1e-2 * rng.normal(size=(200, 2)), targets[GROUPS] + 0.1 * rng.normal(size=200)

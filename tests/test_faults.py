@@ -1,4 +1,4 @@
-"""Kill, Ctrl-C, full disks, failing workers, exhausted memory, forks: what was fitted still works."""
+"""Kill, Ctrl-C, full disks, failing workers, exhausted memory, forks: earlier fits still work."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from skmine import MINEGAN, InformationBottleneckClassifier, MINEFeatureSelector
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4))
 Y = (X[:, 0] * X[:, 1] + 0.3 * RNG.normal(size=300) > 0).astype(int)
-#: Estimators that train for long, and what they say of rows.
+#: Estimators with long training, and their predictions for rows.
 LONG = {
     "estimator": (
         lambda **more: MutualInfoEstimator(critic="concat", tol=1e-12, random_state=0, **more),
@@ -154,7 +154,8 @@ def test_fit__process_is_killed__file_of_the_last_dump_is_whole(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fork")
 def test_fork__after_torch_with_two_threads__one_thread_in_the_child_ends():
-    # The child of a fork lacks its parent's threads, for which torch would wait: the user guide's remedy.
+    # The child of a fork lacks the threads of its parent, and torch would wait for them. This is the user
+    # guide's remedy.
     done = run_script(
         """
         import multiprocessing, torch, numpy as np

@@ -1,4 +1,4 @@
-"""Frames of pandas, polars and Arrow, in and out: own types stay, errors name the column."""
+"""Frames of pandas, polars and Arrow, in and out: types are kept, and errors name the column."""
 
 import joblib
 import numpy as np

@@ -1,4 +1,4 @@
-"""Inputs that `python -m benchmarks fuzz` found a fault with, one of each kind."""
+"""Inputs that revealed a fault in `python -m benchmarks fuzz`, one of each kind."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""MINEGAN: its networks against exact values, and the estimator's contract."""
+"""MINEGAN: networks compared with exact values, and the contract of the estimator."""
 
 import pickle
 
@@ -78,7 +78,7 @@ def test_code_reader__exact_critic__gives_the_posterior_mean():
     reader = nn.CodeReader(Exact(), 1e6, codes)
     x = torch.tensor([[-1.0], [0.0], [0.5], [2.0]])
 
-    # The posterior has a scale of 0.7; some 10,000 of the draws carry the weight.
+    # The posterior has a scale of 0.7, so about 10,000 of the draws have most of the weight.
     torch.testing.assert_close(reader(x), x / 2, atol=0.04, rtol=0)
 
 
@@ -107,7 +107,7 @@ def test_train_gan__penalty__flattens_the_discriminator_at_the_data(beta, X):
     assert slopes[1] < 0.5 * slopes[0]
 
 
-# --- What it learns ---
+# --- Learning ---
 
 
 @pytest.mark.statistical
@@ -122,7 +122,7 @@ def test_fit__four_modes__covers_them_and_tells_its_categories(seed):
     distance = np.abs(sample[:, None] - 2.0 * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])).max(2)
     assert np.bincount(distance.argmin(1), minlength=4).min() > 50  # of 250
     assert (distance.min(1) < 0.5).mean() > 0.9
-    # A category may share a corner with another: the noise moves rows too. By chance: 0 and 0.
+    # Two categories may share a corner, because the noise also moves rows. By chance, the values are 0 and 0.
     assert adjusted_rand_score(corner, gan.predict(X)) > 0.4
     assert np.log(4) - 0.4 < gan.mi_ < np.log(4) + 0.05
 

@@ -1,4 +1,4 @@
-"""Which estimate a pair takes: weights, limits, and columns that only one of the estimates can read."""
+"""The choice among estimates for a pair: weights, limits, and columns that only one estimate can read."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def score(x, y, discrete_x=False, discrete_y=False):
 
 
 def test_weighted__estimates_of_equal_lower_bound__their_mean():
-    # Independence has a weight of e^(-400 * 0.1) and counts for nothing.
+    # Independence has a weight of e^(-400 * 0.1), which is negligible.
     mean, weighted, first = information._weighted(np.array([[0.5, 0.1, 0.1], [0.7, 0.1, 0.1]]), 400)
 
     assert mean == pytest.approx(0.6)
@@ -56,7 +56,7 @@ def test_pair_information__column_that_gives_the_other__its_entropy_and_not_more
     # one level, of which its rows lack about one nat when they are left out, and half as much for its choice.
     for value in values:
         assert entropy - 18 * (n_levels - 1) / 3000 < value
-        if n_levels <= 32 or discrete:  # else a column with many values, which may have more of them
+        if n_levels <= 32 or discrete:  # otherwise a column with many values, which may have more of them
             assert value <= entropy + 1e-12
 
 
@@ -101,7 +101,7 @@ def test_pair_information__smooth_and_explained__the_smooth_fit():
 
     value = score(x, x + noise)
 
-    # The weight of independence is 2000^(1/2) e^(-2000 * 0.34): nothing.
+    # The weight of independence is 2000^(1/2) e^(-2000 * 0.34), which is negligible.
     assert not fit.unexplained[0]
     assert value == pytest.approx(fit.mi[0], rel=1e-9)
 
@@ -135,7 +135,7 @@ def test_pair_information__levels_that_shift_the_other__near_the_truth(n_levels)
 
 
 def information_of_means(levels, y, n_levels):
-    """Of a level with normal rows around its own mean, of the variance 1, from the drawn means."""
+    """Information of a level whose rows are normal with variance 1 around its mean, from the drawn means."""
     means = np.array([y[levels == k].mean() for k in range(n_levels)])
     grid = np.linspace(y.min() - 2, y.max() + 2, 4001)
     density = norm.pdf(grid[:, None], means, 1) @ (np.bincount(levels) / len(levels))
@@ -153,7 +153,7 @@ def test_pair_information__codes_whose_effect_has_no_order__read_as_labels(targe
     as_numbers = score(code, y, False, target == "classes")
     as_labels = score(code, y, True, target == "classes")
 
-    # Numbers with 30 rows each repeat: reading them as labels loses nothing beside labels.
+    # Numbers with 30 rows each repeat. Reading them as labels is as good as passing labels.
     assert as_numbers > 0.25
     assert as_numbers == pytest.approx(as_labels, abs=0.02)
 

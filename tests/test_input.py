@@ -1,4 +1,4 @@
-"""Rows as they come in: copies of rows."""
+"""Input rows: copies of rows."""
 
 import warnings
 

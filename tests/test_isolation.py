@@ -1,4 +1,4 @@
-"""What a fit neither reads nor leaves behind: modes, generators, filters and thread counts."""
+"""State that a fit neither uses nor changes: modes, generators, filters and thread counts."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ QUICK = {"cv": 2, "max_iter": 50, "random_state": 0}
 
 
 class Dropping(torch.nn.Module):
-    """A critic that draws in training by a method of each kind."""
+    """A critic that makes random draws in training, by a method of each kind."""
 
     def __init__(self, d_x, d_y):
         super().__init__()
@@ -139,7 +139,7 @@ MODES = {
 
 @pytest.mark.parametrize(
     ("call", "mode"),
-    # A module of the user's has weights of torch's default dtype.
+    # A module written by a user has weights of torch's default dtype.
     [(call, mode) for call in CALLS for mode in MODES if call is not fit_network or "float" not in mode],
 )
 def test_call__mode_of_the_callers__same_bits(call, mode, expected):
@@ -170,7 +170,7 @@ def global_state():
 
 
 class Watch(threading.Thread):
-    """Collects the states of the process that it sees while others work."""
+    """Records the state of the process while other threads work."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Columns of levels: each estimate by hand, row by row, and known values."""
+"""Columns of levels: each estimate compared with a row-by-row computation and known values."""
 
 import numpy as np
 import pytest
@@ -91,7 +91,7 @@ def test_level_information__levels_of_no_effect__about_zero(n_levels, seed):
     rng = np.random.default_rng(seed)
     values = [level_information(rng.integers(0, n_levels, 2000), rng.integers(0, 4, 2000)) for _ in range(5)]
 
-    # Left-out rows confirm nothing, up to the shares of the kinds of levels; the plug-in value would be
+    # Left-out rows show no dependence, up to the shares of the kinds of levels. The plug-in value would be
     # 3 * (n_levels - 1) / 4000: 0.37 for 500 levels.
     assert np.mean(values) == pytest.approx(0, abs=0.002)
     assert np.max(values) < 0.006

@@ -1,4 +1,4 @@
-"""Mutual information as an objective: gradients go to the model alone, and the value is bounded."""
+"""Mutual information as an objective: only the model gets gradients, and the value is bounded."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def draw_pair(seed=0, n=512, correlation=0.9):
 def test_forward__backward__leaves_the_critic_without_gradient():
     x, z, generator = draw_pair()
     information = MutualInformation(1, 1, generator=generator)
-    information.update(x, z)  # the last layer starts at zero, and with it every gradient
+    information.update(x, z)  # the last layer starts at zero, so every gradient is zero
     before = [p.detach().clone() for p in information.critic.parameters()]
     for parameter in information.critic.parameters():
         parameter.grad = None
@@ -48,8 +48,8 @@ def test_update__gaussian_pair__value_rises_towards_the_truth(bound, critic):
 
     values = [information.update(x, z) for _ in range(100)]
 
-    # The truth is 0.83 nats; a critic short of its optimum stays below, a value of 512 rows has a
-    # standard error of 0.04, and InfoNCE cannot pass log(8) = 2.08.
+    # The truth is 0.83 nats. A critic that is not optimal stays below. The value of 512 rows has a standard
+    # error of 0.04, and InfoNCE cannot exceed log(8) = 2.08.
     assert abs(start) < 0.01
     assert 0.3 < np.mean(values[-10:]) < 1.0
 

@@ -36,7 +36,7 @@ def processes():
 
 @pytest.fixture(scope="module")
 def ray():
-    """A local Ray, where it is installed: it is too large for every run of the tests."""
+    """A local Ray, if it is installed. It is too large to install for every run of the tests."""
     ray = pytest.importorskip("ray")
     from ray.util.joblib import register_ray
 
@@ -121,7 +121,7 @@ def test_scores__dask__data_are_scattered_once(client, monkeypatch):
 
 
 class Together:
-    """Count calls, and how many of them are at work together at most."""
+    """Count calls, and the maximum number of simultaneous calls."""
 
     def __init__(self):
         self.lock, self.now, self.most, self.calls = threading.Lock(), 0, 0, 0

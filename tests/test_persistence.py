@@ -1,4 +1,4 @@
-"""Fitted estimators at rest: pickle, memory maps and skops give the same values, and hold no torch tensor."""
+"""Saved estimators: pickle, memory maps and skops give the same values, and contain no torch tensors."""
 
 import io
 import pickle
@@ -65,7 +65,7 @@ def by_skops(model):
     skops = pytest.importorskip("skops.io")
     data = skops.dumps(model)
     types = skops.get_untrusted_types(data=data)
-    # As the page on persistence of the user guide says; beside these a critic of the test's own.
+    # As described on the page on persistence of the user guide, plus the critic of this test.
     known = ("skmine.", "torch.nn.modules.container.")
     own = {f"{__name__}.Gated", "torch.nn.modules.linear.Linear"}
     assert [name for name in types if not name.startswith(known) and name not in own] == []
@@ -85,7 +85,7 @@ def test_copy__any_fitted_estimator__same_values(copy, fitted):
 
 
 class Tensors(pickle.Pickler):
-    """Finds the tensors that a pickle would hold."""
+    """Finds the tensors that a pickle would contain."""
 
     def __init__(self):
         super().__init__(io.BytesIO())
@@ -100,7 +100,7 @@ class Tensors(pickle.Pickler):
 
 def test_pickle__any_fitted_estimator__holds_no_tensor(fitted):
     model, X = fitted
-    values(model, X)  # what is kept for speed is not written
+    values(model, X)  # caches are not written
     pickler = Tensors()
 
     pickler.dump(model)

@@ -1,4 +1,4 @@
-"""Displays: what is drawn is what the object holds, in the unit asked for."""
+"""Displays: they draw the values of the object, in the requested unit."""
 
 import itertools
 import math
@@ -42,7 +42,7 @@ LOG_2 = math.log(2)
 QUICK = {"cv": None, "hidden_layer_sizes": (8,), "n_iter_no_change": 1, "tol": 1.0, "random_state": 0}
 SCORES = np.array([0.1, 0.5, np.nan, 0.3])
 
-#: A display, the class method that takes an estimator, the class of it, and further arguments.
+#: A display, its class method for an estimator, the class of the estimator, and further arguments.
 TAKING_ESTIMATORS = [
     (TrainingDisplay.from_estimator, MutualInfoEstimator, ()),
     (PointwiseDisplay.from_estimator, MutualInfoEstimator, ([[0.0]], [0.0])),
@@ -471,7 +471,7 @@ def test_pointwise__strings_and_category__axes_of_levels():
     places = np.searchsorted(["blue", "green", "red"], colour.astype(str))
     assert_array_equal(np.round(display.points_.get_offsets()[:, 0]), places)
     spread = display.points_.get_offsets() - np.round(display.points_.get_offsets())
-    assert abs(np.corrcoef(spread.T)[0, 1]) < 0.3  # the two axes, each with noise of its own
+    assert abs(np.corrcoef(spread.T)[0, 1]) < 0.3  # the two axes, each with separate noise
 
 
 def test_pointwise__missing_values__those_rows_are_left_out():

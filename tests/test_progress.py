@@ -1,4 +1,4 @@
-"""Progress: a bar with tqdm, plain lines without and in workers, silence unless asked."""
+"""Progress: a bar with tqdm, plain lines without it and in workers, and nothing without `verbose`."""
 
 import re
 import sys
@@ -162,7 +162,7 @@ def test_run_counted__backend_without_a_generator__counts_at_the_end(monkeypatch
 
 def test_verbose__two_processes__whole_lines(capfd):
     X, y = draw_rows()
-    get_reusable_executor().shutdown()  # workers write where stderr was when they started
+    get_reusable_executor().shutdown()  # workers write to the stderr of their start
 
     with parallel_config("loky"):
         values = cross_val_score(MutualInfoEstimator(**QUICK, verbose=1), X, y, cv=2, n_jobs=2)

@@ -1,4 +1,4 @@
-"""Fits that fail or are interrupted: the model of before works as before."""
+"""Fits that fail or are interrupted: the previous model still works."""
 
 import pickle
 import threading
@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 6))
 Y = (X[:, 0] + 0.5 * RNG.normal(size=80) > 0).astype(int)
 
-#: Estimators -> what they say of rows, and where their training can be made to fail.
+#: Estimators -> their predictions for rows, and a place where training can be made to fail.
 MODELS = {
     "estimator": (
         lambda: MutualInfoEstimator(cv=2, max_iter=0, random_state=0),

@@ -13,7 +13,7 @@ from skmine.plotting import StabilityDisplay
 
 
 class SelectByGroups(SelectorMixin, BaseEstimator):
-    """Select the columns of which every value of the rows given comes in fours."""
+    """Select the columns in which each value occurs four times in the given rows."""
 
     def fit(self, X, y):
         self.support_ = np.array([(np.unique(column, return_counts=True)[1] == 4).all() for column in X.T])

@@ -1,4 +1,4 @@
-"""dependence_table: what it says of features and pairs, and its picture."""
+"""dependence_table: its columns for features and pairs, and its picture."""
 
 import sys
 
@@ -215,7 +215,7 @@ def test_interval__dependence_that_only_labels_show__as_wide_as_its_log_ratio_va
     row = dependence_table(x[:, None], y).iloc[0]
 
     assert row["value"] > 0
-    # 2 * 1.96 deviations wide, less what the estimate is low by.
+    # 2 * 1.96 standard deviations wide, minus the bias of the estimate.
     assert 2 * deviation < row["high"] - row["low"] < 5 * deviation
 
 

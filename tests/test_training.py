@@ -16,7 +16,7 @@ BOUND = nn.DonskerVaradhan()
 
 
 class Index(torch.nn.Module):
-    """A critic that tells which rows met: 100 i + j for row i of x and row j of y."""
+    """A critic that records the pairs: 100 i + j for row i of x and row j of y."""
 
     def forward(self, x, y):
         return 100 * x[..., 0] + y[..., 0]
@@ -157,7 +157,7 @@ def test_train__zero_iterations__leaves_the_critic_as_it_is():
 
 
 def test_train__nothing_to_gain__stops_early():
-    # No rise can be this large: what the critic started from is the answer after one wait.
+    # No rise can be this large, so the initial critic is returned after one wait.
     _, result = run(max_iter=3000, tol=10.0, n_iter_no_change=2)
 
     assert result.converged
@@ -262,7 +262,7 @@ def test_train__ended__parameters_and_states_have_memories_of_their_own():
 
 
 class Reading(torch.nn.Module):
-    """A critic of squares, which it can read first; each pass over rows as they are is noted."""
+    """A critic of squares, which can be computed in advance. Each pass over the original rows is recorded."""
 
     def __init__(self, d_y, read):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Trees over the plane of two columns' ranks: a reference in plain recursion, known values, invariances."""
+"""Trees over the plane of the ranks of two columns: a recursive reference, known values, invariances."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class Score(NamedTuple):
 
 
 def pair_tree(first, second):
-    """What :func:`pair_trees` finds for one pair."""
+    """Result of :func:`pair_trees` for one pair."""
     scores = pair_trees([first], second)
     return Score(*scores.mi, *scores.lower, *scores.strict)
 
@@ -46,7 +46,7 @@ class Side:
         ends = (ndtri((middle + sign * self.times / n / 2)[tied].clip(0, 1)) for sign in (-1, 1))
         self.score[tied], variance = truncnorm.stats(*ends)
         self.rounding[tied] = np.maximum(variance - self.resolution[tied], 0)
-        # What flat noise around a constant gains from the ties alone.
+        # Gain of flat noise around a constant from ties alone.
         kurtosis = kurtosis_by_hand(self.score, self.rounding.mean())
         self.flatness = np.interp(kurtosis, *trees._flat_noise()) if tied.any() else 0.0
 
@@ -62,7 +62,7 @@ def kurtosis_by_hand(values, rounding):
 
 
 def line_by_hand(given, told, rows, mass):
-    """Log likelihood of a line with noise less that of the ranks; None where there is no line."""
+    """Log likelihood of a line with noise minus that of the ranks; None if a line is not possible."""
     x, y, n = given.score[rows], told.score[rows], len(rows)
     if np.ptp(x) < 1e-9:
         return None
@@ -83,7 +83,7 @@ def line_by_hand(given, told, rows, mass):
 
 
 def mixture_by_hand(x, y, n_cuts, deepest):
-    """Value, evidence and strict evidence of the whole plane a row, by recursion over its cells."""
+    """Value, evidence and strict evidence of the whole plane, per row, by recursion over its cells."""
     sides = Side(x, deepest), Side(y, deepest)
     n = len(x)
 

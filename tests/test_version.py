@@ -1,4 +1,4 @@
-"""Versions: ours, those a bug report needs, and the package that shares the import name."""
+"""Versions: of skmine, for a bug report, and of the package with the same import name."""
 
 from importlib import metadata
 
