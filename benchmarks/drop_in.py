@@ -60,7 +60,7 @@ def power(n: int = 1000, m: int = 200) -> None:
 
 
 def speed(sizes=(1000, 10_000, 100_000), m: int = 100) -> list[dict]:
-    """Seconds for 100 columns on one thread, of which 20 depend on y; and memory in units of the input."""
+    """Seconds for 100 columns on one thread (20 depend on y), and memory in units of the input."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     rows = []

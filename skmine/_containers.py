@@ -145,7 +145,7 @@ def as_container(data, name: str, lazy: bool = False):
     if hasattr(data, "shape") or _is_arrow_array(data):
         return data
     array = np.asarray(data)
-    # Numbers beside strings or booleans are still numbers, and integers are not rounded.
+    # Numbers remain numbers if there are also strings or booleans, and integers are not rounded.
     return np.asarray(data, dtype=object) if array.dtype.kind in "USiuf" else array
 
 

@@ -60,7 +60,7 @@ def check_scale(scale: str, unit: str) -> float:
 
 
 def on_scale(information: np.ndarray, entropy: np.ndarray, scale: str, nats: float) -> np.ndarray:
-    """Convert scores in nats to the requested scale, or to a unit of so many nats; 0.0 for -0.0."""
+    """Convert scores in nats to the requested scale, or to a unit of `nats` nats. -0.0 becomes 0.0."""
     return 0.0 + (as_correlation(information, entropy) if scale == "correlation" else information / nats)
 
 

@@ -14,11 +14,12 @@ GALLERY = sorted((ROOT / "examples").glob("plot_*.py"))
 PAGES = sorted((ROOT / "docs").glob("*.rst")) + sorted((ROOT / "docs" / "user_guide").glob("*.rst"))
 TEXTS = [*PAGES, *sorted(ROOT.glob("*.md")), *sorted((ROOT / "examples").rglob("*.py"))]
 TEXTS.append(ROOT / "benchmarks" / "README.md")
-TEXTS += sorted((ROOT / "skmine").rglob("*.py"))
+TEXTS += sorted((ROOT / "skmine").rglob("*.py")) + sorted((ROOT / "docs").glob("*.py"))
 #: Data do not "tell" anything, and some phrases have to be read twice.
 BANNED = re.compile(
     r"\b(?:tells?|told|so too|of which|as those|save those|where that prevails|where there (?:is|are)"
-    r"|where it is|else the|at most so many|but for|for there (?:is|are)|by heart|in its own right)\b",
+    r"|where it is|else the|at most so many|but for|for there (?:is|are)|by heart|in its own right"
+    r"|taken? off|less what|runs? away|one a (?:bank )?(?:member|class|side))\b",
     re.IGNORECASE,
 )
 TABLES = runpy.run_path(str(ROOT / "docs" / "comparison_tables.py"))["TABLES"]

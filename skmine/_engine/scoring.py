@@ -14,7 +14,7 @@ from skmine._engine.forms.form import Fit
 from skmine._engine.sample import Sample
 
 _TRAINING_ROWS = 8192  # per member, to limit time
-#: When critics are compared, so many standard errors of the mean of exp(T) over the marginal pairs are
+#: When critics are compared, this many standard errors of the mean of exp(T) over the marginal pairs are
 #: subtracted, because a log ratio can be far too large in regions with few pairs.
 _CAUTION = 2.0
 
