@@ -6,6 +6,8 @@ zero if one of the regressions is unbiased, even if both overfit. Therefore the 
 rows are held out.
 """
 
+import math
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,7 @@ from scipy.special import eval_legendre, ndtri
 from scipy.stats import rankdata
 
 from skmine._columns import Column
+from skmine._scores.ridge import Ridge, Span, unit
 from skmine._validation import effective_samples
 
 #: Cosines of the rank of a column of Z; they enter with the weight k ** -_SMOOTHNESS.
@@ -29,11 +32,12 @@ _ROWS_THAT_SHOW_LOSS = 20_000
 _WIDTHS, _JOINT = (0.25, 0.6, 1.5), 0.3
 #: Weight of functions that should not be shrunk; maximum number of them as a share of the effective rows.
 _FREE, _FREE_SHARE = 100.0, 0.1
-#: Smallest scale of a column of Z that shows no dependence.
-_FAINT = 0.05
+#: Smallest scale of a column of Z that shows no dependence, and the cosines that may show it.
+_FAINT, _SLOW = 0.05, 8
 #: If at most this share of the variance remains at the smallest ridge, the block is a function of Z.
 _NOTHING = 1e-7
-_RIDGES = np.logspace(-7, 1, 17)
+#: Rows whose functions are computed together.
+_ROWS = 2**12
 
 
 class Residuals(NamedTuple):
@@ -137,12 +141,20 @@ def _ranks(column: Column) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Part(NamedTuple):
-    """Scores of a column, and functions with their orders and the indices of their scores."""
+    """A column of Z: scores, its rank if it holds numbers (NaN if missing), and its number of functions."""
 
     scores: np.ndarray
-    waves: np.ndarray
-    order: np.ndarray
-    owner: np.ndarray
+    rank: np.ndarray | None
+    n_functions: int
+
+    def functions(self, rows, which: np.ndarray) -> np.ndarray:
+        """Indicators of levels, or cosines of the rank: ``which + 1`` half waves, 0 for missing values."""
+        if self.rank is None:
+            return self.scores[rows][:, which]
+        rank = self.rank[rows, None]
+        waves = np.sqrt(2) * np.cos(np.pi * rank * (which + 1))
+        waves[np.isnan(rank[:, 0])] = 0.0
+        return waves
 
 
 class Given:
@@ -166,18 +178,20 @@ class Given:
     def __init__(self, columns: list[Column], weight: np.ndarray, rng: np.random.Generator):
         n = len(weight)
         self.weight, self.root = weight, np.sqrt(weight)[:, None]
-        columns = [column for column in columns if len(rank_functions(column, column.categorical, 1).T)]
-        parts = [part for column in columns for part in _parts(column)] or [_of_levels(np.empty((n, 0)))]
-        self.scores = _standard(np.hstack([part.scores for part in parts]))
-        self._waves = np.hstack([part.waves for part in parts])
-        self._order = np.hstack([part.order for part in parts])
-        before = np.cumsum([0, *(part.scores.shape[1] for part in parts)])
-        self._owner = np.hstack([part.owner + k for part, k in zip(parts, before[:-1], strict=True)])
+        columns = [column for column in columns if not _is_constant(column)]
+        self.parts = [part for column in columns for part in _parts(column)]
+        self.scores = _standard(np.hstack([np.empty((n, 0)), *(part.scores for part in self.parts)]))
         free = [_drawn_in(column) for column in columns if not column.categorical]
         few = 0 < len(free) <= _FREE_SHARE * effective_samples(weight)
-        self._free = _FREE * _standard(np.hstack(free)) if few else np.empty((n, 0))
-        self._landmarks = rng.permutation(n)[: min(_LANDMARKS, max(n // 3, 2))]
-        self._choosing = rng.permutation(n)[:_CHOOSING_ROWS]
+        self.free = _FREE * _standard(np.hstack(free)) if few else np.empty((n, 0))
+        self.landmarks = rng.permutation(n)[: min(_LANDMARKS, max(n // 3, 2))]
+        choosing = rng.permutation(n)
+        self._all_choose = n <= _CHOOSING_ROWS
+        self.choosing = slice(None) if self._all_choose else choosing[:_CHOOSING_ROWS]
+        if self.parts:
+            self._owner, self._order = _owners(self.parts)
+            self._slow = _standard(self.waves(self.choosing, np.flatnonzero(self._order <= _SLOW)))
+            self._even = self._candidates(np.ones(self.scores.shape[1]))
 
     def residuals(self, functions: np.ndarray) -> Residuals:
         """Residuals of functions of a block, by ridge regressions on functions of Z.
@@ -197,62 +211,157 @@ class Given:
         Residuals
         """
         target = self.root * functions
-        if not self.scores.shape[1]:
+        if not self.parts:
             axes = self.root / np.sqrt(len(target))
             shrinkage = np.ones((1, target.shape[1]))
             return Residuals(target - axes @ (axes.T @ target), self.weight, axes, shrinkage)
-        rows = self._choosing
-        scales = [np.ones(self.scores.shape[1])]
-        if len(scales[0]) > 1:
-            scales.append(self._relevance(functions[rows], rows))
-        choices = [(scale, width) for scale in scales for width in (None, *_WIDTHS)]
-        errors = [
-            _Ridge.fit(_Moments.of(self._functions(*choice, rows), target[rows]), self.weight[rows]).error
-            for choice in choices
-        ]
-        moments = _Moments.of(self._functions(*choices[int(np.argmin(errors))], slice(None)), target)
-        ridge = _Ridge.fit(moments, self.weight)
-        prediction = moments.functions @ ridge.coefficients[:, 0] / self.root[:, 0]
+        candidates = self._even
+        if self.scores.shape[1] > 1:
+            candidates = candidates + self._candidates(self._relevance(functions[self.choosing]))
+        ridges = [Ridge.fit(span, target[self.choosing]) for _, span in candidates]
+        chosen = int(np.argmin([ridge.error for ridge in ridges]))
+        (basis, span), ridge = candidates[chosen], ridges[chosen]
+        if not self._all_choose:
+            span = Span.of(basis.all_rows(), self.weight)
+            ridge = Ridge.fit(span, target)
+        prediction = span.combine(ridge.coefficients[:, 0]) / self.root[:, 0]
         rank = (rankdata(prediction) - 0.5) / len(prediction)
         number = np.arange(1, 9)
-        further = moments.beside(
-            self.root * _unit(np.cos(np.pi * rank[:, None] * number) / number**_SMOOTHNESS)
-        )
-        improved = _Ridge.fit(further, self.weight)
+        waves = unit(np.cos(np.pi * rank[:, None] * number) / number**_SMOOTHNESS)
+        further = span.beside(self.root * waves)
+        improved = Ridge.fit(further, target)
         if improved.error < ridge.error:
-            moments, ridge = further, improved
-        values = target - moments.functions @ ridge.coefficients
+            span, ridge = further, improved
+        values = target - span.combine(ridge.coefficients)
         values[:, (values**2).mean(axis=0) <= _NOTHING * (target**2).mean(axis=0)] = 0.0
         few = effective_samples(self.weight) <= _ROWS_THAT_SHOW_LOSS
-        axes = moments.functions @ ridge.axes if few else np.empty((len(values), 0))
+        axes = span.combine(span.axes) / np.sqrt(len(values)) if few else np.empty((len(values), 0))
         return Residuals(values, self.weight, axes, ridge.shrinkage[: axes.shape[1]])
 
-    def _functions(self, scale: np.ndarray, width: float | None, rows) -> np.ndarray:
-        """A constant, functions of single columns and of all columns, times the root of the weights."""
-        size = scale[self._owner] / self._order**_SMOOTHNESS
-        kept = np.argsort(-size, kind="stable")[: min(_SINGLE, max(len(self.scores) // 2, 1))]
-        waves = _unit(self._waves[rows][:, kept] * size[kept])
-        parts = [np.full((len(waves), 1), 10 * _FREE), self._free[rows], waves]
-        if width is not None:
-            points = self.scores * scale
-            spread = 2 * width**2 * max(2 * points.var(axis=0).sum(), 1e-12)
-            landmarks = points[self._landmarks]
-            variance, axes = np.linalg.eigh(np.exp(-cdist(landmarks, landmarks, "sqeuclidean") / spread))
-            kept = variance > 1e-8 * variance[-1]
-            kernel = np.exp(-cdist(points[rows], landmarks, "sqeuclidean") / spread)
-            parts.append(_JOINT * _unit(kernel @ (axes[:, kept] / np.sqrt(variance[kept]))))
-        return self.root[rows] * np.hstack(parts)
+    def waves(self, rows, kept: np.ndarray) -> np.ndarray:
+        """Functions of single columns, of sorted numbers `kept`, in some rows."""
+        starts = np.cumsum([0, *(part.n_functions for part in self.parts)])
+        ends = np.searchsorted(kept, starts)
+        return np.hstack(
+            [
+                part.functions(rows, kept[low:high] - start)
+                for part, start, low, high in zip(self.parts, starts[:-1], ends[:-1], ends[1:], strict=True)
+                if low < high
+            ]
+        )
 
-    def _relevance(self, functions: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def _candidates(self, scale: np.ndarray) -> list[tuple["_Basis", Span]]:
+        """Functions without a kernel and with kernels of each width, and what they span in some rows."""
+        size = scale[self._owner] / self._order**_SMOOTHNESS
+        most = min(_SINGLE, max(len(self.scores) // 2, 1))
+        kept = np.sort(np.argsort(-size, kind="stable")[:most])
+        bases = [_Basis(self, scale, size[kept], kept)]
+        bases += [bases[0].with_kernel(width) for width in _WIDTHS]
+        weight = self.weight[self.choosing]
+        return [(basis, Span.of(basis.chosen(), weight)) for basis in bases]
+
+    def _relevance(self, functions: np.ndarray) -> np.ndarray:
         """Scale of each column of Z: the root of its largest excess of squared correlations over chance."""
-        slow = self._order <= 8
-        waves, owner = _standard(self._waves[rows][:, slow]), self._owner[slow]
-        size = np.maximum((functions**2).mean(axis=0), 1e-12)
-        squared = (waves.T @ (functions - functions.mean(axis=0)) / len(rows)) ** 2 / size
+        owner = self._owner[self._order <= _SLOW]
+        n, size = len(functions), np.maximum((functions**2).mean(axis=0), 1e-12)
+        squared = (self._slow.T @ (functions - functions.mean(axis=0)) / n) ** 2 / size
         of_scores = [np.bincount(owner, column, self.scores.shape[1]) for column in squared.T]
         total = np.max(of_scores, axis=0)
-        excess = np.maximum(len(rows) * total / np.maximum(np.bincount(owner), 1) - 1, 0.0)
+        excess = np.maximum(n * total / np.maximum(np.bincount(owner), 1) - 1, 0.0)
         return np.maximum(np.sqrt(excess / max(excess.max(), 1e-12)), _FAINT)
+
+
+class _Basis:
+    """A constant, functions of single columns and a kernel of all columns, times the root of the weights.
+
+    Parameters
+    ----------
+    given : Given
+        Columns of Z.
+    scale : ndarray of shape (n_scores,)
+        Scale of each column in the kernel.
+    size : ndarray of shape (n_waves,)
+        Size of each function of single columns.
+    kept : ndarray of shape (n_waves,)
+        Numbers of the functions of single columns, sorted.
+    """
+
+    def __init__(self, given: Given, scale: np.ndarray, size: np.ndarray, kept: np.ndarray):
+        self._given, self._kept, self._size = given, kept, size
+        self._scale = scale / np.sqrt(max(2 * (scale**2).sum(), 1e-12))
+        self._landmarks = given.scores[given.landmarks] * self._scale
+        self._sources = self._waves_and_distances(given.choosing)
+        self._spread, self._axes = math.inf, np.empty((len(self._landmarks), 0))
+        self._normalise()
+
+    def with_kernel(self, width: float) -> "_Basis":
+        """With a Gaussian kernel of this width, in root mean square distances."""
+        basis = copy(self)
+        basis._spread = 2 * width**2
+        distances = cdist(self._landmarks, self._landmarks, "sqeuclidean")
+        variance, axes = np.linalg.eigh(np.exp(-distances / basis._spread))
+        kept = variance > 1e-8 * variance[-1]
+        basis._axes = axes[:, kept] / np.sqrt(variance[kept])
+        basis._normalise()
+        return basis
+
+    def chosen(self) -> np.ndarray:
+        """Values in the rows that choose, (n_rows, n_functions)."""
+        return self._values(self._given.choosing, self._sources)
+
+    def all_rows(self) -> np.ndarray:
+        """Values in all rows."""
+        n = len(self._given.scores)
+        values = np.empty((n, len(self._factor)))
+        for start in range(0, n, _ROWS):
+            rows = slice(start, start + _ROWS)
+            values[rows] = self._values(rows, self._waves_and_distances(rows))
+        return values
+
+    def _waves_and_distances(self, rows) -> tuple[np.ndarray, np.ndarray]:
+        points = self._given.scores[rows] * self._scale
+        waves = self._given.waves(rows, self._kept) * self._size
+        return waves, cdist(points, self._landmarks, "sqeuclidean")
+
+    def _raw(self, rows, sources: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+        waves, distances = sources
+        parts = [np.ones((len(waves), 1)), self._given.free[rows], waves]
+        if self._axes.size:
+            parts.append(np.exp(distances / -self._spread) @ self._axes)
+        return parts
+
+    def _values(self, rows, sources: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        values = np.hstack(self._raw(rows, sources))
+        values -= self._centre
+        values *= self._factor
+        values *= self._given.root[rows]
+        return values
+
+    def _normalise(self) -> None:
+        """Centre and scale each part by the rows that choose."""
+        parts = self._raw(self._given.choosing, self._sources)
+        centre = [0 * part[0] for part in parts[:2]] + [part.mean(axis=0) for part in parts[2:]]
+        share = [10 * _FREE, 1.0]
+        for part, mean, weight in zip(parts[2:], centre[2:], (1.0, _JOINT), strict=False):
+            share.append(weight / np.sqrt(max(((part - mean) ** 2).sum() / len(part), 1e-12)))
+        self._centre = np.hstack(centre)
+        self._factor = np.hstack([np.full(part.shape[1], s) for part, s in zip(parts, share, strict=True)])
+
+
+def _owners(parts: list[_Part]) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the score of each function, and its order: the number of half waves, 1 for indicators."""
+    owners, orders, n_scores = [], [], 0
+    for part in parts:
+        number = np.arange(part.n_functions)
+        owners.append(n_scores + (number if part.rank is None else 0 * number))
+        orders.append(np.ones(len(number)) if part.rank is None else number + 1.0)
+        n_scores += part.scores.shape[1]
+    return np.hstack(owners), np.hstack(orders)
+
+
+def _is_constant(column: Column) -> bool:
+    missing = column.missing
+    return bool(missing.all() or (not missing.any() and (column.values == column.values[0]).all()))
 
 
 def _parts(column: Column) -> list[_Part]:
@@ -260,22 +369,18 @@ def _parts(column: Column) -> list[_Part]:
     if column.categorical:
         return [_of_levels(indicators(column))]
     rank, present = _ranks(column)
-    number = np.arange(1, max(min(_COSINES, len(np.unique(rank[present])) - 1), 1) + 1)
-    waves = np.sqrt(2) * np.cos(np.pi * rank[:, None] * number) * present[:, None]
-    part = _Part(ndtri(rank)[:, None], waves, number, np.zeros(len(number), dtype=int))
+    n_functions = max(min(_COSINES, len(np.unique(rank[present])) - 1), 1)
+    part = _Part(ndtri(rank)[:, None], np.where(present, rank, np.nan), n_functions)
     return [part] if present.all() else [part, _of_levels(~present[:, None] * 1.0)]
 
 
 def _of_levels(levels: np.ndarray) -> _Part:
-    number = np.arange(levels.shape[1])
-    return _Part(levels, levels, np.ones(len(number)), number)
+    return _Part(levels, None, levels.shape[1])
 
 
 def _drawn_in(column: Column) -> np.ndarray:
     """Numbers in their own units: linear up to four spreads from the median, then logarithmic."""
     values = np.where(column.missing, np.nan, column.values)
-    if column.missing.all():
-        return np.zeros((len(values), 1))
     low, median, high = np.nanquantile(values, [0.25, 0.5, 0.75])
     spread = (high - low) / 1.349 or np.nanmean(np.abs(values - median)) or 1.0
     return np.nan_to_num(4 * np.arcsinh((values - median) / spread / 4))[:, None]
@@ -284,75 +389,3 @@ def _drawn_in(column: Column) -> np.ndarray:
 def _standard(values: np.ndarray) -> np.ndarray:
     values = values - values.mean(axis=0)
     return values / np.maximum(np.sqrt((values**2).mean(axis=0)), 1e-12)
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    """Centred, of mean square length 1."""
-    values = values - values.mean(axis=0)
-    return values / np.sqrt(max((values**2).sum() / len(values), 1e-12))
-
-
-class _Moments(NamedTuple):
-    """Functions, (n, n_functions), and mean products with one another and with n_targets targets."""
-
-    functions: np.ndarray
-    gram: np.ndarray
-    targets: np.ndarray
-    cross: np.ndarray
-
-    @classmethod
-    def of(cls, functions: np.ndarray, targets: np.ndarray) -> "_Moments":
-        n = len(targets)
-        return cls(functions, functions.T @ functions / n, targets, functions.T @ targets / n)
-
-    def beside(self, more: np.ndarray) -> "_Moments":
-        """The moments with further functions."""
-        n = len(more)
-        mixed = self.functions.T @ more / n
-        return _Moments(
-            np.hstack([self.functions, more]),
-            np.block([[self.gram, mixed], [mixed.T, more.T @ more / n]]),
-            self.targets,
-            np.vstack([self.cross, more.T @ self.targets / n]),
-        )
-
-
-class _Ridge(NamedTuple):
-    """Ridge regressions, each with the ridge of the smallest generalised cross-validation error.
-
-    Attributes
-    ----------
-    error : float
-        Sum of the errors of the targets.
-    coefficients : ndarray of shape (n_functions, n_targets)
-        Coefficients of the functions, one column per target.
-    axes : ndarray of shape (n_functions, n_axes)
-        Combinations of the functions that are orthonormal over the rows.
-    shrinkage : ndarray of shape (n_axes, n_targets)
-        Share of the target along each axis that is predicted.
-    """
-
-    error: float
-    coefficients: np.ndarray
-    axes: np.ndarray
-    shrinkage: np.ndarray
-
-    @classmethod
-    def fit(cls, moments: _Moments, weight: np.ndarray) -> "_Ridge":
-        """Fit functions and targets that hold the root of the rows' weights."""
-        n = len(moments.targets)
-        variance, axes = np.linalg.eigh(moments.gram)
-        kept = variance > 1e-13 * variance[-1]
-        variance = variance[kept]
-        axes = axes[:, kept] / np.sqrt(variance)
-        along = axes.T @ moments.cross
-        shrinkage = variance / (variance + _RIDGES[:, None])
-        # The variance of a row's noise is its weight: an axis that few heavy rows determine fits more of it.
-        noise = np.ones(len(variance))
-        if np.ptp(weight):
-            noise = weight @ (moments.functions @ axes) ** 2 / weight.sum()
-        freedom = np.maximum(1 - shrinkage @ noise / n, 1e-3)
-        left = (moments.targets**2).mean(axis=0) - (along**2).sum(axis=0) + (1 - shrinkage) ** 2 @ along**2
-        error = left / freedom[:, None] ** 2
-        chosen = shrinkage[error.argmin(axis=0)].T
-        return cls(float(error.min(axis=0).sum()), axes @ (chosen * along), axes / np.sqrt(n), chosen)
