@@ -9,7 +9,7 @@ import torch
 
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.judge import JUDGING_ROWS, WELL_TESTED_NATS, Judge, Scored, Verdict, share_learnt
-from skmine._engine.misfit import misfit
+from skmine._engine.misfit import misfits
 from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
@@ -201,7 +201,7 @@ class _Contest:
         if best.overfit > best.standard_error:
             return False
         share = min(self.sample.folds.held_out.numel() / _ENOUGH_ROWS, 1.0)
-        return misfit(best.scored.fit, self.sample, self.judge.device) < share
+        return all(misfit < share for misfit in misfits(best.scored.fit, self.sample, self.judge.device))
 
     def enter(self, form: Form) -> None:
         """Fit a form, and let it be the best if it is."""

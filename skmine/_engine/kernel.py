@@ -10,7 +10,6 @@ Radhakrishnan, Beaglehole, Pandit and Belkin (2024), "Mechanism for feature lear
 backpropagation-free machine learning models", Science 383, for the metric.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -21,8 +20,7 @@ from torch import Tensor
 _FEW_LANDMARKS, _LANDMARKS = 300, 500
 #: Rows at most that choose, and that a metric is learnt from.
 _CHOOSING_ROWS = 2000
-#: Widths of the kernel, in median distances between rows, tried until the error of rows left out rises; and
-#: ridges, a row, among which it chooses.
+#: Widths of the kernel, in median distances between rows, and ridges, a row, among which it chooses.
 _WIDTHS, _RIDGES = (2.4, 1.2, 0.6, 0.3, 0.15), torch.logspace(-6, 1, 15, dtype=torch.float64)
 #: Share of the number of landmarks that is added to the diagonal of their kernel, against rounding.
 _JITTER = 1e-7
@@ -205,6 +203,16 @@ def gaussian(one: Tensor, other: Tensor) -> Tensor:
     return torch.cdist(one, other).square_().mul_(-0.5).exp_()
 
 
+def choose_plain(
+    x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]
+) -> tuple[Plan, float]:
+    """The plan of the smallest error without a learnt metric, for a target of mean 0: see choose_plan."""
+    rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
+    plain = [Plan(columns) for columns in choices]
+    chosen = [_choose_width(plan, plan.transform(*rows), rows[0], rows) for plan in plain]
+    return min(chosen, key=lambda one: one[1])
+
+
 def choose_plan(
     x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]
 ) -> tuple[Plan, float]:
@@ -225,27 +233,17 @@ def choose_plan(
     -------
     Plan, float
     """
+    y = y - weight @ y / weight.sum()
+    plan, error = choose_plain(x, y, weight, choices)
+    if error >= 1:
+        return plan, error
     few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
     first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
-
-    def errors(plan: Plan, rows, transform: Tensor, widths=_WIDTHS) -> tuple[float, Plan]:
-        best = math.inf, plan
-        for share in widths:
-            kernel = Kernel.at(few[0], plan.columns, transform, share, _FEW_LANDMARKS)
-            ridge, error = best_ridge(kernel, *rows)
-            if error > best[0]:
-                break
-            best = error, plan._replace(share=share, ridge=ridge)
-        return best
-
-    plain = [errors(Plan(columns), few, torch.eye(len(columns), dtype=x.dtype)) for columns in choices]
-    least, plan = min(plain, key=lambda one: one[0])
-    if least >= 1:
-        return plan, least
-    error, _ = errors(plan, second_half, torch.eye(len(plan.columns), dtype=x.dtype), (plan.share,))
+    kernel = Kernel.at(few[0], plan.columns, plan.transform(*first_half), plan.share, _FEW_LANDMARKS)
+    _, _, error = left_out(kernel, *second_half)
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
-        next_error, longer = errors(longer, second_half, longer.transform(*first_half))
+        longer, next_error = _choose_width(longer, longer.transform(*first_half), few[0], second_half)
         if next_error > LEAST_FALL * error:
             break
         error, plan = next_error, longer
@@ -254,14 +252,44 @@ def choose_plan(
         learning, judging = (
             [part[rows] for part in learning] for rows in torch.arange(len(y)).tensor_split(2)
         )
-    ridge, least = best_ridge(plan.kernel(*learning), *judging)
-    return plan._replace(ridge=ridge), least
+    ridge, _, error = left_out(plan.kernel(*learning), *judging)
+    return plan._replace(ridge=ridge), error
 
 
-def best_ridge(kernel: Kernel, x: Tensor, y: Tensor, weight: Tensor) -> tuple[float, float]:
-    """Ridge a row of the smallest error of rows left out, and that error over the variance."""
+def _choose_width(plan: Plan, transform: Tensor, landmarks: Tensor, rows) -> tuple[Plan, float]:
+    """The plan with the width and ridge of the smallest error of rows left out, and this error."""
+    tried = []
+    for share in _WIDTHS:
+        kernel = Kernel.at(landmarks, plan.columns, transform, share, _FEW_LANDMARKS)
+        ridge, _, error = left_out(kernel, *rows)
+        tried.append((plan._replace(share=share, ridge=ridge), error))
+    return min(tried, key=lambda one: one[1])
+
+
+def left_out(kernel: Kernel, x: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tensor, float]:
+    """Kernel ridge regression, in which each row is predicted from the others.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Of other rows, or at rows that were not chosen by their y.
+    x : Tensor of shape (n, d)
+        Encoded rows.
+    y : Tensor of shape (n, n_targets)
+        What is predicted. A row is no longer left out once the mean of all is subtracted: predictions that
+        are shrunk to nothing are then a little of the opposite of each row.
+    weight : Tensor of shape (n,)
+        Weights of the rows.
+
+    Returns
+    -------
+    ridge : float
+        A row; that of the smallest error.
+    predictions : Tensor of shape (n, n_targets)
+    error : float
+        Mean square, as a share of that of y.
+    """
     weight = weight / weight.mean()
-    y = y - weight @ y / len(y)
     values = kernel.at_landmarks(x)
     gram, moment = kernel.moments(values, y, weight)
     variance, axes = torch.linalg.eigh(gram)
@@ -271,11 +299,11 @@ def best_ridge(kernel: Kernel, x: Tensor, y: Tensor, weight: Tensor) -> tuple[fl
         len(y), len(shrink), -1
     )
     known = (weight.unsqueeze(1) * (scores.square() @ shrink.T)).clamp_max(1 - 1e-6).unsqueeze(2)
-    squares = ((y.unsqueeze(1) - fitted) / (1 - known)).square()
+    residual = (y.unsqueeze(1) - fitted) / (1 - known)
     total = (weight @ y.square() / len(y)).clamp_min(1e-12)
-    errors = (torch.einsum("n,nrt->rt", weight, squares) / len(y) / total).mean(1)
+    errors = (torch.einsum("n,nrt->rt", weight, residual.square()) / len(y) / total).mean(1)
     least = int(errors.argmin())
-    return float(_RIDGES[least]), float(errors[least])
+    return float(_RIDGES[least]), y - residual[:, least], float(errors[least])
 
 
 def solve(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:

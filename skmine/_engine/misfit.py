@@ -12,14 +12,14 @@ Bierens (1982), Journal of Econometrics 20, for tests of conditional moments; Mu
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from skmine._engine.dependence import rank_polynomials
 from skmine._engine.forms.form import Fit
-from skmine._engine.kernel import MOST_TARGETS, choose_plan, gaussian
+from skmine._engine.kernel import MOST_TARGETS, choose_plain, gaussian, left_out
 from skmine._engine.sample import Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
@@ -34,8 +34,8 @@ _MOST_COLUMNS = 64
 
 
 @torch.no_grad()
-def misfit(fit: Fit, sample: Sample, device: torch.device | None = None) -> float:
-    """What is left to explain: the largest of four statistics, in standard deviations of a correct log ratio.
+def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Iterator[float]:
+    """Four statistics of what is left to explain, in standard deviations of a correct log ratio.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ def misfit(fit: Fit, sample: Sample, device: torch.device | None = None) -> floa
     device : torch.device or None, default=None
         Of the bank; None for the CPU.
 
-    Returns
-    -------
+    Yields
+    ------
     float
-        Near 0 or below where the log ratio is correct, or its error too small to be seen; infinity where the
-        rows are too few.
+        Near 0 or below where the log ratio is correct, or its error too small to be seen; infinity, and no
+        more, where the rows are too few. The last takes the longest.
     """
     n_members, n_held_out = sample.folds.held_out.shape
     n_groups = max(2, min(n_held_out, _MOST_ROWS // n_members) // _GROUP)
@@ -78,13 +78,13 @@ def misfit(fit: Fit, sample: Sample, device: torch.device | None = None) -> floa
         of_y = functions(y, blocks[1], relevant[1])
         return of_y - weights @ of_y.roll(1, 1)
 
-    statistics = [
-        _statistic(functions(x, blocks[0], relevant[0]), residual(functions), weight)
-        for functions in (_polynomials, _kernels, _views)
-    ]
-    if not all(map(math.isfinite, statistics)):
-        return math.inf
-    return max(*statistics, _predictability(x, residual(_core), weight, blocks[0].n_core, relevant[0]))
+    for functions in (_polynomials, _kernels, _views):
+        statistic = _statistic(functions(x, blocks[0], relevant[0]), residual(functions), weight)
+        if not math.isfinite(statistic):
+            yield math.inf
+            return
+        yield statistic
+    yield _predictability(x, residual(_core), weight, blocks[0].n_core, relevant[0])
 
 
 def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, relevant: Tensor) -> float:
@@ -93,10 +93,10 @@ def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, re
     weight = weight.double().flatten()
     choices = dict.fromkeys([tuple(range(n_core)), tuple(relevant.nonzero().flatten().tolist())])
     residual = residual / residual.square().mean(0).sqrt().clamp_min(1e-12)
-    plan, error = choose_plan(x, residual, weight, choices)
+    plan, error = choose_plain(x, residual, weight, choices)
     if error >= 1:
         return 0.0
-    *_, predicted = plan.regress(x, residual, weight)
+    _, predicted, _ = left_out(plan.kernel(x, residual, weight), x, residual, weight)
     product = weight * (residual * predicted).sum(1)
     return float(product.sum() / product.square().sum().sqrt().clamp_min(1e-300))
 

@@ -14,7 +14,7 @@ from skmine._engine.critics import Reference
 from skmine._engine.forms import Fit, Form
 from skmine._engine.forms.gaussian import Gaussian
 from skmine._engine.judge import Judge, Verdict
-from skmine._engine.misfit import misfit as real_misfit
+from skmine._engine.misfit import misfits as real_misfits
 from skmine.nn import DonskerVaradhan
 from skmine.nn.bounds import Normalised
 from skmine.nn.training import TrainingResult
@@ -138,9 +138,9 @@ def misfit(monkeypatch):
     def stub(fit, sample, device):
         name = fit.critic.name
         examined.append(name)
-        return misfits.get(name, math.inf)
+        return [-1.0, misfits.get(name, math.inf)]
 
-    monkeypatch.setattr(contest, "misfit", stub)
+    monkeypatch.setattr(contest, "misfits", stub)
     return misfits, examined
 
 
@@ -582,7 +582,7 @@ def test_contest__more_rows_than_enough__a_misfit_of_one_standard_deviation_pass
 @pytest.mark.parametrize("is_curved", [False, True])
 def test_contest__gaussian_rows_and_a_curve__the_first_alone_end_it(is_curved, monkeypatch, seed):
     # Chance alone exceeds one standard deviation once in six times, and five hardly ever.
-    monkeypatch.setattr(contest, "misfit", lambda *arguments: real_misfit(*arguments) / 5)
+    monkeypatch.setattr(contest, "misfits", lambda *rows: (misfit / 5 for misfit in real_misfits(*rows)))
     monkeypatch.setattr(contest, "_ENOUGH_ROWS", 1)
     x, y = draw_pairs(2000, [0.6, 0.3], seed)
     if is_curved:

