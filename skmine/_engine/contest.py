@@ -14,9 +14,10 @@ from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
 
-#: Held-out rows of all members that let a misfit of one standard deviation pass, which chance exceeds once in
-#: six times. A wrong critic shows in proportion to the rows: fewer of them let less pass.
-_ENOUGH_ROWS = 4096
+#: Largest misfit that passes, in standard deviations: chance alone makes the largest of four statistics exceed
+#: it once in six times, as a single one exceeds 1. A wrong critic shows in proportion to the rows. Below so
+#: many held-out rows of all members, less passes.
+_LARGEST_MISFIT, _ENOUGH_ROWS = 1.7, 4096
 #: Settings of a path that may be worse than the best of it, one after the other, before the path is left.
 _PATIENCE = 2
 #: Paths that are fitted for all members, of those that are promising for the first.
@@ -200,8 +201,8 @@ class _Contest:
             return False
         if best.overfit > best.standard_error:
             return False
-        share = min(self.sample.folds.held_out.numel() / _ENOUGH_ROWS, 1.0)
-        return all(misfit < share for misfit in misfits(best.scored.fit, self.sample, self.judge.device))
+        largest = _LARGEST_MISFIT * min(self.sample.folds.held_out.numel() / _ENOUGH_ROWS, 1.0)
+        return all(misfit < largest for misfit in misfits(best.scored.fit, self.sample, self.judge.device))
 
     def enter(self, form: Form) -> None:
         """Fit a form, and let it be the best if it is."""

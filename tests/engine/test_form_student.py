@@ -9,7 +9,7 @@ from scipy import stats
 from skmine._engine.critics import ReferencedCritic
 from skmine._engine.forms import STARTS
 from skmine._engine.forms.gaussian import Gaussian
-from skmine._engine.forms.student import StudentCopula, StudentReference
+from skmine._engine.forms.student import StudentCopula, StudentReference, most_likely
 from skmine.distributions import MultivariateStudent
 
 #: Correlations of two columns of x and one of y.
@@ -23,17 +23,6 @@ def student(dof):
 def student_sample(n, dof, seed, **parameters):
     """Normal scores of rows of a Student distribution."""
     return make_sample(*map(normal_scores, draw(student(dof), n, seed)), **parameters)
-
-
-def settings(sample):
-    (path,) = StudentCopula().settings(sample, None)
-    return path
-
-
-def best_degrees(sample):
-    return max(
-        settings(sample), key=lambda degrees: held_out_value(sample, StudentCopula().fit(sample, degrees))
-    )
 
 
 # --- What it applies to ---
@@ -58,7 +47,7 @@ def test_applies__columns_that_depend_on_nothing__do_not_count():
     assert int(sample.dependence.relevant[0].sum()) == 1
 
     assert StudentCopula().applies(sample)
-    assert np.isfinite(held_out_value(sample, StudentCopula().fit(sample, 4.0)))
+    assert np.isfinite(held_out_value(sample, StudentCopula().fit(sample, None)))
 
 
 @pytest.mark.parametrize("kind", ["x", "y", "both"])
@@ -106,7 +95,7 @@ def test_reference__any_degrees__is_the_log_ratio_of_students_densities(degrees,
 
 def test_reference__broadcast_pairs__as_one_by_one():
     sample = student_sample(300, 3.0, 0)
-    critic = StudentCopula().fit(sample, 4.0).critic
+    critic = StudentCopula().fit(sample, None).critic
     x, y = (z[:5].expand(4, -1, -1) for z in (sample.x.values, sample.y.values))
 
     pairs = critic(x.unsqueeze(2), y.unsqueeze(1))
@@ -117,10 +106,10 @@ def test_reference__broadcast_pairs__as_one_by_one():
 
 @pytest.mark.parametrize("degrees", [1.0, 16.0])
 def test_reference__rows_far_out__are_finite_in_single_precision(degrees):
-    sample = student_sample(400, 3.0, 0)
+    reference = StudentReference.of([range(2), range(1)], CORRELATION.expand(4, -1, -1), degrees).float()
     far = torch.tensor([-1e6, -9.0, -5.0, 0.0, 4.999, 5.0, 9.0, 1e6]).view(1, -1, 1).expand(4, -1, -1)
 
-    values = StudentCopula().fit(sample, degrees).critic(far.expand(-1, -1, 2), far.flip(1))
+    values = ReferencedCritic(reference)(far.expand(-1, -1, 2), far.flip(1))
 
     assert values.dtype == torch.float32
     assert torch.isfinite(values).all()
@@ -132,7 +121,7 @@ def test_reference__rows_far_out__are_finite_in_single_precision(degrees):
 def test_fit__student_rows__held_out_value_is_the_truth(seed):
     sample = student_sample(5000, 2.0, seed)
 
-    fit = StudentCopula().fit(sample, 2.0)
+    fit = StudentCopula().fit(sample, None)
 
     rows = sample.folds.held_out
     log_ratios = fit.critic(*sample.read(rows)[:2]).flatten()
@@ -146,7 +135,7 @@ def test_fit__student_rows__held_out_value_is_the_truth(seed):
 def test_fit__correlations__are_those_of_the_distribution(seed):
     sample = student_sample(5000, 2.0, seed)
 
-    reference = StudentCopula().fit(sample, 2.0).critic.reference
+    reference = StudentCopula().fit(sample, None).critic.reference
 
     # The canonical correlation of two columns with one. Standard error of a correlation: about 0.01.
     across = CORRELATION[:2, 2]
@@ -154,18 +143,39 @@ def test_fit__correlations__are_those_of_the_distribution(seed):
     torch.testing.assert_close(reference.correlations, torch.full((4, 1), expected), atol=0.05, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("dof", "low", "high"), [(1.0, 1, 1.5), (2.0, 1.4, 2.9), (5.0, 2.8, 8.1), (200.0, 11, 16)]
-)
-def test_settings__held_out_rows__choose_the_degrees_of_freedom(dof, low, high, seed):
-    assert low <= best_degrees(student_sample(5000, dof, seed)) <= high
+@pytest.mark.parametrize(("dof", "low", "high"), [(1.0, 1, 1.2), (2.0, 1.7, 2.4), (5.0, 3.5, 7.5), (200, 15, 30)])
+def test_most_likely__student_rows__finds_their_degrees_and_correlations(dof, low, high, seed):
+    sample = student_sample(5000, dof, seed)
+    z = torch.cat([sample.x.core, sample.y.core], 1).double()
+
+    degrees, correlation = most_likely(z.unsqueeze(0), torch.ones(1, 5000).double())
+
+    # Standard errors: of the logarithm of the degrees about .05 for up to 5, of a correlation .015.
+    assert low <= degrees <= high
+    torch.testing.assert_close(correlation[0], CORRELATION, atol=0.06, rtol=0)
 
 
-def test_settings__path__goes_from_nearly_gaussian_to_cauchy():
-    path = settings(student_sample(300, 3.0, 0))
+def test_most_likely__any_degrees_and_correlations__no_neighbour_is_likelier(seed):
+    sample = student_sample(1000, 3.0, seed)
+    z = torch.cat([sample.x.core, sample.y.core], 1).double()
+    weight = 0.5 + torch.rand(1, 1000, generator=torch.Generator().manual_seed(seed)).double()
 
-    assert path == sorted(path, reverse=True)
-    assert (path[0], path[-1]) == (16.0, 1.0)
+    def log_likelihood(degrees, correlation):
+        t = stats.t.isf(stats.norm.sf(z.numpy()), degrees)
+        joint = stats.multivariate_t(shape=correlation[0].numpy(), df=degrees).logpdf(t)
+        return float(np.average(joint - stats.t.logpdf(t, degrees).sum(1), weights=weight[0].numpy()))
+
+    degrees, correlation = most_likely(z.unsqueeze(0), weight)
+
+    best = log_likelihood(degrees, correlation)
+    for factor in (0.8, 1.25):
+        assert log_likelihood(factor * degrees, correlation) < best
+    for j in range(3):
+        for shift in (-0.1, 0.1):
+            other = correlation.clone()
+            other[0, j, (j + 1) % 3] += shift
+            other[0, (j + 1) % 3, j] += shift
+            assert log_likelihood(degrees, other) < best
 
 
 def test_fit__gaussian_rows_and_many_degrees__is_nearly_the_gaussian(seed):
@@ -173,20 +183,10 @@ def test_fit__gaussian_rows_and_many_degrees__is_nearly_the_gaussian(seed):
 
     student_value, gaussian_value = (
         held_out_value(sample, fit)
-        for fit in (StudentCopula().fit(sample, 16.0), Gaussian().fit(sample, None))
+        for fit in (StudentCopula().fit(sample, None), Gaussian().fit(sample, None))
     )
 
     assert student_value == pytest.approx(gaussian_value, abs=0.02)
-
-
-def test_fit__first_member_and_others__equal_the_whole_bank():
-    sample, form = student_sample(600, 3.0, 0), StudentCopula()
-
-    joined = form.fit(sample.first, 4.0).joined(form.fit(sample.others, 4.0))
-
-    whole = form.fit(sample, 4.0)
-    rows = sample.read(sample.folds.held_out)[:2]
-    torch.testing.assert_close(joined.critic(*rows), whole.critic(*rows), atol=1e-5, rtol=1e-5)
 
 
 def test_fit__rows_of_weight_zero__are_not_fitted():
@@ -195,7 +195,7 @@ def test_fit__rows_of_weight_zero__are_not_fitted():
     spoilt = torch.where(kept[:, None], y, -3 * y)
 
     plain, other = (
-        StudentCopula().fit(make_sample(x, z, weight=kept.float()), 4.0).critic.reference for z in (y, spoilt)
+        StudentCopula().fit(make_sample(x, z, weight=kept.float()), None).critic.reference for z in (y, spoilt)
     )
 
     assert float(plain.correlations.min()) > 0.4
@@ -212,7 +212,7 @@ def test_fit__row_of_weight_two__counts_as_two_rows():
     weighted.folds.train.data = torch.arange(400).expand(4, -1)
     repeated.folds.train.data = torch.cat([torch.arange(400), torch.arange(600, 800)]).expand(4, -1)
 
-    one, other = (StudentCopula().fit(part, 4.0).critic.reference for part in (weighted, repeated))
+    one, other = (StudentCopula().fit(part, None).critic.reference for part in (weighted, repeated))
 
     torch.testing.assert_close(one.correlations, other.correlations)
 
@@ -223,6 +223,6 @@ def test_fit__copied_columns__are_finite(kind):
     x = torch.cat([x, x[:, :1]], 1) if kind == "copy in x" else x
     y = torch.cat([y, {"copy in x": y[:, :0], "copy in y": x[:, :1]}.get(kind, -x[:, :1])], 1)
 
-    for degrees in (1.0, 16.0):
-        sample = make_sample(x, y)
-        assert np.isfinite(held_out_value(sample, StudentCopula().fit(sample, degrees)))
+    sample = make_sample(x, y)
+
+    assert np.isfinite(held_out_value(sample, StudentCopula().fit(sample, None)))
