@@ -63,12 +63,20 @@ class Kernel(NamedTuple):
         distance = torch.pdist(landmarks[:_FEW_LANDMARKS])
         typical = distance.median() if distance.median() > 0 else distance.mean()  # of mostly equal rows
         width = share * float(typical.clamp_min(1e-6))
-        landmarks = landmarks / width
+        return cls.of(columns, transform / width, landmarks / width)
+
+    @classmethod
+    def of(cls, columns: tuple[int, ...], transform: Tensor, landmarks: Tensor) -> "Kernel":
+        """The kernel at some rows, in its coordinates."""
         kernel = gaussian(landmarks, landmarks)
         kernel.diagonal().add_(_JITTER * len(kernel))
         eye = torch.eye(len(kernel), dtype=kernel.dtype)
         axes = torch.linalg.solve_triangular(torch.linalg.cholesky(kernel).mT, eye, upper=True)
-        return cls(columns, transform / width, landmarks, axes)
+        return cls(columns, transform, landmarks, axes)
+
+    def narrower(self, factor: float) -> "Kernel":
+        """The kernel of a width that is smaller by a factor, at the same rows."""
+        return self.of(self.columns, factor * self.transform, factor * self.landmarks)
 
     def coordinates(self, x: Tensor) -> Tensor:
         """Of encoded rows, (n, d) -> (n, n_columns)."""
@@ -240,7 +248,7 @@ def choose_plan(
     few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
     first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
     kernel = Kernel.at(few[0], plan.columns, plan.transform(*first_half), plan.share, _FEW_LANDMARKS)
-    _, _, error = left_out(kernel, *second_half)
+    _, _, error = left_out(kernel, kernel.at_landmarks(second_half[0]), *second_half[1:])
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
         longer, next_error = _choose_width(longer, longer.transform(*first_half), few[0], second_half)
@@ -252,29 +260,32 @@ def choose_plan(
         learning, judging = (
             [part[rows] for part in learning] for rows in torch.arange(len(y)).tensor_split(2)
         )
-    ridge, _, error = left_out(plan.kernel(*learning), *judging)
+    kernel = plan.kernel(*learning)
+    ridge, _, error = left_out(kernel, kernel.at_landmarks(judging[0]), *judging[1:])
     return plan._replace(ridge=ridge), error
 
 
 def _choose_width(plan: Plan, transform: Tensor, landmarks: Tensor, rows) -> tuple[Plan, float]:
     """The plan with the width and ridge of the smallest error of rows left out, and this error."""
-    tried = []
+    x, y, weight = rows
+    widest = Kernel.at(landmarks, plan.columns, transform, _WIDTHS[0], _FEW_LANDMARKS)
+    values, tried = widest.at_landmarks(x), []
     for share in _WIDTHS:
-        kernel = Kernel.at(landmarks, plan.columns, transform, share, _FEW_LANDMARKS)
-        ridge, _, error = left_out(kernel, *rows)
+        factor = _WIDTHS[0] / share
+        ridge, _, error = left_out(widest.narrower(factor), values.pow(factor**2), y, weight)
         tried.append((plan._replace(share=share, ridge=ridge), error))
     return min(tried, key=lambda one: one[1])
 
 
-def left_out(kernel: Kernel, x: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tensor, float]:
+def left_out(kernel: Kernel, values: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tensor, float]:
     """Kernel ridge regression, in which each row is predicted from the others.
 
     Parameters
     ----------
     kernel : Kernel
         Of other rows, or at rows that were not chosen by their y.
-    x : Tensor of shape (n, d)
-        Encoded rows.
+    values : Tensor of shape (n, n_landmarks)
+        The kernel at its landmarks.
     y : Tensor of shape (n, n_targets)
         What is predicted. A row is no longer left out once the mean of all is subtracted: predictions that
         are shrunk to nothing are then a little of the opposite of each row.
@@ -290,7 +301,6 @@ def left_out(kernel: Kernel, x: Tensor, y: Tensor, weight: Tensor) -> tuple[floa
         Mean square, as a share of that of y.
     """
     weight = weight / weight.mean()
-    values = kernel.at_landmarks(x)
     gram, moment = kernel.moments(values, y, weight)
     variance, axes = torch.linalg.eigh(gram)
     shrink = 1 / (variance + _RIDGES.unsqueeze(1) * len(y))  # (n_ridges, n_landmarks)

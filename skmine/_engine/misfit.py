@@ -96,7 +96,8 @@ def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, re
     plan, error = choose_plain(x, residual, weight, choices)
     if error >= 1:
         return 0.0
-    _, predicted, _ = left_out(plan.kernel(x, residual, weight), x, residual, weight)
+    kernel = plan.kernel(x, residual, weight)
+    _, predicted, _ = left_out(kernel, kernel.at_landmarks(x), residual, weight)
     product = weight * (residual * predicted).sum(1)
     return float(product.sum() / product.square().sum().sqrt().clamp_min(1e-300))
 

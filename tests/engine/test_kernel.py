@@ -138,7 +138,7 @@ def test_left_out__more_noise__a_larger_one():
     for noise in (0.05, 2.0):
         x, y, weight = draw(400, 2, wave, 0, noise)
         kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 100)
-        found.append(left_out(kernel, x, y - y.mean(), weight))
+        found.append(left_out(kernel, kernel.at_landmarks(x), y - y.mean(), weight))
 
     (small, _, small_error), (large, _, large_error) = found
     assert small < large
@@ -152,7 +152,7 @@ def test_left_out__predictions_and_error__are_those_of_regressions_without_the_r
     kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 10)
     features = functions(kernel, x)
 
-    ridge, predicted, error = left_out(kernel, x, y, weight)
+    ridge, predicted, error = left_out(kernel, kernel.at_landmarks(x), y, weight)
 
     expected = torch.empty_like(y)
     for i in range(40):
@@ -161,6 +161,18 @@ def test_left_out__predictions_and_error__are_those_of_regressions_without_the_r
         expected[i] = features[i] @ solve(gram, moment, ridge * 40)
     torch.testing.assert_close(predicted, expected, rtol=1e-6, atol=1e-6)
     assert error == pytest.approx(float((y - expected).square().mean() / y.square().mean()), rel=1e-6)
+
+
+def test_narrower__values__are_a_power_of_those_of_the_wide_kernel():
+    x, _, _ = draw(60, 3, wave, 0)
+    wide = Kernel.at(x, (0, 2), torch.eye(2).double(), 2.0, 20)
+
+    narrow = wide.narrower(8.0)
+
+    expected = Kernel.at(x, (0, 2), torch.eye(2).double(), 0.25, 20)
+    torch.testing.assert_close(narrow.at_landmarks(x), expected.at_landmarks(x))
+    torch.testing.assert_close(narrow.axes, expected.axes)
+    torch.testing.assert_close(wide.at_landmarks(x).pow(64), expected.at_landmarks(x), rtol=1e-6, atol=1e-12)
 
 
 def test_choose_plain__narrow_kernel_after_wide_ones_that_find_nothing__is_tried(seed):
