@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks._run import run_all, timed_fit, write_rows
 from benchmarks.known_joints import SUITES
 from skmine._engine import contest, judge, scoring
-from skmine._engine.forms import FLEXIBLE, STARTS, Network
+from skmine._engine.forms import FLEXIBLE, STARTS, Network, network
 
 
 def without_form(name: str) -> Callable[[], list]:
@@ -28,6 +28,8 @@ def with_value(module, **values) -> Callable[[], list]:
 #: Names of ablations, and the patches that switch something off.
 ABLATIONS: dict[str, Callable[[], list]] = {
     "nothing": lambda: [],
+    "early end": with_value(contest, misfits=lambda *_: [math.inf]),
+    "form: student": without_form("StudentCopula"),
     "form: variates": without_form("NonlinearVariates"),
     "form: mixture": without_form("GaussianMixture"),
     "form: kernel regression": without_form("KernelRegression"),
@@ -35,6 +37,9 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: network": without_form("Network"),
     "pools": lambda: [mock.patch.object(scoring.Scored, "pooled", lambda self, other: self)],
     "gap penalty": with_value(judge, _GAP_PENALTY=0.0),
+    "faint columns": with_value(network, _FAINT=1.0),
+    "differences": with_value(network, _LEAST_CORRELATION=2.0),
+    "patience on paths": with_value(contest, _PATIENCE=1),
     "caution": with_value(scoring, _CAUTION=0.0),
     "least gain of a start": with_value(contest, _LEAST_GAIN=0.0, _GAIN_TIMES_ROWS=0.0),
     "three paths": with_value(contest, _MOST_PATHS=1),
