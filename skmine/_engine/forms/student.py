@@ -14,8 +14,8 @@ from skmine._engine.critics import Reference, ReferencedCritic
 from skmine._engine.forms.form import Fit, Form
 from skmine._engine.sample import Sample
 
-#: Smallest and largest degrees of freedom: those of Cauchy's distribution, and so many that the copula is nearly
-#: Gaussian. The precision of their logarithm is near its standard error with 5,000 rows.
+#: Smallest and largest degrees of freedom: those of Cauchy's distribution, and so many that the copula is
+#: nearly Gaussian. The precision of their logarithm is near its standard error with 5,000 rows.
 _LEAST_DEGREES, _MOST_DEGREES, _PRECISION = 1.0, 30.0, 0.05
 #: Maximum number of columns of both blocks, as a share of the training rows, because all correlations are
 #: fitted.
