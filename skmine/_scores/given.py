@@ -78,7 +78,7 @@ class Residuals(NamedTuple):
         return float(variance / max(expected, 1e-12))
 
     def _removed(self) -> tuple[np.ndarray, np.ndarray]:
-        """F and M of the covariance A W A = W - F M F^T, a mean over the functions by their variance."""
+        """F and M of the covariance A W A = W - F M F^T, averaged over the functions by their variance."""
         size = (self.values**2).mean(axis=0)
         size = size / max(size.sum(), 1e-12)
         mean = self.shrinkage @ size
@@ -141,7 +141,7 @@ def _ranks(column: Column) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Part(NamedTuple):
-    """A column of Z: scores, its rank if it holds numbers (NaN if missing), and its number of functions."""
+    """A column of Z: its scores, its ranks if numeric (NaN if missing), and its number of functions."""
 
     scores: np.ndarray
     rank: np.ndarray | None
@@ -239,7 +239,7 @@ class Given:
         return Residuals(values, self.weight, axes, ridge.shrinkage[: axes.shape[1]])
 
     def waves(self, rows, kept: np.ndarray) -> np.ndarray:
-        """Functions of single columns, of sorted numbers `kept`, in some rows."""
+        """Functions of single columns with the sorted indices `kept`, in some rows."""
         starts = np.cumsum([0, *(part.n_functions for part in self.parts)])
         ends = np.searchsorted(kept, starts)
         return np.hstack(
@@ -251,7 +251,7 @@ class Given:
         )
 
     def _candidates(self, scale: np.ndarray) -> list[tuple["_Basis", Span]]:
-        """Functions without a kernel and with kernels of each width, and what they span in some rows."""
+        """Bases without a kernel and with kernels of each width, and their span in some rows."""
         size = scale[self._owner] / self._order**_SMOOTHNESS
         most = min(_SINGLE, max(len(self.scores) // 2, 1))
         kept = np.sort(np.argsort(-size, kind="stable")[:most])
@@ -283,7 +283,7 @@ class _Basis:
     size : ndarray of shape (n_waves,)
         Size of each function of single columns.
     kept : ndarray of shape (n_waves,)
-        Numbers of the functions of single columns, sorted.
+        Sorted indices of the functions of single columns.
     """
 
     def __init__(self, given: Given, scale: np.ndarray, size: np.ndarray, kept: np.ndarray):
@@ -295,7 +295,7 @@ class _Basis:
         self._normalise()
 
     def with_kernel(self, width: float) -> "_Basis":
-        """With a Gaussian kernel of this width, in root mean square distances."""
+        """The basis with a Gaussian kernel of this width, in root mean square distances."""
         basis = copy(self)
         basis._spread = 2 * width**2
         distances = cdist(self._landmarks, self._landmarks, "sqeuclidean")
@@ -306,7 +306,7 @@ class _Basis:
         return basis
 
     def chosen(self) -> np.ndarray:
-        """Values in the rows that choose, (n_rows, n_functions)."""
+        """Values in the rows that choose the kernel, (n_rows, n_functions)."""
         return self._values(self._given.choosing, self._sources)
 
     def all_rows(self) -> np.ndarray:
@@ -338,7 +338,7 @@ class _Basis:
         return values
 
     def _normalise(self) -> None:
-        """Centre and scale each part by the rows that choose."""
+        """Centre and scale each part, using the rows that choose the kernel."""
         parts = self._raw(self._given.choosing, self._sources)
         centre = [0 * part[0] for part in parts[:2]] + [part.mean(axis=0) for part in parts[2:]]
         share = [10 * _FREE, 1.0]
@@ -349,7 +349,7 @@ class _Basis:
 
 
 def _owners(parts: list[_Part]) -> tuple[np.ndarray, np.ndarray]:
-    """Number of the score of each function, and its order: the number of half waves, 1 for indicators."""
+    """Index of the score of each function, and its order: the number of half waves, or 1 for indicators."""
     owners, orders, n_scores = [], [], 0
     for part in parts:
         number = np.arange(part.n_functions)

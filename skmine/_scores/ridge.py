@@ -8,7 +8,7 @@ _RIDGES = np.logspace(-7, 1, 17)
 
 
 def unit(values: np.ndarray) -> np.ndarray:
-    """Centred, of mean square length 1."""
+    """Centre functions, and scale them to a mean square length of 1."""
     values = values - values.mean(axis=0)
     return values / np.sqrt(max((values**2).sum() / len(values), 1e-12))
 
@@ -42,7 +42,7 @@ class Span(NamedTuple):
 
     @classmethod
     def of(cls, functions: np.ndarray, weight: np.ndarray) -> "Span":
-        """Decompose functions that hold the root of the rows' weights."""
+        """Decompose functions that are multiplied by the root of the rows' weights."""
         return cls._decompose([functions], functions.T @ functions / len(functions), weight)
 
     @classmethod

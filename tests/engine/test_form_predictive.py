@@ -351,7 +351,7 @@ def test_estimator__discrete_x__y_is_predicted_from_x(seed):
     estimator = estimate(LinearRegression(), X, y)
 
     assert estimator.mi_ == pytest.approx(CLASSES_MI, abs=0.06)  # as above
-    with pytest.raises(ValueError, match="got LogisticRegression. Pass a regressor"):
+    with pytest.raises(ValueError, match=r"got LogisticRegression\. Pass a regressor"):
         estimate(LogisticRegression(), X, y)
 
 

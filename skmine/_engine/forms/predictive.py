@@ -115,21 +115,22 @@ class _Task(NamedTuple):
     def of(cls, model: Any, y: np.ndarray, is_discrete: bool) -> "_Task":
         if not (is_classifier(model) or is_regressor(model)):
             raise ValueError(
-                f"critic must be a regressor or a classifier; got {type(model).__name__}. Pass a model that predicts y."
+                f"critic must be a regressor or a classifier; got {type(model).__name__}. Pass a model that "
+                "predicts y."
             )
         if not is_discrete:
             if is_classifier(model):
                 raise ValueError(
-                    f"critic must be a regressor if y is continuous; got {type(model).__name__}. Pass a regressor. If the "
-                    "numbers of y are classes, make y a column of strings or categories."
+                    f"critic must be a regressor if y is continuous; got {type(model).__name__}. Pass a "
+                    "regressor. If the numbers of y are classes, make y a column of strings or categories."
                 )
             return cls(model, list(y.T), 0)
         if not is_classifier(model):
             return cls(model, list(y[:, :-1].T), 0)
         if not hasattr(model, "predict_proba"):
             raise ValueError(
-                f"critic must have predict_proba if it is a classifier; got {type(model).__name__}. Wrap it in "
-                "sklearn.calibration.CalibratedClassifierCV."
+                f"critic must have predict_proba if it is a classifier; got {type(model).__name__}. Wrap it "
+                "in sklearn.calibration.CalibratedClassifierCV."
             )
         return cls(model, [y.argmax(1)], y.shape[1])
 

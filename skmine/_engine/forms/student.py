@@ -14,13 +14,14 @@ from skmine._engine.critics import Reference, ReferencedCritic
 from skmine._engine.forms.form import Fit, Form
 from skmine._engine.sample import Sample
 
-#: Smallest and largest degrees of freedom: those of Cauchy's distribution, and so many that the copula is
-#: nearly Gaussian. The precision of their logarithm is near its standard error with 5,000 rows.
+#: Smallest and largest degrees of freedom: 1 is Cauchy's distribution, and with the largest number the copula
+#: is nearly Gaussian. The precision of their logarithm is near its standard error with 5,000 rows.
 _LEAST_DEGREES, _MOST_DEGREES, _PRECISION = 1.0, 30.0, 0.05
 #: Maximum number of columns of both blocks, as a share of the training rows, because all correlations are
 #: fitted.
 _COLUMN_SHARE = 0.02
-#: Largest number of iterations for the correlations, and the largest change with which they end earlier.
+#: Maximum number of iterations for the correlations. They end earlier if the change is at most the second
+#: number.
 _STEPS, _TOLERANCE = 20, 1e-4
 #: Amount by which correlations are reduced, so that copied columns do no harm.
 _RIDGE = 1e-6
@@ -65,9 +66,9 @@ def most_likely(z: Tensor, weight: Tensor) -> tuple[float, Tensor]:
     Returns
     -------
     degrees : float
-        Of all members.
+        Degrees of freedom, the same for all members.
     correlation : Tensor of shape (n_members, d, d)
-        Of t scores.
+        Correlations of t scores.
 
     References
     ----------
@@ -168,7 +169,7 @@ class WhitenedScores(nn.Module):
 
     @property
     def width(self) -> int:
-        """Columns that it returns."""
+        """Number of columns returned."""
         return self.weight.shape[2]
 
     def forward(self, x: Tensor) -> Tensor:
