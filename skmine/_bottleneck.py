@@ -41,7 +41,7 @@ _RATES: dict[str, Callable[..., nn.VariationalRate]] = {
     "vib": lambda n_components, **_: nn.VariationalRate(),
 }
 _N_DRAWS = 32
-_SEED = 0  # of the noise in prediction, so that the result for a row never changes
+_SEED = 0  # seed of the noise in prediction, so that the result for a row never changes
 _VALUED_ROWS = 2**14
 
 

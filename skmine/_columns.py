@@ -170,8 +170,8 @@ def _read_objects(raw: RawColumn, missing: np.ndarray, parse_text: bool) -> Colu
 def _read_text(labels: np.ndarray, numbered: tuple | None, name: str, parse_text: bool) -> Column:
     """Read text as numbers if nearly all of it is numeric, otherwise as categories."""
     column = Column(labels, True, name, text=labels if parse_text else None)
-    vars(column)["numbered"] = numbered  # the cached property
-    if not parse_text or numbered is None:  # strings of types of their own are categories
+    vars(column)["numbered"] = numbered  # fills the cached property
+    if not parse_text or numbered is None:  # other string types are categories
         return column
     number, distinct = numbered
     n_present = int(np.count_nonzero(number >= 0))

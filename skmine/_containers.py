@@ -300,7 +300,7 @@ def _polars_column(series, name: str, line) -> RawColumn:
         raise temporal_error(name, dtype, line(kind))
     if dtype.is_nested():
         raise nested_error(name, dtype)
-    if dtype.is_integer() and str(dtype).endswith("128"):  # no dtype of NumPy
+    if dtype.is_integer() and str(dtype).endswith("128"):  # NumPy has no such dtype
         return RawColumn(np.array(series.to_list(), dtype=object), name, line)
     if dtype.is_integer():
         return RawColumn(series.fill_null(0).to_numpy(), name, line, series.is_null().to_numpy())
@@ -314,7 +314,7 @@ def _arrow_liner(name: str, label: str | None, position: int):
 
 def _arrow_column(data, name: str, line: Callable[[str, str], str]) -> RawColumn:
     """A column of Arrow data in chunks. `line` receives Arrow's type and the kind of dates."""
-    dtype = str(getattr(data.type, "storage_type", data.type))  # of an extension type
+    dtype = str(getattr(data.type, "storage_type", data.type))  # that of an extension type, if any
     chunks = [getattr(chunk, "storage", chunk) for chunk in getattr(data, "chunks", [data])]
     if kinds := [kind for start, kind in _ARROW_DATES.items() if dtype.startswith(start)]:
         raise temporal_error(name, dtype, line(dtype, kinds[0]))

@@ -154,7 +154,7 @@ class Greedy:
         new.sort(key=lambda j: self.pvalues[j])
         for feature in new[:n_left]:
             self.scores[feature] = kind.gain[number] / len(new)
-            self.pvalues[feature] = min(kind.pvalue[number] * 2, 1.0)  # singles and pairs
+            self.pvalues[feature] = min(kind.pvalue[number] * 2, 1.0)  # single features, and pairs
             self.chosen.append(feature)
             self.task.on_step(feature)
         self.screen.condition_on(self.chosen)

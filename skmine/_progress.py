@@ -96,7 +96,7 @@ def run_counted(tasks: Iterable, n_jobs, verbose, total: int | None, unit: str, 
         return Parallel(n_jobs, **options)(tasks)
     try:
         parallel = Parallel(n_jobs, return_as="generator", **options)
-    except ValueError:  # a backend that gives all results at once
+    except ValueError:  # a backend without generators
         parallel = Parallel(n_jobs, **options)
     results = []
     with counter(verbose, total, unit) as on_result:

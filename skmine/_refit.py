@@ -27,4 +27,4 @@ def new_fit(estimator: Any) -> Iterator[Any]:
     kept = {k: v for k, v in vars(estimator).items() if k in parameters or not k.endswith("_")}
     vars(work).update(kept)
     yield work
-    estimator.__dict__ = vars(work)  # at once
+    estimator.__dict__ = vars(work)  # in one step, for other threads

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from skmine._sklearn import check_sample_weight
 
 MIN_SAMPLES = 8
-MIN_EFFECTIVE_SAMPLES = 4  # by their weights
+MIN_EFFECTIVE_SAMPLES = 4  # for weighted rows
 
 
 def resolve_device(device) -> torch.device:

@@ -71,7 +71,7 @@ def level_mixture(
     share_of_all = np.bincount(classes, times, n_classes)[kind] / n
     strength = CONCENTRATIONS[:, None]
     prior = strength * share_of_all
-    evidence = np.repeat(np.log(strength), len(count), axis=1)  # of a single row
+    evidence = np.repeat(np.log(strength), len(count), axis=1)  # for a single row
     more = np.flatnonzero(count != 1)
     gammas = gammaln(prior[:, more] + count[more]) - gammaln(prior[:, more])
     evidence[:, more] = gammas - count[more] * np.log(share_of_all[more])
@@ -361,7 +361,7 @@ class _Table:
         log_share = count * np.log(share)
         for k, strength in enumerate((1.0, float(len(shares))), start=1):
             prior = strength * share
-            gain, predicted = np.full((2, len(self.count)), np.log(strength))  # of a single row
+            gain, predicted = np.full((2, len(self.count)), np.log(strength))  # for a single row
             gain[more] = gammaln(prior + count) - gammaln(prior) - log_share
             predicted[more] = count * np.log(count - own + prior) - log_share
             gain, predicted = (np.bincount(self.interval, v, len(self.rows))[used] for v in (gain, predicted))

@@ -29,7 +29,7 @@ _MOST_STEPS, _MOST_HALVINGS = 12, 6
 #: Minimum expected gain of a step, in nats. The gain of further steps is of second order in it.
 _SMALLEST_GAIN = 1e-5
 _CHUNK = 32
-_MOST_PARAMETERS = 0.3  # for each row
+_MOST_PARAMETERS = 0.3  # per row
 #: Up to this many rows, a tree costs less than the functions of higher order and replaces them.
 _FEW_ROWS = 5_000
 #: A fit is rejected if the dependence is so strong, in nats, that the functions may be too smooth for it.

@@ -369,7 +369,7 @@ def _draw_lines(sums, unit: np.ndarray, masses: np.ndarray, flatness: np.ndarray
     mean, square = about[1], about[1] ** 2
     residual = np.maximum(about[2] - square, 0.0)
     fourth = about[4] - 4 * mean * about[3] + 6 * square * about[2] - 3 * square**2
-    spread = resolution + rounding  # of each value over its ranks
+    spread = resolution + rounding  # variance of a value over its ranks
     log_noise = np.log(residual + spread) + bias
     explained = n * ((moment[0, 2] + spread - log_noise - 1) / 2 + np.log(masses[::-1]))
     exact = residual > _LEAST_VARIANCE

@@ -86,8 +86,8 @@ def whitening(z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _signs(axes: Tensor) -> Tensor:
-    """1 or -1 per column: fixes the signs that a decomposition leaves open, on which the network depends."""
-    decreasing = torch.arange(1, len(axes) + 1).to(axes).rsqrt()  # of usual axes it cancels none
+    """1 or -1 per column. A decomposition leaves signs open, but the start of the network depends on them."""
+    decreasing = torch.arange(1, len(axes) + 1).to(axes).rsqrt()  # such weights rarely sum to 0
     return torch.where(decreasing @ axes < 0, -1.0, 1.0).to(axes)
 
 

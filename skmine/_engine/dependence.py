@@ -71,7 +71,7 @@ class Dependence:
 def _test(x: Tensor, y: Tensor, share: Tensor, level: float) -> tuple[Tensor, Tensor]:
     """Squared moments of pairs of columns, and whether each pair passes. None passes if there are too many.
 
-    Under independence the moments of a pair are a chi-square variable over the number of rows.
+    Under independence, the moments of a pair times the number of rows are a chi-square variable.
     """
     n_pairs = x.shape[1] * y.shape[1]
     if n_pairs * _DEGREE**2 > _MOST_MOMENTS:

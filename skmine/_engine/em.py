@@ -7,8 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_MOST_ITERATIONS, _TOLERANCE = 60, 1e-4  # of EM; nats a row
-_LEAST_VARIANCE = 1e-4  # added to the columns', of the mean variance of all where that is above one
+#: Maximum number of EM iterations, and smallest change in nats per row.
+_MOST_ITERATIONS, _TOLERANCE = 60, 1e-4
+#: Added to the variance of each column, times the mean variance of all columns if that is above one.
+_LEAST_VARIANCE = 1e-4
 #: When a component is split along its longest axis, the halves are placed this many standard deviations from
 #: its mean.
 _CUT = 0.7
@@ -105,7 +107,7 @@ class _Rows:
     def __init__(self, z: Tensor, weight: Tensor, one_hot: Tensor | None):
         self.z, self.moments = z, _moments(z)
         self.share = weight / weight.sum(1, keepdim=True)
-        self.weight = self.share / (self.share**2).sum(1, keepdim=True)  # of sum the number of effective rows
+        self.weight = self.share / (self.share**2).sum(1, keepdim=True)  # sums to the effective rows
         self.has_classes = one_hot is not None
         self.one_hot = torch.ones_like(z[..., :1]) if one_hot is None else one_hot
         variance = (self.share.unsqueeze(2) * z**2).sum(1).mean(1).clamp_min(1)
@@ -129,7 +131,7 @@ class _Rows:
         covariance = _regularised(scatter, rows[..., None, None], self.floor)
         log_weight = ((rows + 1) / (rows + 1).sum(1, keepdim=True)).log()
         counts = part.mT @ self.one_hot
-        of_all = counts.sum(1, keepdim=True) + 1  # a class that no row has is possible
+        of_all = counts.sum(1, keepdim=True) + 1  # so that a class without rows is possible
         prior = _CLASS_ROWS * of_all / of_all.sum(2, keepdim=True)
         log_class = ((counts + prior) / (rows + _CLASS_ROWS).unsqueeze(2)).log()
         return Mixture(log_weight, mean, covariance, log_class)

@@ -34,7 +34,7 @@ WELL_TESTED_NATS = 3.0
 _REFUTING_NATS = 3.0
 #: Maximum relative standard error of that mean for this conclusion.
 RELIABLE_ERROR = 0.5
-_NORMAL_QUANTILE = 1.96  # of 97.5 %
+_NORMAL_QUANTILE = 1.96  # quantile of 97.5 %
 #: Bias of a flexible critic, as a share of half the gap between training and held-out value. If the held-out
 #: value chooses the amount of smoothing, its derivatives cancel. For a function of d variables with s
 #: derivatives, the bias is then d / (2 s) of the cost of overfitting (Stone 1982). With two variables and two
@@ -233,7 +233,7 @@ class Judge:
         estimate, bias = (held_out + training) / 2, 0.0
         if sample.x.probability is not None and sample.classes is not None:
             estimate = _table_information(sample.x.values, sample.y.values, sample.weight)
-        elif flexible:  # at most what held-out rows confirm
+        elif flexible:  # at most the held-out value
             overfit = estimate - held_out - (max(start.overfit, 0.0) if start else 0.0)
             bias = min(flexible * _BIAS_SHARE * max(overfit, 0.0), max(held_out, 0.0))
         return Verdict(

@@ -40,7 +40,7 @@ def detectable_information(law: BlockLaw, signal: float, level: float = LEVEL) -
     return -0.5 * math.log1p(-squared) if squared < 1 else math.inf
 
 
-@lru_cache(maxsize=256)  # pairs of columns without ties have the same law
+@lru_cache(maxsize=256)  # pairs of columns without ties share a distribution
 def _detected_shift(weight_bytes: bytes, spread: float, level: float) -> float:
     """Squared mean of the normal of the largest weight that is detected with 80 % power."""
     weights = np.frombuffer(weight_bytes)

@@ -254,7 +254,7 @@ def weighted_tests(
 
 def _cells(features: Features, discrete: np.ndarray) -> list[Margin]:
     return [
-        replace(Margin.of_column(column, discrete[j]), values=None)  # cells take one byte a value
+        replace(Margin.of_column(column, discrete[j]), values=None)  # cells take one byte per value
         for chunk in features.chunks()
         for j, column in zip(chunk, features.read(chunk), strict=True)
     ]

@@ -14,7 +14,7 @@ from skmine.distributions._base import (
 )
 
 _LARGEST_RANGE = 5_000
-_N_NODES = (200_000, 2_000_000)  # of x; the second number if the first cannot resolve the function
+_N_NODES = (200_000, 2_000_000)  # points of x; the second if the first cannot resolve the function
 _LARGEST_UNRESOLVED = 1e-4
 _ROUNDING = 1e-13
 
@@ -23,8 +23,8 @@ class _Rule(NamedTuple):
     """How fine the quadrature is, in units of noise_scale."""
 
     points: int  # grid points of y in one unit
-    reach: int  # largest noise, in units
-    largest_change: float  # of the function between adjacent nodes of x, in units
+    reach: int  # largest noise in these units
+    largest_change: float  # of the function between neighbouring nodes of x, in these units
 
 
 # A density with edges needs more points, because it has no tails that smooth over the nodes of x.

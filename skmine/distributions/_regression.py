@@ -9,8 +9,8 @@ from scipy.stats import qmc
 from skmine.distributions._base import LOG_SQRT_2_PI, JointDistribution, check_count
 
 _N_POINTS = 2**14  # quasi-random points of X
-_N_NODES = 8_000  # of y, equally spaced; about as many are added where the density may be steep
-_REACH = 7.0  # of the noise, in standard deviations
+_N_NODES = 8_000  # equally spaced points of y; about as many are added at steep parts of the density
+_REACH = 7.0  # range of the noise, in standard deviations
 
 
 class Regression(JointDistribution):

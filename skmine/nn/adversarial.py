@@ -16,7 +16,7 @@ from .steps import Adam, average_weights, draw_batches, draw_normal
 
 _CHECK_EVERY = 50
 _AVERAGING = 2e-3  # weight of the newest step in the average of the sampler's weights
-_BETAS = (0.5, 0.999)  # of Adam: the opponent moves, so the past counts less
+_BETAS = (0.5, 0.999)  # for Adam; the opponent changes, so the past counts less
 _SLOPE = 0.2
 _READ_ROWS, _READ_CODES = 256, 1024
 _CATCH_UP_STEPS, _VALUED_ROWS = 1000, 2**13

@@ -18,7 +18,7 @@ _CHECK_EVERY = 50
 _AVERAGING = 5e-3  # weight of the newest step in the average of the weights
 _MIN_LOG_SCALE = -8.0
 _START_LOG_SCALE = -2.0  # little noise at first, otherwise the classifier learns slowly
-_FIRST_GAIN = 0.6  # of the weights of x: smooth functions at first, which generalise better
+_FIRST_GAIN = 0.6  # initial weights of x: smooth functions generalise better
 
 
 class GaussianEncoder(nn.Module):

@@ -11,7 +11,7 @@ Critic = Callable[[Tensor, Tensor], Tensor]
 
 #: Marginal pairs of a reported value, if there are few rows.
 VALUED_PAIRS = 2**15
-_SCORES_A_CHUNK = 2**13  # temporary tensors of a few megabytes: larger ones are slower
+_SCORES_A_CHUNK = 2**13  # temporary tensors of a few megabytes, because larger ones are slower
 
 
 def score_in_chunks(critic: Critic, x: Tensor, y: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-_EPSILON = 1e-8  # of Adam, against division by zero
+_EPSILON = 1e-8  # for Adam, against division by zero
 
 
 def draw_normal(shape, generator: torch.Generator | None, like: Tensor) -> Tensor:

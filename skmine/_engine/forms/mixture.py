@@ -113,7 +113,7 @@ class GaussianMixture(MixtureForm):
         sides = [start_from.project_x, start_from.project_y][: 2 if sample.classes is None else 1]
         for number, pair in enumerate(sample.readings):
             if number and all(len(reading.relevant) > _MOST_COLUMNS for reading in pair[: len(sides)]):
-                continue  # the same coordinates again
+                continue  # the coordinates are the same
             read = tuple(_projection(*side) for side in zip(pair, sides, strict=False))
             yield read, sum(side.width for side in read)
 
@@ -129,7 +129,8 @@ class _Chain:
 
     def __init__(self, columns: Tensor, weight: Tensor, classes: Tensor | None):
         one_hot = None if classes is None else classes.double()
-        self.source = fit_mixtures(columns.double(), weight.double(), one_hot)  # differences cancel
+        # Double precision, because log densities are subtracted.
+        self.source = fit_mixtures(columns.double(), weight.double(), one_hot)
         self.found: list[Mixture] = []
 
     def after(self, n_cuts: int) -> Mixture:

@@ -124,7 +124,7 @@ def _products(x: Tensor, relevant: Sequence[int]) -> Tensor:
     """Columns, and the products of each relevant column with all columns."""
     numbers = torch.as_tensor(relevant, device=x.device)
     once = torch.ones(len(numbers), x.shape[-1], dtype=torch.bool, device=x.device)
-    once[:, numbers] = torch.ones_like(once[:, numbers]).triu()  # of two relevant columns
+    once[:, numbers] = torch.ones_like(once[:, numbers]).triu()  # pairs of relevant columns only once
     first, second = once.nonzero().T
     first = numbers[first]
     return torch.cat([x, x[..., first] * x[..., second]], -1)
