@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.linalg import eigh
-
 from skmine._copula import Margin
 
 _SMALLEST_NORM = 1e-6
@@ -48,7 +46,9 @@ def whitened(values: np.ndarray, least: float, weight: np.ndarray | None = None)
         return values
     weight = np.ones(1, values.dtype) if weight is None else weight.astype(values.dtype)
     values = values - (values * weight).mean(axis=1, keepdims=True)
-    variance, axes = (part[..., ::-1] for part in eigh((values * weight) @ values.T / values.shape[1]))
+    variance, axes = (
+        part[..., ::-1] for part in np.linalg.eigh((values * weight) @ values.T / values.shape[1])
+    )
     keep = variance > least
     return (axes[:, keep] / np.sqrt(variance[keep])).T @ values
 
@@ -79,7 +79,7 @@ def _triangular(gram: np.ndarray) -> np.ndarray:
             return np.linalg.inv(lower).T
     except np.linalg.LinAlgError:
         pass
-    variance, axes = eigh(gram)
+    variance, axes = np.linalg.eigh(gram)
     size = np.diag(np.linalg.qr((axes * np.sqrt(np.maximum(variance, 0.0))).T, mode="r")) ** 2
     keep = np.flatnonzero(size > _LEAST_PRODUCT)
     mixing = np.zeros((len(gram), len(keep)))

@@ -1,7 +1,7 @@
 """Kernel ridge regression on the cells of columns, with residuals on held-out rows."""
 
 import numpy as np
-from scipy.linalg import cholesky, eigh, solve_triangular
+from scipy.linalg import cholesky, solve_triangular
 from scipy.special import ndtri
 
 from skmine._copula import Margin
@@ -100,7 +100,7 @@ class Smoother:
         size = len(kernel.inner)
         lower = cholesky(kernel.inner + np.eye(size) * (_JITTER * np.trace(kernel.inner) / size), lower=True)
         gram = solve_triangular(lower, solve_triangular(lower, rows.T @ rows, lower=True).T, lower=True)
-        spectrum, axes = eigh(gram)
+        spectrum, axes = np.linalg.eigh(gram)
         keep = spectrum > 1e-8 * spectrum[-1]
         self.spectrum = spectrum[keep]
         mixing = solve_triangular(lower, axes[:, keep] / np.sqrt(self.spectrum), lower=True, trans=1)
@@ -113,14 +113,13 @@ class Smoother:
         self.error, self.ridge, self.shrink = errors[best], _RIDGES[best], shrink[best]
         keep = self.shrink > _LEAST_SHRINK
         self.shrink, self.spectrum = self.shrink[keep], self.spectrum[keep]
-        self.basis = rows @ mixing[:, keep]
+        self.basis = (rows @ mixing[:, keep]).astype(np.float32)
 
     def residual(self, values: np.ndarray) -> np.ndarray:
         """Residuals of values of shape (n_functions, n)."""
-        basis = self.basis.astype(values.dtype)
-        shown = values if self.root is None else values * self.root.astype(values.dtype)
-        smooth = ((shown @ basis) * self.shrink.astype(values.dtype)) @ basis.T
-        return values - (smooth if self.root is None else smooth / self.root.astype(values.dtype))
+        shown = (values if self.root is None else values * self.root).astype(np.float32)
+        smooth = ((shown @ self.basis) * self.shrink.astype(np.float32)) @ self.basis.T
+        return values - (smooth if self.root is None else smooth / self.root.astype(np.float32))
 
     def left_out_residual(self, values: np.ndarray, folds: np.ndarray | None = None) -> np.ndarray:
         """Residuals of values on rows that are held out of the fit.
@@ -137,7 +136,7 @@ class Smoother:
         ndarray of shape (n_functions, n)
         """
         if folds is None:
-            own = (self.basis**2) @ self.shrink
+            own = self.basis**2 @ self.shrink.astype(np.float32)
             return self.residual(values) / np.maximum(1 - own, _LEAST_LEFT)
         shown = values if self.root is None else values * self.root
         features = self.basis * np.sqrt(self.spectrum)
