@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+
 from skmine._copula import Margin
 
 _SMALLEST_NORM = 1e-6

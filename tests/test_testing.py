@@ -5,7 +5,8 @@ from scipy.stats import chi2, kstest
 
 from skmine import mutual_info_test
 from skmine._columns import read_features
-from skmine._scores.given import Given, rank_functions
+from skmine._scores.given import Given
+from skmine._scores.levels import rank_functions
 from skmine._scores.power import _shifted_sf
 from skmine._scores.testing import _of_smaller
 
@@ -225,11 +226,44 @@ def test_inflation__regression_on_a_hundred_columns__variance_of_the_sum_of_prod
     smoother = np.eye(300) - (residuals.axes * residuals.shrinkage[:, 0]) @ residuals.axes.T
 
     # Residuals of independent normals, times the root of the weights.
-    first, second = (smoother @ (np.sqrt(weight) * rng.normal(size=(2000, 300))).T for _ in range(2))
+    noise = np.sqrt(weight)[:, None, None] * rng.normal(size=(300, 2, 2000))
+    first, second = (smoother @ residuals.within(noise[:, side]) for side in (0, 1))
     ratio = np.var((first * second).sum(axis=0)) / ((first * second) ** 2).sum(axis=0).mean()
 
     # Relative standard error of a variance of 2,000 draws: about sqrt(2 / 2000) = .03.
     assert ratio == pytest.approx(residuals.inflation(residuals), rel=0.12)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0], ids=["equal weights", "unequal weights"])
+def test_inflation__category_of_many_levels__variance_of_the_sum_of_products(spread):
+    rng = np.random.default_rng(0)
+    weight = np.exp(spread * rng.normal(size=300))
+    weight /= weight.mean()
+    level = [f"level {k}" for k in rng.integers(100, size=300)]
+    (column,) = read_features(np.array(level, dtype=object)[:, None])
+    residuals = Given([column], weight, rng).residuals(rng.normal(size=(300, 1)))
+    smoother = np.eye(300) - (residuals.axes * residuals.shrinkage[:, 0]) @ residuals.axes.T
+
+    noise = np.sqrt(weight)[:, None, None] * rng.normal(size=(300, 2, 2000))
+    first, second = (smoother @ residuals.within(noise[:, side]) for side in (0, 1))
+    ratio = np.var((first * second).sum(axis=0)) / ((first * second) ** 2).sum(axis=0).mean()
+
+    # The same tolerance as above.
+    assert ratio == pytest.approx(residuals.inflation(residuals), rel=0.12)
+
+
+@pytest.mark.parametrize("labels", [True, False], ids=["labels", "numbers"])
+def test_test_given__both_follow_a_column_of_a_hundred_levels__no_dependence(labels):
+    rng = np.random.default_rng(0)
+    pvalues = []
+    for _ in range(20):
+        level, effect = rng.integers(100, size=1000), rng.normal(size=100)
+        X, y = effect[level][:, None] + 0.7 * rng.normal(size=(2, 1000, 1))
+        Z = [f"level {k}" for k in level] if labels else level
+        pvalues.append(mutual_info_test(X, y[:, 0], np.array(Z)[:, None], random_state=0).pvalue)
+
+    # Uniform: the median of 20 is below .2 with probability .005.
+    assert np.median(pvalues) > 0.2
 
 
 def test_residuals__noise_and_weights_of_few_effective_rows__heavy_rows_are_not_fitted():

@@ -12,19 +12,20 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.special import eval_legendre, ndtri
+from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from skmine._columns import Column
-from skmine._scores.ridge import Ridge, Span, unit
+from skmine._scores.levels import LEVELS, indicators, level_codes, ranks
+from skmine._scores.ridge import Ridge, Span, Within, unit
 from skmine._validation import effective_samples
 
 #: Cosines of the rank of a column of Z; they enter with the weight k ** -_SMOOTHNESS.
 _COSINES, _SMOOTHNESS = 32, 1.5
 #: Maximum number of functions of single columns, and of landmarks of the kernel of all columns.
 _SINGLE, _LANDMARKS = 150, 150
-#: Number of rows that choose among kernels, and maximum number of levels of a category with an indicator.
-_CHOOSING_ROWS, _LEVELS = 2000, 32
+#: Number of rows that choose among kernels.
+_CHOOSING_ROWS = 2000
 #: Number of rows beyond which the regressions remove less than 3 % of the variance of residuals.
 _ROWS_THAT_SHOW_LOSS = 20_000
 #: Widths of the kernel in root mean square distances, and its weight relative to the functions of single
@@ -36,6 +37,8 @@ _FREE, _FREE_SHARE = 100.0, 0.1
 _FAINT, _SLOW = 0.05, 8
 #: If at most this share of the variance remains at the smallest ridge, the block is a function of Z.
 _NOTHING = 1e-7
+#: Numbers are levels too if each of them has this many rows on average.
+_ROWS_A_NUMBER = 10
 #: Rows whose functions are computed together.
 _ROWS = 2**12
 
@@ -47,16 +50,16 @@ class Residuals(NamedTuple):
     ----------
     values : ndarray of shape (n, n_functions)
         Residuals, times the root of the rows' weights.
-    weight : ndarray of shape (n,)
-        Weights of the rows, with mean 1.
+    within : Within
+        Levels within which rows are compared.
     axes : ndarray of shape (n, n_axes)
-        Orthonormal functions of Z, times the root of the weights.
+        Orthonormal functions of Z, times the root of the weights, without their means in each level.
     shrinkage : ndarray of shape (n_axes, n_functions)
         Share of each function along each axis that is predicted.
     """
 
     values: np.ndarray
-    weight: np.ndarray
+    within: Within
     axes: np.ndarray
     shrinkage: np.ndarray
 
@@ -68,76 +71,28 @@ class Residuals(NamedTuple):
         products has the variance tr(A W A B W B). The expected squared products add up to the sum of the
         products of the diagonals, which is smaller.
         """
-        (axes, change), (other_axes, other_change) = self._removed(), other._removed()
+        variance, diagonals, removed = self.within.squares, [], []
+        for side in (self, other):
+            axes, change = side._removed()
+            changed = axes @ change
+            variance -= (changed * self.within.spread(axes)).sum()
+            diagonals.append(self.within.diagonal - (changed * axes).sum(axis=1))
+            removed.append((axes, change))
+        (axes, change), (other_axes, other_change) = removed
         mixed = axes.T @ other_axes
-        removed = (axes @ change * axes).sum(axis=1)
-        other_removed = (other_axes @ other_change * other_axes).sum(axis=1)
-        variance = self.weight @ (self.weight - removed - other_removed)
         variance += ((change @ mixed) * (mixed @ other_change)).sum()
-        expected = (self.weight - removed) @ (self.weight - other_removed)
-        return float(variance / max(expected, 1e-12))
+        return float(variance / max(diagonals[0] @ diagonals[1], 1e-12))
 
     def _removed(self) -> tuple[np.ndarray, np.ndarray]:
-        """F and M of the covariance A W A = W - F M F^T, averaged over the functions by their variance."""
+        """F and M of A W A = C - F M F^T, averaged over functions by variance; C as in :class:`Within`."""
         size = (self.values**2).mean(axis=0)
         size = size / max(size.sum(), 1e-12)
         mean = self.shrinkage @ size
-        if not np.ptp(self.weight):
+        if not np.ptp(self.within.weight):
             return self.axes, np.diag(2 * mean - self.shrinkage**2 @ size)
-        heavy = self.weight[:, None] * self.axes
+        heavy = self.within.spread(self.axes)
         both = (self.axes.T @ heavy) * (self.shrinkage * size @ self.shrinkage.T)
         return np.hstack([self.axes, heavy]), np.block([[-both, np.diag(mean)], [np.diag(mean), 0 * both]])
-
-
-def rank_functions(column: Column, discrete: bool, degree: int) -> np.ndarray:
-    """Centred functions of a column: polynomials of its ranks over their degree, or indicators of levels.
-
-    Parameters
-    ----------
-    column : Column
-        Values; a missing value counts as a level.
-    discrete : bool
-        Whether to treat numbers as labels.
-    degree : int
-        Maximum degree.
-
-    Returns
-    -------
-    ndarray of shape (n, n_functions)
-        Functions; with variance 1 if the degree is 1. A constant column has none.
-    """
-    if discrete or column.categorical:
-        raw, order = indicators(column), None
-    else:
-        rank, present = _ranks(column)
-        degree = min(degree, len(np.unique(rank[present])) - 1)
-        order = np.arange(1, degree + 1)
-        raw = eval_legendre(order, 2 * rank[:, None] - 1) * present[:, None]
-        if not present.all():
-            raw, order = np.column_stack([~present, raw]), np.append(1, order)
-    n = len(raw)
-    basis, triangle = np.linalg.qr(np.column_stack([np.ones(n), raw]))
-    size = np.abs(np.diag(triangle))[1:]
-    kept = size > 1e-6 * np.sqrt(n)
-    functions = basis[:, 1:][:, kept] * np.sqrt(n)
-    return functions if order is None else functions / order[kept]
-
-
-def indicators(column: Column) -> np.ndarray:
-    """Indicators of the most frequent levels, divided by the root of their shares, (n, n_levels)."""
-    values = np.where(column.missing, "", column.values.astype(str)) if column.categorical else column.values
-    counts, inverse = np.unique(values, return_counts=True, return_inverse=True)[:0:-1]
-    common = np.argsort(-counts, kind="stable")[:_LEVELS]
-    return (inverse.reshape(-1, 1) == common) / np.sqrt(counts[common] / len(values))
-
-
-def _ranks(column: Column) -> tuple[np.ndarray, np.ndarray]:
-    """Middle ranks in (0, 1), 0.5 for missing values, and a mask of the values that are present."""
-    present = ~column.missing
-    rank = np.full(len(present), 0.5)
-    if present.any():
-        rank[present] = (rankdata(column.values[present]) - 0.5) / present.sum()
-    return rank, present
 
 
 class _Part(NamedTuple):
@@ -177,8 +132,10 @@ class Given:
 
     def __init__(self, columns: list[Column], weight: np.ndarray, rng: np.random.Generator):
         n = len(weight)
-        self.weight, self.root = weight, np.sqrt(weight)[:, None]
+        self.root = np.sqrt(weight)[:, None]
         columns = [column for column in columns if not _is_constant(column)]
+        codes = _compared_within(columns, n)
+        self.within = Within(codes, weight)
         self.parts = [part for column in columns for part in _parts(column)]
         self.scores = _standard(np.hstack([np.empty((n, 0)), *(part.scores for part in self.parts)]))
         free = [_drawn_in(column) for column in columns if not column.categorical]
@@ -188,6 +145,8 @@ class Given:
         choosing = rng.permutation(n)
         self._all_choose = n <= _CHOOSING_ROWS
         self.choosing = slice(None) if self._all_choose else choosing[:_CHOOSING_ROWS]
+        chosen = np.unique(codes[self.choosing], return_inverse=True)[1]
+        self._within_choosing = Within(chosen, weight[self.choosing])
         if self.parts:
             self._owner, self._order = _owners(self.parts)
             self._slow = _standard(self.waves(self.choosing, np.flatnonzero(self._order <= _SLOW)))
@@ -210,21 +169,22 @@ class Given:
         -------
         Residuals
         """
-        target = self.root * functions
+        weighted = self.root * functions
+        target = self.within(weighted)
         if not self.parts:
-            axes = self.root / np.sqrt(len(target))
-            shrinkage = np.ones((1, target.shape[1]))
-            return Residuals(target - axes @ (axes.T @ target), self.weight, axes, shrinkage)
+            return self._residuals(target, target, np.empty((len(target), 0)), np.empty((0, target.shape[1])))
         candidates = self._even
         if self.scores.shape[1] > 1:
             candidates = candidates + self._candidates(self._relevance(functions[self.choosing]))
-        ridges = [Ridge.fit(span, target[self.choosing]) for _, span in candidates]
+        some = self._within_choosing(weighted[self.choosing])
+        ridges = [Ridge.fit(span, some) for _, span in candidates]
         chosen = int(np.argmin([ridge.error for ridge in ridges]))
         (basis, span), ridge = candidates[chosen], ridges[chosen]
         if not self._all_choose:
-            span = Span.of(basis.all_rows(), self.weight)
+            span = Span.of(basis.all_rows(), self.within)
             ridge = Ridge.fit(span, target)
-        prediction = span.combine(ridge.coefficients[:, 0]) / self.root[:, 0]
+        of_levels = weighted[:, 0] - target[:, 0]
+        prediction = (of_levels + span.combine(ridge.coefficients[:, 0])) / self.root[:, 0]
         rank = (rankdata(prediction) - 0.5) / len(prediction)
         number = np.arange(1, 9)
         waves = unit(np.cos(np.pi * rank[:, None] * number) / number**_SMOOTHNESS)
@@ -232,11 +192,14 @@ class Given:
         improved = Ridge.fit(further, target)
         if improved.error < ridge.error:
             span, ridge = further, improved
+        few = effective_samples(self.within.weight) <= _ROWS_THAT_SHOW_LOSS
+        axes = span.combine(span.axes) / np.sqrt(len(target)) if few else np.empty((len(target), 0))
         values = target - span.combine(ridge.coefficients)
-        values[:, (values**2).mean(axis=0) <= _NOTHING * (target**2).mean(axis=0)] = 0.0
-        few = effective_samples(self.weight) <= _ROWS_THAT_SHOW_LOSS
-        axes = span.combine(span.axes) / np.sqrt(len(values)) if few else np.empty((len(values), 0))
-        return Residuals(values, self.weight, axes, ridge.shrinkage[: axes.shape[1]])
+        return self._residuals(values, weighted, axes, ridge.shrinkage[: axes.shape[1]])
+
+    def _residuals(self, values, weighted, axes: np.ndarray, shrinkage: np.ndarray) -> Residuals:
+        values[:, (values**2).mean(axis=0) <= _NOTHING * (weighted**2).mean(axis=0)] = 0.0
+        return Residuals(values, self.within, axes, shrinkage)
 
     def waves(self, rows, kept: np.ndarray) -> np.ndarray:
         """Functions of single columns with the sorted indices `kept`, in some rows."""
@@ -257,8 +220,7 @@ class Given:
         kept = np.sort(np.argsort(-size, kind="stable")[:most])
         bases = [_Basis(self, scale, size[kept], kept)]
         bases += [bases[0].with_kernel(width) for width in _WIDTHS]
-        weight = self.weight[self.choosing]
-        return [(basis, Span.of(basis.chosen(), weight)) for basis in bases]
+        return [(basis, Span.of(basis.chosen(), self._within_choosing)) for basis in bases]
 
     def _relevance(self, functions: np.ndarray) -> np.ndarray:
         """Scale of each column of Z: the root of its largest excess of squared correlations over chance."""
@@ -272,7 +234,7 @@ class Given:
 
 
 class _Basis:
-    """A constant, functions of single columns and a kernel of all columns, times the root of the weights.
+    """Functions of single columns and a kernel of all columns, times the root of the weights.
 
     Parameters
     ----------
@@ -325,7 +287,7 @@ class _Basis:
 
     def _raw(self, rows, sources: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
         waves, distances = sources
-        parts = [np.ones((len(waves), 1)), self._given.free[rows], waves]
+        parts = [self._given.free[rows], waves]
         if self._axes.size:
             parts.append(np.exp(distances / -self._spread) @ self._axes)
         return parts
@@ -340,9 +302,9 @@ class _Basis:
     def _normalise(self) -> None:
         """Centre and scale each part, using the rows that choose the kernel."""
         parts = self._raw(self._given.choosing, self._sources)
-        centre = [0 * part[0] for part in parts[:2]] + [part.mean(axis=0) for part in parts[2:]]
-        share = [10 * _FREE, 1.0]
-        for part, mean, weight in zip(parts[2:], centre[2:], (1.0, _JOINT), strict=False):
+        centre = [0 * parts[0][0], *(part.mean(axis=0) for part in parts[1:])]
+        share = [1.0]
+        for part, mean, weight in zip(parts[1:], centre[1:], (1.0, _JOINT), strict=False):
             share.append(weight / np.sqrt(max(((part - mean) ** 2).sum() / len(part), 1e-12)))
         self._centre = np.hstack(centre)
         self._factor = np.hstack([np.full(part.shape[1], s) for part, s in zip(parts, share, strict=True)])
@@ -359,6 +321,20 @@ def _owners(parts: list[_Part]) -> tuple[np.ndarray, np.ndarray]:
     return np.hstack(owners), np.hstack(orders)
 
 
+def _compared_within(columns: list[Column], n: int) -> np.ndarray:
+    """Level of each row in the column of most levels, if it has more than functions can follow.
+
+    It is a category, or holds numbers that repeat. Otherwise, all rows have level 0.
+    """
+    most, found = LEVELS, np.zeros(n, dtype=int)
+    for column in columns:
+        codes = level_codes(column)
+        n_levels = int(codes.max()) + 1
+        if n_levels > most and (column.categorical or n_levels * _ROWS_A_NUMBER <= n):
+            most, found = n_levels, codes
+    return found
+
+
 def _is_constant(column: Column) -> bool:
     missing = column.missing
     return bool(missing.all() or (not missing.any() and (column.values == column.values[0]).all()))
@@ -368,7 +344,7 @@ def _parts(column: Column) -> list[_Part]:
     """Levels; or normal scores and cosines of ranks, and an indicator of missing values."""
     if column.categorical:
         return [_of_levels(indicators(column))]
-    rank, present = _ranks(column)
+    rank, present = ranks(column)
     n_functions = max(min(_COSINES, len(np.unique(rank[present])) - 1), 1)
     part = _Part(ndtri(rank)[:, None], np.where(present, rank, np.nan), n_functions)
     return [part] if present.all() else [part, _of_levels(~present[:, None] * 1.0)]

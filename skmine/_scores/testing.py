@@ -17,7 +17,8 @@ from skmine._copula import (
     independence_laws,
     pvalues_of,
 )
-from skmine._scores.given import Given, Residuals, rank_functions
+from skmine._scores.given import Given, Residuals
+from skmine._scores.levels import rank_functions
 from skmine._scores.power import LEVEL, detectable_information
 from skmine._scores.reading import PARAMETERS, read_discrete_features
 from skmine._sklearn import validate_params
@@ -125,6 +126,8 @@ def mutual_info_test(
     With Z, each function is first replaced by its residual after kernel ridge regression on Z. Two statistics
     are combined: the products of residuals, and the same products weighted by each column of Z, which detect
     dependence that changes sign with Z. The null distribution accounts for overfitting of the regressions.
+    If a column of Z has more than 32 levels, rows are compared only within these levels, for the column of
+    most levels. Labels that occur only once leave nothing to compare.
 
     No test is valid for every form of dependence on Z (Shah and Peters, 2020). If X and y both depend on Z in
     a way that the regressions cannot follow, p-values are too small.

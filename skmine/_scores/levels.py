@@ -1,0 +1,67 @@
+"""Functions of a column: polynomials of its ranks, or indicators of its levels."""
+
+import numpy as np
+from scipy.special import eval_legendre
+from scipy.stats import rankdata
+
+from skmine._columns import Column
+
+#: Levels of a category that have an indicator.
+LEVELS = 32
+
+
+def rank_functions(column: Column, discrete: bool, degree: int) -> np.ndarray:
+    """Centred functions of a column: polynomials of its ranks over their degree, or indicators of levels.
+
+    Parameters
+    ----------
+    column : Column
+        Values; a missing value counts as a level.
+    discrete : bool
+        Whether to treat numbers as labels.
+    degree : int
+        Maximum degree.
+
+    Returns
+    -------
+    ndarray of shape (n, n_functions)
+        Functions; with variance 1 if the degree is 1. A constant column has none.
+    """
+    if discrete or column.categorical:
+        raw, order = indicators(column), None
+    else:
+        rank, present = ranks(column)
+        degree = min(degree, len(np.unique(rank[present])) - 1)
+        order = np.arange(1, degree + 1)
+        raw = eval_legendre(order, 2 * rank[:, None] - 1) * present[:, None]
+        if not present.all():
+            raw, order = np.column_stack([~present, raw]), np.append(1, order)
+    n = len(raw)
+    basis, triangle = np.linalg.qr(np.column_stack([np.ones(n), raw]))
+    size = np.abs(np.diag(triangle))[1:]
+    kept = size > 1e-6 * np.sqrt(n)
+    functions = basis[:, 1:][:, kept] * np.sqrt(n)
+    return functions if order is None else functions / order[kept]
+
+
+def indicators(column: Column) -> np.ndarray:
+    """Indicators of the most frequent levels, divided by the root of their shares, (n, n_levels)."""
+    inverse = level_codes(column)
+    counts = np.bincount(inverse)
+    common = np.argsort(-counts, kind="stable")[:LEVELS]
+    return (inverse.reshape(-1, 1) == common) / np.sqrt(counts[common] / len(inverse))
+
+
+def level_codes(column: Column) -> np.ndarray:
+    """Number of each row's level; a missing value counts as a level."""
+    values = np.where(column.missing, "", column.values.astype(str)) if column.categorical else column.values
+    return np.unique(values, return_inverse=True)[1].reshape(-1)
+
+
+def ranks(column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Middle ranks in (0, 1), 0.5 for missing values, and a mask of the values that are present."""
+    present = ~column.missing
+    rank = np.full(len(present), 0.5)
+    if present.any():
+        rank[present] = (rankdata(column.values[present]) - 0.5) / present.sum()
+    return rank, present
