@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks._run import run_all, timed_fit, write_rows
 from benchmarks.known_joints import SUITES
 from skmine._engine import contest, judge, scoring
-from skmine._engine.forms import FLEXIBLE, STARTS, Network, network
+from skmine._engine.forms import FLEXIBLE, STARTS, Network, gaussian, network
 
 
 def without_form(name: str) -> Callable[[], list]:
@@ -36,7 +36,7 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: grid": without_form("Grid"),
     "form: network": without_form("Network"),
     "pools": lambda: [mock.patch.object(scoring.Scored, "pooled", lambda self, other: self)],
-    "gap penalty": with_value(judge, _GAP_PENALTY=0.0),
+    "gap penalty": lambda: [mock.patch.object(module, "GAP_PENALTY", 0.0) for module in (judge, gaussian)],
     "faint columns": with_value(network, _FAINT=1.0),
     "differences": with_value(network, _LEAST_CORRELATION=2.0),
     "patience on paths": with_value(contest, _PATIENCE=1),
