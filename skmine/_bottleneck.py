@@ -24,6 +24,7 @@ from skmine._frozen import FrozenModule
 from skmine._progress import progress
 from skmine._refit import new_fit
 from skmine._sklearn import Interval, StrOptions, fit_context
+from skmine._threads import one_thread
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
@@ -208,7 +209,12 @@ class InformationBottleneckClassifier(
             X or y is empty, infinite or has missing values; the lengths differ; y does not hold classes; a
             weight is negative or all are zero; training diverged; or a parameter is out of range.
         """
-        with fit_task(self, X, y, sample_weight) as on_check, isolated(), new_fit(self) as fitted:
+        with (
+            fit_task(self, X, y, sample_weight) as on_check,
+            isolated(),
+            one_thread(),
+            new_fit(self) as fitted,
+        ):
             is_interrupted = fitted._fit(X, y, sample_weight, on_check)
         if is_interrupted:
             raise KeyboardInterrupt(

@@ -26,6 +26,7 @@ from skmine._progress import progress
 from skmine._refit import new_fit
 from skmine._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skmine._tags import AnyColumns
+from skmine._threads import one_thread
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
@@ -254,7 +255,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
 
     def _fit_quietly(self, X, y, sample_weight=None, groups=None, on_check=None):
         """Fit without validating the parameters and without warnings about the results, for internal use."""
-        with isolated(), new_fit(self) as fitted:
+        with isolated(), one_thread(), new_fit(self) as fitted:
             is_interrupted = fitted._fit(X, y, sample_weight, groups, on_check)
         if is_interrupted:
             raise KeyboardInterrupt("MutualInfoEstimator was interrupted; it keeps the best critics so far.")

@@ -9,6 +9,7 @@ import textwrap
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -207,6 +208,46 @@ def test_call__three_threads__same_bits_as_alone(call, expected):
         values = list(pool.map(lambda _: (torch.randn(3), call())[1], range(3)))
 
     assert values == [expected[call]] * 3
+
+
+class Counting(torch.nn.Module):
+    """A critic that notes how many threads torch may use for it, and for another thread."""
+
+    counts: ClassVar[list] = []
+
+    def __init__(self, d_x, d_y):
+        super().__init__()
+        self.score = torch.nn.Linear(d_x + d_y, 1)
+
+    def forward(self, x, y):
+        if not self.counts:
+            note = lambda: self.counts.append(torch.get_num_threads())  # noqa: E731
+            note()
+            other = threading.Thread(target=note)
+            other.start()
+            other.join()
+        return self.score(torch.cat([x, y], -1)).squeeze(-1)
+
+
+def test_fit__process_with_two_threads__uses_one_and_leaves_others_theirs():
+    script = f"""
+        import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
+        import threading, torch
+        from test_isolation import Counting, MutualInfoEstimator, QUICK, X, Y
+        def fit():
+            Counting.counts.clear()
+            MutualInfoEstimator(critic=Counting, **QUICK).fit(X, Y)
+            print(*Counting.counts, torch.get_num_threads(), end=" ", flush=True)
+        fit()
+        thread = threading.Thread(target=fit)
+        thread.start()
+        thread.join()
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    assert done.stdout == "1 2 2 1 2 2 ", done.stderr[-2000:]
 
 
 def test_selector__joblib_threads__new_threads_have_the_thread_count_of_before():
