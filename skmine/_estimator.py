@@ -284,8 +284,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
             samples = [rows.sample(encoders, folds) for encoders in readings]
             forms = entrants(network, compete)
             number, outcome = choose_sample(samples, forms, self._make_bound(), device, compete)
-        encoders, sample = readings[number], samples[number]
-        best = outcome.verdict.scored
+        encoders, sample, best = readings[number], samples[number], outcome.verdict.scored
         bank = stack_states(best.fit.critic, best.fit.states)
         self._critic = FittedCritic(encoders, bank, best.bound, (sample.x, sample.y), sample.weight)
         self._can_go_on = best.fit.training is not None and not isinstance(best.fit.critic, PooledCritic)
