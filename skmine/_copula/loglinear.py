@@ -180,9 +180,12 @@ class _Stage:
         self.pairs, self.which = pairs, which
         self.keep = [np.flatnonzero(o <= max(stage, _ALONE)) for o in (pairs.order_x, pairs.order_y)]
         x, y = (o[k] for o, k in zip((pairs.order_x, pairs.order_y), self.keep, strict=True))
+        #: Whether the functions of both margins are the normal score and its square.
+        self.gaussian = stage == 1 and all(np.array_equal(order, [0, 1, 2]) for order in (x, y))
         couples = np.multiply.outer((x > 0) & (x <= stage), (y > 0) & (y <= stage))
         alone = np.logical_xor.outer(x > 0, y > 0)
         self.free = np.flatnonzero(couples | alone)
+        self.every, self.diagonal = np.append(0, self.free), np.arange(1, len(self.free) + 1)
         self.x, self.y = pairs.x[which][:, :, self.keep[0]], pairs.y[:, self.keep[1]]
         self.moments = pairs.moments[which][:, self.keep[0]][:, :, self.keep[1]]
         self.ridge = _RIDGE / pairs.n
@@ -212,23 +215,32 @@ class _Stage:
         y_products = (self.y[:, :, None] * self.y[:, None, :]).reshape(len(self.y), -1)
         curvature = (x_products.mT @ (fitted @ y_products)).reshape(n_rows, n_x, n_x, n_y, n_y)
         curvature = curvature.transpose(0, 1, 3, 2, 4).reshape(n_rows, n_x * n_y, n_x * n_y)
-        curvature = curvature[:, self.free[:, None], self.free]
-        expected = expected.reshape(n_rows, -1)[:, self.free]
-        curvature -= expected[:, :, None] * expected[:, None, :]
-        curvature[:, np.arange(len(self.free)), np.arange(len(self.free))] += self.ridge
-        change = _solve(curvature, gradient)
+        # With the constant in front, mean products act like covariances.
+        every = self.every
+        if len(every) < n_x * n_y:
+            curvature = curvature[:, every[:, None], every]
+        curvature[:, self.diagonal, self.diagonal] += self.ridge
+        slope = np.zeros((n_rows, len(every)))
+        slope[:, 1:] = gradient
+        change = _solve(curvature, slope)[:, 1:]
         return change, (change * gradient).sum(1)
 
     def climb(self, theta: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Parameters, bound without penalty, and fitted tables at the maximum. Only `rows` take more steps.
 
-        The first Newton step, which starts from independence, is given by the moments.
+        The first Newton step, which starts from independence, is given by the moments. The Gaussian copula
+        starts from the correlation of normal scores.
         """
         theta = self.read(theta)
         fresh = ~theta.any((1, 2))
         start = np.zeros_like(self.moments[fresh]).reshape(-1, self.moments[0].size)
         start[:, self.free] = self.moments[fresh].reshape(start.shape)[:, self.free]
         theta[fresh] = start.reshape(-1, *theta.shape[1:])
+        if self.gaussian:
+            correlation = self.moments[fresh, 1, 1]
+            left = 1 - correlation**2 + 1 / self.pairs.n
+            theta[fresh, 1, 1] = correlation / left
+            theta[fresh, 2, 0] = theta[fresh, 0, 2] = -(correlation**2) / left / np.sqrt(2)
         value, fitted = self.value(theta, np.arange(len(theta)))
         overshot = np.flatnonzero(fresh & (value < 0))
         if len(overshot):
