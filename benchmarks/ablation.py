@@ -33,6 +33,7 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: variates": without_form("NonlinearVariates"),
     "form: mixture": without_form("GaussianMixture"),
     "form: kernel regression": without_form("KernelRegression"),
+    "form: boosted trees": without_form("BoostedTrees"),
     "form: grid": without_form("Grid"),
     "form: network": without_form("Network"),
     "pools": lambda: [mock.patch.object(scoring.Scored, "pooled", lambda self, other: self)],
@@ -45,8 +46,7 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "three paths": with_value(contest, _MOST_PATHS=1),
     "bias of flexible forms": with_value(judge, _BIAS_SHARE=0.0),
     "refuted closed forms": with_value(judge, _REFUTING_NATS=math.inf),
-    "first member chooses": with_value(judge, _CHOOSING_ROWS=10**9),
-    "first member rejects": with_value(judge, _REJECTING_ROWS=10**9),
+    "first member decides": lambda: [mock.patch.object(judge.Judge, "first_decides", False)],
     "unbiased value": with_value(contest, LEAST_CHANCE=math.inf),
 }
 

@@ -11,8 +11,8 @@ def one_thread() -> AbstractContextManager:
     """Run the parallel loops of torch and scikit-learn on the current thread alone.
 
     The arrays of a fit are small. Further threads mostly wait for each other, and on a busy machine they make
-    a fit many times slower. OpenMP stores the number of threads for each thread of a process, so other threads
-    are not affected.
+    a fit many times slower. OpenMP stores the number of threads for each thread of a process, so other
+    threads are not affected.
 
     Returns
     -------

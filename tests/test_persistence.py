@@ -66,7 +66,7 @@ def by_skops(model):
     data = skops.dumps(model)
     types = skops.get_untrusted_types(data=data)
     # As described on the page on persistence of the user guide, plus the critic of this test.
-    known = ("skmine.", "torch.nn.modules.container.")
+    known = ("skmine.", "torch.nn.modules.container.", "sklearn.ensemble._hist_gradient_boosting.")
     own = {f"{__name__}.Gated", "torch.nn.modules.linear.Linear"}
     assert [name for name in types if not name.startswith(known) and name not in own] == []
     return skops.loads(data, trusted=types)

@@ -14,9 +14,9 @@ from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
 
-#: Largest misfit that passes, in standard deviations: chance alone makes the largest of four statistics exceed
-#: it once in six times, as a single one exceeds 1. A wrong critic shows in proportion to the rows. Below so
-#: many held-out rows of all members, less passes.
+#: Largest misfit that passes, in standard deviations. Under a correct critic, the largest of four statistics
+#: exceeds it once in six times, as a single one exceeds 1. The misfit of a wrong critic grows with the rows,
+#: so less passes if all members hold out fewer rows than this.
 _LARGEST_MISFIT, _ENOUGH_ROWS = 1.7, 4096
 #: Settings of a path that may be worse than the best of it, one after the other, before the path is left.
 _PATIENCE = 2
@@ -85,12 +85,11 @@ class Outcome:
 def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete: bool = True) -> Outcome:
     """Fit forms to a sample and keep the critic of the highest merit.
 
-    Forms are first tried on the first of several members. It chooses the settings of a closed form; if it
-    holds out 200 rows, those of every form; and if it holds out 400, it also rejects forms: a form is fitted
-    for all members only if it beats the best so far, alone or pooled with it. If the closed forms find more
-    than the marginal pairs can test, or too few rows are held out to judge a flexible form, their mean log
-    ratio is the value. The contest ends early if held-out rows show nothing that the best critic leaves
-    unexplained.
+    Forms are first tried on the first of several members. It chooses the settings of a closed form. If it
+    holds out 200 rows, it also chooses those of other forms and rejects forms: a form is fitted for all
+    members only if it beats the best so far, alone or pooled with it. If the closed forms find more than the
+    marginal pairs can test, or too few rows are held out to judge a flexible form, their mean log ratio is
+    the value. The contest ends early if held-out rows show nothing that the best critic leaves unexplained.
 
     Parameters
     ----------
@@ -209,16 +208,20 @@ class _Contest:
         paths = [list(path) for path in form.settings(self.sample, self.start)]
         by_first = self.best is not None and self.sample.n_members > 1
         if form.is_flexible:
-            chooses = self.judge.first_chooses and sum(len(path) for path in paths) > 1
-            by_first = by_first and self.compete and (self.judge.first_rejects or chooses)
+            by_first = by_first and self.compete and self.judge.first_decides
         for setting, scored in self._choose(form, paths, self.sample.first if by_first else self.sample):
             self.training = scored.fit.training or self.training
             if not by_first:
                 self._value(form, scored)
-            elif not self.judge.first_rejects or self._is_promising(form, scored):
+            elif not self.judge.first_decides or self._is_promising(form, scored):
                 fit = self._of_all(form, setting, scored.fit)
                 if fit is not None:
-                    self._value(form, self.judge.score(fit))
+                    self._value(form, self.judge.score(fit, rival=self._rival))
+
+    @property
+    def _rival(self) -> Scored | None:
+        """The best critic so far."""
+        return None if self.best is None else self.best.scored
 
     def _is_promising(self, form: Form, scored: Scored) -> bool:
         """Whether a critic of the first member is better than the best so far, alone or pooled with it."""
@@ -238,7 +241,7 @@ class _Contest:
                 fit = form.fit(sample, setting)
                 if fit is None:
                     break
-                tried.append((setting, self.judge.score(fit, sample)))
+                tried.append((setting, self.judge.score(fit, sample, self._rival)))
                 if tried[-1][1].cautious_value > tried[best][1].cautious_value:
                     best = len(tried) - 1
                 if len(tried) > best + _PATIENCE:

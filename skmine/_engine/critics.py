@@ -198,6 +198,25 @@ def normalised(critic: nn.Module, probability: Tensor | None, n_members: int) ->
     return critic if probability is None else ClassNormalised(critic, probability, n_members)
 
 
+class MemberList(nn.Module):
+    """A module that holds something other than a tensor for each member of a bank.
+
+    Parameters
+    ----------
+    members : list
+        One entry per member.
+    """
+
+    def __init__(self, members: list):
+        super().__init__()
+        self.members = members
+
+
+def member_lists(bank: nn.Module) -> list[MemberList]:
+    """Modules of a bank that hold something other than a tensor for each member."""
+    return [part for part in bank.modules() if isinstance(part, MemberList)]
+
+
 def of_members(module: Module, members: slice) -> Module:
     """A copy of a bank with some of its members.
 
@@ -215,6 +234,8 @@ def of_members(module: Module, members: slice) -> Module:
     module = copy.deepcopy(module)
     for tensor in [*module.parameters(), *module.buffers()]:
         tensor.data = tensor.data[members]
+    for part in member_lists(module):
+        part.members = part.members[members]
     return module
 
 
@@ -236,4 +257,6 @@ def stack_states(critic: nn.Module, states: tuple[dict, ...]) -> nn.Module:
     if any(states):
         for name, value in (dict(critic.named_parameters()) | dict(critic.named_buffers())).items():
             value.data = torch.cat([state.get(name, value) for state in states])
+        for part in member_lists(critic):
+            part.members = part.members * len(states)
     return critic

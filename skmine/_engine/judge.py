@@ -20,9 +20,9 @@ from skmine.nn.training import TrainingResult
 JUDGING_ROWS = 12
 #: Minimum effective number of rows in each half of them.
 _FEWEST_EFFECTIVE = 4.0
-#: Minimum number of held-out rows for the first member to choose the settings of a form for all members, and
-#: to decide whether a form is fitted for all members.
-_CHOOSING_ROWS, _REJECTING_ROWS = 200, 400
+#: Minimum number of held-out rows per member to find that nothing is left to explain, and for the first
+#: member to decide for all.
+_DECIDING_ROWS = 200
 #: Marginal pairs can test a value I if it is at least this far below log(N), where N is the number of pairs.
 #: The relative variance of the mean of exp(T) over N pairs is at least (exp(I) - 1) / N, and about ten times
 #: that for Gaussians with one strong pair. Up to two nats, the mean over the members is a sufficient test for
@@ -161,25 +161,20 @@ class Judge:
     @property
     def can_end(self) -> bool:
         """Whether members hold out enough rows to find that the critic explains the dependence."""
-        return 2 * self.sample.folds.halves[0].shape[1] >= _CHOOSING_ROWS
+        return 2 * self.sample.folds.halves[0].shape[1] >= _DECIDING_ROWS
 
     @property
-    def first_chooses(self) -> bool:
-        """Whether the first of several members holds out enough rows to choose the settings for all."""
+    def first_decides(self) -> bool:
+        """Whether the first of several members holds out enough rows to choose forms and settings for all."""
         return self.sample.n_members > 1 and self.can_end
 
-    @property
-    def first_rejects(self) -> bool:
-        """Whether it holds out enough rows to decide which forms are fitted for all members."""
-        return self.first_chooses and 2 * self.sample.folds.halves[0].shape[1] >= _REJECTING_ROWS
-
-    def score(self, fit: Fit, sample: Sample | None = None) -> Scored:
+    def score(self, fit: Fit, sample: Sample | None = None, rival: Scored | None = None) -> Scored:
         """Scores of a bank, or of its first member if the sample contains only the first member."""
         sample = self.sample.first if sample is not None and sample.n_members == 1 else self.sample
         critic, device = fit.critic, sample.x.values.device
         if any(buffer.device != device for buffer in critic.buffers()):
             critic = copy.deepcopy(critic).to(device)  # later forms read `fit.critic` on the CPU
-        return Scored(replace(fit, critic=critic), sample, self.bound)
+        return Scored(replace(fit, critic=critic), sample, self.bound, rival)
 
     def can_test(self, start: Scored) -> bool:
         """Whether the marginal pairs can test, or refute, the value of a closed form.
@@ -225,7 +220,7 @@ class Judge:
         """
         sample = self.sample
         held_out = scored.held_out_value
-        training = held_out if scored.fit.knows_rows else scored.training_value
+        training = scored.training_value
         least_upper = 0.0
         if is_tested and held_out > scored.highest_value:
             held_out = training = scored.highest_value

@@ -78,10 +78,12 @@ class Scored:
         The rows.
     bound : object
         See :data:`skmine.nn.BOUNDS`.
+    rival : Scored or None, default=None
+        The best critic before it.
     """
 
-    def __init__(self, fit: Fit, sample: Sample, bound):
-        self.fit, self.sample, self.bound = fit, sample, bound
+    def __init__(self, fit: Fit, sample: Sample, bound, rival: "Scored | None" = None):
+        self.fit, self.sample, self.bound, self.rival = fit, sample, bound, rival
 
     @property
     def unseen_rows(self) -> Tensor:
@@ -120,8 +122,14 @@ class Scored:
 
     @cached_property
     def training_value(self) -> float:
-        """The bound in nats on training rows."""
-        return self._mean(self.training, self.train_rows)
+        """The bound in nats on training rows.
+
+        A critic that may have memorised them is taken to overfit as much as its rival.
+        """
+        if not self.fit.knows_rows:
+            return self._mean(self.training, self.train_rows)
+        gap = self.rival.training_value - self.rival.held_out_value if self.rival else 0.0
+        return self.held_out_value + gap
 
     def _mean(self, scores: list[Scores], rows: Tensor) -> float:
         """Mean of the bound over sets of rows, weighted by the total weight of each."""
@@ -188,8 +196,10 @@ class _Pooled(Scored):
             for one, another in zip(mine.fit.states, other.fit.states, strict=True)
         )
         training = mine.fit.training or other.fit.training
-        fit = Fit(PooledCritic(mine.fit.critic, other.fit.critic), states, training)
-        super().__init__(fit, mine.sample, mine.bound)
+        knows_rows = mine.fit.knows_rows or other.fit.knows_rows
+        critic = PooledCritic(mine.fit.critic, other.fit.critic)
+        fit = Fit(critic, states, training, knows_rows=knows_rows)
+        super().__init__(fit, mine.sample, mine.bound, other if mine.fit.knows_rows else mine)
         self.parts = mine, other
 
     @cached_property

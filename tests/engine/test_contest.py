@@ -56,8 +56,7 @@ class StubJudge:
     """Verdicts of the values of the stubs."""
 
     n_members: int = 4
-    first_rejects: bool = True
-    first_chooses: bool = False
+    first_decides: bool = True
     can_end: bool = False
     device: str = "cpu"
     can_judge: bool = True
@@ -67,7 +66,7 @@ class StubJudge:
     flexible: dict = field(default_factory=dict)
     starts: dict = field(default_factory=dict)
 
-    def score(self, fit, sample=None):
+    def score(self, fit, sample=None, rival=None):
         is_first = sample is not None and sample.n_members < self.n_members
         return replace(fit.critic, fit=fit, is_first=is_first)
 
@@ -164,7 +163,7 @@ def test_contest__forms__in_their_order_and_those_that_apply(sample):
 
     forms = [Noting("a", is_flexible=False), Noting("b", applies=False), Noting("c"), Noting("d")]
 
-    hold_contest(sample, forms, StubJudge(first_rejects=False))
+    hold_contest(sample, forms, StubJudge(first_decides=False))
 
     assert order == ["a", "c", "d"]
 
@@ -294,27 +293,14 @@ def test_contest__too_few_rows_to_tell_by_the_first__all_members_tell(is_one_mem
     assert outcome.verdict.held_out == 0.5
 
 
-@pytest.mark.parametrize("first_rejects", [True, False])
-def test_contest__closed_forms__the_first_member_chooses_and_with_rows_enough_rejects(sample, first_rejects):
+@pytest.mark.parametrize("first_decides", [True, False])
+def test_contest__closed_forms__the_first_member_chooses_and_with_rows_enough_rejects(sample, first_decides):
     first, second = closed("first", [0.3]), closed("second", [0.2])
 
-    hold_contest(sample, [first, second], StubJudge(first_rejects=first_rejects))
+    hold_contest(sample, [first, second], StubJudge(first_decides=first_decides))
 
     assert first.fitted == [(4, 0.3)]
-    assert second.fitted == ([(1, 0.2)] if first_rejects else [(1, 0.2), (4, 0.2)])
-
-
-@pytest.mark.parametrize(
-    ("settings", "fitted"), [([0.4, 0.6], [(1, 0.4), (1, 0.6), (3, 0.6)]), ([0.4], [(4, 0.4)])]
-)
-def test_contest__first_member_may_choose_but_not_reject__chooses_where_there_is_a_choice(
-    settings, fitted, sample
-):
-    form = StubForm("form", settings)
-
-    hold_contest(sample, [closed("start", [0.9]), form], StubJudge(first_rejects=False, first_chooses=True))
-
-    assert form.fitted == fitted
+    assert second.fitted == ([(1, 0.2)] if first_decides else [(1, 0.2), (4, 0.2)])
 
 
 def test_contest__further_paths_of_a_form__are_compared_with_its_first_that_won(sample):
@@ -705,7 +691,7 @@ def test_contest__critic_within_a_standard_error__counts_for_the_upper_end(
     values = [0.5, other] if flexible_first else [other, 0.5]
     forms = [StubForm(name, [value]) for name, value in zip("ab", values, strict=True)]
 
-    verdict = hold_contest(sample, forms, StubJudge(first_rejects=False, standard_error=0.1)).verdict
+    verdict = hold_contest(sample, forms, StubJudge(first_decides=False, standard_error=0.1)).verdict
 
     assert verdict.held_out == 0.5
     # Its own interval reaches 1.96 standard errors up.

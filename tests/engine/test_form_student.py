@@ -143,7 +143,9 @@ def test_fit__correlations__are_those_of_the_distribution(seed):
     torch.testing.assert_close(reference.correlations, torch.full((4, 1), expected), atol=0.05, rtol=0)
 
 
-@pytest.mark.parametrize(("dof", "low", "high"), [(1.0, 1, 1.2), (2.0, 1.7, 2.4), (5.0, 3.5, 7.5), (200, 15, 30)])
+@pytest.mark.parametrize(
+    ("dof", "low", "high"), [(1.0, 1, 1.2), (2.0, 1.7, 2.4), (5.0, 3.5, 7.5), (200, 15, 30)]
+)
 def test_most_likely__student_rows__finds_their_degrees_and_correlations(dof, low, high, seed):
     sample = student_sample(5000, dof, seed)
     z = torch.cat([sample.x.core, sample.y.core], 1).double()
@@ -195,7 +197,8 @@ def test_fit__rows_of_weight_zero__are_not_fitted():
     spoilt = torch.where(kept[:, None], y, -3 * y)
 
     plain, other = (
-        StudentCopula().fit(make_sample(x, z, weight=kept.float()), None).critic.reference for z in (y, spoilt)
+        StudentCopula().fit(make_sample(x, z, weight=kept.float()), None).critic.reference
+        for z in (y, spoilt)
     )
 
     assert float(plain.correlations.min()) > 0.4

@@ -236,12 +236,12 @@ def test_can_judge__weights__four_effective_rows_a_half(n_heavy, expected):
 
 
 @pytest.mark.parametrize(
-    ("n", "n_folds", "expected"), [(1596, 4, False), (1600, 4, True), (800, 2, True), (1600, 1, False)]
+    ("n", "n_folds", "expected"), [(796, 4, False), (800, 4, True), (400, 2, True), (800, 1, False)]
 )
-def test_first_rejects__several_members_and_400_held_out_rows(n, n_folds, expected):
+def test_first_decides__several_members_and_200_held_out_rows(n, n_folds, expected):
     folds = one_split(n) if n_folds == 1 else make_folds(n, n_folds)
 
-    assert Judge(make_sample(*draw_pairs(n, [0.5]), folds), BOUND).first_rejects is expected
+    assert Judge(make_sample(*draw_pairs(n, [0.5]), folds), BOUND).first_decides is expected
 
 
 @pytest.mark.parametrize(

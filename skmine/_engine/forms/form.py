@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from skmine._engine.critics import Reference
+from skmine._engine.critics import Reference, member_lists
 from skmine._engine.sample import Sample
 from skmine.nn.training import TrainingResult
 
@@ -48,6 +48,8 @@ class Fit:
         more = _tensors(others.critic)
         for name, tensor in _tensors(critic).items():
             tensor.data = torch.cat([tensor.data, more[name].data.to(tensor.device)])
+        for part, rest in zip(member_lists(critic), member_lists(others.critic), strict=True):
+            part.members = part.members + rest.members
         states = tuple(
             {name: torch.cat([one[name], rest[name]]) for name in one}
             for one, rest in zip(self.states, others.states, strict=True)

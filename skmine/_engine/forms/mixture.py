@@ -16,6 +16,7 @@ from skmine._engine.canonical import Projection
 from skmine._engine.critics import OneHot, Reference, ReferencedCritic, normalised, of_members
 from skmine._engine.em import Mixture, fit_mixtures, log_determinant, whitening_factor
 from skmine._engine.forms.form import Fit, Form, Start
+from skmine._engine.kernel import MOST_TARGETS
 from skmine._engine.sample import Reading, Sample
 
 #: Maximum number of components, to limit time.
@@ -122,6 +123,24 @@ class GaussianMixture(MixtureForm):
         sides = [of_members(side, sample.members) for side in source]
         *blocks, _ = sample.read(sample.fitted)
         return sides, torch.cat([side(block) for side, block in zip(sides, blocks, strict=False)], 2)
+
+
+class RegressionForm(MixtureForm):
+    """Mixtures of one block and its predictions from several columns of the other block."""
+
+    def applies(self, sample: Sample) -> bool:
+        """Whether one block has several columns, and the other has a few columns or classes."""
+        if sample.x.probability is not None:
+            return False
+        given, target = roles(sample)
+        return sample.readings[0][given].stop > 1 and 0 < target.shape[1] <= MOST_TARGETS
+
+
+def roles(sample: Sample) -> tuple[int, Tensor]:
+    """Index of the predicting block, and the predicted columns (the last class is left out)."""
+    if sample.classes is not None:
+        return sample.given, sample.y.core[:, :-1].double()
+    return sample.given, (sample.y, sample.x)[sample.given].core.double()
 
 
 class _Chain:

@@ -1,4 +1,4 @@
-"""The predictive form: mixtures of the target and its predictions by a scikit-learn model."""
+"""The predictive forms: mixtures of one block and its predictions by a scikit-learn model."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,13 +8,20 @@ import numpy as np
 import torch
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor, nn
 
+from skmine._engine.critics import MemberList
 from skmine._engine.forms.form import Fit, Start
-from skmine._engine.forms.mixture import MixtureForm, MixtureSetting, beside_target
+from skmine._engine.forms.mixture import MixtureForm, MixtureSetting, RegressionForm, beside_target, roles
 from skmine._engine.kernel import PARTS
 from skmine._engine.sample import Sample
+
+#: Minimum number of training rows: twenty leaves with scikit-learn's minimum of 20 rows.
+_LEAST_ROWS = 400
+#: Maximum number of columns that trees read, and of rows that they learn from: limits on time.
+_MOST_COLUMNS, _MOST_ROWS = 64, 2**15
 
 
 def is_model(critic: Any) -> bool:
@@ -63,21 +70,86 @@ class Predictive(MixtureForm):
         """Fit one mixture per member."""
         return replace(super().fit(sample, setting), knows_rows=True)
 
+    def problem(self, sample: Sample) -> "Problem":
+        """Predict y from all core columns of x, with all training rows."""
+        return Problem(0, list(range(sample.x.n_core)), sample.y.core, sample.folds.train)
+
     def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
         """Predictions, and the columns of y."""
-        x, y = sample.x.core.double().numpy(), sample.y.core.double()
-        task = _Task.of(source, y.numpy(), sample.classes is not None)
+        problem = self.problem(sample)
+        given, columns, target = problem.given, problem.columns, problem.target.double()
+        x = (sample.x, sample.y)[given].core[:, columns].double().numpy()
+        task = _Task.of(source, target.numpy(), sample.classes is not None)
         weight = None if sample.weight is None else sample.weight.double().numpy()
         members, predictions = [], []
-        for rows, train in zip(sample.fitted.numpy(), sample.folds.train.numpy(), strict=True):
+        for rows, train in zip(sample.fitted.numpy(), problem.train.numpy(), strict=True):
             parts = [
-                task.predict(task.fit(x, weight, np.delete(rows, part)), x[rows[part]])
-                for part in np.array_split(np.arange(len(rows)), min(PARTS, len(rows)))
+                task.predict(task.fit(x, weight, np.setdiff1d(train, part)), x[part])
+                for part in np.array_split(rows, min(PARTS, len(rows)))
             ]
             predictions.append(torch.from_numpy(np.concatenate(parts)))
             members.append(task.fit(x, weight, train))
-        side = Predictions(task, members, sample.x.n_core)
-        return beside_target(sample, side, torch.stack(predictions), y)
+        side = Predictions(task, members, columns)
+        return beside_target(sample, side, torch.stack(predictions), target, given)
+
+
+class BoostedTrees(RegressionForm, Predictive):
+    """Mixtures of one block and its predictions by gradient-boosted trees, with scikit-learn's defaults.
+
+    Steps, thresholds and rules for a part of the rows are not smooth. Trees find them from few rows.
+    """
+
+    def __init__(self):
+        super().__init__(HistGradientBoostingRegressor(random_state=0), torch.Generator())
+
+    def applies(self, sample: Sample) -> bool:
+        """Whether one block predicts a few columns or classes, and the rows suffice for trees."""
+        if sample.folds.train.shape[1] < _LEAST_ROWS or not super().applies(sample):
+            return False
+        return 0 < len(self._columns(sample)) <= _MOST_COLUMNS
+
+    def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
+        """A regressor or a classifier."""
+        n_columns = roles(sample)[1].shape[1]
+        if sample.classes is None:
+            yield self.model, 2 * n_columns
+        else:
+            yield HistGradientBoostingClassifier(random_state=0), n_columns
+
+    def problem(self, sample: Sample) -> "Problem":
+        """Predict the block that has fewer columns, or the classes."""
+        given, target = roles(sample)
+        if sample.classes is not None:
+            target = sample.y.core
+        return Problem(given, self._columns(sample), target, sample.folds.train[:, :_MOST_ROWS])
+
+    def _columns(self, sample: Sample) -> list[int]:
+        """All columns of the predicting block, or those that depend on the other block if they are many."""
+        n_core = (sample.x, sample.y)[sample.given].n_core
+        if n_core <= _MOST_COLUMNS:
+            return list(range(n_core))
+        return sample.dependence.relevant[sample.given].nonzero().flatten().tolist()
+
+
+class Problem(NamedTuple):
+    """What a model learns.
+
+    Attributes
+    ----------
+    given : int
+        Index of the predicting block.
+    columns : list of int
+        Core columns of that block that the model reads.
+    target : Tensor of shape (n, n_targets)
+        Predicted columns, or classes, one-hot.
+    train : Tensor of shape (n_members, n_train)
+        Rows of each member that the model learns from.
+    """
+
+    given: int
+    columns: list[int]
+    target: Tensor
+    train: Tensor
 
 
 def _seeded(model: Any, generator: torch.Generator) -> Any:
@@ -162,7 +234,7 @@ class _Task(NamedTuple):
         return probability[:, :-1]
 
 
-class Predictions(nn.Module):
+class Predictions(MemberList):
     """Predictions of fitted models as a map of encoded columns, one set of models per bank member.
 
     Parameters
@@ -171,17 +243,17 @@ class Predictions(nn.Module):
         What the models predict.
     members : list of list
         Fitted models of each member.
-    n_core : int
-        Number of leading columns that the models read.
+    columns : list of int
+        Columns that the models read.
     """
 
-    def __init__(self, task: _Task, members: list[list[Any]], n_core: int):
-        super().__init__()
+    def __init__(self, task: _Task, members: list[list[Any]], columns: list[int]):
+        super().__init__(members)
         self.task = task._replace(model=None, targets=task.targets[:0])
-        self.members, self.n_core, self.width = members, n_core, task.width
+        self.columns, self.width = columns, task.width
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d) -> (n_members, ..., width)."""
-        flat = x[..., : self.n_core].flatten(1, -2).double().cpu().numpy()
+        flat = x[..., self.columns].flatten(1, -2).double().cpu().numpy()
         values = [self.task.predict(models, rows) for models, rows in zip(self.members, flat, strict=True)]
         return torch.from_numpy(np.stack(values)).to(x).view(*x.shape[:-1], self.width)

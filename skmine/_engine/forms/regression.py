@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from skmine._engine.forms.form import Start
-from skmine._engine.forms.mixture import MixtureForm, beside_target
-from skmine._engine.kernel import LEAST_FALL, MOST_TARGETS, Kernel, Plan, choose_plan, gaussian
+from skmine._engine.forms.mixture import RegressionForm, beside_target, roles
+from skmine._engine.kernel import LEAST_FALL, Kernel, Plan, choose_plan, gaussian
 from skmine._engine.sample import Sample
 
 
-class KernelRegression(MixtureForm):
+class KernelRegression(RegressionForm):
     """Mixtures of one block and its predictions from several columns of the other block.
 
     Kernel ridge regression predicts the classes, or the block with fewer columns if there are no classes. If
@@ -26,20 +26,13 @@ class KernelRegression(MixtureForm):
     depend on their own row.
     """
 
-    def applies(self, sample: Sample) -> bool:
-        """Whether one block has several columns, and the other has a few columns or classes."""
-        if sample.x.probability is not None:
-            return False
-        given, target = _roles(sample)
-        return sample.readings[0][given].stop > 1 and 0 < target.shape[1] <= MOST_TARGETS
-
     def __init__(self):
         super().__init__()
         self._regressions: WeakKeyDictionary[Sample, dict] = WeakKeyDictionary()
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Plan, ...], int]]:
         """The plan with the smallest error, if it explains anything; and a plan for the size of residuals."""
-        given, target = _roles(sample)
+        given, target = roles(sample)
         x, y, weight = _rows(sample, given, target)[0]
         choices = _choices(sample, given)
         plan, error = choose_plan(x, y, weight, choices)
@@ -54,7 +47,7 @@ class KernelRegression(MixtureForm):
 
     def read(self, sample: Sample, source: tuple[Plan, ...]) -> tuple[list[nn.Module], Tensor]:
         """Predictions, and the columns of y."""
-        given, target = _roles(sample)
+        given, target = roles(sample)
         sides, columns = [], []
         for k in range(len(source)):
             kernels, coefficients, predicted = zip(*self._regress(sample, source[: k + 1]), strict=True)
@@ -70,7 +63,7 @@ class KernelRegression(MixtureForm):
         """
         known = self._regressions.setdefault(sample, {})
         if plans not in known:
-            rows = _rows(sample, *_roles(sample))
+            rows = _rows(sample, *roles(sample))
             if len(plans) > 1:
                 before = self._regress(sample, plans[:-1])
                 rows = [
@@ -159,10 +152,3 @@ def _choices(sample: Sample, given: int) -> list[tuple[int, ...]]:
         every = tuple(range(reading.start, reading.stop))
         choices |= dict.fromkeys([every, tuple(reading.start + j for j in reading.relevant)])
     return list(choices)
-
-
-def _roles(sample: Sample) -> tuple[int, Tensor]:
-    """Index of the predicting block, and the predicted columns (the last class is left out)."""
-    if sample.classes is not None:
-        return sample.given, sample.y.core[:, :-1].double()
-    return sample.given, (sample.y, sample.x)[sample.given].core.double()
