@@ -1,4 +1,4 @@
-"""The contest: forms are tried in the order of their cost, each alone and pooled with the best so far."""
+"""The contest: forms are tried in the order of their cost, alone and pooled with the best critic so far."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -18,26 +18,27 @@ from skmine.nn.training import TrainingResult
 #: exceeds it once in six times, as a single one exceeds 1. The misfit of a wrong critic grows with the rows,
 #: so less passes if all members hold out fewer rows than this.
 _LARGEST_MISFIT, _ENOUGH_ROWS = 1.7, 4096
-#: Settings of a path that may be worse than the best of it, one after the other, before the path is left.
+#: A path is left after this many consecutive settings that are worse than its best setting.
 _PATIENCE = 2
-#: Paths that are fitted for all members, of those that are promising for the first.
+#: Maximum number of paths that are fitted for all members, among those that are promising for the first.
 _MOST_PATHS = 3
-#: Nats by which a start must be better than a simpler one, and further ones over the training rows.
+#: A start must be better than a simpler one by the first number in nats, plus the second over the training
+#: rows.
 _LEAST_GAIN, _GAIN_TIMES_ROWS = 0.01, 10.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a contest found.
+    """Result of a contest.
 
     Attributes
     ----------
     verdict : Verdict
-        On the best critic.
+        Verdict on the best critic.
     training : TrainingResult or None
-        How the last form that was trained by minibatches got on; None where none was.
+        Result of the last training by minibatches; None if there was none.
     interrupted : bool
-        Whether a KeyboardInterrupt ended the contest; the verdict is on the best critic so far.
+        Whether a KeyboardInterrupt ended the contest. The verdict is then on the best critic so far.
     """
 
     verdict: Verdict
@@ -45,14 +46,14 @@ class Outcome:
     interrupted: bool
 
     def doubts(self, mi: float, max_iter: int) -> list[str]:
-        """Why a value may be off though nothing failed, each with its remedy.
+        """Reasons to doubt a value although nothing failed, each with a remedy.
 
         Parameters
         ----------
         mi : float
-            The value that is reported, in nats.
+            The reported value in nats.
         max_iter : int
-            Most minibatches.
+            Maximum number of minibatches.
 
         Returns
         -------
@@ -62,9 +63,9 @@ class Outcome:
         if not verdict.is_judged and max_iter > 0:
             doubts.append(
                 f"Folds hold out fewer than {JUDGING_ROWS} rows, or as few by weight, too few to judge a "
-                "network: mi_ is the closed form's, which misses most of what is not Gaussian after a map "
-                "of each column. Pass more rows, fewer folds, a larger validation_fraction or less uneven "
-                "weights."
+                "network. mi_ is the value of a closed form, which misses dependence that is not Gaussian "
+                "after a transformation of each column. Pass more rows, fewer folds, a larger "
+                "validation_fraction or less uneven weights."
             )
         if verdict.rests_on_form and mi > WELL_TESTED_NATS:
             doubts.append(
@@ -83,7 +84,7 @@ class Outcome:
 
 
 def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete: bool = True) -> Outcome:
-    """Fit forms to a sample and keep the critic of the highest merit.
+    """Fit forms to a sample and keep the critic with the highest merit.
 
     Forms are first tried on the first of several members. It chooses the settings of a closed form. If it
     holds out 200 rows, it also chooses those of other forms and rejects forms: a form is fitted for all
@@ -98,10 +99,9 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
     forms : iterable of Form
         In the order of their cost.
     judge : Judge
-        On the device of the critics.
+        Judge on the device of the critics.
     compete : bool, default=True
-        Whether the forms compete. Otherwise the last one that applies is fitted and valued, whatever it is
-        worth.
+        Whether the forms compete. Otherwise the last form that applies is fitted, and its value is reported.
 
     Returns
     -------
@@ -133,12 +133,12 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
 def choose_sample(
     samples: Sequence[Sample], forms: Sequence[Form], bound, device: torch.device, compete: bool
 ) -> tuple[int, Outcome]:
-    """Hold a contest for each way of reading the same rows, and keep the best.
+    """Hold a contest for each encoding of the same rows, and keep the best.
 
     Parameters
     ----------
     samples : sequence of Sample
-        The rows as they are read, the usual way first.
+        The rows in each encoding, the usual one first.
     forms : sequence of Form
         In the order of their cost.
     bound : object
@@ -151,7 +151,7 @@ def choose_sample(
     Returns
     -------
     int, Outcome
-        Number of the sample, and what was found. A further way counts only where its value can be tested.
+        Index of the sample, and the result. A further encoding is used only if its value can be tested.
     """
     chosen, best = 0, None
     for number, sample in enumerate(samples):
@@ -178,7 +178,7 @@ class _Contest:
         self.examined: Scored | None = None
 
     def cannot_test(self) -> bool:
-        """Whether the rows cannot judge a further form; then the verdict is on what to start from."""
+        """Whether the rows cannot judge a further form. The verdict is then on the best start."""
         if self.start_verdict is None:
             return False
         scored = self.start_verdict.scored
@@ -188,9 +188,9 @@ class _Contest:
         return True
 
     def explains_all(self) -> bool:
-        """Whether held-out rows show nothing that the best so far does not explain.
+        """Whether held-out rows show that the best critic so far explains the dependence.
 
-        Neither a misfit, nor that more rows would have raised its value by more than its standard error.
+        There is no misfit, and overfitting costs at most the standard error.
         """
         best = self.best
         if best is None or not self.compete or not self.judge.can_end:
@@ -204,7 +204,7 @@ class _Contest:
         return all(misfit < largest for misfit in misfits(best.scored.fit, self.sample, self.judge.device))
 
     def enter(self, form: Form) -> None:
-        """Fit a form, and let it be the best if it is."""
+        """Fit a form, and keep it if it is the best so far."""
         paths = [list(path) for path in form.settings(self.sample, self.start)]
         by_first = self.best is not None and self.sample.n_members > 1
         if form.is_flexible:
@@ -250,9 +250,10 @@ class _Contest:
         return sorted(chosen, key=lambda one: -one[1].cautious_value)[:_MOST_PATHS]
 
     def _of_all(self, form: Form, setting: Any, first: Fit) -> Fit | None:
-        """The bank of all members; the first is fitted already.
+        """The bank of all members. The first member is already fitted.
 
-        Closed forms agree on what they read, so that one may change with the others.
+        The members of a closed form read the same coordinates, so the first member may change with the
+        others.
         """
         if not form.is_flexible:
             return form.fit(self.sample, setting)
@@ -260,7 +261,7 @@ class _Contest:
         return None if others is None else first.joined(others)
 
     def _value(self, form: Form, scored: Scored) -> None:
-        """Value a bank of all members, alone and pooled with the best so far."""
+        """Evaluate a bank of all members, alone and pooled with the best critic so far."""
         self.training = scored.fit.training or self.training
         if not form.is_flexible:
             self._enter_start(scored)
@@ -271,7 +272,7 @@ class _Contest:
             self._consider(self.judge.verdict(scored.pooled(partner.scored), 1.0, self.start_verdict))
 
     def _enter_start(self, scored: Scored) -> None:
-        """Consider a closed form; if it has coordinates, others start from it if it is clearly better."""
+        """Consider a closed form. If it has coordinates and is clearly better, later forms start from it."""
         verdict = self.judge.verdict(scored, 0.0, None)
         reference = scored.fit.reference
         least = _LEAST_GAIN + _GAIN_TIMES_ROWS / self.sample.folds.train.shape[1]
@@ -283,10 +284,11 @@ class _Contest:
             self.start = Start(self.start.simplest if self.start else reference, reference)
 
     def correct(self) -> None:
-        """Report the unbiased value of Gaussian blocks, where held-out rows cannot judge their critic.
+        """Report the unbiased value of Gaussian blocks, if held-out rows cannot judge their critic.
 
-        Either no pairs can test a value as large, or the blocks are wide and no critic is better than the
-        linear one by more than a standard error. Where the rows are not Gaussian, the interval is open.
+        This is the case if the pairs cannot test such a large value, or if the blocks are wide and no critic
+        is better than the linear one by more than a standard error. If the rows are not Gaussian, the
+        interval is open.
         """
         best, plain, sample = self.best, self.start_verdict, self.sample
         if best is None or plain is None or self.start is None or sample.classes is not None:
@@ -305,7 +307,7 @@ class _Contest:
             self.best = replace(best, least_upper=math.inf)
 
     def _consider(self, verdict: Verdict) -> None:
-        """Let a critic be the best, if it is; one about as good counts for how high the value may be."""
+        """Keep a critic if it is the best. One that is about as good only extends the interval upwards."""
         if self.best is None or not self.compete:
             self.best = verdict
             return

@@ -1,8 +1,8 @@
-"""Kernel ridge regression in a learnt metric: how to predict one block from several columns of the other.
+"""Kernel ridge regression in a learnt metric, to predict one block from several columns of the other.
 
-The kernel is Gaussian. Its metric is that of the average outer product of the gradients of a first
-regression: directions along which that changes count more, those along which it does not count less. What is
-learnt from rows is judged, and used, on other rows only.
+The kernel is Gaussian. Its metric is the average outer product of the gradients of a first regression.
+Directions along which this regression changes count more, and other directions count less. A regression is
+judged and used only on rows that it was not fitted to.
 
 References
 ----------
@@ -16,21 +16,23 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-#: Rows that span the functions: to choose among kernels and to learn the metric, and to predict.
+#: Number of landmarks (rows that span the functions): to choose a kernel and learn the metric, and to
+#: predict.
 _FEW_LANDMARKS, _LANDMARKS = 300, 500
-#: Rows at most that choose, and that a metric is learnt from.
+#: Maximum number of rows that choose a kernel, and from which a metric is learnt.
 _CHOOSING_ROWS = 2000
-#: Widths of the kernel, in median distances between rows, and ridges, a row, among which it chooses.
+#: Candidates for the width of the kernel, in median distances between rows, and for the ridge per row.
 _WIDTHS, _RIDGES = (2.4, 1.2, 0.6, 0.3, 0.15), torch.logspace(-6, 1, 15, dtype=torch.float64)
-#: Share of the number of landmarks that is added to the diagonal of their kernel, against rounding.
+#: This share of the number of landmarks is added to the diagonal of their kernel, against rounding errors.
 _JITTER = 1e-7
-#: Widths from the centre, from which on rows are as far as any: squares of their distances keep eight digits.
+#: Distances from the centre are limited to this many widths, so that squared distances keep eight digits.
 _FAR = 1e4
-#: Metrics learnt one from the other at most; each must lower the error to so much of what it was.
+#: Maximum number of metrics, each learnt from the previous one. Each must lower the error to this share of
+#: it.
 _MOST_STEPS, LEAST_FALL = 3, 0.97
-#: Columns that are predicted at most, or classes less one.
+#: Maximum number of predicted columns, or of classes minus one.
 MOST_TARGETS = 10
-#: Parts of the rows, each predicted from the others.
+#: Number of parts of the rows. Each part is predicted from the others.
 PARTS = 5
 
 
@@ -40,13 +42,13 @@ class Kernel(NamedTuple):
     Attributes
     ----------
     columns : tuple of int
-        Which are read.
+        Indices of the columns that are read.
     transform : Tensor of shape (n_columns, n_columns)
-        Maps them to coordinates in which the kernel has width 1.
+        Map to coordinates in which the kernel has width 1.
     landmarks : Tensor of shape (n_landmarks, n_columns)
-        Rows, in these coordinates.
+        Landmark rows in these coordinates.
     axes : Tensor of shape (n_landmarks, n_landmarks)
-        Combinations of the kernel at the landmarks that are orthonormal in it.
+        Combinations of the kernel functions at the landmarks that are orthonormal for the kernel.
     """
 
     columns: tuple[int, ...]
@@ -58,10 +60,10 @@ class Kernel(NamedTuple):
     def at(
         cls, x: Tensor, columns: tuple[int, ...], transform: Tensor, share: float, n_landmarks: int
     ) -> "Kernel":
-        """The kernel of a width that is a share of the median distance, at the first of some rows."""
+        """The kernel at the first of some rows, with a width that is a share of the median distance."""
         landmarks = x[:n_landmarks, list(columns)] @ transform
         distance = torch.pdist(landmarks[:_FEW_LANDMARKS])
-        typical = distance.median() if distance.median() > 0 else distance.mean()  # of mostly equal rows
+        typical = distance.median() if distance.median() > 0 else distance.mean()  # 0 if most rows are equal
         width = share * float(typical.clamp_min(1e-6))
         return cls.of(columns, transform / width, landmarks / width)
 
@@ -75,26 +77,26 @@ class Kernel(NamedTuple):
         return cls(columns, transform, landmarks, axes)
 
     def narrower(self, factor: float) -> "Kernel":
-        """The kernel of a width that is smaller by a factor, at the same rows."""
+        """The kernel at the same rows with a width that is smaller by a factor."""
         return self.of(self.columns, factor * self.transform, factor * self.landmarks)
 
     def coordinates(self, x: Tensor) -> Tensor:
-        """Of encoded rows, (n, d) -> (n, n_columns)."""
+        """Coordinates of encoded rows, (n, d) -> (n, n_columns)."""
         return x[:, list(self.columns)] @ self.transform
 
     def at_landmarks(self, x: Tensor) -> Tensor:
-        """The kernel of encoded rows with the landmarks, (n, d) -> (n, n_landmarks)."""
+        """Kernel between encoded rows and the landmarks, (n, d) -> (n, n_landmarks)."""
         return gaussian(self.coordinates(x), self.landmarks)
 
     def moments(self, values: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Second moments of the axes, and of these with y: weighted sums over rows.
+        """Second moments of the axes, and of the axes with y: weighted sums over rows.
 
         Parameters
         ----------
         values : Tensor of shape (n, n_landmarks)
             The kernel at the landmarks.
         y : Tensor of shape (n, n_targets)
-            What is predicted.
+            Columns to predict.
         weight : Tensor of shape (n,)
             Weights of the rows.
 
@@ -113,7 +115,7 @@ class Kernel(NamedTuple):
         return values, [self.moments(values[rows], y[rows], weight[rows]) for rows in parts]
 
     def metric(self, x: Tensor, y: Tensor, weight: Tensor, ridge: float) -> Tensor:
-        """Root of the average outer product of the gradients of a regression, of trace one a column."""
+        """Root of the average outer product of the gradients of a regression, with trace 1 per column."""
         z = self.coordinates(x)
         kernel = gaussian(z, self.landmarks)
         weight = weight / weight.mean()
@@ -129,18 +131,18 @@ class Kernel(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Which kernel is fitted to any rows: what is chosen once, for all members of a bank.
+    """Choices for a kernel that are made once for all members of a bank.
 
     Attributes
     ----------
     columns : tuple of int
-        Which are read.
+        Indices of the columns that are read.
     steps : tuple of (float, float)
         Widths and ridges of the regressions whose gradients give the next metric.
     share : float
         Width of the last kernel, in median distances between rows.
     ridge : float
-        Of the last regression, a row.
+        Ridge of the last regression, per row.
     """
 
     columns: tuple[int, ...]
@@ -149,7 +151,7 @@ class Plan(NamedTuple):
     ridge: float = 0.0
 
     def transform(self, x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-        """The metric that some rows give."""
+        """The metric learnt from some rows."""
         x, y, weight = (part[:_CHOOSING_ROWS] for part in (x, y, weight))
         transform = torch.eye(len(self.columns), dtype=x.dtype)
         for share, ridge in self.steps:
@@ -158,27 +160,27 @@ class Plan(NamedTuple):
         return transform
 
     def kernel(self, x: Tensor, y: Tensor, weight: Tensor) -> Kernel:
-        """The kernel that some rows give."""
+        """The kernel learnt from some rows."""
         return Kernel.at(x, self.columns, self.transform(x, y, weight), self.share, _LANDMARKS)
 
     def regress(self, x: Tensor, y: Tensor, weight: Tensor) -> tuple[Kernel, Tensor, Tensor]:
-        """A regression, and predictions of each part of the rows that know nothing of it.
+        """A regression, and predictions of each part of the rows from the other parts.
 
         Parameters
         ----------
         x : Tensor of shape (n, d)
             Encoded rows.
         y : Tensor of shape (n, n_targets)
-            What is predicted, less its mean.
+            Columns to predict, minus their means.
         weight : Tensor of shape (n,)
             Weights of the rows.
 
         Returns
         -------
         kernel : Kernel
-            Of all rows.
+            Kernel learnt from all rows.
         coefficients : Tensor of shape (n_landmarks, n_targets)
-            Of the kernel at its landmarks.
+            Coefficients of the kernel at its landmarks.
         predictions : Tensor of shape (n, n_targets)
         """
         weight = weight / weight.mean()
@@ -206,7 +208,7 @@ class Plan(NamedTuple):
 
 def gaussian(one: Tensor, other: Tensor) -> Tensor:
     """Kernel of width 1, (..., n, d), (..., m, d) -> (..., n, m)."""
-    # Squares of far coordinates would swallow the distances of near ones; from far ones the kernel is 0.
+    # Squares of large coordinates would hide the distances of close rows. For distant rows, the kernel is 0.
     one, other = (rows.clamp(-_FAR, _FAR) for rows in (one, other))
     return torch.cdist(one, other).square_().mul_(-0.5).exp_()
 
@@ -214,7 +216,7 @@ def gaussian(one: Tensor, other: Tensor) -> Tensor:
 def choose_plain(
     x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]
 ) -> tuple[Plan, float]:
-    """The plan of the smallest error without a learnt metric, for a target of mean 0: see choose_plan."""
+    """The plan with the smallest error without a learnt metric, for a target with mean 0; see choose_plan."""
     rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
     plain = [Plan(columns) for columns in choices]
     chosen = [_choose_width(plan, plan.transform(*rows), rows[0], rows) for plan in plain]
@@ -224,14 +226,14 @@ def choose_plain(
 def choose_plan(
     x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]
 ) -> tuple[Plan, float]:
-    """The plan of the smallest error, as a share of the variance of what is predicted.
+    """The plan with the smallest error, and this error as a share of the variance of the predicted columns.
 
     Parameters
     ----------
     x : Tensor of shape (n, d)
         Encoded rows.
     y : Tensor of shape (n, n_targets)
-        What is predicted.
+        Columns to predict.
     weight : Tensor of shape (n,)
         Weights of the rows.
     choices : iterable of tuple of int
@@ -266,7 +268,7 @@ def choose_plan(
 
 
 def _choose_width(plan: Plan, transform: Tensor, landmarks: Tensor, rows) -> tuple[Plan, float]:
-    """The plan with the width and ridge of the smallest error of rows left out, and this error."""
+    """The plan with the width and ridge of the smallest leave-one-out error, and this error."""
     x, y, weight = rows
     widest = Kernel.at(landmarks, plan.columns, transform, _WIDTHS[0], _FEW_LANDMARKS)
     values, tried = widest.at_landmarks(x), []
@@ -283,22 +285,22 @@ def left_out(kernel: Kernel, values: Tensor, y: Tensor, weight: Tensor) -> tuple
     Parameters
     ----------
     kernel : Kernel
-        Of other rows, or at rows that were not chosen by their y.
+        Kernel learnt from other rows, or at rows that were not chosen by their y.
     values : Tensor of shape (n, n_landmarks)
         The kernel at its landmarks.
     y : Tensor of shape (n, n_targets)
-        What is predicted. A row is no longer left out once the mean of all is subtracted: predictions that
-        are shrunk to nothing are then a little of the opposite of each row.
+        Columns to predict. Do not subtract the mean of all rows: it contains each row. Predictions that are
+        shrunk to 0 would then have a small negative correlation with their own row.
     weight : Tensor of shape (n,)
         Weights of the rows.
 
     Returns
     -------
     ridge : float
-        A row; that of the smallest error.
+        Ridge per row with the smallest error.
     predictions : Tensor of shape (n, n_targets)
     error : float
-        Mean square, as a share of that of y.
+        Mean squared error, as a share of the mean square of y.
     """
     weight = weight / weight.mean()
     gram, moment = kernel.moments(values, y, weight)

@@ -1,9 +1,10 @@
-"""The test of misfit: whether held-out rows are what a log density ratio says they are.
+"""The test of misfit: whether held-out rows agree with a log density ratio.
 
-A log ratio T says how y is distributed given x: as y is at all, weighted by exp(T(x, y)). So functions of y,
-less their means under these weights, must be uncorrelated with all functions of x. Three sets of functions
-are tested: polynomials of the rank of each column, kernels of all columns at some rows, and the views of the
-columns that a network reads. Last comes the function of x that kernel ridge regression finds on other rows.
+A log ratio T determines the distribution of y given x: the marginal distribution of y, weighted by exp(T(x,
+y)). Functions of y, minus their means under these weights, must therefore be uncorrelated with all functions
+of x. Three sets of functions are tested: polynomials of the rank of each column, kernels of all columns at
+some rows, and the views of the columns that a network reads. The fourth test uses the function of x that
+kernel ridge regression finds on other rows.
 
 References
 ----------
@@ -23,19 +24,19 @@ from skmine._engine.kernel import MOST_TARGETS, choose_plain, gaussian, left_out
 from skmine._engine.sample import Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
-#: Rows of all members that are tested at most.
+#: Maximum number of tested rows of all members.
 _MOST_ROWS = 2**14
-#: Rows in a group: those of the next group stand for the marginal distribution of y.
+#: Rows in a group. The rows of the next group represent the marginal distribution of y.
 _GROUP = 64
-#: Widths of the kernels, in root mean squares of the rows' distance from the centre.
+#: Widths of the kernels, in root mean square distances of the rows from the centre.
 _WIDTHS = (0.15, 0.5, 1.5)
-#: Columns of a block that polynomials are made of, at most: a limit on time.
+#: Maximum number of columns of a block with polynomials, to limit time.
 _MOST_COLUMNS = 64
 
 
 @torch.no_grad()
 def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Iterator[float]:
-    """Four statistics of what is left to explain, in standard deviations of a correct log ratio.
+    """Four statistics of what the log ratio does not explain, in standard deviations if it is correct.
 
     Parameters
     ----------
@@ -44,20 +45,20 @@ def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Ite
     sample : Sample
         The rows, on the CPU.
     device : torch.device or None, default=None
-        Of the bank; None for the CPU.
+        Device of the bank; None for the CPU.
 
     Yields
     ------
     float
-        Near 0 or below where the log ratio is correct, or its error too small to be seen; infinity, and no
-        more, where the rows are too few. The last takes the longest.
+        Near 0 or below if the log ratio is correct, or if its error is too small to be detected. If there are
+        too few rows, the only value is infinity. The last statistic takes the longest.
     """
     n_members, n_held_out = sample.folds.held_out.shape
     n_groups = max(2, min(n_held_out, _MOST_ROWS // n_members) // _GROUP)
     size = min(_GROUP, n_held_out // 2)
     rows = sample.folds.held_out[:, : n_groups * size].view(n_members, n_groups, size)
     x, y, weight = sample.read(rows)
-    weight = (weight / weight.mean()).clamp_min(1e-30)  # groups may have no weight at all
+    weight = (weight / weight.mean()).clamp_min(1e-30)  # groups may have no weight
     blocks, relevant = (sample.x, sample.y), sample.dependence.relevant
     if sample.classes is None:
         marginal, log_weight = y.roll(1, 1), weight.roll(1, 1).log()
@@ -88,7 +89,7 @@ def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Ite
 
 
 def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, relevant: Tensor) -> float:
-    """Mean product of residuals and what is predicted of them from other rows, in standard errors."""
+    """Mean product of residuals and their predictions from other rows, in standard errors."""
     x, residual = x.double().flatten(0, 2), residual.double().flatten(0, 2)
     weight = weight.double().flatten()
     choices = dict.fromkeys([tuple(range(n_core)), tuple(relevant.nonzero().flatten().tolist())])
@@ -103,9 +104,9 @@ def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, re
 
 
 def _weights(scores: Tensor) -> Tensor:
-    """Weights of the rows of y in the mean of a function of y for each x, of the shape of the scores.
+    """Weights of the rows of y in the mean of a function of y for each x, with the shape of the scores.
 
-    A weighted mean of few rows is biased. Other rows say by how much: the mean of their weights is one.
+    A weighted mean of few rows is biased. The bias is estimated on other rows, whose mean weight is one.
     """
     weights = torch.zeros_like(scores)
     halves = [slice(None, None, 2), slice(1, None, 2)]
@@ -117,7 +118,7 @@ def _weights(scores: Tensor) -> Tensor:
 
 
 def _core(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
-    """The first core columns, as many as kernel ridge regression predicts."""
+    """The first core columns, at most as many as kernel ridge regression predicts."""
     return z[..., : block.n_core][..., :MOST_TARGETS].float()
 
 
@@ -129,7 +130,7 @@ def _polynomials(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
 
 
 def _kernels(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
-    """Kernels at the rows of the first group, less their means."""
+    """Kernels at the rows of the first group, minus their means."""
     z = z[..., : block.n_core][..., relevant]
     z = z / z.square().sum(-1).mean().sqrt().clamp_min(1e-6)
     landmarks = z[0, 0]
@@ -138,15 +139,15 @@ def _kernels(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
 
 
 def _views(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
-    """The last encoded columns, less their means. They are views, such as cosines of a single column."""
+    """The last encoded columns, minus their means. They are views, such as cosines of a single column."""
     values = z[..., -_MOST_COLUMNS:].float()
     return values - values.flatten(0, -2).mean(0)
 
 
 def _statistic(functions: Tensor, residual: Tensor, weight: Tensor) -> float:
-    """Sum of products of the moments of groups of rows, in its standard deviations if all have mean 0.
+    """Sum of products of the moments of groups of rows, in standard deviations if all moments have mean 0.
 
-    Groups of a member that follow one another share rows, and are left out.
+    Products of neighbouring groups of a member are left out, because these groups share rows.
     """
     n_members, n_groups, _ = weight.shape
     moments = (functions.mT @ (weight.to(residual).unsqueeze(-1) * residual)).view(n_members * n_groups, -1)
