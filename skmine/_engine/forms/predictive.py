@@ -20,6 +20,8 @@ from skmine._engine.sample import Sample
 
 #: Minimum number of training rows: twenty leaves with scikit-learn's minimum of 20 rows.
 _LEAST_ROWS = 400
+#: Differences from scikit-learn's defaults: stopping would split classes, which may have a single row.
+_BOOSTING = {"early_stopping": False, "random_state": 0}
 #: Maximum number of columns that trees read, and of rows that they learn from: limits on time.
 _MOST_COLUMNS, _MOST_ROWS = 64, 2**15
 
@@ -94,13 +96,13 @@ class Predictive(MixtureForm):
 
 
 class BoostedTrees(RegressionForm, Predictive):
-    """Mixtures of one block and its predictions by gradient-boosted trees, with scikit-learn's defaults.
+    """Mixtures of one block and its predictions by gradient-boosted trees.
 
     Steps, thresholds and rules for a part of the rows are not smooth. Trees find them from few rows.
     """
 
     def __init__(self):
-        super().__init__(HistGradientBoostingRegressor(random_state=0), torch.Generator())
+        super().__init__(HistGradientBoostingRegressor(**_BOOSTING), torch.Generator())
 
     def applies(self, sample: Sample) -> bool:
         """Whether one block predicts a few columns or classes, and the rows suffice for trees."""
@@ -114,7 +116,7 @@ class BoostedTrees(RegressionForm, Predictive):
         if sample.classes is None:
             yield self.model, 2 * n_columns
         else:
-            yield HistGradientBoostingClassifier(random_state=0), n_columns
+            yield HistGradientBoostingClassifier(**_BOOSTING), n_columns
 
     def problem(self, sample: Sample) -> "Problem":
         """Predict the block that has fewer columns, or the classes."""
