@@ -270,7 +270,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         go_on = self.warm_start and hasattr(self, "_critic")
         self._fold_seed = self._fold_seed if go_on else draw_seed(generator)
         splits = rows.splits(self.cv, self.validation_fraction, self._fold_seed, y, groups)
-        folds = Folds.of_splits(splits, make_generator(self._fold_seed))
+        folds = Folds.of_splits(splits, make_generator(self._fold_seed), rows.groups(groups))
         validate_data(self, X, skip_check_array=True)
         self._fingerprint = rows.fingerprint(splits, self._fingerprint if go_on else None)
         compete = self.critic == "auto" and not self.warm_start
@@ -354,7 +354,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
             The columns do not match those of ``fit``, or there is only one row and y is not discrete.
         """
         rows = self._read_fitted(X, y, sample_weight)
-        with isolated():
+        with isolated(), one_thread():
             return self._critic.value(rows.columns, rows.weight)
 
     def score_samples(self, X, y=None):
@@ -383,10 +383,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         if y is None:
             check_is_fitted(self)
             validate_data(self, X, reset=False, skip_check_array=True)
-            with isolated():
+            with isolated(), one_thread():
                 return self._critic.given_x(read_features(X))
         rows = self._read_fitted(X, y)
-        with isolated():
+        with isolated(), one_thread():
             return self._critic.log_ratio(rows.columns)
 
     def _read_fitted(self, X, y, sample_weight=None) -> Rows:

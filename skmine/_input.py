@@ -129,6 +129,10 @@ class Rows:
             )
         return fingerprint
 
+    def groups(self, groups) -> torch.Tensor | None:
+        """Group number of each kept row, or None, from the labels of all rows of the input."""
+        return None if groups is None else torch.tensor(read_groups(groups, self.n_input)[self.kept])
+
     def splits(self, cv, validation_fraction: float, seed: int, y, groups=None) -> list:
         """Training and held-out rows of each fold, as tensors of indices among the kept rows.
 

@@ -19,10 +19,13 @@ def one_thread() -> AbstractContextManager:
     context manager
     """
     torch.get_num_threads()  # in a new thread of the process, torch sets the number when it first needs it
-    return _controller().limit(limits=1, user_api="openmp")
+    return _controller().limit(limits=1)
 
 
 @cache
 def _controller() -> ThreadpoolController:
-    """Find the OpenMP libraries of torch and scikit-learn. skmine has imported both by then."""
-    return ThreadpoolController()
+    """Find the OpenMP libraries of torch and scikit-learn. skmine has imported both by then.
+
+    No other libraries: those of linear algebra have one number for the whole process.
+    """
+    return ThreadpoolController().select(user_api="openmp")

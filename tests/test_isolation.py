@@ -229,10 +229,11 @@ class Counting(torch.nn.Module):
         return self.score(torch.cat([x, y], -1)).squeeze(-1)
 
 
-def test_fit__process_with_two_threads__uses_one_and_leaves_others_theirs():
+def test_fit__process_with_two_threads__uses_one_and_leaves_others_and_blas_theirs():
     script = f"""
         import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
-        import threading, torch
+        import threading, time, torch
+        from threadpoolctl import threadpool_info, threadpool_limits
         from test_isolation import Counting, MutualInfoEstimator, QUICK, X, Y
         def fit():
             Counting.counts.clear()
@@ -242,12 +243,20 @@ def test_fit__process_with_two_threads__uses_one_and_leaves_others_theirs():
         thread = threading.Thread(target=fit)
         thread.start()
         thread.join()
+        blas = lambda: max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        before = blas()
+        with threadpool_limits(1, "blas"):
+            thread = threading.Thread(target=fit)
+            thread.start()
+            while not Counting.counts: time.sleep(0.01)  # until the fit has begun
+        thread.join()
+        print(blas() == before)
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
     command = [sys.executable, "-c", textwrap.dedent(script)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
-    assert done.stdout == "1 2 2 1 2 2 ", done.stderr[-2000:]
+    assert done.stdout == "1 2 2 1 2 2 1 2 2 True\n", done.stderr[-2000:]
 
 
 def test_selector__joblib_threads__new_threads_have_the_thread_count_of_before():

@@ -176,6 +176,7 @@ class _Contest:
         self.start_verdict: Verdict | None = None
         self.training: TrainingResult | None = None
         self.examined: Scored | None = None
+        self.has_tried_flexible = False
 
     def cannot_test(self) -> bool:
         """Whether the rows cannot judge a further form. The verdict is then on the best start."""
@@ -190,21 +191,25 @@ class _Contest:
     def explains_all(self) -> bool:
         """Whether held-out rows show that the best critic so far explains the dependence.
 
-        There is no misfit, and overfitting costs at most the standard error.
+        There is no misfit, and overfitting costs at most the standard error. Few rows show only a large
+        misfit of a closed form, so a flexible form is tried first.
         """
-        best = self.best
+        best, n_rows = self.best, self.sample.folds.held_out.numel()
         if best is None or not self.compete or not self.judge.can_end:
+            return False
+        if n_rows < _ENOUGH_ROWS and not self.has_tried_flexible:
             return False
         before, self.examined = self.examined, best.scored
         if best.scored is before:
             return False
         if best.overfit > best.standard_error:
             return False
-        largest = _LARGEST_MISFIT * min(self.sample.folds.held_out.numel() / _ENOUGH_ROWS, 1.0)
+        largest = _LARGEST_MISFIT * min(n_rows / _ENOUGH_ROWS, 1.0)
         return all(misfit < largest for misfit in misfits(best.scored.fit, self.sample, self.judge.device))
 
     def enter(self, form: Form) -> None:
         """Fit a form, and keep it if it is the best so far."""
+        self.has_tried_flexible = self.has_tried_flexible or form.is_flexible
         paths = [list(path) for path in form.settings(self.sample, self.start)]
         by_first = self.best is not None and self.sample.n_members > 1
         if form.is_flexible:

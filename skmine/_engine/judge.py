@@ -229,7 +229,8 @@ class Judge:
         if sample.x.probability is not None and sample.classes is not None:
             estimate = _table_information(sample.x.values, sample.y.values, sample.weight)
         elif flexible:  # at most the held-out value
-            overfit = estimate - held_out - (max(start.overfit, 0.0) if start else 0.0)
+            is_own = start is not None and not scored.fit.knows_rows  # not the gap of a rival
+            overfit = estimate - held_out - (max(start.overfit, 0.0) if is_own else 0.0)
             bias = min(flexible * _BIAS_SHARE * max(overfit, 0.0), max(held_out, 0.0))
         return Verdict(
             scored=scored,

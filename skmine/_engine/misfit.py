@@ -20,7 +20,7 @@ from torch import Tensor
 
 from skmine._engine.dependence import rank_polynomials
 from skmine._engine.forms.form import Fit
-from skmine._engine.kernel import MOST_TARGETS, choose_plain, gaussian, left_out
+from skmine._engine.kernel import MOST_TARGETS, choose_plan, gaussian, left_out
 from skmine._engine.sample import Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
@@ -94,11 +94,14 @@ def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, re
     weight = weight.double().flatten()
     choices = dict.fromkeys([tuple(range(n_core)), tuple(relevant.nonzero().flatten().tolist())])
     residual = residual / residual.square().mean(0).sqrt().clamp_min(1e-12)
-    plan, error = choose_plain(x, residual, weight, choices)
+    plan, error = choose_plan(x, residual, weight, choices)
     if error >= 1:
         return 0.0
-    kernel = plan.kernel(x, residual, weight)
-    _, predicted, _ = left_out(kernel, kernel.at_landmarks(x), residual, weight)
+    if plan.steps:
+        *_, predicted = plan.regress(x, residual, weight)
+    else:
+        kernel = plan.kernel(x, residual, weight)
+        _, predicted, _ = left_out(kernel, kernel.at_landmarks(x), residual, weight)
     product = weight * (residual * predicted).sum(1)
     return float(product.sum() / product.square().sum().sqrt().clamp_min(1e-300))
 

@@ -90,13 +90,21 @@ class Folds:
         Training rows of each member.
     halves : tuple of two LongTensor of shape (n_members, n_half)
         Held-out rows of each member, in two halves.
+    groups : LongTensor of shape (n,) or None, default=None
+        Group number of each row. Rows of a group are related; None if no rows are.
     """
 
     train: Tensor
     halves: tuple[Tensor, Tensor]
+    groups: Tensor | None = None
 
     @classmethod
-    def of_splits(cls, splits: Sequence[tuple[Tensor, Tensor]], generator: torch.Generator) -> "Folds":
+    def of_splits(
+        cls,
+        splits: Sequence[tuple[Tensor, Tensor]],
+        generator: torch.Generator,
+        groups: Tensor | None = None,
+    ) -> "Folds":
         """Shuffle the rows of each split, and drop some if the splits differ in length.
 
         Parameters
@@ -105,6 +113,8 @@ class Folds:
             Training and held-out rows of each member.
         generator : torch.Generator
             On the CPU.
+        groups : LongTensor of shape (n,) or None, default=None
+            Group number of each row.
 
         Returns
         -------
@@ -117,11 +127,12 @@ class Folds:
         half = min(len(held_out) for _, held_out in shuffled) // 2
         held_out = torch.stack([rows[: 2 * half] for _, rows in shuffled])
         train = torch.stack([rows[:n_train] for rows, _ in shuffled])
-        return cls(train, (held_out[:, :half], held_out[:, half:]))
+        return cls(train, (held_out[:, :half], held_out[:, half:]), groups)
 
     def of_members(self, members: slice) -> "Folds":
         """Folds of some members."""
-        return Folds(self.train[members], (self.halves[0][members], self.halves[1][members]))
+        halves = self.halves[0][members], self.halves[1][members]
+        return Folds(self.train[members], halves, self.groups)
 
     @property
     def held_out(self) -> Tensor:
@@ -130,7 +141,8 @@ class Folds:
 
     def to(self, device: torch.device) -> "Folds":
         """Copy to a device."""
-        return Folds(self.train.to(device), (self.halves[0].to(device), self.halves[1].to(device)))
+        halves = self.halves[0].to(device), self.halves[1].to(device)
+        return Folds(self.train.to(device), halves, self.groups)
 
 
 class Sample:

@@ -145,7 +145,8 @@ class Ridge(NamedTuple):
         n, variance = len(targets), span.variance
         along = span.axes.T @ np.vstack([part.T @ targets for part in span.parts]) / n
         shrinkage = variance / (variance + _RIDGES[:, None])
-        freedom = np.maximum(1 - shrinkage @ span.noise / span.within.diagonal.sum(), 1e-3)
+        total = max(span.within.diagonal.sum(), 1e-300)  # 0 if each level has a single row
+        freedom = np.maximum(1 - shrinkage @ span.noise / total, 1e-3)
         left = (targets**2).mean(axis=0) - (along**2).sum(axis=0) + (1 - shrinkage) ** 2 @ along**2
         error = left / freedom[:, None] ** 2
         chosen = shrinkage[error.argmin(axis=0)].T

@@ -459,8 +459,9 @@ def test_contest__misfit_of_the_best__small_ends_the_contest_and_large_goes_on(v
     misfits, _ = misfit
     misfits["start"] = value
     form = StubForm("form", [0.5])
+    forms = [closed("start", [0.3]), StubForm("worse", [0.1]), form]
 
-    outcome = hold_contest(sample, [closed("start", [0.3]), form], StubJudge(can_end=True))
+    outcome = hold_contest(sample, forms, StubJudge(can_end=True))
 
     assert winner(outcome) == ("start" if stops else "form")
     assert bool(form.fitted) is not stops
@@ -478,7 +479,19 @@ def test_contest__flexible_form_explains_all__the_next_is_not_tried(sample, misf
 
     assert winner(outcome) == "a"
     assert not last.fitted
-    assert examined == ["start", "a"]
+    assert examined == ["a"]
+
+
+@pytest.mark.parametrize(("n", "is_tried"), [(4000, True), (4200, False)])
+def test_contest__closed_form_explains_all_of_few_rows__a_flexible_form_is_tried(n, is_tried, misfit):
+    misfits, _ = misfit
+    misfits["start"] = -1.0
+    forms = [StubForm("first", [0.5]), StubForm("second", [0.6])]
+    sample = make_sample(*draw_pairs(n, [0.5]))
+
+    hold_contest(sample, [closed("start", [0.7]), *forms], StubJudge(can_end=True))
+
+    assert [bool(form.fitted) for form in forms] == [is_tried, False]
 
 
 def test_contest__pool_is_the_best__its_misfit_counts(sample, misfit):
@@ -493,7 +506,7 @@ def test_contest__pool_is_the_best__its_misfit_counts(sample, misfit):
     )
 
     assert not last.fitted
-    assert examined == ["start", "a & start"]
+    assert examined == ["a & start"]
 
 
 @pytest.mark.parametrize(("standard_error", "stops"), [(0.11, True), (0.09, False)])
@@ -504,7 +517,7 @@ def test_contest__overfits_by_more_than_its_standard_error__goes_on(standard_err
 
     hold_contest(
         sample,
-        [closed("start", [0.3]), form],
+        [closed("start", [0.3]), StubForm("worse", [0.1]), form],
         StubJudge(can_end=True, overfit=0.1, standard_error=standard_error),
     )
 

@@ -84,12 +84,15 @@ class Predictive(MixtureForm):
         task = _Task.of(source, target.numpy(), sample.classes is not None)
         weight = None if sample.weight is None else sample.weight.double().numpy()
         members, predictions = [], []
+        groups = np.arange(len(x)) if sample.folds.groups is None else sample.folds.groups.numpy()
         for rows, train in zip(sample.fitted.numpy(), problem.train.numpy(), strict=True):
-            parts = [
-                task.predict(task.fit(x, weight, np.setdiff1d(train, part)), x[part])
-                for part in np.array_split(rows, min(PARTS, len(rows)))
-            ]
-            predictions.append(torch.from_numpy(np.concatenate(parts)))
+            predicted = np.empty((len(rows), task.width))
+            if len(np.unique(groups[train])) == 1:
+                groups = np.arange(len(x))
+            for part in _parts(groups[rows]):
+                others = train[~np.isin(groups[train], groups[rows[part]])]
+                predicted[part] = task.predict(task.fit(x, weight, others), x[rows[part]])
+            predictions.append(torch.from_numpy(predicted))
             members.append(task.fit(x, weight, train))
         side = Predictions(task, members, columns)
         return beside_target(sample, side, torch.stack(predictions), target, given)
@@ -152,6 +155,14 @@ class Problem(NamedTuple):
     columns: list[int]
     target: Tensor
     train: Tensor
+
+
+def _parts(groups: np.ndarray) -> list[np.ndarray]:
+    """Positions of rows in parts, each to be predicted from the others. Groups are not split."""
+    labels = dict.fromkeys(groups.tolist())  # in the order of the rows, which is random
+    part = {label: k * PARTS // len(labels) for k, label in enumerate(labels)}
+    numbers = np.array([part[label] for label in groups.tolist()])
+    return [np.flatnonzero(numbers == k) for k in np.unique(numbers)]
 
 
 def _seeded(model: Any, generator: torch.Generator) -> Any:
@@ -256,6 +267,6 @@ class Predictions(MemberList):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d) -> (n_members, ..., width)."""
-        flat = x[..., self.columns].flatten(1, -2).double().cpu().numpy()
+        flat = x[..., self.columns].flatten(1, -2).cpu().double().numpy()
         values = [self.task.predict(models, rows) for models, rows in zip(self.members, flat, strict=True)]
         return torch.from_numpy(np.stack(values)).to(x).view(*x.shape[:-1], self.width)
