@@ -229,8 +229,8 @@ class Judge:
         if sample.x.probability is not None and sample.classes is not None:
             estimate = _table_information(sample.x.values, sample.y.values, sample.weight)
         elif flexible:  # at most the held-out value
-            is_own = start is not None and not scored.fit.knows_rows  # not the gap of a rival
-            overfit = estimate - held_out - (max(start.overfit, 0.0) if is_own else 0.0)
+            origin = None if scored.fit.knows_rows else start  # the gap of a rival is not reduced twice
+            overfit = estimate - held_out - (max(origin.overfit, 0.0) if origin else 0.0)
             bias = min(flexible * _BIAS_SHARE * max(overfit, 0.0), max(held_out, 0.0))
         return Verdict(
             scored=scored,
