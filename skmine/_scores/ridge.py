@@ -45,6 +45,7 @@ class Within:
         self.weight = weight
         total, square, cube = (np.bincount(codes, weight**k) for k in (1, 2, 3))
         self._projection = csr_array((np.sqrt(weight / total[codes]), (codes, np.arange(len(codes)))))
+        self._rows = self._projection.T.tocsr()
         self.diagonal = weight * (1 - 2 * weight / total[codes] + (square / total**2)[codes])
         self.squares = float((square - 2 * cube / total + (square / total) ** 2).sum())
 
@@ -56,9 +57,9 @@ class Within:
 
     def centre(self, values: np.ndarray) -> None:
         """Remove the means in each level from values in place."""
-        means, rows = self._projection @ values, self._projection.T.tocsr()
+        means = self._projection @ values
         for start in range(0, len(values), _ROWS):  # a few rows stay in the processor's cache
-            values[start : start + _ROWS] -= rows[start : start + _ROWS] @ means
+            values[start : start + _ROWS] -= self._rows[start : start + _ROWS] @ means
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """C times values that have no means in any level."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from blocks import draw, held_out_value, make_sample, normal_scores, one_split
+from blocks import draw, held_out_value, make_folds, make_sample, normal_scores, one_split
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -322,6 +322,19 @@ def test_read__groups__are_predicted_from_other_groups_in_five_parts():
     _, columns = read(Recorder(), sample)
 
     assert (columns[..., 0] > 0).all()  # no row is among those that its model has seen
+
+
+def test_read__one_member_with_a_single_group__the_others_keep_their_groups():
+    _, y = numbered_rows(60)
+    groups = torch.arange(60) // 4
+    groups[:30] = 0
+    sample = make_sample(groups[:, None].float(), y, make_folds(60, 2))
+    train = torch.stack([torch.arange(30), torch.arange(30, 60)])  # one group, and eight
+    folds = replace(sample.folds, train=train, groups=groups)
+
+    _, columns = read(Recorder(), Sample(sample.x, sample.y, folds))
+
+    assert (columns[1, :, 0] > 0).all()  # no row is among those that its model has seen
 
 
 # --- Boosted trees ---

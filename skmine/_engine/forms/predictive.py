@@ -84,13 +84,10 @@ class Predictive(MixtureForm):
         task = _Task.of(source, target.numpy(), sample.classes is not None)
         weight = None if sample.weight is None else sample.weight.double().numpy()
         members, predictions = [], []
-        groups = np.arange(len(x)) if sample.folds.groups is None else sample.folds.groups.numpy()
+        groups = None if sample.folds.groups is None else sample.folds.groups.numpy()
         for rows, train in zip(sample.fitted.numpy(), problem.train.numpy(), strict=True):
             predicted = np.empty((len(rows), task.width))
-            if len(np.unique(groups[train])) == 1:
-                groups = np.arange(len(x))
-            for part in _parts(groups[rows]):
-                others = train[~np.isin(groups[train], groups[rows[part]])]
+            for part, others in _parts(rows, train, groups):
                 predicted[part] = task.predict(task.fit(x, weight, others), x[rows[part]])
             predictions.append(torch.from_numpy(predicted))
             members.append(task.fit(x, weight, train))
@@ -157,12 +154,19 @@ class Problem(NamedTuple):
     train: Tensor
 
 
-def _parts(groups: np.ndarray) -> list[np.ndarray]:
-    """Positions of rows in parts, each to be predicted from the others. Groups are not split."""
-    labels = dict.fromkeys(groups.tolist())  # in the order of the rows, which is random
-    part = {label: k * PARTS // len(labels) for k, label in enumerate(labels)}
-    numbers = np.array([part[label] for label in groups.tolist()])
-    return [np.flatnonzero(numbers == k) for k in np.unique(numbers)]
+def _parts(rows: np.ndarray, train: np.ndarray, groups: np.ndarray | None) -> Iterator[tuple]:
+    """Positions of rows in parts, and the training rows to predict each part from.
+
+    Groups are not split, unless all training rows are one group.
+    """
+    own, of_train = rows, train
+    if groups is not None and len(np.unique(groups[train])) > 1:
+        own, of_train = groups[rows], groups[train]
+    labels = dict.fromkeys(own.tolist())  # in the order of the rows, which is random
+    part_of = {label: k * PARTS // len(labels) for k, label in enumerate(labels)}
+    numbers = np.array([part_of[label] for label in own.tolist()])
+    for k in np.unique(numbers):
+        yield np.flatnonzero(numbers == k), train[~np.isin(of_train, own[numbers == k])]
 
 
 def _seeded(model: Any, generator: torch.Generator) -> Any:
