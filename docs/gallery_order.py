@@ -12,6 +12,7 @@ _ORDER = [
     "missing_values",
     "how_sure",
     "model_information",
+    "text_embeddings",
     "convergence",
     "known_answer",
     "conditional",
