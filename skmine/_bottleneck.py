@@ -57,14 +57,15 @@ class InformationBottleneckClassifier(
     """Neural network classifier with an information bottleneck.
 
     It learns a noisy code Z of X that predicts the class and contains little other information. Compared with
-    the same network without the bottleneck, it overfits less with few rows, wrong labels or noisy input.
-    Columns of X should have a common scale: put a ``StandardScaler`` in front, as with ``MLPClassifier``.
+    the same network without the bottleneck, it overfits less if there are few rows or some labels are wrong.
+    The columns of X should have a common scale, so put a ``StandardScaler`` in front, as with
+    ``MLPClassifier``.
 
     Parameters
     ----------
     beta : float, default=1e-2
-        Weight of the penalty on I(X; Z). Raise it to compress more, which reduces overfitting. 0 removes the
-        penalty. Values between 0.001 and 0.1 are usual; choose one by cross-validation.
+        Weight of the penalty on I(X; Z). Raise it to compress more, which reduces overfitting; 0 removes the
+        penalty. Choose it by cross-validation, between 0.001 and 0.1.
     method : {"mine", "vib"}, default="mine"
         Upper bound of I(X; Z) to penalise (see Notes). ``"mine"`` is tighter; ``"vib"``, the variational
         information bottleneck, is faster.

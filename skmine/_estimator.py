@@ -55,7 +55,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         instance of your own subclass of :class:`skmine.nn.DonskerVaradhan`.
     critic : {"auto", "concat", "separable"}, callable or scikit-learn model, default="auto"
         ``"auto"`` compares all critics and keeps the best. It stops early if the held-out rows show that the
-        best critic explains the dependence. Pass another value to measure how much one critic finds:
+        best critic explains the dependence. Pass another value to measure how much a single critic captures:
 
         - a name in :data:`skmine.nn.CRITICS`: that network, added to the best closed form;
         - a function ``(d_x, d_y) -> torch.nn.Module``: your own network;
@@ -99,8 +99,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         Estimate of I(X; Y) in nats: the value to report. It is not clipped, so it can be slightly negative
         when X and y are independent.
     mi_lower_ : float
-        Value of the best critic on held-out rows, in nats. It is a lower bound of I(X; Y) in expectation, but
-        slightly too high because the best of several critics was chosen. Use it for a conservative statement.
+        Value of the best critic on held-out rows, in nats. Use it for a conservative statement: it is a lower
+        bound of I(X; Y) in expectation, except that choosing the best of several critics raises it slightly.
     mi_std_ : float
         Standard error of the mean log ratio over the rows, in nats. It covers sampling error only;
         `mi_interval_` also covers overfitting.
@@ -127,12 +127,14 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     - `mi_` is the average of the training and held-out values, plus a small correction if the best critic is
       not a closed form. If X and y are both discrete, it is the plug-in estimate. If both are Gaussian with
       many columns, it is computed from determinants of covariances.
-    - Columns are replaced by their ranks. If X or y has several numeric columns, these are also used in their
-      own units. An increasing transformation of a column can change the result only then.
+    - Columns are replaced by their ranks, so an increasing transformation of a column does not change the
+      result. The exception is an X or y with several numeric columns, which are also used in their own units.
     - With at least 36 rows, each fold holds out at least 12. Up to 100 rows are split into folds three times,
-      and up to 150 twice. With smaller folds, `mi_` is the value of a closed form, with a warning.
-    - n rows cannot verify values far above log(n) nats (McAllester and Stratos, 2020). `mi_` is then the
-      value of a closed form, with a warning above 3 nats.
+      and up to 150 rows twice. If folds hold out fewer than 12 rows, `mi_` is the value of a closed form, and
+      a warning is issued.
+    - n rows cannot verify values far above log(n) nats (McAllester and Stratos, 2020). If the estimate is
+      higher than the rows can verify, `mi_` is the value of a closed form, and a warning is issued above 3
+      nats.
 
     References
     ----------

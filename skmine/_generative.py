@@ -107,10 +107,11 @@ class MINEGAN(
     Notes
     -----
     A sampler turns noise and a code into rows, and a discriminator learns to distinguish them from the data.
-    Trained alone, such a sampler often misses modes. Here it also maximises the mutual information between
-    its rows and their code, estimated by a critic on the Donsker-Varadhan bound. This is only possible if the
-    rows are diverse, so the sampler covers all modes. The weight falls from ``beta`` to 0 over the first half
-    of the training, and the gradient of the information is clipped to the length of the adversarial gradient.
+    If it is trained for nothing else, such a sampler often misses modes. Here it also maximises the mutual
+    information between its rows and their code, which a critic estimates by the Donsker-Varadhan bound. This
+    information can be large only if the rows are diverse, so the sampler covers all modes. The weight of the
+    information falls from ``beta`` to 0 over the first half of the training, and its gradient is clipped to
+    the length of the adversarial gradient.
 
     References
     ----------

@@ -33,8 +33,8 @@ _PATH_CRITIC = {"cv": 3, "hidden_layer_sizes": (32,), "n_iter_no_change": 1, "to
 class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
     """Select features by their mutual information with a target.
 
-    The default drops redundant columns, finds pairs of features that matter only together, and stops when no
-    feature adds information. X can hold numbers, text, categories and missing values.
+    By default, the selector drops redundant columns, detects pairs of features that matter only together, and
+    stops when no feature adds information. X can hold numbers, text, categories and missing values.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         - ``"mrmr"``: by relevance minus mean redundancy with the features already selected.
         - ``"forward"``: one at a time, by the information that a feature adds to those already selected.
           Redundant columns add none.
-        - ``"interaction"``: like ``"forward"``, but also tries all pairs of features, so it finds XOR.
+        - ``"interaction"``: like ``"forward"``, but also tries all pairs of features, so it detects features
+          that matter only together, such as the two columns of an exclusive or.
         - ``"auto"``: ``"interaction"``, or ``"forward"`` if there are too many pairs (more than 20,000
           features with 1,000 rows, or 6,300 with 10,000).
         - a function that takes a :class:`SelectionTask` and returns a :class:`SelectionRanking`.
@@ -64,8 +65,8 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
     discrete_features : "auto", bool or array-like, default="auto"
         Columns to treat as labels without order, as in :func:`mutual_info_regression`.
     mi_path : bool, default=False
-        Whether to estimate `mi_path_`. It trains one small critic for each selected feature, about half a
-        second each for 1,000 rows, and needs at least 8 rows.
+        Whether to estimate `mi_path_`. This trains a small critic for each selected feature, which takes
+        about half a second each for 1,000 rows, and needs at least 8 rows.
     device : str or torch.device, default="auto"
         Where to train the critics of `mi_path_`.
     random_state : int, RandomState or None, default=None
@@ -87,8 +88,8 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
 
         - ``"marginal"``: its mutual information with y;
         - ``"mrmr"``: its mutual information with y, minus its mean redundancy with the selected features;
-        - other strategies: the information that it added when it was selected, or would add now, to second
-          order.
+        - other strategies: the information that it added when it was selected, or would add now (an
+          approximation to second order).
     pvalues_ : ndarray of shape (`n_features_in_`,)
         P-value of the score, adjusted for the number of candidates. A small value is evidence that the
         feature depends on y (``"marginal"`` and ``"mrmr"``), or that it adds information to the selected

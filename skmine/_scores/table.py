@@ -47,7 +47,8 @@ def dependence_table(
 ):
     """Mutual information of each feature with a target, or of all pairs of columns, as a table.
 
-    Use it for a first look at a dataset: each row has an interval, p-values and a note on unusual columns.
+    Use it for a first look at a dataset. Each row of the table has an interval, p-values and a note on
+    unusual columns.
 
     Parameters
     ----------
@@ -83,11 +84,11 @@ def dependence_table(
         - ``value``, ``low``, ``high``: mutual information and its interval;
         - ``scale``: ``"nats"``, ``"bits"`` or ``"correlation"``;
         - ``pvalue``: p-value of independence, as in :func:`mutual_info_test`;
-        - ``adjusted_pvalue``: p-value adjusted for the number of rows of the table (Benjamini-Hochberg). Keep
-          the rows with at most 0.05 to limit false discoveries to 5 %;
-        - ``detectable``: weakest rising or falling dependence that the test would find, at level 0.05, in 80
-          % of samples like yours, on the scale of the values. Read it before you conclude that there is no
-          dependence;
+        - ``adjusted_pvalue``: p-value adjusted for the number of rows of the table (Benjamini-Hochberg). To
+          limit the expected share of false discoveries to 5 %, keep the rows in which it is at most 0.05;
+        - ``detectable``: weakest rising or falling dependence, on the scale of the values, that the test
+          would detect at level 0.05 in 80 % of samples like yours. Look at it before you conclude that a
+          column is independent;
         - ``n_rows``: number of rows without a missing value in either column;
         - ``note``: anything unusual about a column: constant, id, few rows per level, missing values.
 

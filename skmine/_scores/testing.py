@@ -53,9 +53,9 @@ class MutualInfoTestResult(NamedTuple):
         P-value: probability of a statistic at least as large if X and y are independent (given Z).
     detectable : float
         Weakest rising or falling dependence, in nats, that a test at level 0.05 would detect in 80 % of
-        samples like yours. Dependence of other forms must be stronger. Read it before you conclude that
-        there is no dependence. It is infinite if a column is constant, or if no such dependence would be
-        detected.
+        samples like yours. Dependence of other forms must be stronger to be detected. Look at this value
+        before you conclude that X and y are independent. It is infinite if a column is constant, or if no
+        such dependence would be detected.
     """
 
     statistic: float
@@ -80,13 +80,13 @@ def mutual_info_test(
 ):
     """Test whether X and y are independent, or independent given Z.
 
-    The test detects any form of dependence, not only linear, and needs no permutations. It also reports how
+    The test detects dependence of any form, not only linear, and needs no permutations. It also reports how
     weak a dependence it could have detected.
 
     Parameters
     ----------
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        Columns of any kind.
+    X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
+        Columns of any kind. A Dask collection is accepted only without `Z`, `sample_weight` and `groups`.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Target columns of any kind.
     Z : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_conditions) or None, default=None
@@ -98,10 +98,11 @@ def mutual_info_test(
         ratios matter. Rows with weight 0 are ignored.
     groups : array-like of shape (n_samples,) or None, default=None
         Group label of each row, such as a patient. Pass it if rows of a group depend on each other. With
-        fewer than about 50 groups the test has little power.
+        fewer than about 50 groups, the test has little power.
     random_state : int, RandomState or None, default=None
-        Seed of the random rows that are used in the regressions on Z and, above 5,000 rows, for the null
-        distribution. Only needed with `Z`, `sample_weight` or `groups`. Pass an int for reproducible results.
+        Seed of the random rows that are used in the regressions on Z and, with more than 5,000 rows, for the
+        null distribution. It has an effect only with `Z`, `sample_weight` or `groups`. Pass an int for
+        reproducible results.
 
     Returns
     -------
@@ -120,14 +121,15 @@ def mutual_info_test(
 
     Notes
     -----
-    Without Z, the statistic sums the squared covariances between smooth functions of the ranks of X and of y.
-    Categories use indicators of their levels, and several columns also use products of two columns.
+    Without Z, the statistic is the sum of the squared covariances between smooth functions of the ranks of X
+    and of y. For categories, the functions are indicators of their levels. For several columns, products of
+    two columns are added.
 
     With Z, each function is first replaced by its residual after kernel ridge regression on Z. Two statistics
-    are combined: the products of residuals, and the same products weighted by each column of Z, which detect
-    dependence that changes sign with Z. The null distribution accounts for overfitting of the regressions.
-    If a column of Z has more than 32 levels, rows are compared only within these levels, for the column of
-    most levels. Labels that occur only once leave nothing to compare.
+    are combined: one of the products of residuals, and one of these products weighted by each column of Z,
+    which detects dependence that changes sign with Z. The null distribution accounts for overfitting of the
+    regressions. If columns of Z have more than 32 levels, rows are compared only within the levels of the
+    column that has most of them. A label that occurs only once leaves nothing to compare.
 
     No test is valid for every form of dependence on Z (Shah and Peters, 2020). If X and y both depend on Z in
     a way that the regressions cannot follow, p-values are too small.
