@@ -224,9 +224,9 @@ class BlockEncoder:
     def show_oscillations(self, columns: list[Column], slow: np.ndarray, weight: np.ndarray | None) -> None:
         """Add the fast cosines of the single numeric column that depend on slow functions of the other block.
 
-        If the other block oscillates with the column, there are such cosines. If the dependence is smooth,
-        there are none. The test also uses rows that critics hold out, but at this level noise is hardly ever
-        let in.
+        Such cosines exist if the other block oscillates with the column, but not if the dependence is smooth.
+        The test also uses rows that critics hold out, which does little harm, because at this level noise
+        hardly ever passes.
 
         Parameters
         ----------
@@ -316,8 +316,8 @@ def encodings(
 ) -> Iterator[tuple[BlockEncoder, BlockEncoder]]:
     """Yield one or two pairs of encoders of X and y; the caller keeps the better pair.
 
-    A single numeric column gets as many cosines as the other block needs. Classes come second. If they are
-    many classes of several columns, a second pair encodes these columns one by one.
+    A single numeric column gets as many cosines as the other block needs. A block of classes comes second in
+    the pair. If several columns form many classes, a second pair encodes these columns one by one.
 
     Parameters
     ----------

@@ -130,11 +130,9 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     - Columns are replaced by their ranks, so an increasing transformation of a column does not change the
       result. The exception is an X or y with several numeric columns, which are also used in their own units.
     - With at least 36 rows, each fold holds out at least 12. Up to 100 rows are split into folds three times,
-      and up to 150 rows twice. If folds hold out fewer than 12 rows, `mi_` is the value of a closed form, and
-      a warning is issued.
-    - n rows cannot verify values far above log(n) nats (McAllester and Stratos, 2020). If the estimate is
-      higher than the rows can verify, `mi_` is the value of a closed form, and a warning is issued above 3
-      nats.
+      and up to 150 twice. With smaller folds, `mi_` is the value of a closed form, and a warning is issued.
+    - n rows cannot verify values far above log(n) nats (McAllester and Stratos, 2020). For such values, `mi_`
+      is the value of a closed form, and a warning is issued above 3 nats.
 
     References
     ----------

@@ -14,9 +14,10 @@ from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
 
-#: Largest misfit that passes, in standard deviations. Under a correct critic, the largest of four statistics
-#: exceeds it once in six times, as a single one exceeds 1. The misfit of a wrong critic grows with the rows,
-#: so less passes if all members hold out fewer rows than this.
+#: Largest misfit that passes, in standard deviations. If the critic is correct, the largest of four
+#: statistics exceeds this limit once in six times, as often as a single statistic exceeds 1. Because the
+#: misfit of a wrong critic grows with the number of rows, the limit is lower if all members hold out fewer
+#: rows than this.
 _LARGEST_MISFIT, _ENOUGH_ROWS = 1.7, 4096
 #: A path is left after this many consecutive settings that are worse than its best setting.
 _PATIENCE = 2
@@ -62,17 +63,17 @@ class Outcome:
         doubts, verdict = [], self.verdict
         if not verdict.is_judged and max_iter > 0:
             doubts.append(
-                f"Folds hold out fewer than {JUDGING_ROWS} rows, or as few by weight, too few to judge a "
-                "network. mi_ is the value of a closed form, which misses dependence that is not Gaussian "
-                "after a transformation of each column. Pass more rows, fewer folds, a larger "
-                "validation_fraction or less uneven weights."
+                f"Folds hold out fewer than {JUDGING_ROWS} rows, or rows of very uneven weight, which are "
+                "too few to judge a network. mi_ is therefore the value of a closed form, which misses "
+                "dependence that is not Gaussian after a transformation of each column. Pass more rows, "
+                "fewer folds, a larger validation_fraction or less uneven weights."
             )
         if verdict.rests_on_form and mi > WELL_TESTED_NATS:
             doubts.append(
-                f"mi_ is {mi:.1f} nats, and these rows can test values up to {verdict.testable:.1f}. It is "
-                "right if the dependence is Gaussian after a transformation of each column. Otherwise the "
-                "truth may be higher or lower: the upper end of mi_interval_ is open. Pass more rows: 2,000 "
-                "can test 4.4 nats."
+                f"mi_ is {mi:.1f} nats, and these rows can test values up to {verdict.testable:.1f}. mi_ is "
+                "correct if the dependence is Gaussian after a transformation of each column. Otherwise the "
+                "truth may be higher or lower, so the upper end of mi_interval_ is open. Pass more rows: "
+                "2,000 can test 4.4 nats."
             )
         training = verdict.scored.fit.training
         if training is not None and not training.converged:
@@ -86,11 +87,14 @@ class Outcome:
 def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete: bool = True) -> Outcome:
     """Fit forms to a sample and keep the critic with the highest merit.
 
-    Forms are first tried on the first of several members. It chooses the settings of a closed form. If it
-    holds out 200 rows, it also chooses those of other forms and rejects forms: a form is fitted for all
-    members only if it beats the best so far, alone or pooled with it. If the closed forms find more than the
-    marginal pairs can test, or too few rows are held out to judge a flexible form, their mean log ratio is
-    the value. The contest ends early if held-out rows show nothing that the best critic leaves unexplained.
+    If there are several members, each form is first tried on the first one, which chooses the settings of a
+    closed form. If the first member holds out 200 rows, it also chooses the settings of other forms, and
+    decides whether they are fitted for all members: only if they beat the best critic so far, alone or pooled
+    with it.
+
+    The contest ends early if held-out rows show nothing that the best critic leaves unexplained. It ends
+    after the closed forms if their value is higher than the marginal pairs can test, or if too few rows are
+    held out to judge a flexible form; their mean log ratio is then the result.
 
     Parameters
     ----------
@@ -191,8 +195,8 @@ class _Contest:
     def explains_all(self) -> bool:
         """Whether held-out rows show that the best critic so far explains the dependence.
 
-        There is no misfit, and overfitting costs at most the standard error. Few rows show only a large
-        misfit of a closed form, so a flexible form is tried first.
+        This is the case if there is no misfit and if overfitting costs at most the standard error. Few rows
+        reveal a misfit only if it is large, so with few rows a flexible form is tried before this is asked.
         """
         best, n_rows = self.best, self.sample.folds.held_out.numel()
         if best is None or not self.compete or not self.judge.can_end:
@@ -257,8 +261,8 @@ class _Contest:
     def _of_all(self, form: Form, setting: Any, first: Fit) -> Fit | None:
         """The bank of all members. The first member is already fitted.
 
-        The members of a closed form read the same coordinates, so the first member may change with the
-        others.
+        The members of a closed form must read the same coordinates, so the first member may change when the
+        others are fitted.
         """
         if not form.is_flexible:
             return form.fit(self.sample, setting)
@@ -291,9 +295,9 @@ class _Contest:
     def correct(self) -> None:
         """Report the unbiased value of Gaussian blocks, if held-out rows cannot judge their critic.
 
-        This is the case if the pairs cannot test such a large value, or if the blocks are wide and no critic
-        is better than the linear one by more than a standard error. If the rows are not Gaussian, the
-        interval is open.
+        Held-out rows cannot judge a critic whose value is too large for the pairs to test. They cannot judge
+        it either if the blocks are wide and no critic is better than the linear one by more than a standard
+        error. If the rows are not Gaussian, the interval is open.
         """
         best, plain, sample = self.best, self.start_verdict, self.sample
         if best is None or plain is None or self.start is None or sample.classes is not None:

@@ -34,9 +34,9 @@ class Dependence:
     x, y : Tensor of shape (n, d_x), (n, d_y)
         Centred columns.
     rows : LongTensor of shape (m,)
-        Rows to test. At most about 8,192 of them are read. All members of a bank share the result, although a
-        row that one member trains on is held out by another. At this level of the test, noise is hardly ever
-        let in.
+        Rows to test. At most about 8,192 of them are read. All members of a bank share the result, although
+        a row that one member trains on is held out by another. This does little harm, because at this level
+        of the test, noise hardly ever passes.
     weight : Tensor of shape (n,) or None
         Weights of the rows.
     """

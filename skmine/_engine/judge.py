@@ -20,8 +20,8 @@ from skmine.nn.training import TrainingResult
 JUDGING_ROWS = 12
 #: Minimum effective number of rows in each half of them.
 _FEWEST_EFFECTIVE = 4.0
-#: Minimum number of held-out rows per member to find that nothing is left to explain, and for the first
-#: member to decide for all.
+#: Minimum number of held-out rows per member for the contest to end early, and for the first member to decide
+#: for all.
 _DECIDING_ROWS = 200
 #: Marginal pairs can test a value I if it is at least this far below log(N), where N is the number of pairs.
 #: The relative variance of the mean of exp(T) over N pairs is at least (exp(I) - 1) / N, and about ten times
@@ -109,12 +109,13 @@ class Verdict:
     def interval(self) -> tuple[float, float]:
         """The 95 % interval in nats.
 
-        Overfitting causes a part of the error. Downwards, it extends the interval from the plain mean about
-        to the held-out value. Upwards, it counts two and a half times as much, because the information that
-        was not learnt grows with it. The interval is open if the value relies on the form of the critic. The
-        upper end is at least that of Fisher's z for a single correlation, because a critic that found nothing
-        has no standard error. This correlation corresponds to the estimate if no network could be judged, and
-        is 0 otherwise.
+        Overfitting causes a part of the error. It extends the interval downwards to about the held-out value,
+        and upwards by two and a half times as much, because a critic that overfits also misses information.
+        The interval is open if the value relies on the form of the critic.
+
+        The upper end is at least that of Fisher's interval for a single correlation, because a critic that
+        has learnt nothing has no standard error. This correlation is the one that corresponds to the estimate
+        if no network could be judged, and 0 otherwise.
         """
         if self.unbiased is not None:
             reach = _NORMAL_QUANTILE * self.unbiased.standard_error
@@ -206,13 +207,14 @@ class Judge:
         scored : Scored
             Scores of the bank.
         flexible : float
-            Share of the members whose form is flexible. They miss more than overfitting costs. Only
-            overfitting beyond that of the closed form that they started from is counted.
+            Share of the members whose form is flexible. Such members miss more information than overfitting
+            costs, which is corrected in proportion to their overfitting beyond that of the closed form from
+            which they started.
         start : Verdict or None
             Verdict on that closed form.
         is_tested : bool, default=True
-            Whether marginal pairs are used for the values. A value is then at most the log of the number of
-            pairs. If it would be higher, the interval is open.
+            Whether marginal pairs are used for the values. If so, a value is at most the log of the number of
+            pairs, and the interval is open if the value reaches this limit.
 
         Returns
         -------

@@ -1,10 +1,10 @@
 """The test of misfit: whether held-out rows agree with a log density ratio.
 
-A log ratio T determines the distribution of y given x: the marginal distribution of y, weighted by exp(T(x,
-y)). Functions of y, minus their means under these weights, must therefore be uncorrelated with all functions
-of x. Three sets of functions are tested: polynomials of the rank of each column, kernels of all columns at
-some rows, and the views of the columns that a network reads. The fourth test uses the function of x that
-kernel ridge regression finds on other rows.
+A log ratio T determines the distribution of y given x: it is the marginal distribution of y, weighted by
+exp(T(x, y)). If T is correct, functions of y minus their means under these weights are therefore uncorrelated
+with all functions of x. Three tests use fixed sets of functions: polynomials of the rank of each column,
+kernels of all columns at some rows, and the views of the columns that a network reads. The fourth test uses
+the function of x that kernel ridge regression fits on other rows.
 
 References
 ----------

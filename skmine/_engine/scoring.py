@@ -52,8 +52,8 @@ class Scores(NamedTuple):
     def error(self) -> Tensor:
         """Relative standard error of the mean of exp(T) over the marginal pairs, shape (n_members,).
 
-        It is computed from the means over the pairs of each row of x. The rows of y are assumed to contribute
-        as much.
+        It is computed from the means over the pairs of each row of x, on the assumption that the rows of y
+        contribute as much.
         """
         ratio = (self.marginal - self.marginal.amax((1, 2), keepdim=True)).exp()
         if self.marginal_weight is None:
@@ -124,7 +124,7 @@ class Scored:
     def training_value(self) -> float:
         """The bound in nats on training rows.
 
-        A critic that may have memorised them is taken to overfit as much as its rival.
+        A critic that may have memorised these rows is assumed to overfit as much as its rival.
         """
         if not self.fit.knows_rows:
             return self._mean(self.training, self.train_rows)

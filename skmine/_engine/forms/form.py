@@ -33,7 +33,7 @@ class Fit:
     reference : Reference or None, default=None
         The closed form, if the critic is a closed form whose coordinates other forms may use.
     knows_rows : bool, default=False
-        Whether it may have memorised the training rows, so that its value on them is meaningless.
+        Whether the critic may have memorised the training rows, so that its value on them is meaningless.
     """
 
     critic: nn.Module
@@ -83,8 +83,8 @@ class Form:
     Attributes
     ----------
     is_flexible : bool
-        Whether its complexity depends on the data. A flexible form misses more information than overfitting
-        costs. A form that is not flexible is a start: later forms use its coordinates.
+        Whether the complexity of the form depends on the data. A flexible form misses more information than
+        overfitting costs. A form that is not flexible is a start, whose coordinates later forms can use.
     """
 
     is_flexible: ClassVar[bool] = True

@@ -1,9 +1,9 @@
 """The grid form: log ratios of pairs of columns on a grid of ranks, with smoothing that adapts to the counts.
 
 The density of a narrow strip with sharp edges is not a smooth function of the ranks, and a network needs many
-iterations to learn it. On a grid, the density of a pair of columns is found by counting. Each cell combines
-the density in a neighbourhood with that in the next wider neighbourhood. The more rows are expected in the
-narrower one, the more it counts. Nothing is trained. If columns of x and y depend on each other in pairs, the
+iterations to learn it. On a grid, the density of a pair of columns can simply be counted. The density in a
+cell combines the counts of neighbourhoods of several widths, and a narrower neighbourhood has the more weight
+the more rows are expected in it. Nothing is trained. If columns of x and y depend on each other in pairs, the
 log ratios of the pairs are added.
 """
 

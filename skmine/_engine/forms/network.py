@@ -75,7 +75,7 @@ class Network(Form):
     def _reads_pairs(self) -> bool:
         """Whether the network also reads products and differences of columns of x and y.
 
-        Others read x and y apart.
+        The other networks read x and y separately.
         """
         return not callable(self.critic) and CRITICS[self.critic].reads_pairs
 

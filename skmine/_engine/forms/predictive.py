@@ -44,9 +44,8 @@ def is_model(critic: Any) -> bool:
 class Predictive(MixtureForm):
     """Mixtures of y and its predictions by a scikit-learn model, from the encoded core columns of x.
 
-    All predictions come from models that have not seen the rows: those that a mixture is fitted to, by five
-    folds within the training rows, and those that judge it. Mixtures recalibrate the probabilities of
-    classes.
+    No row is predicted by a model that has seen it. The predictions that a mixture is fitted to come from
+    five folds within the training rows. Mixtures recalibrate the probabilities of classes.
 
     Parameters
     ----------
@@ -98,7 +97,7 @@ class Predictive(MixtureForm):
 class BoostedTrees(RegressionForm, Predictive):
     """Mixtures of one block and its predictions by gradient-boosted trees.
 
-    Steps, thresholds and rules for a part of the rows are not smooth. Trees find them from few rows.
+    Steps, thresholds and rules for a part of the rows are not smooth, but trees can learn them from few rows.
     """
 
     def __init__(self):
