@@ -2,19 +2,21 @@
 How much of the input does a classifier need?
 =============================================
 
-A classifier that remembers everything about its inputs overfits if there are
-few rows. An information bottleneck limits what the classifier can remember: it
-turns each input into a noisy code, and classifies the code. Each nat of
-information that the code keeps about the input costs ``beta`` in the loss.
+A classifier that remembers everything about its inputs overfits if it has few
+rows to learn from. An information bottleneck limits what the classifier can
+remember: it turns each input into a noisy code and classifies the code, and
+each nat of information that the code keeps about the input costs ``beta`` in
+the loss.
 
-This page trains such a classifier on 200 handwritten digits. ``GridSearchCV``
-chooses ``beta``. A plain network of the same size is the reference.
+This page trains such a classifier on 200 handwritten digits, with ``beta``
+chosen by ``GridSearchCV``, and compares it with a plain network of the same
+size.
 """
 
 # %%
 # Few rows
 # --------
-# There are 200 digits to learn from. The other 1,597 are for testing.
+# The classifiers learn from 200 digits and are tested on the other 1,597.
 
 import matplotlib.pyplot as plt
 from sklearn.base import clone
@@ -60,9 +62,9 @@ for label, fitted in (
 # %%
 # The information plane
 # ---------------------
-# ``mi_xz_`` is the information that the code keeps about the input. ``mi_zy_``
-# is the information that the code carries about the digit. The second cannot
-# exceed the entropy of the digit, log 10 or 2.3 nats.
+# ``mi_xz_`` is the information that the code keeps about the input, and
+# ``mi_zy_`` the information that it carries about the digit. The latter cannot
+# exceed the entropy of the digit, which is log 10, or 2.3 nats.
 
 fits = [clone(model).set_params(**{name: beta}).fit(X, y)[-1] for beta in BETAS]
 for beta, fit in zip(BETAS, fits, strict=True):

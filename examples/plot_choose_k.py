@@ -2,13 +2,14 @@
 How many features do I need?
 ============================
 
-The selector is a step of a pipeline, so ``GridSearchCV`` can choose the number
-of features and the selection strategy together.
+Let cross-validation decide. The selector can be a step of a pipeline, so
+``GridSearchCV`` can choose the number of features together with the selection
+strategy.
 
 This page plots cross-validated accuracy against the number of features, for
-breast tumours and for handwritten digits. For comparison it includes
-scikit-learn's ``SelectKBest(mutual_info_classif)`` and the importances of a
-random forest.
+breast tumours and for handwritten digits. For comparison, it also selects
+features by scikit-learn's ``SelectKBest(mutual_info_classif)`` and by the
+importances of a random forest.
 """
 
 # %%
@@ -80,11 +81,11 @@ def curves(sizes, X, y):
 # %%
 # Accuracy against the number of features
 # ---------------------------------------
-# ``SelectKBest`` and ``"marginal"`` score each feature alone, so they choose
-# redundant features. ``"auto"`` and ``"mrmr"`` avoid that.
+# ``SelectKBest`` and ``"marginal"`` score each feature by itself, so they
+# choose redundant features, which ``"auto"`` and ``"mrmr"`` avoid.
 #
-# The digits are one random draw of 600. On other draws, ``"auto"``, ``"mrmr"``
-# and the forest are about equal, and ``SelectKBest`` is behind.
+# The digits are a random draw of 600. On other draws, ``"auto"``, ``"mrmr"``
+# and the forest are about equal, and ``SelectKBest`` falls behind.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 X, y = load_digits(return_X_y=True)

@@ -3,19 +3,19 @@ Does a feature add anything to another?
 =======================================
 
 Two features that depend on the target may carry the same information about it.
-The conditional mutual information I(X; y | Z) is what X adds if Z is already
-known. ``conditional_mutual_info`` estimates it, and ``mutual_info_test`` with
-``Z`` tests whether it is zero.
+The conditional mutual information I(X; y | Z) is the information that X adds if
+Z is already known. ``conditional_mutual_info`` estimates it, and
+``mutual_info_test`` with ``Z`` tests whether it is zero.
 
-The table holds 442 diabetes patients. The target is the progression of the
-disease after a year.
+The table describes 442 diabetes patients, and the target is the progression of
+the disease after a year.
 """
 
 # %%
 # Three features that overlap
 # ---------------------------
-# How much information does each feature carry alone, and how much does it add
-# to each of the others?
+# How much information does each of three features carry by itself, and how much
+# does it add to each of the others?
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,8 +62,9 @@ for i, feature in enumerate(names):
 # %%
 # Do the other features add anything?
 # -----------------------------------
-# ``Z`` may have several columns. Given all three features, which of the other
-# seven still add information? Seven tests need a correction of the p-values.
+# ``Z`` can have several columns. Given all three features, which of the other
+# seven still add information? Because this takes seven tests, the p-values are
+# corrected for their number.
 
 Z, others = data.data[list(names)], data.data.drop(columns=list(names))
 pvalues = [

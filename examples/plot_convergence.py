@@ -3,7 +3,7 @@ Did training converge?
 ======================
 
 ``history_`` records the training of the network, and ``TrainingDisplay`` plots
-it. This page shows four cases:
+its value on training rows and on held-out rows. This page shows four cases:
 
 - training that went well,
 - training that was too short,
@@ -40,11 +40,11 @@ TrainingDisplay.from_estimator(estimator).ax_.set_title("Training went well")
 # %%
 # Too short: both lines still rise at the right edge
 # --------------------------------------------------
-# Here ``max_iter`` and ``learning_rate_init`` are too low, and a
-# ``ConvergenceWarning`` says so. The remedy is to raise them.
+# Here ``max_iter`` and ``learning_rate_init`` are too low, so a
+# ``ConvergenceWarning`` appears. The remedy is to raise them.
 #
-# ``critic="concat"`` uses the network alone. By default the estimator also
-# tries other critics, and one of them would replace the network here.
+# ``critic="concat"`` is set because the estimator tries other critics by
+# default, and here one of them would win against the network.
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)  # shown in the picture
@@ -60,10 +60,10 @@ TrainingDisplay.from_estimator(short).ax_.set_title("Too short")
 # %%
 # Too few rows: the training line rises far above the held-out line
 # -----------------------------------------------------------------
-# The network learns the noise of 100 rows in 24 columns, which are pixels of
-# handwritten digits. The weights that were best on held-out rows are kept. The
-# remedy is more rows or fewer columns. ``weight_decay=0`` makes the network
-# overfit more than it would by default.
+# The columns are 24 pixels of handwritten digits, and from only 100 rows the
+# network learns their noise. The weights that did best on held-out rows are
+# kept, but the remedy is more rows or fewer columns. ``weight_decay=0`` makes
+# the network overfit more than it would by default.
 
 pixels = load_digits().data
 few = MutualInfoEstimator(weight_decay=0, random_state=0).fit(
@@ -74,7 +74,7 @@ TrainingDisplay.from_estimator(few).ax_.set_title("Too few rows")
 # %%
 # No dependence: the held-out line never leaves zero
 # --------------------------------------------------
-# The target is shuffled, so it is independent of the columns. The training
+# The target is shuffled, so it is independent of the columns, and the training
 # line rises only because the network learns noise.
 
 shuffled = np.random.default_rng(0).permutation(y)

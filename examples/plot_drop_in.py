@@ -2,9 +2,10 @@
 What changes if I replace scikit-learn's mutual_info_regression?
 ================================================================
 
-Only the import changes: ``skmine.mutual_info_regression`` takes the same
-arguments. This page compares the two functions on a real table. It shows the
-scores, the scores of pure noise, and the time.
+In your code, only the import changes, because ``skmine.mutual_info_regression``
+takes the same arguments. To show what changes in the results, this page
+compares the two functions on a real table: their scores, their scores of pure
+noise, and the time they take.
 """
 
 # %%
@@ -26,8 +27,8 @@ FUNCTIONS = {
 # %%
 # Scores of features, and scores of noise
 # ---------------------------------------
-# To see the scores of noise, the target is shuffled 50 times. A feature stands
-# out if its score exceeds nearly all scores of noise.
+# To get scores of pure noise, the target is shuffled 50 times. A feature stands
+# out if its score exceeds nearly all of these.
 
 rng = np.random.default_rng(0)
 shuffled = [rng.permutation(data.target) for _ in range(50)]

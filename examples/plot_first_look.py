@@ -2,25 +2,24 @@
 Which columns of my table matter, and what is odd about them?
 =============================================================
 
-``dependence_table`` answers in one call. For each column it gives the
-dependence of the target, an interval, a p-value, and a note if something is
-unusual about the column.
+``dependence_table`` answers both questions in one call. For each column it
+gives the strength of the dependence with an interval and a p-value, and a note
+if something is unusual about the column.
 
-The table on this page describes 406 cars built from 1970 to 1982. It has text
-and missing values.
+The table on this page describes 406 cars built from 1970 to 1982, and contains
+text and missing values.
 """
 
 # %%
 # What predicts the mileage?
 # --------------------------
-# There is one row for each feature.
+# The result has one row for each feature, and a column of noise is added to the
+# data for comparison.
 #
 # - ``value`` runs from 0 (independent) to 1 (one column is a function of the
 #   other).
 # - ``low`` and ``high`` are the ends of its 95 % interval.
-# - ``adjusted_pvalue`` is corrected for the number of features.
-#
-# A column of noise is added for comparison.
+# - ``adjusted_pvalue`` is the p-value, corrected for the number of features.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,8 +40,8 @@ shown = table.drop(columns=["scale", "pvalue", "n_rows"])
 print(shown.round(3).to_string(index=False))
 
 # %%
-# The note warns that nearly every car has a different name. The score of the
-# name comes from the few names that repeat.
+# The note warns that nearly every car has a different name, so the value of the
+# name comes only from the few names that repeat.
 #
 # In the picture, a filled bar means that the dependence is significant.
 
@@ -51,7 +50,7 @@ FeatureScoresDisplay.from_table(table)
 # %%
 # All pairs of columns
 # --------------------
-# Without a target, there is one row for each pair of columns.
+# Without a target, the result has one row for each pair of columns.
 
 pairs = dependence_table(cars.drop(columns="Name"), scale="correlation")
 print(
@@ -65,5 +64,5 @@ plt.show()
 
 # %%
 # **In short:** The mileage depends on every column except the noise, and most
-# strongly on displacement, weight, cylinders and horsepower; the odd column is
-# the name, because it only identifies the car.
+# strongly on displacement, weight, cylinders and horsepower; the name is odd,
+# because it hardly does more than identify the car.

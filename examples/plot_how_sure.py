@@ -2,12 +2,12 @@
 How certain is the estimate?
 ============================
 
-Each estimate ``mi_`` comes with a 95 % interval, ``mi_interval_``, and with
-``mi_lower_``, the value on held-out rows. On average, ``mi_lower_`` is at most
-the true value.
+Each estimate ``mi_`` comes with a 95 % interval, ``mi_interval_``, and with the
+value on held-out rows, ``mi_lower_``, which on average is at most the true
+value.
 
-This page computes them for a growing number of rows of a real table: 20,190
-person-years of the RAND health insurance experiment.
+This page computes all three for a growing number of rows of a real table, which
+holds 20,190 person-years of the RAND health insurance experiment.
 """
 
 # %%
@@ -45,12 +45,10 @@ for n in sizes:
 # %%
 # Picture
 # -------
-# If the interval contains zero, use ``mutual_info_test`` to decide whether
-# there is any dependence.
-#
 # The interval gets narrower with more rows, though not at every step. At 4,000
 # rows its upper end is high because a second critic, about as good as the best
-# one, gives a higher value.
+# one, gives a higher value. If an interval contains zero, use
+# ``mutual_info_test`` to decide whether there is any dependence at all.
 
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
 values = [fit.mi_ for fit in fits]

@@ -2,8 +2,8 @@
 Is there any dependence at all?
 ===============================
 
-A small estimate may be chance. ``mutual_info_test`` gives a p-value, for one
-column or for several together, without permutations.
+A small estimate may be due to chance. ``mutual_info_test`` gives a p-value, for
+one column or for several together, and needs no permutations.
 
 This page tests 29 measurements of breast tumours and 29 columns of noise. With
 so many tests, the p-values need a correction.
@@ -12,8 +12,8 @@ so many tests, the p-values need a correction.
 # %%
 # One p-value for each column
 # ---------------------------
-# Which measurements depend on the texture of a tumour? The columns of noise
-# are the real columns, each shuffled. The test should find none of them.
+# Which measurements depend on the texture of a tumour? The columns of noise are
+# shuffled copies of the real columns, so the test should find none of them.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,8 +35,9 @@ pvalues = np.array(
 # %%
 # Correct for the number of tests
 # -------------------------------
-# At a level of 0.05, one column of noise in twenty looks significant.
-# Controlling the false discovery rate prevents that.
+# At a level of 0.05, one column of noise in twenty looks significant by chance.
+# Controlling the false discovery rate keeps the share of such columns among the
+# significant ones small.
 
 adjusted = false_discovery_control(pvalues)
 is_noise = np.repeat([False, True], len(data.columns))
@@ -48,8 +49,9 @@ for label, values in (("as they are", pvalues), ("corrected", adjusted)):
 # %%
 # Several columns together
 # ------------------------
-# One test is enough for all columns together. The second line shuffles the
-# rows of the table, so that it no longer depends on the target.
+# One test is enough for all columns together. For comparison, it is repeated
+# after the rows have been shuffled, so that they no longer depend on the
+# target.
 
 print(f"all columns: p = {mutual_info_test(data, y).pvalue:.1e}")
 shuffled = data.sample(frac=1, random_state=0)
@@ -59,8 +61,8 @@ print(f"rows shuffled: p = {mutual_info_test(shuffled, y).pvalue:.2f}")
 # Picture
 # -------
 # If a column is independent of the target, its p-value is equally likely to be
-# anywhere between 0 and 1. The p-values of such columns follow the line. The
-# p-values of the real columns are far below the line.
+# anywhere between 0 and 1, so the p-values of such columns follow the line. The
+# p-values of the real columns are far below it.
 
 figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 for chosen, label, marker, colour in (

@@ -3,17 +3,17 @@ Which features matter only together?
 ====================================
 
 Some targets cannot be predicted from any single feature. The standard example
-is the exclusive or of two columns. Scores of single features miss these two
-columns, and a random forest misses them among many columns of noise.
+is the exclusive or of two columns: scores of single features miss both columns,
+and so does a random forest if they are hidden among many columns of noise.
 
-``MINEFeatureSelector`` also screens all pairs of columns, at the cost of a few
-matrix products. This page compares the three.
+``MINEFeatureSelector`` screens all pairs of columns as well, at the cost of a
+few matrix products. This page compares the three methods.
 """
 
 # %%
 # Two of 502 columns matter
 # -------------------------
-# The class depends on columns 120 and 345, but only on both together. The
+# The class depends on columns 120 and 345, but only on both together, and the
 # other 500 columns are noise.
 
 import matplotlib.pyplot as plt
@@ -55,7 +55,7 @@ print(f"selected: {selected.tolist()}, p-value {selector.pvalues_[120]:.0e}")
 # %%
 # With ``mi_path=True``, ``mi_path_`` holds the joint mutual information after
 # each selected column. The second column raises it from zero to nearly the
-# entropy of the class, log 2 or 0.69 nats.
+# entropy of the class, which is log 2, or 0.69 nats.
 
 one, two = selector.mi_path_
 print(f"joint mutual information with one column:  {abs(one):.2f} nats")

@@ -2,10 +2,10 @@
 Would the estimate be right on data like mine?
 ==============================================
 
-Nobody knows the true mutual information of real data. So test the estimator on
-simulated data: :mod:`skmine.distributions` draws rows from distributions whose
-mutual information is known. Choose one that resembles your data, and draw as
-many rows as you have.
+Nobody knows the true mutual information of real data, so test the estimator on
+simulated data. :mod:`skmine.distributions` contains distributions whose mutual
+information is known. Choose one that resembles your data, and draw as many rows
+from it as you have.
 """
 
 # %%
@@ -55,8 +55,8 @@ for name, joint in joints.items():
 # Line: the true value. Points: the estimate with its 95 % interval. Triangles:
 # the value on held-out rows.
 #
-# The interval cannot account for dependence that the estimator did not find. A
-# narrow band needs more rows than smooth dependence does.
+# The interval cannot allow for dependence that the estimator did not detect,
+# and a narrow band needs more rows to be detected than smooth dependence does.
 
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 for axis, (name, joint) in zip(axes, joints.items(), strict=True):

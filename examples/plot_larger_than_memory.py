@@ -2,21 +2,22 @@
 How do I score a table that is larger than memory?
 ==================================================
 
-Pass a lazy table, such as a scan of Parquet files. The scores read the target
-and a few columns at a time. The selector returns a lazy table again.
+Pass a lazy table, such as a scan of Parquet files. The functions then read the
+target and only a few columns at a time, and the selector returns a lazy table
+again.
 
-The data on this page are the 336,776 flights that left New York in 2013. They
-fit into memory, so that the two results can be compared.
+The data on this page are the 336,776 flights that left New York in 2013. In
+fact they fit into memory, which makes it possible to compare the results.
 """
 
 # %%
 # A folder of Parquet files
 # -------------------------
-# The page first writes one file for each month. ``scan_parquet`` then reads
+# This page first writes one file for each month. ``scan_parquet`` then reads
 # the names and types of the columns, but not the rows.
 #
-# The features are what is known before departure. The target is the delay at
-# arrival, in minutes.
+# The features are what is known before departure, and the target is the delay
+# at arrival, in minutes.
 
 import tempfile
 import time
@@ -56,8 +57,8 @@ print(f"{type(X).__name__} of {len(X.collect_schema())} columns")
 # %%
 # Scores
 # ------
-# The call is the same as for a table in memory, and so are the scores.
-# ``n_jobs`` is the number of columns that are read and scored at once.
+# The call and the scores are the same as for a table in memory. ``n_jobs`` is
+# the number of columns that are read and scored at once.
 
 started = time.perf_counter()
 scores = mutual_info_regression(X, y, n_jobs=2)
@@ -76,9 +77,9 @@ print(f"largest difference from the table in memory: {difference:.0e} nats")
 # %%
 # Selection
 # ---------
-# The strategy ``"marginal"`` also reads a few columns at a time. ``transform``
-# of a lazy table only adds a step to its query. The rows are read when you
-# collect the table or write it to a file with ``sink_parquet``.
+# The strategy ``"marginal"`` also reads only a few columns at a time. Applied
+# to a lazy table, ``transform`` just adds a step to the query; the rows are
+# read when you collect the table or write it to a file with ``sink_parquet``.
 
 selector = MINEFeatureSelector(4, strategy="marginal").fit(X, y)
 reduced = selector.transform(X)

@@ -2,18 +2,19 @@
 Which columns depend on each other?
 ===================================
 
-``df.corr()`` measures linear dependence between numbers.
-``mutual_info_matrix`` measures dependence of any form, between numbers and
-categories. This page compares the two on 178 Italian wines: thirteen
-measurements and the cultivar.
+``df.corr()`` measures linear dependence between numbers, whereas
+``mutual_info_matrix`` measures dependence of any form between numbers and
+categories. This page compares the two on thirteen measurements and the cultivar
+of 178 Italian wines.
 """
 
 # %%
 # The two matrices
 # ----------------
-# With ``scale="correlation"`` both matrices have the same scale: 0 for
-# independent columns, 1 if one column is a function of the other, and the
-# absolute correlation for normal columns.
+# With ``scale="correlation"``, the values of ``mutual_info_matrix`` can be
+# compared with correlations: they are 0 for independent columns, 1 if one
+# column is a function of the other, and the absolute correlation for normal
+# columns. The values for the cultivar are printed below.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,8 +36,8 @@ print(
 )
 
 # %%
-# The pairs where it most exceeds the absolute correlation are those whose
-# dependence is least linear:
+# The dependence of a pair is least linear if this value exceeds its absolute
+# correlation by most. These are the five pairs with the largest difference:
 
 excess = (
     any_form.loc[correlation.index, correlation.columns] - correlation.abs()
@@ -45,8 +46,8 @@ excess = excess.where(np.tri(len(excess), k=-1, dtype=bool))
 print(excess.stack().sort_values(ascending=False).head(5).round(2).to_string())
 
 # %%
-# By default the values are mutual information in nats (or bits, with
-# ``unit="bits"``), which has no upper limit:
+# Without ``scale``, the values are mutual information in nats, or in bits with
+# ``unit="bits"``:
 
 print(
     mutual_info_matrix(table)["cultivar"]
@@ -59,8 +60,9 @@ print(
 # %%
 # Pictures
 # --------
-# Columns that depend on each other are next to each other. The correlation has
-# the same order, without the category.
+# In the first picture, columns that depend on each other are placed next to
+# each other. The correlations are drawn in the same order, without the
+# category.
 
 display = MutualInfoMatrixDisplay.from_data(table)
 display.ax_.set_title("Correlation of any form", fontsize="medium")
@@ -77,6 +79,6 @@ figure.colorbar(image, ax=axis)
 plt.show()
 
 # %%
-# **In short:** ``mutual_info_matrix`` finds the columns that ``df.corr()``
-# finds, and also dependence on categories and dependence that is not linear;
-# only the sign of a correlation is lost.
+# **In short:** ``mutual_info_matrix`` shows the dependence that ``df.corr()``
+# shows, and in addition dependence that is not linear and dependence on
+# categories; only the sign of a correlation is lost.

@@ -2,17 +2,17 @@
 Do missing values count as information?
 =======================================
 
-They can. A doctor who is not worried may not order a measurement, so that it
-is missing mostly for healthy patients. skmine does not impute: it treats
-"missing" as a value of its own.
+They can. A doctor who is not worried may not order a measurement, so its
+absence suggests that the patient is healthy. skmine therefore treats "missing"
+as a value of its own, and imputes nothing.
 """
 
 # %%
 # A measurement that is taken only on suspicion
 # ---------------------------------------------
-# The table holds 569 breast tumours. Suppose that the texture was measured
-# only if the tumour was large, with an area above the median. Then the
-# diagnosis depends on whether the texture was measured.
+# The table describes 569 breast tumours. Suppose that the texture was measured
+# only if the tumour was large, with an area above the median. The diagnosis
+# then depends on whether the texture was measured.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,14 +36,15 @@ print(f"missing: {on_suspicion.isna().mean():.0%}")
 # %%
 # What happens to the score?
 # --------------------------
-# - **Complete**: the score of the texture, for reference.
+# - **Complete**: the score of the complete texture, for comparison.
 # - **Missing on suspicion**: both the value and its absence count.
-# - **Filled with draws** from the known values: absence is hidden, and most of
-#   the information is lost.
-# - **Missing at random**: absence carries no information, and half of the
-#   values are lost.
-# - **Rows dropped**: the score answers another question: how informative is
-#   the texture among large tumours?
+# - **Filled with draws** from the known values: the absence is hidden, so most
+#   of the information is lost.
+# - **Missing at random**: half of the values are lost, and their absence
+#   carries no information.
+# - **Whether it was measured**: the absence alone.
+# - **Rows dropped**: the score answers a different question, which is how
+#   informative the texture is among large tumours.
 
 kept = on_suspicion.notna()
 filled = on_suspicion.where(kept, rng.choice(on_suspicion[kept], len(y)))
@@ -71,7 +72,7 @@ plt.show()
 
 # %%
 # If the absence of a value should not count, drop the rows with missing values
-# before you score.
+# before you compute the score.
 
 # %%
 # **In short:** Yes, missing values can be informative: here, whether the

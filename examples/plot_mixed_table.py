@@ -2,17 +2,17 @@
 Which columns of a mixed table predict the target?
 ==================================================
 
-Real tables mix numbers, categories and missing values. The columns can be
-passed as they are, without encoding or imputation. This page asks which of
-seven columns predict the fuel economy of 398 cars of 1970 to 1982.
+Real tables mix numbers, categories and missing values. You can pass such
+columns as they are, without encoding or imputation. This page ranks seven
+columns by what they reveal about the fuel economy of 398 cars, built from 1970
+to 1982.
 """
 
 # %%
 # Read the table
 # --------------
-# The name is dropped, because it only identifies the car. Dates must be
-# converted to numbers; here the year is enough. Rows without a target are
-# dropped.
+# Three things are left to do: drop the name, which only identifies the car,
+# convert the date to a number, here the year, and drop rows without a target.
 
 import pandas as pd
 from vega_datasets import local_data
@@ -41,9 +41,8 @@ display.ax_.set_title(
 # %%
 # All columns together
 # --------------------
-# Weight, displacement, horsepower and cylinders are largely redundant. The
-# mutual information of all columns together is therefore far below the sum of
-# the scores.
+# Weight, displacement, horsepower and cylinders are largely redundant, so the
+# mutual information of all columns together is far below the sum of the scores.
 
 estimator = MutualInfoEstimator(random_state=0).fit(X, y)
 low, high = estimator.mi_interval_

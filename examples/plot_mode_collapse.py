@@ -2,17 +2,18 @@
 Does a generative network produce every kind of row?
 ====================================================
 
-A generative adversarial network often produces only some of the clusters of
-its data. ``MINEGAN`` can also maximise the mutual information between its rows
-and the random code that it makes them from. Different codes must then give
-different rows.
+A generative adversarial network often produces only some of the clusters of its
+data. ``MINEGAN`` therefore also maximises the mutual information between the
+rows that it produces and the random code from which it makes them. Different
+codes must then give different rows.
 """
 
 # %%
 # Nine clusters
 # -------------
-# The data are nine clusters in the plane. The same network is trained twice:
-# with weight ``beta=0`` and with weight ``beta=1`` for the information.
+# The data are nine clusters in the plane. The same network is trained twice,
+# first with a weight of ``beta=0`` for the information and then with
+# ``beta=1``.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,8 +42,9 @@ for name, beta in (("plain", 0.0), ("with information", 1.0)):
 plt.show()
 
 # %%
-# With more iterations, fewer rows lie between the clusters. The default,
-# ``max_iter="auto"``, takes 9,766 iterations here.
+# The training is short, to save time. With more iterations, fewer rows lie
+# between the clusters; the default, ``max_iter="auto"``, would take 9,766
+# iterations here.
 
 # %%
 # **In short:** The plain network produces four of the nine clusters, and the

@@ -1,19 +1,19 @@
 """
-Which model uses all the information in my columns?
-===================================================
+Which model captures all the information in my columns?
+=======================================================
 
-Pass a scikit-learn model as ``critic``. ``mi_`` is then the information that
-the predictions of this model carry about the target. Compare it with the
+Pass a scikit-learn model as ``critic``, and ``mi_`` will be the information
+that the predictions of this model carry about the target. Compare it with the
 default estimate, which is not limited to one model.
 
-The table holds 442 diabetes patients. The target is the progression of the
-disease after a year.
+The table describes 442 diabetes patients, and the target is the progression of
+the disease after a year.
 """
 
 # %%
-# All of the information, and the part that each model finds
-# ----------------------------------------------------------
-# A model is always evaluated on patients that it was not fitted to.
+# All of the information, and the part that each model captures
+# -------------------------------------------------------------
+# A model is always evaluated on patients to whom it was not fitted.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_diabetes
@@ -59,8 +59,8 @@ for name, model in models.items():
 # %%
 # Picture
 # -------
-# Bars: the information that each model finds. Dashed line: the estimate of all
-# the information, with its 95 % interval in grey.
+# Bars: the information that each model captures. Dashed line: the estimate of
+# all the information, with its 95 % interval in grey.
 #
 # - More flexible models have little to gain over linear regression.
 # - Models that follow single patients, such as one full tree, overfit.
@@ -89,9 +89,9 @@ axis.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# If errors are normal, 0.35 nats correspond to an R² of about 0.5. Better
-# predictions therefore need other features rather than another model.
+# If errors are normal, 0.35 nats correspond to an R² of about 0.5. To predict
+# better than that, you would need other features rather than another model.
 
 # %%
-# **In short:** No model uses all of the information, but linear regression
+# **In short:** No model captures all of the information, but linear regression
 # comes close with 0.32 of 0.35 nats, or 91 %.

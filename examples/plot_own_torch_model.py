@@ -3,9 +3,9 @@ How do I use mutual information in my own torch model?
 ======================================================
 
 :class:`skmine.nn.MutualInformation` is a term for your loss function. On this
-page an encoder learns to describe the upper half of a digit by two numbers. It
-is trained without labels: the two numbers should carry as much information as
-possible about the lower half.
+page, an encoder learns to describe the upper half of a digit by two numbers.
+It is trained without labels: the only aim is that the two numbers carry as much
+information as possible about the lower half.
 """
 
 # %%
@@ -28,8 +28,8 @@ upper, lower = torch.tensor(X / 16, dtype=torch.float32).chunk(2, dim=1)
 # %%
 # Maximise I(code; lower half)
 # ----------------------------
-# In each step, ``update`` trains the critic. Then the module is called, and
-# its value goes into the loss, with a minus sign because it is maximised.
+# In each step, call ``update`` first, which trains the critic. Then call the
+# module and put its value into the loss, with a minus sign to maximise it.
 
 torch.manual_seed(0)
 generator = torch.Generator().manual_seed(0)
@@ -57,8 +57,8 @@ print(f"I(code; lower half): {first:.2f} nats at first, {last:.2f} at last")
 # %%
 # Does the code separate the digits?
 # ----------------------------------
-# A classifier is trained on the two numbers. For comparison, another is
-# trained on two pixels.
+# To find out, a classifier is trained on the two numbers, and for comparison
+# another one on two of the pixels.
 
 with torch.no_grad():
     code = encoder(upper).numpy()
@@ -93,6 +93,6 @@ figure.colorbar(points, ax=right, ticks=range(10))
 plt.show()
 
 # %%
-# **In short:** Train the critic with ``update``, and subtract the value from
-# your loss; two numbers learnt in this way, without labels, predict the digit
-# with an accuracy of 0.50, compared with 0.26 for two pixels.
+# **In short:** In each step, train the critic with ``update`` and subtract the
+# value from your loss; two numbers learnt in this way, without labels, predict
+# the digit with an accuracy of 0.50, compared with 0.26 for two pixels.

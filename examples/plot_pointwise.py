@@ -2,17 +2,17 @@
 Where in my data is the dependence?
 ===================================
 
-Mutual information is a mean over the rows. ``score_samples`` returns the
-contribution of each row, its *pointwise* mutual information. This page shows
-it for the day of the year and the temperature in Seattle. Their correlation is
-weak, but the dependence is strong.
+Mutual information is a mean over the rows, and ``score_samples`` returns the
+contribution of each row, its *pointwise* mutual information. This page shows it
+for the day of the year and the temperature in Seattle, whose correlation is
+weak although their dependence is strong.
 """
 
 # %%
 # Four years of weather in Seattle
 # --------------------------------
 # In the picture, red means that a day and a temperature occur together more
-# often than by chance. Blue means less often.
+# often than by chance, and blue that they occur together less often.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,7 +36,7 @@ display.ax_.set_title("Hot in summer, cold in winter", fontsize="medium")
 # %%
 # Which days were unusual?
 # ------------------------
-# A row with a pointwise value far below zero has a temperature that is rare at
+# If the pointwise value of a day is far below zero, its temperature is rare at
 # this time of the year.
 
 weather["pointwise"] = estimator.score_samples(X, y)
@@ -50,10 +50,10 @@ for _, row in unusual.iterrows():
 # %%
 # Which days are most informative?
 # --------------------------------
-# Without a target, ``score_samples`` gives the information that a day carries
-# about its temperature before it is measured. The first and last two weeks of
-# the year are left out, because the network is unreliable at the edge of the
-# data.
+# Without a target, ``score_samples`` returns the information that a day carries
+# about its temperature before it has been measured. The picture leaves out the
+# first and last two weeks of the year, because the estimate is unreliable at
+# the edge of the data.
 
 days = (
     X[X["day of the year"].between(15, 350)]

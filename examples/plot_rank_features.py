@@ -2,23 +2,22 @@
 Which features carry the most information about my target?
 ==========================================================
 
-``mutual_info_regression`` and ``mutual_info_classif`` score each feature.
-``MutualInfoEstimator`` measures how much all features carry together.
+``mutual_info_regression`` and ``mutual_info_classif`` score each feature by
+itself, and ``MutualInfoEstimator`` measures how much information all features
+carry together.
 
-This page uses two tables of scikit-learn: the disease progression of 442
-diabetes patients, which is a number, and the diagnosis of 569 breast tumours,
-which has two classes.
+This page uses two tables of scikit-learn. In the first, the target is a number,
+the progression of the disease in 442 diabetes patients; in the second, it has
+two classes, the diagnosis of 569 breast tumours.
 """
 
 # %%
 # Score each feature
 # ------------------
-# Mutual information measures dependence of any form, so a feature does not
-# have to act linearly to rank high. The functions are called like
-# scikit-learn's.
-#
-# No score can exceed the entropy of the target. For the diagnosis this is 0.66
-# nats.
+# Mutual information measures dependence of any form, so a feature can rank high
+# even if its effect is not linear. The functions are called like
+# scikit-learn's. No score can exceed the entropy of the target, which is 0.66
+# nats for the diagnosis.
 
 from pathlib import Path
 
@@ -65,8 +64,8 @@ for title, (data, names, function) in tables.items():
 # %%
 # All features together
 # ---------------------
-# Some features are redundant, so the joint mutual information is far below the
-# sum of the scores. Scores of single features cannot show that.
+# Because some features are redundant, the joint mutual information is far below
+# the sum of the scores, which scores of single features cannot show.
 #
 # - ``mi_`` is the estimate.
 # - ``mi_lower_`` is the value on held-out rows, a lower bound on average.

@@ -3,15 +3,15 @@ When do more features stop helping?
 ===================================
 
 With ``mi_path=True``, the selector also estimates how much information the
-features chosen so far carry together. The values are in ``mi_path_``. This
-page selects pixels of 900 handwritten digits.
+features chosen so far carry together, and stores the values in ``mi_path_``.
+This page selects pixels of 900 handwritten digits.
 """
 
 # %%
 # Eight of 64 pixels
 # ------------------
-# No set of pixels can carry more information than the entropy of the digit,
-# log 10 or 2.3 nats.
+# No set of pixels can carry more information about the digit than its entropy,
+# which is log 10, or 2.3 nats.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,9 +38,8 @@ display.ax_.set_title("Dotted line: the maximum, log 10", fontsize="medium")
 # %%
 # Which pixels were chosen?
 # -------------------------
-# The picture shows the mean of all digits, and the order in which the pixels
-# were chosen. Neighbouring pixels are redundant, so the chosen pixels are far
-# apart.
+# The picture shows the mean of all digits and the order in which the pixels
+# were chosen. They are far apart, because neighbouring pixels are redundant.
 
 order = np.argsort(selector.ranking_)[: selector.n_features_]
 figure, axis = plt.subplots(figsize=(4, 4), layout="constrained")
@@ -77,6 +76,6 @@ for n_features in (2, 4, 8):
     )
 
 # %%
-# **In short:** More features stop helping when ``mi_path_`` levels off; with
-# eight pixels it is close to that, at 2.11 of at most 2.30 nats, compared with
-# 1.53 nats for four pixels.
+# **In short:** More features stop helping when ``mi_path_`` levels off; eight
+# pixels come close to that with 2.11 of at most 2.30 nats, compared with 1.53
+# nats for four pixels.

@@ -1,20 +1,21 @@
 """
-Would other rows have selected the same features?
-=================================================
+Would I have selected the same features from other rows?
+========================================================
 
-A selection depends partly on chance. ``selection_stability`` shows how much:
-it repeats the selection on random halves of the rows. It works with any
+A selection depends partly on chance. ``selection_stability`` shows by how much,
+because it repeats the selection on random halves of the rows. It works with any
 scikit-learn selector.
 
-The table holds 569 breast tumours with 30 measurements, many of them
+The table describes 569 breast tumours by 30 measurements, many of them
 redundant.
 """
 
 # %%
 # Two selectors, four features each
 # ---------------------------------
-# Jaccard's index compares the selected sets of all pairs of halves. It is 1 if
-# they are the same, and 0 if they have no feature in common.
+# Jaccard's index compares the features that were selected from two halves. It
+# is 1 if they are the same and 0 if they have no feature in common. The printed
+# value is the mean over all pairs of halves.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_breast_cancer
@@ -39,11 +40,11 @@ plt.show()
 # %%
 # What not to conclude
 # --------------------
-# A higher index is not always better. ``SelectKBest`` selects near-copies of
-# one measurement, the size of the tumour, in every half. A selector that drops
-# redundant features keeps one of these near-copies, and its choice is often
-# due to chance. So look at the groups of features in the picture as well as at
-# the index.
+# A higher index is not always better. From every half, ``SelectKBest`` selects
+# near-copies of one measurement, the size of the tumour. A selector that drops
+# redundant features keeps only one of these near-copies, and it is often a
+# matter of chance which one. So look not only at the index, but also at the
+# features in the picture.
 
 # %%
 # **In short:** Mostly yes for ``SelectKBest`` (an index of 0.93), and mostly

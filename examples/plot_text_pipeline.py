@@ -2,18 +2,18 @@
 Should I select features before or after encoding text?
 =======================================================
 
-Before. The selector takes text columns as they are, and columns that it drops
-need no encoding. The pipeline on this page has three steps: the selector, an
-encoder for the text columns that are left, and a model. The table holds 398
-cars.
+Before. The selector accepts text columns as they are, and the columns that it
+drops need no encoding. The pipeline on this page has three steps: the selector,
+an encoder for the text columns that are left, and a model. The table describes
+398 cars.
 """
 
 # %%
 # The pipeline
 # ------------
-# ``set_output(transform="pandas")`` keeps the names and types of the columns.
-# The ``ColumnTransformer`` after the selector needs the types to find the text
-# columns.
+# ``set_output(transform="pandas")`` keeps the names and types of the columns,
+# which the ``ColumnTransformer`` after the selector needs to find the text
+# columns. ``include`` makes sure that one of these is selected.
 
 import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -57,8 +57,8 @@ SelectionDisplay.from_estimator(selector)
 # %%
 # Cross-validate the pipeline
 # ---------------------------
-# The selection is part of the pipeline, so each fold selects on its own
-# training rows.
+# Because the selector is part of the pipeline, each fold selects features on
+# its own training rows.
 
 folds = KFold(5, shuffle=True, random_state=0)
 print(f"R2: {cross_val_score(model, X, y, cv=folds).mean():.2f}")

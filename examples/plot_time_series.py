@@ -2,19 +2,19 @@
 How do I select features of a time series?
 ==========================================
 
-The rows of a time series depend on their neighbours. Columns that change
-slowly then look informative by chance. The remedy is to pass blocks of
+The rows of a time series depend on their neighbours, so columns that change
+slowly can look informative by chance. The remedy is to pass blocks of
 neighbouring rows as ``groups``.
 
-The example asks which weather of previous days predicts rain, from 1,461 days
-in Seattle, 2012 to 2015.
+In this example, the weather of previous days predicts rain. The data are 1,461
+days in Seattle, from 2012 to 2015.
 """
 
 # %%
 # Lags are columns
 # ----------------
-# Each row holds the weather of previous days. Four columns of noise are added.
-# They change slowly, as the weather does, but are independent of it.
+# Each row holds the weather of previous days. Four columns of noise are added,
+# which change slowly, as the weather does, but are independent of it.
 
 import numpy as np
 import pandas as pd
@@ -40,9 +40,9 @@ X, y = X.iloc[7:], rain.iloc[7:]
 # %%
 # With and without blocks
 # -----------------------
-# Blocks of 30 days are groups. Days of one block may depend on each other.
-# Without groups, each day counts as an independent observation. The picture
-# shows the selection with blocks.
+# Without groups, each day counts as an independent observation. If blocks of 30
+# days are passed as groups, the days of a block may depend on each other. The
+# picture shows the selection with blocks.
 
 blocks = np.arange(len(X)) // 30
 for name, groups in (
@@ -60,8 +60,8 @@ SelectionDisplay.from_estimator(selector)
 # %%
 # Folds in time order
 # -------------------
-# With shuffled folds, the model trains on days next to those that it predicts.
-# ``TimeSeriesSplit`` predicts later days from earlier ones.
+# With shuffled folds, the model trains on days next to those that it predicts,
+# whereas ``TimeSeriesSplit`` predicts later days from earlier ones.
 
 model = HistGradientBoostingClassifier(max_depth=3, max_iter=50, random_state=0)
 for name, folds in (
@@ -74,9 +74,10 @@ for name, folds in (
 # %%
 # What not to conclude
 # --------------------
-# Yesterday's wind predicts today's rain, but need not cause it: both depend on
-# the season and the air pressure. A column that is not selected may still have
-# an influence, if other columns carry the same information.
+# Yesterday's wind predicts today's rain but need not cause it, because both
+# depend on the season and the air pressure. Conversely, a column that is not
+# selected may still have an influence if other columns carry the same
+# information.
 
 # %%
 # **In short:** Pass blocks of neighbouring rows as ``groups`` to the selector,

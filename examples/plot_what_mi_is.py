@@ -2,9 +2,9 @@
 What does mutual information show that correlation does not?
 ============================================================
 
-Correlation measures how close points are to a straight line. Mutual
-information measures dependence of any form, and is 0 only for independent
-columns. This page compares them on six clouds of points.
+Correlation measures how close points are to a straight line, whereas mutual
+information measures dependence of any form and is 0 only for independent
+columns. This page compares the two on six clouds of points.
 """
 
 # %%
@@ -50,7 +50,7 @@ for axis, (name, (a, b)) in zip(axes.flat, clouds.items(), strict=True):
 # ------------------------
 # Left: the mutual information of two normal columns, as a function of their
 # correlation. Right: the entropy of a target with several equally frequent
-# classes. No feature can carry more information about the target.
+# classes, which is the most information that features can carry about it.
 
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 3.6), layout="constrained"
