@@ -49,7 +49,7 @@ def mutual_info_matrix(
     unit : {"nats", "bits"}, default="nats"
         Unit of the information.
     scale : {"information", "correlation"}, default="information"
-        ``"correlation"`` returns values from 0 to 1 that read like ``df.corr().abs()``, see Notes.
+        ``"correlation"`` returns values from 0 to 1 that can be read like ``df.corr().abs()``, see Notes.
     n_jobs, verbose
         As in :func:`mutual_info_regression`.
 
@@ -77,11 +77,11 @@ def mutual_info_matrix(
 
     Notes
     -----
-    A fast screen compares smooth functions of all columns first. Pairs that differ from chance get the value
-    of :func:`mutual_info_regression`. The other pairs get a second-order estimate, close to 0. The screen
-    can miss rapid oscillations and numbers that are codes.
+    A fast screen first compares smooth functions of all columns. Pairs that differ from chance then get the
+    value of :func:`mutual_info_regression`, and the other pairs a second-order estimate, which is close to 0.
+    The screen can miss rapid oscillations, and the dependence of numbers that are codes.
 
-    A column of numbers counts as continuous for the diagonal if more than nine in ten of its values differ.
+    For the diagonal, a column of numbers counts as continuous if more than nine in ten of its values differ.
 
     The correlation scale is ``sqrt((1 - exp(-2 I)) / (1 - exp(-2 H)))``, where H is the smaller entropy of
     the two columns. It is the absolute correlation of jointly normal columns, 0 for independent columns, and
@@ -153,7 +153,7 @@ def conditional_mutual_info(
     Z : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_conditions)
         Columns to condition on, of any kind.
     return_interval : bool, default=False
-        Whether to also return a 95 % interval. It treats the two estimates as independent.
+        Whether to also return a 95 % interval, which treats the two estimates as independent.
     sample_weight, groups : array-like of shape (n_samples,) or None, default=None
         Weights and group labels of the rows, as in :meth:`MutualInfoEstimator.fit`.
     unit : {"nats", "bits"}, default="nats"
