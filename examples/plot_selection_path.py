@@ -77,5 +77,5 @@ for n_features in (2, 4, 8):
 
 # %%
 # **In short:** More features stop helping when ``mi_path_`` levels off; eight
-# pixels come close to that with 2.11 of at most 2.30 nats, compared with 1.53
+# pixels come close to that with 2.11 of at most 2.30 nats, compared with 1.54
 # nats for four pixels.
