@@ -2,9 +2,9 @@
 Which pixels predict the digit?
 ===============================
 
-Pictures of handwritten digits from MNIST have 28 by 28 pixels, each of which
-can be a feature. This page scores all 784 pixels on 5,000 pictures, compares
-the scores with scikit-learn's, and lets the selector choose twelve pixels.
+MNIST pictures of handwritten digits have 28 by 28 pixels, and each pixel is a
+feature. This page scores all 784 pixels on 5,000 pictures, compares the scores
+with scikit-learn's, and lets the selector choose twelve of them.
 """
 
 # %%
