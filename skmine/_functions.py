@@ -81,11 +81,12 @@ def _triangular(gram: np.ndarray) -> np.ndarray:
     except np.linalg.LinAlgError:
         pass
     variance, axes = np.linalg.eigh(gram)
-    size = np.diag(np.linalg.qr((axes * np.sqrt(np.maximum(variance, 0.0))).T, mode="r")) ** 2
-    keep = np.flatnonzero(size > _LEAST_PRODUCT)
+    root = (axes * np.sqrt(np.maximum(variance, 0.0))).T  # rounding may make a variance negative
+    keep = np.flatnonzero(np.diag(np.linalg.qr(root, mode="r")) ** 2 > _LEAST_PRODUCT)
     mixing = np.zeros((len(gram), len(keep)))
     if len(keep):
-        mixing[keep] = np.linalg.inv(np.linalg.cholesky(gram[np.ix_(keep, keep)])).T
+        upper = np.linalg.qr(root[:, keep], mode="r")
+        mixing[keep] = np.linalg.inv(upper * np.sign(np.diag(upper))[:, None])
     return mixing
 
 

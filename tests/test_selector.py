@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skmine import MINEFeatureSelector, _screening, _selector_input, mutual_info_regression
 from skmine._columns import read_columns
 from skmine._copula import Margin
-from skmine._functions import products
+from skmine._functions import _triangular, products
 from skmine._screening import Screen
 from skmine._strategies import STRATEGIES, SelectionRanking
 
@@ -762,6 +762,19 @@ def test_products__functions_of_two_features__orthonormal_and_the_first_stay_wha
     assert np.corrcoef(found[0], one.functions[0] * other.functions[0])[0, 1] > 0.95
     twice = np.vstack([one.functions, one.functions[:1]])
     assert len(products(twice, other.functions, None)) == 16
+
+
+def test_triangular__mean_products_with_a_negative_variance__orthonormal_for_the_nearest_ones_without():
+    """Rounding makes variances negative if functions of columns with few levels are dependent."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        axes = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+        variance = np.array([2.0, 1.0, 0.5, 0.1, -0.1, -0.2])
+
+        mixing = _triangular((axes * variance) @ axes.T)
+
+        nearest = (axes * np.maximum(variance, 0.0)) @ axes.T
+        np.testing.assert_allclose(mixing.T @ nearest @ mixing, np.eye(4), atol=1e-9)
 
 
 def test_promising_pairs__few_rows__keep_pairs_that_are_significant_once_studentised():
