@@ -163,6 +163,24 @@ def test_pair_information__numbers_that_do_not_repeat__not_read_as_labels():
     assert margin(np.arange(300) // 2).labels() is not None  # two rows a value
     assert margin(np.append(np.arange(270), np.arange(30))).repeats  # 300 rows, 270 values: nine in ten
     assert not margin(np.append(np.arange(271), np.arange(29))).repeats
+    assert margin(np.append(np.arange(271), np.arange(29))).tied
+    assert margin(np.append(np.arange(297), np.arange(3))).labels() is not None  # 99 in a hundred
+    assert margin(np.append(np.arange(298), np.arange(2))).labels() is None
+
+
+@pytest.mark.parametrize("target", ["classes", "numbers"])
+def test_pair_information__few_equal_values__what_they_tell(target):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=2000)
+    y = rng.integers(0, 4, 2000) if target == "classes" else rng.normal(size=2000)
+    x[1:160:2], y[1:160:2] = x[:160:2], y[:160:2]  # 80 values occur twice, in rows of the same y
+
+    value = pair_information([margin(x)], margin(y, target == "classes"))[0]
+
+    # 160 rows of 2,000 are known, at most log 4 or log 32 each. A single other row of the value shows at least
+    # half of it.
+    most = 0.08 * np.log(4 if target == "classes" else 32)
+    assert most / 2 < value < 1.1 * most
 
 
 @pytest.mark.statistical

@@ -7,6 +7,7 @@
 ``misfit`` checks whether the smooth log ratios fit
 ``trees``         estimates for pairs of ordered columns that the smooth functions do not fit
 ``levels``        estimates for labels, and for numbers that repeat
+``classes``       estimates for few classes given the ranks of a column
 ``information``   chooses among these estimates; start reading here
 ``intervals``     intervals of the estimates
 ``moments``       screens all pairs of many columns

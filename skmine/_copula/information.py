@@ -4,13 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skmine._copula.levels import (
-    class_tree,
-    count_values,
-    level_information,
-    level_means,
-    level_mixture,
-)
+from skmine._copula.classes import ClassCounts
+from skmine._copula.levels import count_values, level_information, level_means, level_mixture
 from skmine._copula.loglinear import score_pairs
 from skmine._copula.margins import Margin, entropy
 from skmine._copula.trees import pair_trees
@@ -92,7 +87,7 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
         one_is_labels = margin.levels is not None or target.levels is not None
         if unexplained[j] or ((margin.repeats or target.repeats) and one_is_labels):
             found[j] += [(value, value, value) for value in _by_classes(margin, target)]
-        if unexplained[j] or margin.repeats or target.repeats:
+        if unexplained[j] or margin.tied or target.tied:
             found[j] += [(value, value, _PAIR_ONCE * value) for value in _by_levels(margin, target)]
         free[j], mi[j], share_smooth = _weighted(np.array(found[j]), len(target))
         if share_smooth < _PREVAILS:
@@ -170,19 +165,24 @@ def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
         labels = other.few_labels()
         if ranked.coarse and labels is not None:
             depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
-            yield class_tree(ranked.fine_cells(depth), depth, labels, ranked.times, ranked.unit)
+            cells = ranked.fine_cells(depth)
+            counts = ClassCounts(cells, depth, labels, ranked.times, ranked.unit)
+            frequent = np.zeros(2**depth, dtype=bool)
+            frequent[cells[ranked.frequent()]] = True
+            yield counts.tree()
+            yield counts.nested(frequent)
 
 
 def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
     """Leave-one-out estimates in nats: labels of one column predict labels or ranks of the other."""
     labels, others = first.labels(), second.labels()
-    if labels is not None and others is not None:
+    if labels is not None and others is not None and (first.is_labels or second.is_labels):
         yield level_information(labels, others, first.times, first.unit)
-    for own, opposite, ranked in ((labels, others, second), (others, labels, first)):
+    for own, column, ranked in ((labels, first, second), (others, second, first)):
         if own is None or not ranked.coarse or ranked.levels is not None:
             continue
-        cell, score, spread, rounding = ranked.fine(_AS_CLASSES).of_rows()
-        spread += rounding
-        yield level_means(own, score, spread, first.times, first.unit)
-        if opposite is None:
-            yield level_mixture(own, cell, first.times, first.unit)
+        if column.is_labels:
+            _, score, spread, rounding = ranked.fine(_AS_CLASSES).of_rows()
+            yield level_means(own, score, spread + rounding, first.times, first.unit)
+        if not ranked.is_labels:
+            yield level_mixture(own, ranked.fine_cells(_AS_CLASSES), first.times, first.unit)

@@ -21,6 +21,9 @@ N_CELLS = 32
 #: A column counts as repeating, so that its numbers may be codes, if its share of distinct values is at most
 #: this.
 MOST_DISTINCT = 0.9
+#: Equal values are used if the share of distinct values is at most this. Equal values in 1 % of the rows
+#: determine at most 0.01 log(n) nats.
+_MOST_UNTIED = 0.99
 _SMALLEST_NORM = 1e-6
 
 
@@ -48,6 +51,8 @@ class Margin:
         The numbers that were ranked.
     repeats : bool
         Whether cells contain several values, and many values occur more than once.
+    tied : bool
+        Whether cells contain several values, and some values occur more than once.
     times : ndarray of shape (n,) or None
         Number of rows of each entry of `codes`, `levels` and `values`. None means one. Weights are stored
         here as well, scaled so that their sum is the effective sample size.
@@ -64,6 +69,7 @@ class Margin:
     rank: np.ndarray | None = None
     values: np.ndarray | None = None
     repeats: bool = False
+    tied: bool = False
     times: np.ndarray | None = None
     unit: np.ndarray | None = None
 
@@ -135,19 +141,29 @@ class Margin:
         return number, counts
 
     def labels(self) -> np.ndarray | None:
-        """Index of each row's level, or of its value if numbers repeat; None for other columns."""
+        """Index of each row's level, or of its value if some numbers are equal; None for other columns."""
         if self.levels is not None:
             return self.levels
-        return None if self.coarse and not self.repeats else self._full_ranks[0]
+        return None if self.coarse and not self.tied else self._full_ranks[0]
+
+    @property
+    def is_labels(self) -> bool:
+        """Whether the column can be read as labels: it is discrete, or its numbers repeat."""
+        return self.levels is not None or not self.coarse or self.repeats
 
     def few_labels(self) -> np.ndarray | None:
-        """As `labels`, but None if there are too many for a tree."""
-        labels = self.labels()
+        """As `labels`, but None if numbers do not repeat, or if there are too many for a tree."""
+        labels = self.labels() if self.is_labels else None
         return None if labels is None or labels.max() >= MOST_CLASSES else labels
 
     def fine_cells(self, depth: int) -> np.ndarray:
         """Interval of ranks of each row, of 2^depth intervals, shape (n,)."""
         return intervals(self._middle_ranks, depth)[self._full_ranks[0]]
+
+    def frequent(self) -> np.ndarray:
+        """Mask of the rows whose value repeats and has more rows than a cell, shape (n,)."""
+        number, counts = self._full_ranks
+        return ((counts * N_CELLS > len(self)) & (np.bincount(number) > 1))[number]
 
     @property
     def _middle_ranks(self) -> np.ndarray:
@@ -310,9 +326,13 @@ def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool, weighted:
     codes = codes.astype(np.uint8)
     coarse = levels is None
     n_rows = len(ordered) if weighted else n_present
-    repeats = coarse and not rounded and bool(n_levels <= MOST_DISTINCT * n_rows)
+    repeats, tied = (
+        coarse and not rounded and bool(n_levels <= most * n_rows) for most in (MOST_DISTINCT, _MOST_UNTIED)
+    )
     unit = times if weighted else None
-    return Margin(codes, mass, functions, function_order, None, coarse, rank, values, repeats, times, unit)
+    return Margin(
+        codes, mass, functions, function_order, None, coarse, rank, values, repeats, tied, times, unit
+    )
 
 
 def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:

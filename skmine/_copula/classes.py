@@ -1,0 +1,223 @@
+"""Mutual information of ranks with a column of classes, by leave-one-out predictions of the class.
+
+Every row is predicted from the other rows, and compared with the shares of the classes in all other rows.
+Under independence, the ratio of the two has the mean 1 over all permutations of the rows. The mean log ratio
+is therefore at most 0 by chance.
+"""
+
+import numpy as np
+from scipy.special import gammaln
+
+from skmine._copula.levels import ROUNDING, count_values, divide, relative, unit_of_classes, unit_of_groups
+
+#: Prior weights of an interval: the overall shares, own sparse shares, own dense shares, and two halves.
+_CHOICES = np.array([[1 / 4], [1 / 8], [1 / 8], [1 / 2]])
+#: Numbers of rows that the shares around an interval count as within it: from one row to one row of each of
+#: the largest possible number of classes.
+_STRENGTHS = np.geomspace(1, 256, 5)[:, None]
+
+
+class ClassCounts:
+    """Numbers of rows of each class in nested intervals of ranks.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n,)
+        Interval of ranks of each row, below 2^depth.
+    depth : int
+        Number of halvings.
+    classes : ndarray of shape (n,)
+        Numbers from 0, only a few different ones.
+    times, unit : ndarray of shape (n,) or None, default=None
+        Number of rows of each entry, and how much one row counts. None means one.
+
+    Attributes
+    ----------
+    pairs, counts, squares : list of ndarray of shape (n_pairs,)
+        For intervals of each size, the largest first: pairs of a class and an interval that have rows, sorted
+        by class; their numbers of rows; and the sums of their squared weights.
+    n : float
+        Number of all rows.
+    shares, others : ndarray of shape (n_classes,)
+        Share of each class in all rows, and in all rows without one row of the class.
+    of_class : ndarray of shape (n_classes,)
+        How much one row of each class counts, see :func:`unit_of_classes`.
+    """
+
+    def __init__(self, cells: np.ndarray, depth: int, classes: np.ndarray, times=None, unit=None):
+        self.depth, n_classes = depth, int(classes.max()) + 1
+        combined = (classes.astype(np.int64) << depth) + cells
+        pair, count = count_values(combined, times)
+        sums = np.vstack([count, count]).astype(np.float64)
+        self.of_class = np.ones(n_classes)
+        if times is not None and unit is not None:
+            sums[1] = np.bincount(np.searchsorted(pair, combined), times * unit, len(pair))
+            self.of_class = unit_of_classes(classes, times, unit, n_classes)
+        self.pairs, found = [pair], [sums]
+        for _ in range(depth):
+            pair = pair >> 1
+            starts = np.flatnonzero(np.append(True, pair[1:] != pair[:-1]))
+            pair, sums = pair[starts], np.add.reduceat(sums, starts, axis=1)
+            self.pairs.insert(0, pair)
+            found.insert(0, sums)
+        self.counts, self.squares = map(list, zip(*found, strict=True))
+        total, squares = (np.bincount(pair, values, n_classes) for values in sums)
+        own = divide(squares, total)
+        self.n = total.sum()
+        self.shares = total / self.n
+        self.others = np.maximum(total - own, 0) / np.maximum(self.n - own, own)
+
+    def tree(self) -> float:
+        """Leave-one-out mean log ratio of the class given the rank, in nats.
+
+        An interval of ranks has the class shares of all rows, or its own, or is cut in half. Each choice is
+        weighted by its evidence. The mean over all trees of such choices is exact.
+
+        Returns
+        -------
+        float
+            Nats. About 0 if classes do not depend on ranks.
+
+        References
+        ----------
+        Willems, Shtarkov and Tjalkens (1995), The context-tree weighting method.
+        """
+        sizes = list(enumerate(self.pairs))
+        kind = np.concatenate([pair >> level for level, pair in sizes])
+        # Intervals are numbered in the order of a heap with root 1.
+        heap = np.concatenate([(1 << level) + (pair & ((1 << level) - 1)) for level, pair in sizes])
+        counts, squares = np.concatenate(self.counts), np.concatenate(self.squares)
+        table = _Table(heap, kind, counts, squares, self.of_class, 2 << self.depth)
+        evidence, value = table.own_shares(self.shares, self.others)
+        below: tuple = ()
+        for level in range(self.depth, -1, -1):
+            here = slice(2**level, 2 ** (level + 1))
+            options, values, one = evidence[:, here], value[:, here], table.one[here]
+            if below:
+                options[3], values[3] = (halves[0::2] + halves[1::2] for halves in below)
+            top = options.max(axis=0)
+            weight = _CHOICES * np.exp((options - top) / one)
+            total = weight.sum(axis=0)
+            # The deepest intervals cannot be cut.
+            below = top + one * np.log(total if below else total * 2), (weight * values).sum(axis=0) / total
+        return float(below[1][0] / self.n)
+
+    def nested(self, frequent: np.ndarray) -> float:
+        """Leave-one-out mean log ratio of the class given the rank, in nats, for many classes.
+
+        With many classes, most intervals have too few rows for shares of their own. Here the shares of an
+        interval are a mean of those of its rows and those of the interval around it, down to intervals of one
+        size. The size and the weight of the mean that predict best are used.
+
+        Parameters
+        ----------
+        frequent : ndarray of shape (2**depth,)
+            Mask of the intervals that are a single frequent value. They are set apart from all others first,
+            because halves need not do so.
+
+        Returns
+        -------
+        float
+            Nats. At most about 0 if classes do not depend on ranks.
+
+        References
+        ----------
+        MacKay and Peto (1995), A hierarchical Dirichlet language model.
+        """
+        cell = self.pairs[-1] & ((1 << self.depth) - 1)
+        alone = frequent[cell]
+        of_frequent = self._narrow(np.flatnonzero(alone), cell, [0])
+        first = self.depth if alone.any() else self.depth - 1
+        of_others = self._narrow(np.flatnonzero(~alone), cell, range(first, -1, -1))
+        return float((of_frequent + of_others).max() / self.n)
+
+    def _narrow(self, which: np.ndarray, cell: np.ndarray, halvings) -> np.ndarray:
+        """Sums of leave-one-out log ratios for each size of intervals and each strength.
+
+        Parameters
+        ----------
+        which : ndarray of shape (n_chosen,)
+            Indices of the smallest pairs that are used.
+        cell : ndarray of shape (n_pairs,)
+            Intervals of the smallest pairs.
+        halvings : sequence of int
+            Number of halvings from each size of intervals to the smallest ones.
+
+        Returns
+        -------
+        ndarray of shape (n_sizes, n_strengths)
+        """
+        cell, kind = cell[which], self.pairs[-1][which] >> self.depth
+        count, square, others = self.counts[-1][which], self.squares[-1][which], self.others[kind]
+        ratio, around = np.ones((len(_STRENGTHS), len(which))), self.n
+        sums = np.zeros((len(halvings), len(_STRENGTHS)))
+        for size, level in enumerate(halvings if len(which) else []):
+            place = cell >> level
+            number = np.cumsum((np.diff(place, prepend=-1) != 0) | (np.diff(kind, prepend=-1) != 0)) - 1
+            of_class, squares = (np.bincount(number, values)[number] for values in (count, square))
+            own = squares / of_class
+            of_all = [np.bincount(place, v) for v in (square, count, count * self.of_class[kind])]
+            strength = _STRENGTHS * unit_of_groups(*of_all)[place]
+            rows = of_all[1][place]
+            excess = relative(of_class - own, others)
+            # An interval with all rows of the one around it adds nothing.
+            finer = rows < (1 - ROUNDING) * around
+            ratio = np.where(finer, (excess + strength * ratio) / (rows - own + strength), ratio)
+            around = rows
+            sums[size] = np.log(ratio) @ count
+        return sums
+
+
+class _Table:
+    """Numbers of rows of each class in each interval of ranks, without the empty ones.
+
+    Parameters
+    ----------
+    interval, kind : ndarray of shape (n_entries,)
+        Numbers of the interval and of the class.
+    count, squares : ndarray of shape (n_entries,)
+        Number of rows, and the sum of their squared weights. Without weights, the two are equal.
+    of_class : ndarray of shape (n_classes,)
+        How much one row of each class counts, see :func:`unit_of_classes`.
+    n_intervals : int
+        Number of intervals.
+
+    Attributes
+    ----------
+    one : ndarray of shape (n_intervals,)
+        How much one row of each interval counts.
+    """
+
+    def __init__(self, interval, kind, count, squares, of_class: np.ndarray, n_intervals: int):
+        self.interval, self.kind = interval, kind
+        rows, of_squares, expected = (
+            np.bincount(interval, v, n_intervals) for v in (count, squares, count * of_class[kind])
+        )
+        self.one = unit_of_groups(of_squares, rows, expected)
+        self.rows = rows / self.one
+        self.left_rows = self.rows - divide(of_squares, rows) / self.one
+        self.count = count / self.one[interval]
+        self.own = squares / count / self.one[interval]
+
+    def own_shares(self, shares: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log evidence and leave-one-out log ratios of overall, own sparse and own dense class shares.
+
+        Both have the shape (4, n_intervals). The last row is for two halves, which are not possible yet.
+        """
+        used = np.flatnonzero(self.rows)
+        rows, left_rows, one = self.rows[used], self.left_rows[used], self.one[used]
+        evidence, left_out = np.zeros((2, 4, len(self.rows)))
+        evidence[3] = -np.inf
+        more = np.flatnonzero((self.count != 1) | (self.own != 1))
+        count, own, share = self.count[more], self.own[more], shares[self.kind[more]]
+        log_share = count * np.log(share)
+        excess = relative(count - own, others[self.kind[more]])
+        for k, strength in enumerate((1.0, float(len(shares))), start=1):
+            prior = strength * share
+            gain, ratio = np.full((2, len(self.count)), np.log(strength))  # for a single row
+            gain[more] = gammaln(prior + count) - gammaln(prior) - log_share
+            ratio[more] = count * np.log(excess + strength)
+            gain, ratio = (np.bincount(self.interval, v, len(self.rows))[used] for v in (gain, ratio))
+            evidence[k, used] = one * (gain + gammaln(strength) - gammaln(strength + rows))
+            left_out[k, used] = one * (ratio - rows * np.log(left_rows + strength))
+        return evidence, left_out

@@ -1,0 +1,173 @@
+"""Classes predicted from ranks: compared with a row-by-row computation and known values."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from skmine._copula import classes
+from skmine._copula.classes import ClassCounts
+from tests.test_levels import urn
+
+
+def tree(cells, depth, label):
+    return ClassCounts(cells, depth, label).tree()
+
+
+def nested(cells, depth, label, frequent=()):
+    return ClassCounts(cells, depth, label).nested(np.isin(np.arange(2**depth), frequent))
+
+
+def tree_by_hand(cells, depth, label):
+    shares = np.bincount(label) / len(label)
+    of_others = (np.bincount(label) - 1) / (len(label) - 1)
+
+    def left_out(own, strength):
+        total = 0.0
+        for i in range(len(own)):
+            others = np.delete(own, i)
+            count = (others == own[i]).sum() + strength * of_others[own[i]]
+            total += np.log(count / (len(others) + strength) / of_others[own[i]])
+        return total if len(own) > 1 else 0.0
+
+    def weigh(level, number):
+        own = label[cells >> (depth - level) == number]
+        options = [(0.0, 0.0)]
+        for strength in (1.0, len(shares)):
+            options.append(
+                (np.log(urn(own, strength, shares) / np.prod(shares[own])), left_out(own, strength))
+            )
+        prior = np.array([1 / 2, 1 / 4, 1 / 4])
+        if level < depth:
+            halves = [weigh(level + 1, 2 * number + k) for k in (0, 1)]
+            options.append(tuple(np.sum(halves, axis=0)))
+            prior = np.array([1 / 4, 1 / 8, 1 / 8, 1 / 2])
+        evidence, value = np.array(options).T
+        weight = prior * np.exp(evidence)
+        return np.log(weight.sum()), weight @ value / weight.sum()
+
+    return weigh(0, 0)[1] / len(label)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("depth", [1, 4, 6])
+def test_tree__few_rows__is_the_recursion_over_all_trees(n_classes, depth):
+    rng = np.random.default_rng(depth)
+    cells = rng.integers(0, 2**depth, 50)
+    label = np.where(
+        rng.uniform(size=50) < 0.7, cells * n_classes // 2**depth, rng.integers(0, n_classes, 50)
+    )
+
+    value = tree(cells, depth, label)
+
+    assert value == pytest.approx(tree_by_hand(cells, depth, label), abs=1e-10)
+
+
+def test_tree__names_of_classes_and_order_of_rows__do_not_matter():
+    rng = np.random.default_rng(0)
+    cells, label = rng.integers(0, 64, 300), rng.integers(0, 3, 300)
+    label[cells < 20] = 1
+    order = rng.permutation(300)
+
+    renamed = tree(cells[order], 6, np.array([2, 0, 1])[label][order])
+
+    assert renamed == pytest.approx(tree(cells, 6, label), abs=1e-10)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_tree__ranks_of_no_effect__about_zero(n_classes, seed):
+    rng = np.random.default_rng(seed)
+    values = [tree(rng.permutation(2048), 11, rng.integers(0, n_classes, 2048)) for _ in range(10)]
+
+    assert np.mean(values) == pytest.approx(0, abs=0.002)
+    assert np.max(values) < 0.01
+
+
+@pytest.mark.parametrize("n_steps", [2, 8])
+def test_tree__steps_that_give_the_class__its_entropy(n_steps):
+    cells = np.arange(2048)
+    label = cells * n_steps // 2048 % 2
+
+    # Each step costs log(2) for halves, and 1 / 2 log of its rows for shares of its own: below 8 * 6 / 2048.
+    assert tree(cells, 11, label) == pytest.approx(np.log(2), abs=0.025)
+
+
+def nested_by_hand(cells, depth, label, frequent):
+    """The mean log ratio for each size of intervals and each strength."""
+    alone = np.isin(cells, frequent)
+    places = [np.where(alone, 1 + cells, 0)] if alone.any() else []
+    places += [np.where(alone, -1 - cells, cells >> k) for k in range(depth - 1, -1, -1)]
+    values = []
+    for strength in classes._STRENGTHS.ravel():
+        ratio, around = np.ones(len(label)), np.zeros(len(label))
+        for place in places:
+            for i in range(len(label)):
+                others = np.delete(label, i)
+                near = np.delete(place == place[i], i)
+                if near.sum() < np.delete(around == around[i], i).sum():
+                    count = (others[near] == label[i]).sum() / (others == label[i]).mean()
+                    ratio[i] = (count + strength * ratio[i]) / (near.sum() + strength)
+            around = place
+            values.append(np.log(ratio).mean())
+    return max(values)
+
+
+@pytest.mark.parametrize("frequent", [[], [3], [0, 9]])
+def test_nested__few_rows__each_row_by_the_others_of_its_intervals(frequent):
+    rng = np.random.default_rng(0)
+    cells = np.append(rng.integers(0, 16, 60), np.repeat(frequent, 15)).astype(int)
+    label = np.where(rng.uniform(size=len(cells)) < 0.7, cells // 2, rng.integers(0, 8, len(cells)))
+
+    value = nested(cells, 4, label, frequent)
+
+    assert value > 0.1
+    assert value == pytest.approx(nested_by_hand(cells, 4, label, frequent), abs=1e-10)
+
+
+@pytest.mark.statistical
+def test_nested__many_classes_near_their_own_rank__more_than_the_tree(seed):
+    rng = np.random.default_rng(seed)
+    label = np.repeat(np.arange(200), 30)
+    position = rng.uniform(size=200)[label] + 0.1 * rng.normal(size=6000)
+    cells = (np.argsort(np.argsort(position)) * 4096 // 6000).astype(int)
+
+    # The log ratio is that of a normal density to a flat one, log(1 / 0.1) - log(2 pi e) / 2 = 0.88, and more
+    # at the ends. 200 classes in intervals of about 0.1 have some three rows each to learn it from.
+    assert tree(cells, 12, label) + 0.05 < nested(cells, 12, label) < 1.2
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n_classes", [2, 200])
+def test_nested__ranks_of_no_effect__about_zero(n_classes, seed):
+    rng = np.random.default_rng(seed)
+    values = [nested(rng.permutation(2048), 11, rng.integers(0, n_classes, 2048)) for _ in range(10)]
+
+    # The largest of 55 values. A gain by chance of three nats over all rows has a probability of 1 / 20.
+    assert np.mean(values) < 0.001
+    assert np.max(values) < 0.004
+
+
+def test_nested__frequent_value_that_only_some_classes_have__its_information():
+    label = np.repeat(np.arange(100), 6)
+    missing = label < 20  # the other classes never have it
+    cells = np.where(missing, 51, 128 + np.random.default_rng(0).permutation(600) * 384 // 600)
+
+    value = nested(cells, 9, label, [51])
+
+    # The entropy of the mask, within the gain of a row that is left out: 1 / 119 and 1 / 479.
+    assert value == pytest.approx(-0.2 * np.log(0.2) - 0.8 * np.log(0.8), abs=0.02)
+    assert nested(cells, 9, label) < value - 0.1
+
+
+@pytest.mark.parametrize("strength", [1.0, 30.0])
+def test_nested__all_orders_of_the_rows__ratio_of_mean_one(strength, monkeypatch):
+    monkeypatch.setattr(classes, "_STRENGTHS", np.array([[strength]]))
+    monkeypatch.setattr(classes.np, "log", lambda ratio: ratio)  # the mean ratio instead of its logarithm
+    label = np.array([0, 0, 1, 1, 1, 2])
+    orders = [np.array(order) for order in itertools.permutations(range(6))]
+
+    values = [nested(np.arange(6) // 3, 1, label[order]) for order in orders]
+
+    # A class of one row cannot be predicted from the others: it only loses, a sixth of the rows.
+    assert np.mean(values) == pytest.approx(5 / 6 + strength / (2 + strength) / 6, abs=1e-12)
