@@ -177,8 +177,7 @@ def test_pair_information__few_equal_values__what_they_tell(target):
 
     value = pair_information([margin(x)], margin(y, target == "classes"))[0]
 
-    # 160 rows of 2,000 are known, at most log 4 or log 32 each. A single other row of the value shows at least
-    # half of it.
+    # 160 rows of 2,000 are known, at most log 4 or log 32 each. One other row of the value shows half of it.
     most = 0.08 * np.log(4 if target == "classes" else 32)
     assert most / 2 < value < 1.1 * most
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.special import gamma, logsumexp, ndtri
-from scipy.stats import norm, rankdata, truncnorm
+from scipy.special import logsumexp, ndtri
+from scipy.stats import beta, norm, rankdata, truncnorm
 
 from skmine._columns import read_columns
 from skmine._copula import Margin, trees
@@ -302,14 +302,15 @@ def test_pair_tree__step__near_the_truth(seed):
     assert score.mi == pytest.approx(truth, abs=3 * 0.007 + 0.02)
 
 
-def test_flat_noise__quartic_and_normal__known_values():
+def test_flat_noise__from_uniform_to_normal__entropy_of_beta_distributions():
     kurtosis, missing = trees._flat_noise()
-    # Of exp(-x^4): variance g(3/4) / g(1/4), fourth moment 1/4, entropy log(2 g(5/4)) + 1/4.
-    variance = gamma(3 / 4) / gamma(1 / 4)
-    expected = np.log(2 * np.pi * np.e * variance) / 2 - np.log(2 * gamma(5 / 4)) - 1 / 4
 
     # Straight lines between 200 points: the curve between neighbours deviates by less than 1e-3.
-    assert np.interp(1 / 4 / variance**2, kurtosis, missing) == pytest.approx(expected, abs=1e-3)
+    for shape in (1, 1.5, 2.5, 6, 30):
+        noise = beta(shape, shape)
+        expected = np.log(2 * np.pi * np.e * noise.var()) / 2 - noise.entropy()
+        found = np.interp(3 + noise.stats("k"), kurtosis, missing)
+        assert found == pytest.approx(expected, abs=1e-3)
     assert np.interp([3.0, 4.0, 50.0], kurtosis, missing).tolist() == [0.0, 0.0, 0.0]
     assert (np.diff(kurtosis) > 0).all()
     assert (np.diff(missing) < 0).all()
