@@ -6,7 +6,7 @@ is therefore at most 0 by chance.
 """
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp
 
 from skmine._copula.levels import ROUNDING, count_values, divide, relative, unit_of_classes, unit_of_groups
 
@@ -107,7 +107,7 @@ class ClassCounts:
 
         With many classes, most intervals have too few rows for shares of their own. Here the shares of an
         interval are a mean of those of its rows and those of the interval around it, down to intervals of one
-        size. The size and the weight of the mean that predict best are used.
+        size. Sizes and weights of the mean are weighted by how well they predict.
 
         Parameters
         ----------
@@ -129,7 +129,8 @@ class ClassCounts:
         of_frequent = self._narrow(np.flatnonzero(alone), cell, [0])
         first = self.depth if alone.any() else self.depth - 1
         of_others = self._narrow(np.flatnonzero(~alone), cell, range(first, -1, -1))
-        return float((of_frequent + of_others).max() / self.n)
+        sums = of_frequent + of_others
+        return float((logsumexp(sums) - np.log(sums.size)) / self.n)
 
     def _narrow(self, which: np.ndarray, cell: np.ndarray, halvings) -> np.ndarray:
         """Sums of leave-one-out log ratios for each size of intervals and each strength.
