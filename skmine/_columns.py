@@ -136,7 +136,8 @@ def _labels(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
 
 def _read_objects(raw: RawColumn, missing: np.ndarray, parse_text: bool) -> Column:
     values, name = raw.values.astype(object, copy=False), raw.name
-    if (numbered := number_labels(values.tolist())) is not None and not missing.any():
+    numbered = number_labels(values.tolist(), raw.factorize)
+    if numbered is not None and not missing.any():
         labels = values.copy()
         labels[numbered[0] < 0] = None
         return _read_text(labels, numbered, name, parse_text)

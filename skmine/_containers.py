@@ -35,6 +35,8 @@ class RawColumn:
         Mask of missing values, if the container stores one.
     categorical : bool
         Whether the container stores the values as categories.
+    factorize : callable or None
+        Function of the container that numbers the distinct values, see :func:`number_labels`.
     """
 
     values: np.ndarray
@@ -42,6 +44,7 @@ class RawColumn:
     line: Callable[[str], str]
     missing: np.ndarray | None = None
     categorical: bool = False
+    factorize: Callable[[], tuple] | None = None
 
 
 def find_missing(values: np.ndarray) -> np.ndarray:
@@ -290,7 +293,7 @@ def _pandas_column(series, name: str, line) -> RawColumn:
         missing = np.asarray(series.isna())
         filled = {"na_value": 0} if missing.any() else {}
         return RawColumn(series.to_numpy(dtype=dtype.type, **filled), name, line, missing)
-    return RawColumn(np.asarray(series.to_numpy()), name, line)
+    return RawColumn(np.asarray(series.to_numpy()), name, line, factorize=getattr(array, "factorize", None))
 
 
 def _polars_column(series, name: str, line) -> RawColumn:

@@ -15,13 +15,16 @@ _BASE_STEP_BITS = 52
 _MISSING_TYPES = {"NAType", "NaTType"}
 
 
-def number_labels(objects: list) -> tuple[np.ndarray, list[str]] | None:
+def number_labels(objects: list, factorize=None) -> tuple[np.ndarray, list[str]] | None:
     """Index of each string among the distinct strings, without comparing strings in each row.
 
     Parameters
     ----------
     objects : list
         The rows.
+    factorize : callable or None, default=None
+        Faster function of the container that does the same, but for any objects. Missing values have the
+        index -1.
 
     Returns
     -------
@@ -35,6 +38,10 @@ def number_labels(objects: list) -> tuple[np.ndarray, list[str]] | None:
     absent = {t for t in types if t in (float, NoneType) or t.__name__ in _MISSING_TYPES}
     if types - absent != {str}:
         return None
+    if factorize is not None:
+        number, found = factorize()
+        known = np.asarray(found, dtype=object).tolist()
+        return (number, known) if set(map(type, known)) == {str} else None
     distinct = dict.fromkeys(objects)
     gaps = [value for value in distinct if type(value) is not str] if absent else []
     labels = [value for value in distinct if type(value) is str] if gaps else list(distinct)

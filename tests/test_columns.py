@@ -620,6 +620,38 @@ def test_number_labels__anything_else__none(rows):
     assert number_labels(rows) is None
 
 
+def read_or_raise(data):
+    try:
+        return read_columns(data, "X")[0], None
+    except TypeError as error:
+        return None, error
+
+
+@pytest.mark.parametrize("dtype", [object, "str", "string"])
+def test_read_columns__text_of_pandas__as_the_same_text_in_a_list(dtype):
+    rows = ["b", None, "a", "b", "c", None, "a"]
+
+    column = read_columns(pd.Series(rows, dtype=dtype), "X")[0]
+
+    assert column.values.tolist() == rows
+    assert column.numbered[0].tolist() == number_labels(rows)[0].tolist()
+    assert column.numbered[1] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("other", [True, 1.5, np.str_("d")])
+def test_read_columns__text_and_other_types_of_pandas__as_in_a_list(other):
+    rows = ["b", other, None]
+
+    of_pandas, of_list = (
+        (type(raised).__name__, str(raised)) if raised else column.values.tolist()
+        for column, raised in map(
+            read_or_raise, (pd.Series(rows, dtype=object), np.array(rows, dtype=object))
+        )
+    )
+
+    assert of_pandas == of_list
+
+
 def test_take__text__its_own_labels():
     (column,) = read_columns(np.array(["b", None, "a"], dtype=object), "X")
 

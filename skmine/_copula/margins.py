@@ -266,7 +266,7 @@ def _of_levels(column: Column, times: np.ndarray | None, weighted: bool) -> Marg
         cell[rarest] = rarest.min()
     codes = (np.cumsum(np.bincount(cell[levels]) > 0) - 1)[cell[levels]]
     mass = np.bincount(codes, times) / counts.sum()
-    functions = _orthonormal(np.eye(len(mass))[:, :-1], mass)
+    functions = _contrasts(mass)
     order = np.ones(functions.shape[1], dtype=int)
     return Margin(codes, mass, functions, order, levels, times=times, unit=times if weighted else None)
 
@@ -374,6 +374,19 @@ def _functions_of_rank(rank_bytes: bytes, mass_bytes: bytes) -> tuple[np.ndarray
         raw, order = np.column_stack([~present, raw]), np.append(1, order)
     functions, kept = _orthonormal(raw, mass, return_kept=True)
     return functions, order[kept]
+
+
+def _contrasts(mass: np.ndarray) -> np.ndarray:
+    """Orthonormal functions of levels without order, shape (n_cells, n_cells - 1).
+
+    Each compares one level with all later ones. They are what the Gram-Schmidt process makes of indicators.
+    """
+    later = np.cumsum(mass[::-1])[::-1]  # share of a level and all later ones
+    own, both, rest = mass[:-1], later[:-1], later[1:]
+    below = np.tri(len(mass), len(mass) - 1, -1)
+    functions = -below * np.sqrt(own / (both * rest))
+    functions[np.arange(len(own)), np.arange(len(own))] = np.sqrt(rest / (own * both))
+    return functions
 
 
 def _orthonormal(raw: np.ndarray, mass: np.ndarray, return_kept: bool = False):
