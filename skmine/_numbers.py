@@ -23,8 +23,7 @@ def number_labels(objects: list, factorize=None) -> tuple[np.ndarray, list[str]]
     objects : list
         The rows.
     factorize : callable or None, default=None
-        Faster function of the container that does the same, but for any objects. Missing values have the
-        index -1.
+        Faster function of the container that numbers objects of any type in the same way.
 
     Returns
     -------

@@ -97,7 +97,7 @@ def nested_by_hand(cells, depth, label, frequent):
     """The log of the mean ratio of all rows, over all sizes of intervals and strengths."""
     alone = np.isin(cells, frequent)
     places = [np.where(alone, 1 + cells, 0)] if alone.any() else []
-    places += [np.where(alone, -1 - cells, cells >> k) for k in range(depth - 1, -1, -1)]
+    places += [np.where(alone, -1 - cells, cells >> k) for k in range(depth - 1, classes._FINEST - 1, -1)]
     values = []
     for strength in classes._STRENGTHS.ravel():
         ratio, around = np.ones(len(label)), np.zeros(len(label))

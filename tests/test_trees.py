@@ -9,7 +9,9 @@ from scipy.special import logsumexp, ndtri
 from scipy.stats import beta, norm, rankdata, truncnorm
 
 from skmine._columns import read_columns
-from skmine._copula import Margin, trees
+from skmine._copula import Margin, planes, trees
+from skmine._copula.planes import LEAST_ROWS
+from skmine._copula.ranks import halve
 from skmine._copula.trees import pair_trees
 
 
@@ -82,16 +84,19 @@ def line_by_hand(given, told, rows, mass):
     return explained
 
 
-def mixture_by_hand(x, y, n_cuts, deepest):
-    """Value, evidence and strict evidence of the whole plane, per row, by recursion over its cells."""
+def mixture_by_hand(x, y, n_cuts, deepest, kept=True):
+    """Value, evidence and strict evidence of the whole plane, per row, by recursion over its cells.
+
+    With a mask `kept`, of these rows alone, on the ranks of all rows.
+    """
     sides = Side(x, deepest), Side(y, deepest)
     n = len(x)
 
     def weigh(first, second):
         where = first, second
         inside = [side.inside(*cell, deepest) for side, cell in zip(sides, where, strict=True)]
-        rows = np.flatnonzero(inside[0] & inside[1])
-        if len(rows) < trees._LEAST_ROWS:
+        rows = np.flatnonzero(inside[0] & inside[1] & kept)
+        if len(rows) < LEAST_ROWS:
             return 0.0, 0.0, 0.0
         options = [(trees._PRIOR[0], 0.0, 0.0, 0.0)]
         for given in (0, 1):
@@ -156,7 +161,11 @@ def test_pair_tree__few_rows__is_the_recursion_over_all_trees(monkeypatch, kind,
     score = pair_tree(margin(x), margin(y))
 
     n_cuts = min(int(np.ceil(np.log2(n))) - 1, most_cuts)
-    expected = mixture_by_hand(x, y, n_cuts, min(deepest, n_cuts))
+    deepest = min(deepest, n_cuts)
+    value, *evidence = mixture_by_hand(x, y, n_cuts, deepest)
+    half = halve(*(np.unique(v, return_inverse=True)[1] for v in (np.nan_to_num(x, nan=-99), y)))
+    halves = [mixture_by_hand(x, y, n_cuts - 1, deepest, kept)[0] for kept in (half, ~half)]
+    expected = 2 * value - sum(halves), *evidence
     # Moments about a line come from sums of fourth powers: 1e-16 times a few hundred, over noise of 1e-5.
     assert score == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
@@ -172,7 +181,8 @@ def test_pair_tree__swapped__same_value(kind):
 
 @pytest.mark.parametrize("rows_at_once", [100, 700, 2**15])
 def test_pair_trees__many_columns__same_bits_as_one_at_a_time(monkeypatch, rows_at_once):
-    monkeypatch.setattr(trees, "_ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(trees, "ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(planes, "ROWS_AT_ONCE", rows_at_once)
     rng = np.random.default_rng(0)
     x, y = draw_pair("gaps", rng, 300)
     columns = [margin(v) for v in (x, y, x**2, rng.normal(size=300), np.round(x), -y)]
@@ -218,7 +228,7 @@ def test_pair_tree__hardly_any_rows__finite():
         x = np.random.default_rng(n).normal(size=n)
         score = pair_tree(margin(x), margin(x))
         assert np.isfinite(score).all()
-        assert n >= trees._LEAST_ROWS or score == Score(0.0, 0.0, 0.0)
+        assert n >= LEAST_ROWS or score == Score(0.0, 0.0, 0.0)
 
 
 @pytest.mark.statistical
@@ -314,3 +324,57 @@ def test_flat_noise__from_uniform_to_normal__entropy_of_beta_distributions():
     assert np.interp([3.0, 4.0, 50.0], kurtosis, missing).tolist() == [0.0, 0.0, 0.0]
     assert (np.diff(kurtosis) > 0).all()
     assert (np.diff(missing) < 0).all()
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_halve__order_of_rows_and_of_columns__same_halves(kind):
+    rng = np.random.default_rng(0)
+    x, y = (np.unique(v, return_inverse=True)[1] for v in draw_pair(kind, rng, 1000))
+    order = rng.permutation(1000)
+
+    half = halve(x, y)
+
+    # Equal rows alternate, so that which of them is in which half depends on their order alone.
+    assert sorted(zip(x, y, half, strict=True)) == sorted(
+        zip(x[order], y[order], halve(x[order], y[order]), strict=True)
+    )
+    assert halve(y, x).tolist() == half.tolist()
+
+
+def test_halve__equal_rows__alternate():
+    half = halve(np.repeat([0, 3], 7), np.repeat([5, 5], 7))
+
+    assert (np.diff(half.reshape(2, 7).astype(int), axis=1) != 0).all()
+
+
+@pytest.mark.statistical
+def test_halve__any_rows__about_as_many_in_either_half_everywhere(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.permutation(4000), rng.permutation(4000)
+
+    inside = np.histogram2d(x, y, bins=4)[0]
+    of_half = np.histogram2d(x[halve(x, y)], y[halve(x, y)], bins=4, range=[[0, 3999]] * 2)[0]
+
+    # 16 binomial counts: none beyond 4.5 deviations.
+    assert (np.abs(of_half - inside / 2) < 4.5 * np.sqrt(inside) / 2).all()
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n", [300, 1000])
+def test_pair_tree__few_rows_of_an_oscillation__nearer_to_the_truth_with_halves(monkeypatch, n, seed):
+    rng = np.random.default_rng(seed)
+    found = {}
+    for most in (0, 2048):
+        monkeypatch.setattr(trees, "MOST_HALVED", most)
+        values = []
+        for draw in range(5):
+            x, e = np.random.default_rng([seed, draw]).normal(size=(2, n))
+            values.append(pair_tree(margin(x), margin(np.sin(6 * x) + 0.2 * e)).mi)
+        found[most] = np.mean(values)
+    # A sine of uniform phase has a density that is known up to the noise; here from a million draws.
+    wave = np.sin(6 * rng.normal(size=1_000_000)) + 0.2 * rng.normal(size=1_000_000)
+    density = np.histogram(wave, 400, density=True)[0]
+    width = np.ptp(wave) / 400
+    truth = -(density * np.log(np.where(density > 0, density, 1))).sum() * width - norm.entropy(0, 0.2)
+
+    assert abs(found[2048] - truth) < abs(found[0] - truth)

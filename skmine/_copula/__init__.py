@@ -6,6 +6,7 @@
 ``loglinear``     smooth log ratios of many pairs at once, by Newton's method
 ``misfit`` checks whether the smooth log ratios fit
 ``trees``         estimates for pairs of ordered columns that the smooth functions do not fit
+``planes``        the cells of these trees
 ``levels``        estimates for labels, and for numbers that repeat
 ``classes``       estimates for few classes given the ranks of a column
 ``information``   chooses among these estimates; start reading here

@@ -12,9 +12,12 @@ from skmine._copula.levels import ROUNDING, count_values, divide, relative, unit
 
 #: Prior weights of an interval: the overall shares, own sparse shares, own dense shares, and two halves.
 _CHOICES = np.array([[1 / 4], [1 / 8], [1 / 8], [1 / 2]])
-#: Numbers of rows that the shares around an interval count as within it: from one row to one row of each of
-#: the largest possible number of classes.
-_STRENGTHS = np.geomspace(1, 256, 5)[:, None]
+#: Numbers of rows that the shares around an interval count as within it: from a few rows to one row of each
+#: of the largest possible number of classes.
+_STRENGTHS = np.geomspace(4, 256, 3)[:, None]
+#: Number of halvings after which intervals have a row on average. They are not used, so that the smallest
+#: intervals have four rows.
+_FINEST = 2
 
 
 class ClassCounts:
@@ -36,6 +39,8 @@ class ClassCounts:
     pairs, counts, squares : list of ndarray of shape (n_pairs,)
         For intervals of each size, the largest first: pairs of a class and an interval that have rows, sorted
         by class; their numbers of rows; and the sums of their squared weights.
+    weighted : bool
+        Whether rows have weights.
     n : float
         Number of all rows.
     shares, others : ndarray of shape (n_classes,)
@@ -50,6 +55,7 @@ class ClassCounts:
         pair, count = count_values(combined, times)
         sums = np.vstack([count, count]).astype(np.float64)
         self.of_class = np.ones(n_classes)
+        self.weighted = times is not None and unit is not None
         if times is not None and unit is not None:
             sums[1] = np.bincount(np.searchsorted(pair, combined), times * unit, len(pair))
             self.of_class = unit_of_classes(classes, times, unit, n_classes)
@@ -128,7 +134,7 @@ class ClassCounts:
         alone = frequent[cell]
         of_frequent = self._narrow(np.flatnonzero(alone), cell, [0])
         first = self.depth if alone.any() else self.depth - 1
-        of_others = self._narrow(np.flatnonzero(~alone), cell, range(first, -1, -1))
+        of_others = self._narrow(np.flatnonzero(~alone), cell, range(first, min(_FINEST, first) - 1, -1))
         sums = of_frequent + of_others
         return float((logsumexp(sums) - np.log(sums.size)) / self.n)
 
@@ -149,23 +155,30 @@ class ClassCounts:
         ndarray of shape (n_sizes, n_strengths)
         """
         cell, kind = cell[which], self.pairs[-1][which] >> self.depth
-        count, square, others = self.counts[-1][which], self.squares[-1][which], self.others[kind]
-        ratio, around = np.ones((len(_STRENGTHS), len(which))), self.n
+        count, square = self.counts[-1][which], self.squares[-1][which]
+        new_kind = np.diff(kind, prepend=-1) != 0
         sums = np.zeros((len(halvings), len(_STRENGTHS)))
+        # Ratios, and rows of the interval, for each pair of a class and an interval of the size before.
+        ratio, around, number = np.ones((len(_STRENGTHS), 1)), np.array([self.n]), np.zeros_like(which)
         for size, level in enumerate(halvings if len(which) else []):
             place = cell >> level
-            number = np.cumsum((np.diff(place, prepend=-1) != 0) | (np.diff(kind, prepend=-1) != 0)) - 1
-            of_class, squares = (np.bincount(number, values)[number] for values in (count, square))
-            own = squares / of_class
-            of_all = [np.bincount(place, v) for v in (square, count, count * self.of_class[kind])]
-            strength = _STRENGTHS * unit_of_groups(*of_all)[place]
-            rows = of_all[1][place]
-            excess = relative(of_class - own, others)
+            starts = np.flatnonzero(new_kind | (np.diff(place, prepend=-1) != 0))
+            place, of_kind, outer = place[starts], kind[starts], number[starts]
+            in_class = np.add.reduceat(count, starts)
+            rows = np.bincount(place, in_class)[place]
+            own, strength = np.ones(1), _STRENGTHS
+            if self.weighted:
+                squares = np.add.reduceat(square, starts)
+                own = squares / in_class
+                expected = in_class * self.of_class[of_kind]
+                of_all = (np.bincount(place, v) for v in (squares, in_class, expected))
+                strength = _STRENGTHS * unit_of_groups(*of_all)[place]
+            excess = relative(in_class - own, self.others[of_kind])
+            mixed = (excess + strength * ratio[:, outer]) / (rows - own + strength)
             # An interval with all rows of the one around it adds nothing.
-            finer = rows < (1 - ROUNDING) * around
-            ratio = np.where(finer, (excess + strength * ratio) / (rows - own + strength), ratio)
-            around = rows
-            sums[size] = np.log(ratio) @ count
+            ratio = np.where(rows < (1 - ROUNDING) * around[outer], mixed, ratio[:, outer])
+            sums[size] = np.log(ratio) @ in_class
+            around, number = rows, np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(cell))))
         return sums
 
 

@@ -167,10 +167,11 @@ def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
             depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
             cells = ranked.fine_cells(depth)
             counts = ClassCounts(cells, depth, labels, ranked.times, ranked.unit)
-            frequent = np.zeros(2**depth, dtype=bool)
-            frequent[cells[ranked.frequent()]] = True
             yield counts.tree()
-            yield counts.nested(frequent)
+            if len(counts.shares) > MOST_SMOOTH_LEVELS:  # otherwise most intervals have rows of all classes
+                frequent = np.zeros(2**depth, dtype=bool)
+                frequent[cells[ranked.frequent()]] = True
+                yield counts.nested(frequent)
 
 
 def _by_levels(first: Margin, second: Margin) -> Iterator[float]:

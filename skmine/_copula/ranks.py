@@ -86,6 +86,38 @@ def intervals(rank: np.ndarray, depth: int) -> np.ndarray:
     return np.minimum((rank * 2**depth).astype(np.int64), 2**depth - 1)
 
 
+def halve(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Halves of the rows, as if at random, that do not depend on the order of the rows or of the columns.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n,)
+        Index of the value of each row in either column.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Mask of one half. Rows with equal values alternate.
+    """
+    one, other = first.astype(np.uint64), second.astype(np.uint64)
+    mixed = _mix((one + other) ^ _mix(one * other))
+    pair = (one << np.uint64(32)) | other
+    order = np.argsort(pair, kind="stable")
+    ordered = pair[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    alternating = np.empty(len(pair), dtype=np.uint64)
+    alternating[order] = np.arange(len(pair)) - np.repeat(starts, np.diff(np.append(starts, len(pair))))
+    return ((mixed ^ alternating) & np.uint64(1)).astype(bool)
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """Hash of 64-bit integers (Steele, Lea and Flood, 2014, Fast splittable pseudorandom numbers)."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
 def _normal_density(score: np.ndarray) -> np.ndarray:
     return np.exp(-(score**2) / 2) / np.sqrt(2 * np.pi)
 

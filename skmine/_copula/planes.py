@@ -1,0 +1,186 @@
+"""The plane of the ranks of two columns, cut into cells: sums over the rows of every cell."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csc_array
+
+from skmine._copula.ranks import FineRanks
+
+#: Number of rows, over all pairs, in memory at a time.
+ROWS_AT_ONCE = 2**15
+#: Minimum number of rows of a cell with a line (three parameters, and the kurtosis) or a cut.
+LEAST_ROWS = 8
+#: Powers of the two scores in the sums of products.
+POWERS = [(k, total - k) for total in range(1, 5) for k in range(total + 1)]
+
+
+class Cells(NamedTuple):
+    """The cells of one level that have enough rows for a line or a cut.
+
+    Attributes
+    ----------
+    n_cells : int
+        Number of all cells of the level.
+    used : ndarray of shape (n_used,)
+        Indices of these cells.
+    sums : ndarray of shape (n_used, n_sums)
+        As in :class:`Plane`.
+    mass, flatness : ndarray of shape (2, n_used)
+        Share of the rows in the interval of each axis, and the gain from its ties.
+    halves : ndarray of shape (2, 2, n_used)
+        Indices of the first and second half, in the level below, of a cut along each axis.
+    share : ndarray of shape (2, n_used)
+        Share of the first half in the rows of the interval that is cut; NaN if it cannot be cut.
+    n_first : ndarray of shape (2, n_used)
+        Number of rows in the first half.
+    unit : ndarray of shape (n_used,)
+        How much one row of the cell counts: 1, or the mean weight of its rows, weighted by themselves.
+    """
+
+    n_cells: int
+    used: np.ndarray
+    sums: np.ndarray
+    mass: np.ndarray
+    flatness: np.ndarray
+    halves: np.ndarray
+    share: np.ndarray
+    n_first: np.ndarray
+    unit: np.ndarray
+
+
+class Plane:
+    """Sums over the rows of every cell of one level, that is after ``level`` cuts of the plane.
+
+    Each pair has a table of its own. With halves, the tables of all pairs are followed by those of one half
+    of the rows, and those of the other half.
+
+    For each table, entry i on the axis of shapes is for the cells with i cuts along the first axis and
+    ``level - i`` along the second.
+
+    Attributes
+    ----------
+    sums : ndarray of shape (n_tables, n_shapes, 2**level, n_sums)
+        Counts, products of powers of the two scores, and variances of rounding; for rows with weights, also
+        the squares of the weights.
+    weighted : bool
+        Whether rows have weights.
+    last_cut : ndarray of shape (n_tables,)
+        Maximum number of cuts, one less for a half of the rows.
+    mass : ndarray of shape (2, n_tables, 2 * 2**deepest)
+        Share of the rows in each interval of either axis, as in :func:`_masses`.
+    flatness : ndarray of shape (2, n_tables)
+        Nats for flat noise that the ties of either column alone would gain.
+    """
+
+    def __init__(
+        self, firsts: list[FineRanks], second: FineRanks, flatness, cuts: tuple[int, int], times, unit, halves
+    ):
+        self.weighted = unit is not None
+        self.n_cuts, self.deepest = cuts
+        n_pairs, n_parts = len(firsts), 1 if halves is None else 3
+        self.n_tables = n_pairs * n_parts
+        self.last_cut = np.repeat([self.n_cuts, self.n_cuts - 1], [n_pairs, n_pairs * (n_parts - 1)])
+        self.mass = np.empty((2, self.n_tables, 2 * 2**self.deepest))
+        self.mass[0] = np.tile([_masses(first, self.deepest) for first in firsts], (n_parts, 1))
+        self.mass[1] = _masses(second, self.deepest)
+        self.flatness = np.empty((2, self.n_tables))
+        self.flatness[0], self.flatness[1] = np.tile(flatness[0], n_parts), flatness[1]
+        n_sums = 1 + len(POWERS) + 4 + self.weighted
+        self.sums = np.zeros((self.n_tables, len(self.shapes(self.n_cuts)), 2**self.n_cuts, n_sums))
+        tables = np.arange(n_pairs)[:, None]
+        for start in range(0, len(second.number), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            of_pairs = zip(*(first.of_rows(rows) for first in firsts), strict=True)
+            of_second = second.of_rows(rows)
+            shape = n_pairs, len(of_second[0])
+            table = tables if halves is None else tables + n_pairs * (1 + halves[:, rows])
+            self._add(
+                np.broadcast_to(table, shape).ravel(),
+                [np.concatenate(values) for values in of_pairs],
+                [np.tile(values, n_pairs) for values in of_second],
+                np.ones(np.prod(shape)) if times is None else np.tile(times[rows], n_pairs),
+                [] if unit is None else [np.tile(unit[rows], n_pairs)],
+            )
+        if halves is not None:
+            one, other = self.sums[n_pairs : 2 * n_pairs], self.sums[2 * n_pairs :]
+            np.add(one, other, out=self.sums[:n_pairs])
+        self.finer_count = np.zeros(1)
+
+    def _add(self, table, first: list[np.ndarray], second: list[np.ndarray], times, unit) -> None:
+        """Add rows of all pairs to the sums of their tables. The rows of the pairs are concatenated."""
+        (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
+        cell_x, cell_y = cell_x.astype(np.int64), cell_y.astype(np.int64)
+        powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (x, y)]
+        columns = [powers[0][0], *(powers[0][k] * powers[1][m] for k, m in POWERS)]
+        values = np.column_stack([*columns, *ties_x, *ties_y, *unit])
+        table = table << self.n_cuts
+        shape = self.n_tables << self.n_cuts, len(x)
+        in_cells = csc_array((times, table.copy(), np.arange(len(x) + 1)), shape)
+        for row, i in enumerate(self.shapes(self.n_cuts)):
+            j = self.n_cuts - i
+            cell = (cell_x >> (self.deepest - i) << j) | (cell_y >> (self.deepest - j))
+            in_cells.indices[:] = table + cell
+            self.sums[:, row] += (in_cells @ values).reshape(self.n_tables, -1, values.shape[1])
+
+    def shapes(self, level: int) -> range:
+        """Possible numbers of cuts along the first axis."""
+        return range(max(0, level - self.deepest), min(level, self.deepest) + 1)
+
+    def cells(self, level: int) -> Cells:
+        """The cells in use at the present level."""
+        sums = self.sums.reshape(-1, self.sums.shape[-1])
+        count, unit = sums[:, 0], np.ones(1)
+        if self.weighted:
+            unit = np.divide(sums[:, -1], count, out=np.ones(len(sums)), where=count > 0)
+        used = np.flatnonzero(count >= LEAST_ROWS * unit)
+        pair, shape = np.divmod(used >> level, len(self.shapes(level)))
+        if level > self.last_cut[-1]:
+            kept = self.last_cut[pair] >= level
+            used, pair, shape = used[kept], pair[kept], shape[kept]
+        cut_x = shape + self.shapes(level).start
+        cut_y = level - cut_x
+        position = used & (2**level - 1)
+        place_x, place_y = position >> cut_y, position & ((1 << cut_y) - 1)
+        heap = np.stack([(1 << cut_x) + place_x, (1 << cut_y) + place_y])
+        shapes = self.shapes(level + 1)
+        row = pair * len(shapes) + cut_x - shapes.start
+        of_x = ((row + 1) << (level + 1)) + ((place_x << cut_y + 1) + place_y)
+        first = [of_x, (row << (level + 1)) + 2 * position]
+        halves = np.stack([first, [first[0] + (1 << cut_y), first[1] + 1]])
+        child = np.where(heap < 2**self.deepest, 2 * heap, 0)  # the deepest intervals have no halves
+        axis = np.arange(2)[:, None]
+        one, other = self.mass[axis, pair, child], self.mass[axis, pair, child + 1]
+        possible = (one > 0) & (other > 0) & (level < self.last_cut[pair])
+        halves = np.where(possible, halves, 0)
+        share = np.divide(one, one + other, out=np.full(one.shape, np.nan), where=possible)
+        n_first = self.finer_count[halves[0]]
+        mass, flatness = self.mass[axis, pair, heap], self.flatness[:, pair]
+        unit = unit[used] if self.weighted else np.ones(len(used))
+        return Cells(len(sums), used, sums[used], mass, flatness, halves, share, n_first, unit)
+
+    def merge(self, level: int) -> None:
+        """Go to the level above: merge halves along the second axis, or along the first if there are none."""
+        shapes = self.shapes(level - 1)
+        self.finer_count = self.sums[..., 0].ravel()
+        n_sums = self.sums.shape[-1]
+        merged = np.empty((self.n_tables, len(shapes), 2 ** (level - 1), n_sums))
+        halved = merged
+        if level > self.deepest:
+            halved = merged[:, 1:]
+            halves = self.sums[:, 0].reshape(self.n_tables, 2**shapes.start, 2, -1, n_sums)
+            merged[:, 0] = (halves[:, :, 0] + halves[:, :, 1]).reshape(merged[:, 0].shape)
+        finer = self.sums[:, : halved.shape[1]]
+        np.add(finer[:, :, 0::2], finer[:, :, 1::2], out=halved)
+        self.sums = merged
+
+
+def _masses(ranks: FineRanks, deepest: int) -> np.ndarray:
+    """Share of the rows in each interval of each depth, in the order of a heap with root 1."""
+    mass = np.zeros(2 ** (deepest + 1))
+    counts = np.bincount(ranks.cell, ranks.n_rows, 2**deepest)
+    mass[2**deepest :] = counts / counts.sum()
+    for depth in range(deepest - 1, -1, -1):
+        finer = mass[2 ** (depth + 1) : 2 ** (depth + 2)]
+        mass[2**depth : 2 ** (depth + 1)] = finer[0::2] + finer[1::2]
+    return mass
