@@ -2,6 +2,7 @@
 
 ================  ===========================================================================
 ``margins``       one column as ranks or levels
+``orthonormal``   orthonormal functions of the cells of a margin
 ``ranks``         ranks at full resolution, and their normal scores
 ``loglinear``     smooth log ratios of many pairs at once, by Newton's method
 ``misfit`` checks whether the smooth log ratios fit

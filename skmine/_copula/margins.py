@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import eval_legendre, ndtr, ndtri
 
 from skmine._columns import Column
+from skmine._copula.orthonormal import contrasts, orthonormal
 from skmine._copula.ranks import FineRanks, intervals
 
 #: Number of functions of a rank: the normal score, its square, and Legendre polynomials.
@@ -24,7 +25,6 @@ MOST_DISTINCT = 0.9
 #: Equal values are used if the share of distinct values is at most this. Equal values in 1 % of the rows
 #: determine at most 0.01 log(n) nats.
 _MOST_UNTIED = 0.99
-_SMALLEST_NORM = 1e-6
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class Margin:
         """
         if self.rank is None and most_levels is not None and len(self.order) > most_levels:
             common = np.sort(np.argsort(-self.mass, kind="stable")[:most_levels])
-            return _orthonormal(np.eye(len(self.mass))[:, common], self.mass), np.ones(most_levels, dtype=int)
+            return orthonormal(np.eye(len(self.mass))[:, common], self.mass), np.ones(most_levels, dtype=int)
         if self.rank is None:
             return self.functions, self.order
         return _polynomials_of_rank(self.rank.tobytes(), self.mass.tobytes(), degree)
@@ -222,7 +222,7 @@ def _polynomials_of_rank(rank_bytes: bytes, mass_bytes: bytes, degree: int) -> t
     if not present.all():
         raw = np.column_stack([~present, raw * present[:, None]])
         order = np.append(1, order)
-    functions, kept = _orthonormal(raw, mass, return_kept=True)
+    functions, kept = orthonormal(raw, mass, return_kept=True)
     return functions, order[kept]
 
 
@@ -266,7 +266,7 @@ def _of_levels(column: Column, times: np.ndarray | None, weighted: bool) -> Marg
         cell[rarest] = rarest.min()
     codes = (np.cumsum(np.bincount(cell[levels]) > 0) - 1)[cell[levels]]
     mass = np.bincount(codes, times) / counts.sum()
-    functions = _contrasts(mass)
+    functions = contrasts(mass)
     order = np.ones(functions.shape[1], dtype=int)
     return Margin(codes, mass, functions, order, levels, times=times, unit=times if weighted else None)
 
@@ -372,37 +372,5 @@ def _functions_of_rank(rank_bytes: bytes, mass_bytes: bytes) -> tuple[np.ndarray
     order = np.arange(1, N_FUNCTIONS + 1)
     if not present.all():
         raw, order = np.column_stack([~present, raw]), np.append(1, order)
-    functions, kept = _orthonormal(raw, mass, return_kept=True)
+    functions, kept = orthonormal(raw, mass, return_kept=True)
     return functions, order[kept]
-
-
-def _contrasts(mass: np.ndarray) -> np.ndarray:
-    """Orthonormal functions of levels without order, shape (n_cells, n_cells - 1).
-
-    Each compares one level with all later ones. They are what the Gram-Schmidt process makes of indicators.
-    """
-    later = np.cumsum(mass[::-1])[::-1]  # share of a level and all later ones
-    own, both, rest = mass[:-1], later[:-1], later[1:]
-    below = np.tri(len(mass), len(mass) - 1, -1)
-    functions = -below * np.sqrt(own / (both * rest))
-    functions[np.arange(len(own)), np.arange(len(own))] = np.sqrt(rest / (own * both))
-    return functions
-
-
-def _orthonormal(raw: np.ndarray, mass: np.ndarray, return_kept: bool = False):
-    """Uncorrelated functions with mean 0 and variance 1, by the Gram-Schmidt process."""
-    root = np.sqrt(mass)
-    basis = [root]
-    kept = np.zeros(raw.shape[1], dtype=bool)
-    for i, column in enumerate(raw.T):
-        vector = root * column
-        before = np.linalg.norm(vector)
-        known = np.array(basis)
-        for _ in range(2):  # twice is enough: Giraud et al. (2005)
-            vector = vector - (known @ vector) @ known
-        norm = np.linalg.norm(vector)
-        if norm > _SMALLEST_NORM * before:
-            kept[i] = True
-            basis.append(vector / norm)
-    functions = np.array(basis[1:]).reshape(-1, len(mass)).T / root[:, None]
-    return (functions, kept) if return_kept else functions
