@@ -364,7 +364,7 @@ def test_halve__any_rows__about_as_many_in_either_half_everywhere(seed):
 def test_pair_tree__few_rows_of_an_oscillation__nearer_to_the_truth_with_halves(monkeypatch, n, seed):
     rng = np.random.default_rng(seed)
     found = {}
-    for most in (0, 2048):
+    for most in (0, 1024):
         monkeypatch.setattr(trees, "MOST_HALVED", most)
         values = []
         for draw in range(5):
@@ -377,4 +377,4 @@ def test_pair_tree__few_rows_of_an_oscillation__nearer_to_the_truth_with_halves(
     width = np.ptp(wave) / 400
     truth = -(density * np.log(np.where(density > 0, density, 1))).sum() * width - norm.entropy(0, 0.2)
 
-    assert abs(found[2048] - truth) < abs(found[0] - truth)
+    assert abs(found[1024] - truth) < abs(found[0] - truth)

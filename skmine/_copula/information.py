@@ -168,7 +168,8 @@ def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
             cells = ranked.fine_cells(depth)
             counts = ClassCounts(cells, depth, labels, ranked.times, ranked.unit)
             yield counts.tree()
-            if len(counts.shares) > MOST_SMOOTH_LEVELS:  # otherwise most intervals have rows of all classes
+            # Numbers have trees over both ranks; intervals have rows of all classes if these are few.
+            if other.levels is not None and len(counts.shares) > MOST_SMOOTH_LEVELS:
                 frequent = np.zeros(2**depth, dtype=bool)
                 frequent[cells[ranked.frequent()]] = True
                 yield counts.nested(frequent)

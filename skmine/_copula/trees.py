@@ -22,12 +22,12 @@ from skmine._copula.margins import Margin
 from skmine._copula.planes import POWERS, ROWS_AT_ONCE, Cells, Plane
 from skmine._copula.ranks import FineRanks, halve
 
-#: Maximum number of cuts, in total and along one axis. They give the cells that 32,768 rows can resolve, and
+#: Maximum number of cuts, in total and along one axis. They give the cells that 16,384 rows can resolve, and
 #: limit time and memory for any number of rows.
 MOST_CUTS, DEEPEST = 14, 12
-#: Up to this many rows, the value is extrapolated from that of half of the rows. With more rows, bias is
-#: smaller than the error by chance, and the extrapolation would take longer than nearest neighbours.
-MOST_HALVED = 2048
+#: Up to this many rows, the value is extrapolated from that of half of the rows. With more rows, it would
+#: take longer than nearest neighbours, and columns whose rows are read in parts have rounded ranks.
+MOST_HALVED = 1024
 #: Number of cells, over several levels, that are weighted together, to limit memory.
 _CELLS_AT_ONCE = 2**14
 #: Prior weights: independence, the two lines, and the two cuts.
@@ -86,17 +86,23 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
     extrapolation.
     """
     n = len(target)
-    n_cuts = int(np.clip(np.floor(np.log2(n)) - 1, 1, MOST_CUTS))
+    halved = n <= MOST_HALVED
+    # The smallest cells have one or two rows, or two to four if there are few: these take less time.
+    n_cuts = int(np.clip((np.floor if halved else np.ceil)(np.log2(n)) - 1, 1, MOST_CUTS))
     deepest = min(DEEPEST, n_cuts)
-    second = target.fine(deepest)
-    halved = n <= MOST_HALVED and (target.times is None or target.unit is not None)
+    second, times, rows = target.fine(deepest), target.times, np.arange(len(target.codes))
+    if halved and times is not None and target.unit is None:  # equal rows are counted: one by one again
+        rows, times = np.repeat(rows, times.astype(np.int64)), None
+        second = second._replace(number=second.number[rows])
     at_once = max(1, ROWS_AT_ONCE // n)
     found = []
     for start in range(0, len(margins), at_once):
         firsts = [m.fine(deepest) for m in margins[start : start + at_once]]
+        if halved:
+            firsts = [ranks._replace(number=ranks.number[rows]) for ranks in firsts]
         flatness = [_gain_of_ties(ranks) for ranks in firsts], _gain_of_ties(second)
         halves = np.stack([halve(ranks.number, second.number) for ranks in firsts]) if halved else None
-        plane = Plane(firsts, second, flatness, (n_cuts, deepest), target.times, target.unit, halves)
+        plane = Plane(firsts, second, flatness, (n_cuts, deepest), times, target.unit, halves)
         del firsts  # they take as much memory as several columns
         scores = _weigh_trees(plane) / n
         if halved:
