@@ -15,7 +15,8 @@ N_FUNCTIONS = 8
 #: Maximum number of cells of a discrete column. The rarest levels, and all levels of a single row, share one
 #: cell.
 MAX_LEVELS = 64
-#: Maximum number of levels that a tree over the ranks of the other column can predict.
+#: Maximum number of levels that a tree over the ranks of the other column can predict. They must also have at
+#: least two rows on average, because a row whose level is unique cannot be predicted.
 MOST_CLASSES = 256
 #: Number of cells of ranks, for columns with more distinct values than this.
 N_CELLS = 32
@@ -152,9 +153,9 @@ class Margin:
         return self.levels is not None or not self.coarse or self.repeats
 
     def few_labels(self) -> np.ndarray | None:
-        """As `labels`, but None if numbers do not repeat, or if there are too many for a tree."""
+        """As `labels`, but None if numbers do not repeat, or if there are too many labels for a tree."""
         labels = self.labels() if self.is_labels else None
-        return None if labels is None or labels.max() >= MOST_CLASSES else labels
+        return None if labels is None or labels.max() >= min(MOST_CLASSES, len(self) / 2) else labels
 
     def fine_cells(self, depth: int) -> np.ndarray:
         """Interval of ranks of each row, of 2^depth intervals, shape (n,)."""
