@@ -115,8 +115,9 @@ def mutual_info_regression(
     average of up to three estimates, with more weight on those that predict new rows better:
 
     - a smooth log density ratio of the ranks, fitted to the Donsker-Varadhan bound;
-    - for strong or irregular dependence, a mixture over trees that split the ranks into cells;
-    - for labels, the prediction of each row from the other rows with the same label.
+    - for strong or irregular dependence, a mixture over trees that split the ranks into cells, extrapolated
+      from half of the rows to all rows if there are at most 1,024;
+    - for labels, the prediction of each row from the other rows with the same label or with near ranks.
 
     With weights, each row counts in proportion to its weight, and the corrections for chance use the
     effective sample size, ``(sum w)^2 / sum w^2``. A row of weight 2 therefore counts as less evidence than
@@ -130,8 +131,9 @@ def mutual_info_regression(
     References
     ----------
     Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, eq. 9, for the bound. Willems,
-    Shtarkov and Tjalkens (1995), The context-tree weighting method, for mixtures over trees. Kish (1965),
-    Survey sampling, section 8.2, for the effective sample size.
+    Shtarkov and Tjalkens (1995), The context-tree weighting method, for mixtures over trees. Quenouille
+    (1956), Notes on bias in estimation, for the extrapolation. Kish (1965), Survey sampling, section 8.2, for
+    the effective sample size.
 
     Examples
     --------
