@@ -6,7 +6,19 @@ from scipy.stats import entropy
 
 from skmine._columns import read_columns
 from skmine._copula import Margin, levels
-from skmine._copula.levels import level_information, level_means, level_mixture
+from skmine._copula.levels import level_mixtures
+
+
+def level_mixture(level, label):
+    return level_mixtures([(level, label)])[0]
+
+
+def level_information(first, second):
+    return max(level_mixtures([(first, second), (second, first)]))
+
+
+def level_means(level, score, rounding):
+    return levels.level_means(*(values[None] for values in (level, score, rounding)))[0]
 
 
 def entropy_of(labels):
@@ -49,7 +61,7 @@ def mixture_by_hand(level, label, log_share):
 def test_level_mixture__few_rows__each_row_by_the_others_of_its_level(monkeypatch, n_levels, n_classes):
     level, label = draw_labels(n_levels, n_classes, 60)
     share = np.random.default_rng(1).dirichlet(np.ones(1 + len(levels.CONCENTRATIONS)))
-    monkeypatch.setattr(levels, "_estimate_shares", lambda evidence: np.log(share))
+    monkeypatch.setattr(levels, "_estimate_shares", lambda evidence, n_levels: np.log(share)[:, None])
 
     value = level_mixture(level, label)
 
@@ -61,7 +73,7 @@ def test_estimate_shares__levels_of_two_kinds__their_shares():
     of_first = rng.uniform(size=500) < 0.3
     evidence = np.where(of_first, [[0.0], [-20.0]], [[-20.0], [0.0]])
 
-    log_share = levels._estimate_shares(evidence)
+    log_share = levels._estimate_shares(evidence, [evidence.shape[1]])[:, 0]
 
     assert np.exp(log_share) == pytest.approx([of_first.mean(), 1 - of_first.mean()], abs=1e-6)
 
@@ -69,7 +81,7 @@ def test_estimate_shares__levels_of_two_kinds__their_shares():
 def test_estimate_shares__any_evidence__likelier_than_equal_shares():
     evidence = np.random.default_rng(0).normal(size=(5, 200)) * 3
 
-    log_share = levels._estimate_shares(evidence)
+    log_share = levels._estimate_shares(evidence, [evidence.shape[1]])[:, 0]
 
     likelihood = [np.log(np.exp(s) @ np.exp(evidence)).sum() for s in (log_share, np.full(5, -np.log(5)))]
     assert likelihood[0] > likelihood[1]
@@ -117,6 +129,30 @@ def test_level_mixture__levels_that_change_the_shares__near_the_truth(seed):
     # The log ratio is log 2.8 or log 0.4, with a deviation of 0.9: a standard error of 0.014, three of
     # them. 20 levels with three free shares cost 60 / 4000 = 0.015 on left-out rows.
     assert level_mixture(level, label) == pytest.approx(truth - 0.0075, abs=3 * 0.014 + 0.0075)
+
+
+def test_level_mixtures__pairs_of_many_and_few_levels__as_one_at_a_time():
+    pairs = [draw_labels(n_levels, 3, 300, seed=n_levels) for n_levels in (2, 290, 40)]
+    pairs.insert(1, (np.arange(300), pairs[0][1]))  # no level has two rows
+
+    values = level_mixtures(pairs)
+
+    assert values == pytest.approx([level_mixture(*pair) for pair in pairs], abs=1e-12)
+    assert values[0] > 0.1
+    assert values[1] == 0
+
+
+def test_level_means__several_pairs__as_one_at_a_time():
+    rng = np.random.default_rng(0)
+    level = np.stack([rng.integers(0, n_levels, 300) for n_levels in (2, 290, 40)])
+    score, rounding = fine(rng.normal(size=40)[level[2]] + rng.normal(size=300))
+    scores = np.stack([score, rng.permutation(score), score])
+
+    values = levels.level_means(level, scores, np.stack([rounding] * 3))
+
+    expected = [level_means(own, of_pair, rounding) for own, of_pair in zip(level, scores, strict=True)]
+    assert values == pytest.approx(expected, abs=1e-12)
+    assert values[2] > 0.1
 
 
 def test_level_information__two_directions__is_the_larger_and_symmetric():

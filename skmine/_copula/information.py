@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from skmine._copula.classes import ClassCounts
-from skmine._copula.levels import count_values, level_information, level_means, level_mixture
+from skmine._copula.levels import ROWS_AT_ONCE, count_values, level_means, level_mixtures
 from skmine._copula.loglinear import score_pairs
 from skmine._copula.margins import Margin, entropy
 from skmine._copula.trees import pair_trees
@@ -81,14 +81,9 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
         trees = pair_trees([margins[j] for j in in_plane], target)
         for j, *score in zip(in_plane, trees.mi, trees.lower, trees.strict, strict=True):
             found[j].append(tuple(score))
+    _by_labels(found, margins, target, np.flatnonzero(varies), unexplained)
     free = mi.copy()
     for j in np.flatnonzero(varies):
-        margin = margins[j]
-        one_is_labels = margin.levels is not None or target.levels is not None
-        if unexplained[j] or ((margin.repeats or target.repeats) and one_is_labels):
-            found[j] += [(value, value, value) for value in _by_classes(margin, target)]
-        if unexplained[j] or margin.tied or target.tied:
-            found[j] += [(value, value, _PAIR_ONCE * value) for value in _by_levels(margin, target)]
         free[j], mi[j], share_smooth = _weighted(np.array(found[j]), len(target))
         if share_smooth < _PREVAILS:
             variance[j] = np.nan
@@ -159,32 +154,68 @@ def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float]:
     return float(mean), float(weighted), float(weight[0] / weight.sum())
 
 
-def _by_classes(first: Margin, second: Margin) -> Iterator[float]:
+def _by_labels(found: list[list], margins: list[Margin], target: Margin, which, unexplained) -> None:
+    """Add the estimates of the columns `which` that use labels: values, expected values, and evidence."""
+    by_classes, by_levels = [], []
+    for j in which:
+        margin = margins[j]
+        one_is_labels = margin.levels is not None or target.levels is not None
+        if unexplained[j] or ((margin.repeats or target.repeats) and one_is_labels):
+            by_classes.append(j)
+        if unexplained[j] or margin.tied or target.tied:
+            by_levels.append(j)
+    at_once = max(1, ROWS_AT_ONCE // len(target.codes))
+    for estimates, asked, evidence in ((_by_classes, by_classes, 1.0), (_by_levels, by_levels, _PAIR_ONCE)):
+        for start in range(0, len(asked), at_once):
+            some = asked[start : start + at_once]
+            for k, value in estimates([margins[j] for j in some], target):
+                found[some[k]].append((value, value, evidence * value))
+
+
+def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float]]:
     """Leave-one-out estimates in nats: trees over the ranks of one column predict classes of the other."""
-    for ranked, other in ((first, second), (second, first)):
-        labels = other.few_labels()
-        if ranked.coarse and labels is not None:
-            depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
-            cells = ranked.fine_cells(depth)
-            counts = ClassCounts(cells, depth, labels, ranked.times, ranked.unit)
-            yield counts.tree()
-            # Numbers have trees over both ranks; intervals have rows of all classes if these are few.
-            if other.levels is not None and len(counts.shares) > MOST_SMOOTH_LEVELS:
-                frequent = np.zeros(2**depth, dtype=bool)
-                frequent[cells[ranked.frequent()]] = True
-                yield counts.nested(frequent)
+    for k, first in enumerate(firsts):
+        for ranked, other in ((first, second), (second, first)):
+            labels = other.few_labels()
+            if ranked.coarse and labels is not None:
+                depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
+                cells = ranked.fine_cells(depth)
+                counts = ClassCounts(cells, depth, labels, ranked.times, ranked.unit)
+                yield k, counts.tree()
+                # Numbers have trees over both ranks; intervals have rows of all classes if these are few.
+                if other.levels is not None and len(counts.shares) > MOST_SMOOTH_LEVELS:
+                    frequent = np.zeros(2**depth, dtype=bool)
+                    frequent[cells[ranked.frequent()]] = True
+                    yield k, counts.nested(frequent)
 
 
-def _by_levels(first: Margin, second: Margin) -> Iterator[float]:
+def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float]]:
     """Leave-one-out estimates in nats: labels of one column predict labels or ranks of the other."""
-    labels, others = first.labels(), second.labels()
-    if labels is not None and others is not None and (first.is_labels or second.is_labels):
-        yield level_information(labels, others, first.times, first.unit)
-    for own, column, ranked in ((labels, first, second), (others, second, first)):
-        if own is None or not ranked.coarse or ranked.levels is not None:
-            continue
-        if column.is_labels:
-            _, score, spread, rounding = ranked.fine(_AS_CLASSES).of_rows()
-            yield level_means(own, score, spread + rounding, first.times, first.unit)
-        if not ranked.is_labels:
-            yield level_mixture(own, ranked.fine_cells(_AS_CLASSES), first.times, first.unit)
+    mixtures, means, of_mean = [], [], []
+    of_mixture: list[tuple] = []
+    of_ranked: dict[int, list[np.ndarray]] = {}
+    for k, first in enumerate(firsts):
+        labels, others = first.labels(), second.labels()
+        if labels is not None and others is not None and (first.is_labels or second.is_labels):
+            mixtures += [(labels, others), (others, labels)]
+            of_mixture += [(k,), (k,)]  # the larger of two lower bounds, by direction
+        for own, column, ranked in ((labels, first, second), (others, second, first)):
+            if own is None or not ranked.coarse or ranked.levels is not None:
+                continue
+            if id(ranked) not in of_ranked:
+                of_ranked[id(ranked)] = ranked.fine(_AS_CLASSES).of_rows()
+            cell, score, resolution, rounding = of_ranked[id(ranked)]
+            if column.is_labels:
+                means.append((own, score, resolution + rounding))
+                of_mean.append(k)
+            if not ranked.is_labels:
+                mixtures.append((own, cell))
+                of_mixture.append((k, column is second))
+    values = level_mixtures(mixtures, second.times, second.unit)
+    best: dict[tuple, float] = {}
+    for key, value in zip(of_mixture, values.tolist(), strict=True):
+        best[key] = max(value, best.get(key, value))
+    yield from ((k, value) for (k, *_), value in best.items())
+    if means:
+        levels, score, spread = map(np.stack, zip(*means, strict=True))
+        yield from zip(of_mean, level_means(levels, score, spread, second.times, second.unit), strict=True)

@@ -4,6 +4,8 @@ Every row is predicted from the other rows. Many levels, or levels with one row,
 value by chance.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import gammaln
 
@@ -14,7 +16,7 @@ from skmine._copula.margins import row_share
 #: others.
 CONCENTRATIONS = np.geomspace(0.1, 100, 4)
 #: Rows in memory at a time.
-_ROWS_AT_ONCE = 2**16
+ROWS_AT_ONCE = 2**16
 #: Values are counted without sorting if they are below this number times the number of rows.
 _FEW_VALUES = 8
 _STEPS, _SMALLEST_SHARE = 25, 1e-6
@@ -22,13 +24,12 @@ _STEPS, _SMALLEST_SHARE = 25, 1e-6
 ROUNDING = 1e-9
 
 
-def level_mixture(
-    levels: np.ndarray,
-    classes: np.ndarray,
+def level_mixtures(
+    pairs: list[tuple[np.ndarray, np.ndarray]],
     times: np.ndarray | None = None,
     unit: np.ndarray | None = None,
-) -> float:
-    """Leave-one-out mean log ratio of the class given the level, in nats.
+) -> np.ndarray:
+    """Leave-one-out mean log ratio of a class given a level, in nats, for several pairs of columns.
 
     A level has either the class shares of all rows, or its own. Own shares are drawn from a Dirichlet
     distribution around those of all rows, with one of several concentrations. The frequency of each case is
@@ -36,14 +37,14 @@ def level_mixture(
 
     Parameters
     ----------
-    levels, classes : ndarray of shape (n,)
-        Numbers from 0.
+    pairs : list of tuple of two ndarray of shape (n,)
+        Levels and classes of the rows: numbers from 0. All pairs have the same rows.
     times, unit : ndarray of shape (n,) or None, default=None
         Number of rows of each entry, and how much one row counts. None means one.
 
     Returns
     -------
-    float
+    ndarray of shape (n_pairs,)
         Nats. About 0, or slightly below, if classes do not depend on levels.
 
     References
@@ -51,51 +52,103 @@ def level_mixture(
     Minka (2000), Estimating a Dirichlet distribution; Good (1965), The estimation of probabilities, for
     mixtures of Dirichlet priors.
     """
+    values = np.zeros(len(pairs))
+    prepared = [_repeating_levels(*pair, times, unit) for pair in pairs]
+    used = [k for k, one in enumerate(prepared) if one is not None]
+    if used:
+        values[used] = _mixtures([one for one in prepared if one is not None])
+    return values
+
+
+class _LevelCounts(NamedTuple):
+    """Numbers of rows of each class in the levels of a column that have several rows.
+
+    Attributes
+    ----------
+    n : float
+        Number of all rows.
+    level, kind : ndarray of shape (n_cells,)
+        Level and class of each cell, in the order of the levels. A cell is a class in a level.
+    in_all : ndarray of shape (n_cells,)
+        Number of rows.
+    share, others : ndarray of shape (n_cells,)
+        Share of the class in all rows, and in all rows without one of its rows in this cell.
+    effective, own : ndarray of shape (n_cells,)
+        Effective number of rows, and how much one row counts.
+    rows : ndarray of shape (n_levels,)
+        Effective number of rows of each level.
+    """
+
+    n: float
+    level: np.ndarray
+    in_all: np.ndarray
+    share: np.ndarray
+    others: np.ndarray
+    effective: np.ndarray
+    own: np.ndarray
+    rows: np.ndarray
+
+
+def _repeating_levels(levels, classes, times, unit) -> _LevelCounts | None:
+    """Counts for a mixture. Rows whose level has no other row are not predicted, so that an id scores 0."""
     n_classes = int(classes.max()) + 1
     in_classes = np.bincount(classes, times, n_classes)
     n = in_classes.sum()
     weighted = times is not None and unit is not None
-    several = np.bincount(levels, None if weighted else times) > 1
+    rows = np.bincount(levels, times)
+    several = (np.bincount(levels) if weighted else rows) > 1
     if not several.any():
-        return 0.0
-    of_class = unit_of_classes(classes, times, unit, n_classes) if weighted else np.ones(n_classes)
-    if not several.all():  # rows whose level has no other row are not predicted, so that an id scores 0
+        return None
+    of_class = unit_of_classes(classes, times, unit, n_classes) if weighted else None
+    if not several.all():
         kept = several[levels]
         levels, classes = (np.cumsum(several) - 1)[levels[kept]], classes[kept]
         times, unit = (None if part is None else part[kept] for part in (times, unit))
+        rows = rows[several]
     combined = levels.astype(np.int64) * n_classes + classes
     cell, count = count_values(combined, times)
-    own: float | np.ndarray = 1.0
     level, kind = np.divmod(cell, n_classes)
-    rows = np.bincount(levels, times)
-    in_all, one_row = count, own
-    if times is not None and unit is not None:  # within a level, its effective number of rows
+    in_all, own = count, np.ones(len(cell))
+    one_row = own
+    if of_class is not None:  # within a level, its effective number of rows
         one_row = row_share(np.searchsorted(cell, combined), times, unit, len(cell))
         squares = np.bincount(levels, times * unit)
         one = unit_of_groups(squares, rows, np.bincount(levels, times * of_class[classes]))
         rows = rows / one
         count, own = count / one[level], one_row / one[level]
-    share_of_all = in_classes[kind] / n
+    of_kind = in_classes[kind]
+    # The class is compared with its share in all other rows, so that the mean ratio is 1 under independence.
+    others = (of_kind - one_row) / (n - one_row)
+    return _LevelCounts(n, level, in_all, of_kind / n, others, count, own, rows)
+
+
+def _mixtures(columns: list[_LevelCounts]) -> np.ndarray:
+    """See :func:`level_mixtures`. The cells of all columns are concatenated, which takes less time."""
+    n_cells, n_levels = (
+        [len(part) for part in parts] for parts in zip(*((c.level, c.rows) for c in columns), strict=True)
+    )
+    level = np.concatenate([c.level for c in columns]) + np.repeat(np.cumsum(n_levels) - n_levels, n_cells)
+    in_all, share, others, count, own, rows = (
+        np.concatenate(part) for part in zip(*(c[2:] for c in columns), strict=True)
+    )
     strength = CONCENTRATIONS[:, None]
-    prior = strength * share_of_all
+    prior = strength * share
     evidence = np.repeat(np.log(strength), len(count), axis=1)  # for a single row
     more = np.flatnonzero(count != 1)
     gammas = gammaln(prior[:, more] + count[more]) - gammaln(prior[:, more])
-    evidence[:, more] = gammas - count[more] * np.log(share_of_all[more])
-    evidence = np.stack([np.bincount(level, e, len(rows)) for e in evidence])
+    evidence[:, more] = gammas - count[more] * np.log(share[more])
+    evidence = np.add.reduceat(evidence, np.flatnonzero(np.diff(level, prepend=-1)), axis=1)
     evidence += gammaln(strength) - gammaln(strength + rows)
     evidence = np.vstack([np.zeros(len(rows)), evidence])  # first case: the shares of all rows
-    log_share = _estimate_shares(evidence)
-    # Predictions from the other rows of the level: the class of the row, and the case of the level. The class
-    # is compared with its share in all other rows, so that the mean ratio is 1 under independence.
-    others = (in_classes[kind] - one_row) / (n - one_row)
-    excess = relative(count - own, others)
+    log_share = np.repeat(_estimate_shares(evidence, n_levels), n_cells, axis=1)
+    # Predictions from the other rows of the level: the class of the row, and the case of the level.
     left = rows[level] - own
-    ratio = np.vstack([np.ones(len(cell)), (excess + strength) / (left + strength)])
-    drawn = np.vstack([np.ones(len(cell)), (count - own + prior) / (left + strength) / share_of_all])
-    without = evidence[:, level] - np.log(drawn) + log_share[:, None]
+    ratio = np.vstack([np.ones(len(level)), (relative(count - own, others) + strength) / (left + strength)])
+    drawn = np.vstack([np.ones(len(level)), (count - own + prior) / (left + strength) / share])
+    without = evidence[:, level] - np.log(drawn) + log_share
     weight = np.exp(without - without.max(axis=0))
-    return float(in_all @ np.log((weight * ratio).sum(axis=0) / weight.sum(axis=0)) / n)
+    gain = in_all * np.log((weight * ratio).sum(axis=0) / weight.sum(axis=0))
+    return np.add.reduceat(gain, np.cumsum([0, *n_cells[:-1]])) / [c.n for c in columns]
 
 
 def unit_of_classes(classes, times, unit, n_classes: int) -> np.ndarray:
@@ -165,20 +218,29 @@ def count_values(values: np.ndarray, times: np.ndarray | None) -> tuple[np.ndarr
     return distinct, np.bincount(number, times)
 
 
-def _estimate_shares(evidence: np.ndarray) -> np.ndarray:
-    """Log frequencies of the cases of levels, shape (n_kinds,), by the EM algorithm."""
-    n_kinds, n_levels = evidence.shape
-    share = np.full(n_kinds, 1 / n_kinds)
-    if n_levels:
-        likelihood = np.exp(evidence - evidence.max(axis=0))
-        for _ in range(_STEPS):
-            share = np.maximum(share * (likelihood @ (1 / (share @ likelihood))) / n_levels, _SMALLEST_SHARE)
-    return np.log(share)
+def _estimate_shares(evidence: np.ndarray, n_levels: list[int]) -> np.ndarray:
+    """Log frequencies of the cases of levels for each column, by the EM algorithm.
 
+    Parameters
+    ----------
+    evidence : ndarray of shape (n_kinds, n_all_levels)
+        Log likelihood of each case, with the levels of all columns next to each other.
+    n_levels : list of int
+        Number of levels of each column.
 
-def level_information(first: np.ndarray, second: np.ndarray, times=None, unit=None) -> float:
-    """Mutual information of two columns of levels in nats: the larger of two lower bounds, by direction."""
-    return max(level_mixture(first, second, times, unit), level_mixture(second, first, times, unit))
+    Returns
+    -------
+    ndarray of shape (n_kinds, n_columns)
+    """
+    likelihood = np.ones((len(n_levels), len(evidence), max(n_levels)))
+    present = np.arange(max(n_levels)) < np.reshape(n_levels, (-1, 1))  # columns with fewer levels are padded
+    likelihood.swapaxes(1, 2)[present] = np.exp(evidence - evidence.max(axis=0)).T
+    part = (present / np.reshape(n_levels, (-1, 1)))[:, :, None]
+    share = np.full((len(n_levels), 1, len(evidence)), 1 / len(evidence))
+    for _ in range(_STEPS):
+        new = likelihood @ (part / (share @ likelihood).mT)
+        share = np.maximum(share * new.mT, _SMALLEST_SHARE)
+    return np.log(share[:, 0]).T
 
 
 def level_means(
@@ -187,71 +249,98 @@ def level_means(
     rounding: np.ndarray,
     times: np.ndarray | None = None,
     unit: np.ndarray | None = None,
-) -> float:
-    """Leave-one-out mean log ratio of the normal score given the level, in nats.
+) -> np.ndarray:
+    """Leave-one-out mean log ratio of the normal score given the level, for several pairs of columns.
 
     The scores of a level are normal around the mean of the level, and these means are normal around the
     overall mean. Both variances are estimated from all levels.
 
     Parameters
     ----------
-    levels : ndarray of shape (n,)
+    levels : ndarray of shape (n_pairs, n)
         Numbers from 0.
-    score : ndarray of shape (n,)
+    score : ndarray of shape (n_pairs, n)
         Normal scores of the ranks of the other column.
-    rounding : ndarray of shape (n,)
+    rounding : ndarray of shape (n_pairs, n)
         Variance of a score that is spread uniformly over the ranks of its value.
     times, unit : ndarray of shape (n,) or None, default=None
         Number of rows of each entry, and how much one row counts. None means one.
 
     Returns
     -------
-    float
+    ndarray of shape (n_pairs,)
         Nats. 0 if ties are wider than the spread within levels.
 
     References
     ----------
     Searle, Casella and McCulloch (1992), Variance components, section 3.6 (one random factor).
     """
+    n_entries, most = levels.shape[1], int(levels.max()) + 1
+    at_once = max(1, ROWS_AT_ONCE // len(levels))
+    pair = np.arange(len(levels))[:, None]
 
-    def mean_of(function) -> float:
+    def mean_of(function) -> np.ndarray:
         """Mean over the rows of a function of some rows, which takes less memory than all of them."""
-        some = (slice(start, start + _ROWS_AT_ONCE) for start in range(0, len(levels), _ROWS_AT_ONCE))
-        sums = (np.sum(v) if times is None else v @ times[i] for i, v in ((i, function(i)) for i in some))
-        return float(sum(sums)) / (len(levels) if times is None else float(times.sum()))
+        some = [slice(start, start + at_once) for start in range(0, n_entries, at_once)]
+        sums = [np.sum(v, axis=1) if times is None else v @ times[i] for i in some for v in [function(i)]]
+        return sum(sums)[:, None] / (n_entries if times is None else times.sum())
 
-    middle = mean_of(lambda i: score[i])
-    scale = mean_of(lambda i: (score[i] - middle) ** 2 + rounding[i])  # below 1 if many rows share a value
+    def by_level(values: np.ndarray | None) -> np.ndarray:
+        """Sums over the rows of each level, shape (n_pairs, most)."""
+        flat = None if values is None else np.broadcast_to(values, levels.shape).ravel()
+        return np.bincount((levels + pair * most).ravel(), flat, most * len(levels)).reshape(-1, most)
+
+    middle = mean_of(lambda i: score[:, i])
+    # The scale is below 1 if many rows share a value.
+    scale = mean_of(lambda i: (score[:, i] - middle) ** 2 + rounding[:, i])
     score, rounding = (score - middle) / np.sqrt(scale), rounding / scale
-    rows = np.bincount(levels, times)
-    total = np.bincount(levels, score if times is None else score * times)
-    mean = total / np.where(rows > 0, rows, 1)
-    n, n_levels = rows.sum(), np.count_nonzero(rows)
-    own = np.broadcast_to(1.0, len(levels)) if unit is None else unit
-    one = np.ones(len(rows)) if unit is None else row_share(levels, times, unit, len(rows))
-    known = one[rows > 0].sum()  # the part that the means of the levels use up
-    if n - known < 0.5:
-        return 0.0
-    within = mean_of(lambda i: (score[i] - mean[levels[i]]) ** 2) * n / (n - known)
-    of_ties = mean_of(lambda i: rounding[i])
-    if within < of_ties:
-        return 0.0
-    within += of_ties
-    effective = np.divide(rows, one, out=np.zeros(len(rows)), where=rows > 0)
-    typical = (effective.sum() - (effective**2).sum() / effective.sum()) / max(n_levels - 1, 1)
-    between = (effective * mean**2).sum() / max(n_levels - 1, 1)
-    ratio = max((between - within) / typical, 0.0) / within
+    rows = by_level(times)
+    used = rows > 0
+    mean = by_level(score if times is None else score * times) / np.where(used, rows, 1)
+    n = rows.sum(axis=1, keepdims=True)
+    own = np.ones(n_entries) if unit is None else unit
+    one = used.astype(np.float64)
+    if times is not None and unit is not None:
+        one = np.stack(
+            [row_share(level, times, unit, most) * own for level, own in zip(levels, used, strict=True)]
+        )
+    freedom = n - one.sum(axis=1, keepdims=True)  # without the part that the means of the levels use up
+    enough = freedom >= 0.5
+    within = (
+        mean_of(lambda i: (score[:, i] - mean[pair, levels[:, i]]) ** 2) * n / np.where(enough, freedom, 1)
+    )
+    of_ties = mean_of(lambda i: rounding[:, i])
+    possible = enough & (within >= of_ties) & (within > 0)
+    within = np.where(possible, within + of_ties, 1.0)
+    ratio = _ratio_of_variances(np.divide(rows, one, out=np.zeros(rows.shape), where=used), mean, within)
 
     def log_ratio(i: slice) -> np.ndarray:
-        level = levels[i]
+        level = pair, levels[:, i]
         left = rows[level] - own[i]
         others = left / one[level]
         # Mean of the level without the row, shrunk towards the overall mean, and the variance of the row
         # around it.
-        of_others = (rows[level] * mean[level] - own[i] * score[i]) / np.where(others > ROUNDING, left, 1)
+        of_others = (rows[level] * mean[level] - own[i] * score[:, i]) / np.where(others > ROUNDING, left, 1)
         expected = ratio * others / (1 + ratio * others) * of_others
         variance = within * (1 + ratio / (1 + ratio * others))
-        square = ((score[i] - expected) ** 2 + rounding[i]) / variance
-        return score[i] ** 2 + rounding[i] - square - np.log(variance)
+        square = ((score[:, i] - expected) ** 2 + rounding[:, i]) / variance
+        return score[:, i] ** 2 + rounding[:, i] - square - np.log(variance)
 
-    return mean_of(log_ratio) / 2
+    return np.where(possible, mean_of(log_ratio) / 2, 0.0)[:, 0]
+
+
+def _ratio_of_variances(rows: np.ndarray, mean: np.ndarray, within: np.ndarray) -> np.ndarray:
+    """Variance of the means of levels relative to that within levels, shape (n_pairs, 1).
+
+    Parameters
+    ----------
+    rows, mean : ndarray of shape (n_pairs, n_levels)
+        Number of rows of each level, which can be 0, and the mean of their scores.
+    within : ndarray of shape (n_pairs, 1)
+        Variance within levels.
+    """
+    n, squares, of_means = (v.sum(axis=1, keepdims=True) for v in (rows, rows**2, rows * mean**2))
+    more = np.maximum((rows > 0).sum(axis=1, keepdims=True) - 1, 1)
+    typical = (n - squares / n) / more
+    gain = np.maximum(of_means / more - within, 0.0)
+    return np.divide(gain, typical, out=np.zeros(gain.shape), where=typical > 0) / within
