@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from skmine._copula import classes
-from skmine._copula.classes import ClassCounts
+from skmine._copula.classes import ClassCounts, class_trees
 from tests.test_levels import urn
 
 
 def tree(cells, depth, label):
-    return ClassCounts(cells, depth, label).tree()
+    return class_trees([ClassCounts(cells, depth, label)])[0][0]
 
 
 def nested(cells, depth, label, frequent=()):
@@ -46,7 +46,8 @@ def tree_by_hand(cells, depth, label):
         weight = prior * np.exp(evidence)
         return np.log(weight.sum()), weight @ value / weight.sum()
 
-    return weigh(0, 0)[1] / len(label)
+    evidence, value = weigh(0, 0)
+    return value / len(label), evidence / len(label)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -58,9 +59,24 @@ def test_tree__few_rows__is_the_recursion_over_all_trees(n_classes, depth):
         rng.uniform(size=50) < 0.7, cells * n_classes // 2**depth, rng.integers(0, n_classes, 50)
     )
 
-    value = tree(cells, depth, label)
+    value, evidence = class_trees([ClassCounts(cells, depth, label)])
 
-    assert value == pytest.approx(tree_by_hand(cells, depth, label), abs=1e-10)
+    assert (value[0], evidence[0]) == pytest.approx(tree_by_hand(cells, depth, label), abs=1e-10)
+
+
+def test_class_trees__several_columns__as_one_at_a_time():
+    rng = np.random.default_rng(0)
+    cells = rng.integers(0, 64, (3, 200))
+    labels = [cells[0] // 8, cells[1] // 32, rng.integers(0, 5, 200)]
+    columns = [ClassCounts(cell, 6, label) for cell, label in zip(cells, labels, strict=True)]
+
+    both = class_trees(columns)
+
+    assert np.transpose(both) == pytest.approx(
+        np.array([np.ravel(class_trees([c])) for c in columns]), abs=1e-12
+    )
+    assert both[0][0] > 1
+    assert both[1][2] < 0.01
 
 
 def test_tree__names_of_classes_and_order_of_rows__do_not_matter():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skmine._copula.classes import ClassCounts
+from skmine._copula.classes import ClassCounts, class_trees
 from skmine._copula.levels import ROWS_AT_ONCE, count_values, level_means, level_mixtures
 from skmine._copula.loglinear import score_pairs
 from skmine._copula.margins import Margin, entropy
@@ -165,32 +165,38 @@ def _by_labels(found: list[list], margins: list[Margin], target: Margin, which, 
         if unexplained[j] or margin.tied or target.tied:
             by_levels.append(j)
     at_once = max(1, ROWS_AT_ONCE // len(target.codes))
-    for estimates, asked, evidence in ((_by_classes, by_classes, 1.0), (_by_levels, by_levels, _PAIR_ONCE)):
+    for estimates, asked in ((_by_classes, by_classes), (_by_levels, by_levels)):
         for start in range(0, len(asked), at_once):
             some = asked[start : start + at_once]
-            for k, value in estimates([margins[j] for j in some], target):
-                found[some[k]].append((value, value, evidence * value))
+            for k, value, evidence in estimates([margins[j] for j in some], target):
+                found[some[k]].append((value, value, evidence))
 
 
-def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float]]:
-    """Leave-one-out estimates in nats: trees over the ranks of one column predict classes of the other."""
+def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float]]:
+    """Leave-one-out estimates, and their evidence, by trees over ranks that predict classes, in nats."""
+    depth = int(np.clip(np.ceil(np.log2(len(second))), 1, _DEEPEST))
+    columns, owners = [], []
     for k, first in enumerate(firsts):
         for ranked, other in ((first, second), (second, first)):
             labels = other.few_labels()
-            if ranked.coarse and labels is not None:
-                depth = int(np.clip(np.ceil(np.log2(len(ranked))), 1, _DEEPEST))
-                cells = ranked.fine_cells(depth)
-                counts = ClassCounts(cells, depth, labels, ranked.times, ranked.unit)
-                yield k, counts.tree()
-                # Numbers have trees over both ranks; intervals have rows of all classes if these are few.
-                if other.levels is not None and len(counts.shares) > MOST_SMOOTH_LEVELS:
-                    frequent = np.zeros(2**depth, dtype=bool)
-                    frequent[cells[ranked.frequent()]] = True
-                    yield k, counts.nested(frequent)
+            if not ranked.coarse or labels is None:
+                continue
+            cells = ranked.fine_cells(depth)
+            counts = ClassCounts(cells, depth, labels, ranked.times, ranked.unit)
+            columns.append(counts)
+            owners.append(k)
+            # Numbers have trees over both ranks; intervals have rows of all classes if these are few.
+            if other.levels is not None and len(counts.shares) > MOST_SMOOTH_LEVELS:
+                frequent = np.zeros(2**depth, dtype=bool)
+                frequent[cells[ranked.frequent()]] = True
+                value = counts.nested(frequent)
+                yield k, value, value
+    if columns:
+        yield from zip(owners, *class_trees(columns), strict=True)
 
 
-def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float]]:
-    """Leave-one-out estimates in nats: labels of one column predict labels or ranks of the other."""
+def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float]]:
+    """Leave-one-out estimates, and their evidence, by labels that predict labels or ranks, in nats."""
     mixtures, means, of_mean = [], [], []
     of_mixture: list[tuple] = []
     of_ranked: dict[int, list[np.ndarray]] = {}
@@ -215,7 +221,9 @@ def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, floa
     best: dict[tuple, float] = {}
     for key, value in zip(of_mixture, values.tolist(), strict=True):
         best[key] = max(value, best.get(key, value))
-    yield from ((k, value) for (k, *_), value in best.items())
+    found = [(k, value) for (k, *_), value in best.items()]
     if means:
         levels, score, spread = map(np.stack, zip(*means, strict=True))
-        yield from zip(of_mean, level_means(levels, score, spread, second.times, second.unit), strict=True)
+        found += zip(of_mean, level_means(levels, score, spread, second.times, second.unit), strict=True)
+    for k, value in found:
+        yield k, value, _PAIR_ONCE * value
