@@ -28,11 +28,11 @@ def test_weighted__estimates_of_equal_lower_bound__their_mean():
 
 
 def test_weighted__by_hand__exponentials_of_nats_and_odds_of_independence():
-    # 100 rows: e^2 and e^1 as weights of the estimates, and e^5 and e^4 against 10 + 500 for independence.
+    # 100 rows: e^2 and e^1 as weights of the estimates, and e^5 and e^4 against 10 + 2,000 for independence.
     mean, value, _ = information._weighted(np.array([[0.5, 0.02, 0.05], [0.2, 0.01, 0.04]]), 100)
 
     assert mean == pytest.approx((0.5 * np.e**2 + 0.2 * np.e) / (np.e**2 + np.e))
-    assert value == pytest.approx(mean * (np.e**5 + np.e**4) / (np.e**5 + np.e**4 + 510))
+    assert value == pytest.approx(mean * (np.e**5 + np.e**4) / (np.e**5 + np.e**4 + 2010))
 
 
 @pytest.mark.parametrize("lower", [-1e6, -0.5, 0.0])

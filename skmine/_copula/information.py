@@ -17,8 +17,10 @@ _PREVAILS = 0.5
 #: Leave-one-out predictions by labels use each pair of rows twice, and the evidence of labels uses it once.
 _PAIR_ONCE = 0.5
 #: Weight of independence, relative to one estimate, is sqrt(n) + _FEW / n. The score that chance gives is of
-#: the order 1 / n. With this value, it exceeds 0.01 nats for at most 1 in 100 pairs of 200 rows.
-_FEW = 50_000
+#: the order 1 / n. With this value, it exceeds 0.01 nats for at most 1 in 500 pairs of 200 rows (measured on
+#: shuffled targets of real tables, 13,000 pairs), and the mean error at a correlation of 0.2 rises by 5 %
+#: compared with a quarter of it, which lets through three times as many pairs.
+_FEW = 200_000
 #: Maximum number of halvings of the ranks: in a tree that predicts classes, and if intervals of ranks are the
 #: classes.
 _DEEPEST, _AS_CLASSES = 12, 5
