@@ -88,14 +88,16 @@ class Plane:
         self.flatness[0], self.flatness[1] = np.tile(flatness[0], n_parts), flatness[1]
         n_sums = 1 + len(POWERS) + 4 + self.weighted
         self.sums = np.zeros((self.n_tables, len(self.shapes(self.n_cuts)), 2**self.n_cuts, n_sums))
+        to = self.sums if halves is None else self.sums[n_pairs:]
         tables = np.arange(n_pairs)[:, None]
         for start in range(0, len(second.number), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             of_pairs = zip(*(first.of_rows(rows) for first in firsts), strict=True)
             of_second = second.of_rows(rows)
             shape = n_pairs, len(of_second[0])
-            table = tables if halves is None else tables + n_pairs * (1 + halves[:, rows])
+            table = tables if halves is None else tables + n_pairs * halves[:, rows]
             self._add(
+                to,
                 np.broadcast_to(table, shape).ravel(),
                 [np.concatenate(values) for values in of_pairs],
                 [np.tile(values, n_pairs) for values in of_second],
@@ -107,7 +109,7 @@ class Plane:
             np.add(one, other, out=self.sums[:n_pairs])
         self.finer_count = np.zeros(1)
 
-    def _add(self, table, first: list[np.ndarray], second: list[np.ndarray], times, unit) -> None:
+    def _add(self, to, table, first: list[np.ndarray], second: list[np.ndarray], times, unit) -> None:
         """Add rows of all pairs to the sums of their tables. The rows of the pairs are concatenated."""
         (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
         cell_x, cell_y = cell_x.astype(np.int64), cell_y.astype(np.int64)
@@ -115,13 +117,13 @@ class Plane:
         columns = [powers[0][0], *(powers[0][k] * powers[1][m] for k, m in POWERS)]
         values = np.column_stack([*columns, *ties_x, *ties_y, *unit])
         table = table << self.n_cuts
-        shape = self.n_tables << self.n_cuts, len(x)
+        shape = len(to) << self.n_cuts, len(x)
         in_cells = csc_array((times, table.copy(), np.arange(len(x) + 1)), shape)
         for row, i in enumerate(self.shapes(self.n_cuts)):
             j = self.n_cuts - i
             cell = (cell_x >> (self.deepest - i) << j) | (cell_y >> (self.deepest - j))
             in_cells.indices[:] = table + cell
-            self.sums[:, row] += (in_cells @ values).reshape(self.n_tables, -1, values.shape[1])
+            to[:, row] += (in_cells @ values).reshape(len(to), -1, values.shape[1])
 
     def shapes(self, level: int) -> range:
         """Possible numbers of cuts along the first axis."""

@@ -208,9 +208,8 @@ def _draw_lines(sums, unit: np.ndarray, masses: np.ndarray, flatness: np.ndarray
     """
     n = sums[0]
     means = sums[1:] / n
-    number = {power: k for k, power in enumerate(POWERS)}
     # Both directions at once: moments of the given score and of the other one, shape (2, n_cells).
-    moment = {(k, m): means[[number[k, m], number[m, k]]] for k, m in POWERS}
+    moment = {(k, m): means[_places(k, m)] for k, m in POWERS}
     ties = 1 + len(POWERS)
     resolution, rounding = means[ties - 1 : ties + 3].reshape(2, 2, -1)[::-1].swapaxes(0, 1)
     freedom = n / unit - 2
@@ -237,6 +236,14 @@ def _draw_lines(sums, unit: np.ndarray, masses: np.ndarray, flatness: np.ndarray
     # Subtract the expected cost of three parameters on new rows from the evidence.
     evidence[:] = np.where(possible, explained - 1.5 * unit, -np.inf)
     value[:] = np.where(possible, explained, 0.0)
+
+
+@lru_cache(maxsize=len(POWERS))
+def _places(k: int, m: int) -> slice:
+    """Places of the moments (k, m) and (m, k) among all moments: a slice, because it is not copied."""
+    first, last, step = POWERS.index((k, m)), POWERS.index((m, k)), (m > k) - (m < k)
+    end = last + (step or 1)
+    return slice(first, end if end >= 0 else None, last - first or 1)
 
 
 @lru_cache(maxsize=1)
