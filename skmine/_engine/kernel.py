@@ -10,7 +10,9 @@ Radhakrishnan, Beaglehole, Pandit and Belkin (2024), "Mechanism for feature lear
 backpropagation-free machine learning models", Science 383, for the metric.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 import torch
@@ -21,6 +23,9 @@ from torch import Tensor
 _FEW_LANDMARKS, _LANDMARKS = 300, 500
 #: Maximum number of rows that choose a kernel, and from which a metric is learnt.
 _CHOOSING_ROWS = 2000
+#: Range of the number of landmarks of each column, if the kernel is a sum over columns: they follow waves of
+#: a single column, and fewer do not follow a curve.
+_FEWEST_QUANTILES, _MOST_QUANTILES = 4, 24
 #: Candidates for the width of the kernel, in median distances between rows, and for the ridge per row.
 _WIDTHS, _RIDGES = (2.4, 1.2, 0.6, 0.3, 0.15), torch.logspace(-6, 1, 15, dtype=torch.float64)
 #: This share of the number of landmarks is added to the diagonal of their kernel, against rounding errors.
@@ -37,7 +42,7 @@ PARTS = 5
 
 
 class Kernel(NamedTuple):
-    """A Gaussian kernel of some columns in a metric, and functions that span it at some rows.
+    """A Gaussian kernel of some columns in a metric, or a sum of kernels of single columns.
 
     Attributes
     ----------
@@ -46,15 +51,18 @@ class Kernel(NamedTuple):
     transform : Tensor of shape (n_columns, n_columns)
         Map to coordinates in which the kernel has width 1.
     landmarks : Tensor of shape (n_landmarks, n_columns)
-        Landmark rows in these coordinates.
-    axes : Tensor of shape (n_landmarks, n_landmarks)
+        Landmarks in these coordinates: rows, or values of each column if the kernel is a sum.
+    axes : Tensor of shape (n_functions, n_functions)
         Combinations of the kernel functions at the landmarks that are orthonormal for the kernel.
+    is_sum : bool, default=False
+        Whether the kernel is a sum over columns. Its functions are sums of functions of single columns.
     """
 
     columns: tuple[int, ...]
     transform: Tensor
     landmarks: Tensor
     axes: Tensor
+    is_sum: bool = False
 
     @classmethod
     def at(
@@ -62,64 +70,51 @@ class Kernel(NamedTuple):
     ) -> "Kernel":
         """The kernel at the first of some rows, with a width that is a share of the median distance."""
         landmarks = x[:n_landmarks, list(columns)] @ transform
-        distance = torch.pdist(landmarks[:_FEW_LANDMARKS])
-        typical = distance.median() if distance.median() > 0 else distance.mean()  # 0 if most rows are equal
-        width = share * float(typical.clamp_min(1e-6))
+        width = share * _typical(torch.pdist(landmarks[:_FEW_LANDMARKS]))
         return cls.of(columns, transform / width, landmarks / width)
 
     @classmethod
-    def of(cls, columns: tuple[int, ...], transform: Tensor, landmarks: Tensor) -> "Kernel":
-        """The kernel at some rows, in its coordinates."""
-        kernel = gaussian(landmarks, landmarks)
-        kernel.diagonal().add_(_JITTER * len(kernel))
-        eye = torch.eye(len(kernel), dtype=kernel.dtype)
-        axes = torch.linalg.solve_triangular(torch.linalg.cholesky(kernel).mT, eye, upper=True)
-        return cls(columns, transform, landmarks, axes)
+    def sum_at(cls, x: Tensor, columns: tuple[int, ...], share: float) -> "Kernel":
+        """The sum of a kernel of each column at its quantiles. Each width is a share of a median distance."""
+        values = x[:, list(columns)]
+        levels = torch.linspace(0, len(x) - 1, sum_landmarks(len(columns))).round().long()
+        width = share * _typical((values - values.roll(1, 0)).abs())
+        return cls.of(columns, torch.diag(1 / width), values.sort(0).values[levels] / width, is_sum=True)
+
+    @classmethod
+    def of(
+        cls, columns: tuple[int, ...], transform: Tensor, landmarks: Tensor, is_sum: bool = False
+    ) -> "Kernel":
+        """The kernel at some landmarks, in its coordinates."""
+        parts = landmarks.T.unsqueeze(2) if is_sum else landmarks.unsqueeze(0)
+        kernel = gaussian(parts, parts)
+        eye = torch.eye(len(landmarks), dtype=kernel.dtype)
+        root = torch.linalg.cholesky(kernel + _JITTER * len(landmarks) * eye)
+        axes = torch.linalg.solve_triangular(root.mT, eye, upper=True)
+        return cls(columns, transform, landmarks, torch.block_diag(*axes), is_sum)
 
     def narrower(self, factor: float) -> "Kernel":
-        """The kernel at the same rows with a width that is smaller by a factor."""
-        return self.of(self.columns, factor * self.transform, factor * self.landmarks)
+        """The kernel at the same landmarks with a width that is smaller by a factor."""
+        return self.of(self.columns, factor * self.transform, factor * self.landmarks, self.is_sum)
 
     def coordinates(self, x: Tensor) -> Tensor:
         """Coordinates of encoded rows, (n, d) -> (n, n_columns)."""
         return x[:, list(self.columns)] @ self.transform
 
     def at_landmarks(self, x: Tensor) -> Tensor:
-        """Kernel between encoded rows and the landmarks, (n, d) -> (n, n_landmarks)."""
-        return gaussian(self.coordinates(x), self.landmarks)
+        """Kernel between encoded rows and the landmarks, (n, d) -> (n, n_functions)."""
+        return at_landmarks(self.coordinates(x), self.landmarks, self.is_sum)
 
-    def moments(self, values: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Second moments of the axes, and of the axes with y: weighted sums over rows.
-
-        Parameters
-        ----------
-        values : Tensor of shape (n, n_landmarks)
-            The kernel at the landmarks.
-        y : Tensor of shape (n, n_targets)
-            Columns to predict.
-        weight : Tensor of shape (n,)
-            Weights of the rows.
-
-        Returns
-        -------
-        Tensor of shape (n_landmarks, n_landmarks), Tensor of shape (n_landmarks, n_targets)
-        """
-        weighted = weight.unsqueeze(1) * values
-        return self.axes.T @ (values.T @ weighted) @ self.axes, self.axes.T @ (weighted.T @ y)
-
-    def moments_of_parts(
-        self, x: Tensor, y: Tensor, weight: Tensor, parts: Sequence[Tensor]
-    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """The kernel at the landmarks, (n, n_landmarks), and the moments of each part of the rows."""
-        values = self.at_landmarks(x)
-        return values, [self.moments(values[rows], y[rows], weight[rows]) for rows in parts]
+    def functions(self, x: Tensor) -> Tensor:
+        """Orthonormal functions of encoded rows, (n, d) -> (n, n_functions)."""
+        return self.at_landmarks(x) @ self.axes
 
     def metric(self, x: Tensor, y: Tensor, weight: Tensor, ridge: float) -> Tensor:
         """Root of the average outer product of the gradients of a regression, with trace 1 per column."""
         z = self.coordinates(x)
         kernel = gaussian(z, self.landmarks)
         weight = weight / weight.mean()
-        coefficients = self.axes @ solve(*self.moments(kernel, y, weight), ridge * len(x))
+        coefficients = self.axes @ solve(*moments(kernel @ self.axes, y, weight), ridge * len(x))
         total = torch.zeros_like(self.transform)
         for coefficient in coefficients.T:
             pull = kernel * coefficient
@@ -143,12 +138,15 @@ class Plan(NamedTuple):
         Width of the last kernel, in median distances between rows.
     ridge : float
         Ridge of the last regression, per row.
+    is_sum : bool, default=False
+        Whether the kernel is a sum over columns, in its original metric.
     """
 
     columns: tuple[int, ...]
     steps: tuple[tuple[float, float], ...] = ()
     share: float = 1.0
     ridge: float = 0.0
+    is_sum: bool = False
 
     def transform(self, x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
         """The metric learnt from some rows."""
@@ -161,6 +159,8 @@ class Plan(NamedTuple):
 
     def kernel(self, x: Tensor, y: Tensor, weight: Tensor) -> Kernel:
         """The kernel learnt from some rows."""
+        if self.is_sum:
+            return Kernel.sum_at(x, self.columns, self.share)
         return Kernel.at(x, self.columns, self.transform(x, y, weight), self.share, _LANDMARKS)
 
     def regress(self, x: Tensor, y: Tensor, weight: Tensor) -> tuple[Kernel, Tensor, Tensor]:
@@ -187,8 +187,9 @@ class Plan(NamedTuple):
         y = y - weight @ y / len(y)
         parts = torch.arange(len(y)).tensor_split(PARTS)
         own = kernel = self.kernel(x, y, weight)
-        values, moments = own.moments_of_parts(x, y, weight, parts)
-        gram, moment = (torch.stack(part).sum(0) for part in zip(*moments, strict=True))
+        functions = own.functions(x)
+        by_part = [moments(functions[rows], y[rows], weight[rows]) for rows in parts]
+        gram, moment = (torch.stack(part).sum(0) for part in zip(*by_part, strict=True))
         coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
         predictions = torch.empty_like(y)
         halves = slice(PARTS // 2), slice(PARTS // 2, None)
@@ -197,13 +198,67 @@ class Plan(NamedTuple):
                 others = torch.ones(len(y), dtype=torch.bool)
                 others[torch.cat(parts[group])] = False
                 own = self.kernel(x[others], y[others], weight[others])
-                values, moments = own.moments_of_parts(x, y, weight, parts)
-                gram, moment = (torch.stack(part).sum(0) for part in zip(*moments, strict=True))
-            for rows, left_out in zip(parts[group], moments[group], strict=True):
+                functions = own.functions(x)
+                by_part = [moments(functions[rows], y[rows], weight[rows]) for rows in parts]
+                gram, moment = (torch.stack(part).sum(0) for part in zip(*by_part, strict=True))
+            for rows, left_out in zip(parts[group], by_part[group], strict=True):
                 ridge = self.ridge * (len(y) - len(rows))
-                learnt = solve(gram - left_out[0], moment - left_out[1], ridge)
-                predictions[rows] = values[rows] @ (own.axes @ learnt)
+                predictions[rows] = functions[rows] @ solve(gram - left_out[0], moment - left_out[1], ridge)
         return kernel, coefficients, predictions
+
+
+def moments(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Second moments of functions, and of functions with y: weighted sums over rows.
+
+    Parameters
+    ----------
+    functions : Tensor of shape (n, n_functions)
+        Functions of the rows.
+    y : Tensor of shape (n, n_targets)
+        Columns to predict.
+    weight : Tensor of shape (n,)
+        Weights of the rows.
+
+    Returns
+    -------
+    Tensor of shape (n_functions, n_functions), Tensor of shape (n_functions, n_targets)
+    """
+    weighted = weight.unsqueeze(1) * functions
+    return functions.T @ weighted, weighted.T @ y
+
+
+def sum_landmarks(n_columns: int) -> int:
+    """Number of landmarks of each column in a sum of kernels; 0 if the columns are too many for a sum."""
+    n = min(_FEW_LANDMARKS // n_columns, _MOST_QUANTILES)
+    return n if n >= _FEWEST_QUANTILES else 0
+
+
+def _typical(distance: Tensor) -> Tensor:
+    """Median distance of rows, or the mean if most rows are equal."""
+    median = distance.median(0).values if distance.ndim > 1 else distance.median()
+    return torch.where(median > 0, median, distance.mean(0)).clamp_min(1e-6)
+
+
+def at_landmarks(z: Tensor, landmarks: Tensor, is_sum: bool) -> Tensor:
+    """Kernel between rows and landmarks, or those of each column, in the coordinates of the kernel.
+
+    Parameters
+    ----------
+    z : Tensor of shape (..., n, d)
+        Rows.
+    landmarks : Tensor of shape (..., n_landmarks, d)
+        Landmarks.
+    is_sum : bool
+        Whether the kernel is a sum over columns.
+
+    Returns
+    -------
+    Tensor of shape (..., n, n_functions)
+    """
+    if not is_sum:
+        return gaussian(z, landmarks)
+    distance = z.unsqueeze(-1) - landmarks.mT.unsqueeze(-3)  # (..., n, d, n_landmarks)
+    return distance.square_().mul_(-0.5).exp_().flatten(-2)
 
 
 def gaussian(one: Tensor, other: Tensor) -> Tensor:
@@ -220,7 +275,17 @@ def choose_plain(
     rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
     plain = [Plan(columns) for columns in choices]
     chosen = [_choose_width(plan, plan.transform(*rows), rows[0], rows) for plan in plain]
-    return min(chosen, key=lambda one: one[1])
+    return min(chosen, key=itemgetter(1))
+
+
+def _choose_sum(
+    x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]
+) -> tuple[Plan, float]:
+    """The plan with the smallest error among sums of functions of single columns."""
+    rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
+    plans = [Plan(columns, is_sum=True) for columns in choices if sum_landmarks(len(columns))]
+    chosen = [_choose_width(plan, torch.empty(0), rows[0], rows) for plan in plans]
+    return min(chosen, key=itemgetter(1), default=(Plan(()), math.inf))
 
 
 def choose_plan(
@@ -244,13 +309,15 @@ def choose_plan(
     Plan, float
     """
     y = y - weight @ y / weight.sum()
+    choices = list(choices)
+    by_column = _choose_sum(x, y, weight, choices)
     plan, error = choose_plain(x, y, weight, choices)
     if error >= 1:
-        return plan, error
+        return min((plan, error), by_column, key=itemgetter(1))
     few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
     first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
     kernel = Kernel.at(few[0], plan.columns, plan.transform(*first_half), plan.share, _FEW_LANDMARKS)
-    _, _, error = left_out(kernel, kernel.at_landmarks(second_half[0]), *second_half[1:])
+    _, _, error = left_out(kernel.functions(second_half[0]), *second_half[1:])
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
         longer, next_error = _choose_width(longer, longer.transform(*first_half), few[0], second_half)
@@ -263,31 +330,34 @@ def choose_plan(
             [part[rows] for part in learning] for rows in torch.arange(len(y)).tensor_split(2)
         )
     kernel = plan.kernel(*learning)
-    ridge, _, error = left_out(kernel, kernel.at_landmarks(judging[0]), *judging[1:])
-    return plan._replace(ridge=ridge), error
+    ridge, _, error = left_out(kernel.functions(judging[0]), *judging[1:])
+    return min((plan._replace(ridge=ridge), error), by_column, key=itemgetter(1))
 
 
 def _choose_width(plan: Plan, transform: Tensor, landmarks: Tensor, rows) -> tuple[Plan, float]:
     """The plan with the width and ridge of the smallest leave-one-out error, and this error."""
     x, y, weight = rows
-    widest = Kernel.at(landmarks, plan.columns, transform, _WIDTHS[0], _FEW_LANDMARKS)
+    if plan.is_sum:
+        widest = Kernel.sum_at(landmarks, plan.columns, _WIDTHS[0])
+    else:
+        widest = Kernel.at(landmarks, plan.columns, transform, _WIDTHS[0], _FEW_LANDMARKS)
     values, tried = widest.at_landmarks(x), []
     for share in _WIDTHS:
         factor = _WIDTHS[0] / share
-        ridge, _, error = left_out(widest.narrower(factor), values.pow(factor**2), y, weight)
+        kernel = widest.narrower(factor)
+        ridge, _, error = left_out(values.pow(factor**2) @ kernel.axes, y, weight)
         tried.append((plan._replace(share=share, ridge=ridge), error))
     return min(tried, key=lambda one: one[1])
 
 
-def left_out(kernel: Kernel, values: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tensor, float]:
+def left_out(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tensor, float]:
     """Kernel ridge regression, in which each row is predicted from the others.
 
     Parameters
     ----------
-    kernel : Kernel
-        Kernel learnt from other rows, or at rows that were not chosen by their y.
-    values : Tensor of shape (n, n_landmarks)
-        The kernel at its landmarks.
+    functions : Tensor of shape (n, n_functions)
+        Orthonormal functions of a kernel that was learnt from other rows, or is at rows that were not chosen
+        by their y.
     y : Tensor of shape (n, n_targets)
         Columns to predict. Do not subtract the mean of all rows: it contains each row. Predictions that are
         shrunk to 0 would then have a small negative correlation with their own row.
@@ -303,10 +373,10 @@ def left_out(kernel: Kernel, values: Tensor, y: Tensor, weight: Tensor) -> tuple
         Mean squared error, as a share of the mean square of y.
     """
     weight = weight / weight.mean()
-    gram, moment = kernel.moments(values, y, weight)
+    gram, moment = moments(functions, y, weight)
     variance, axes = torch.linalg.eigh(gram)
     shrink = 1 / (variance + _RIDGES.unsqueeze(1) * len(y))  # (n_ridges, n_landmarks)
-    scores = values @ (kernel.axes @ axes)
+    scores = functions @ axes
     fitted = (scores @ (shrink.unsqueeze(2) * (axes.T @ moment)).transpose(0, 1).flatten(1)).view(
         len(y), len(shrink), -1
     )

@@ -100,8 +100,8 @@ def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, re
     if plan.steps:
         *_, predicted = plan.regress(x, residual, weight)
     else:
-        kernel = plan.kernel(x, residual, weight)
-        _, predicted, _ = left_out(kernel, kernel.at_landmarks(x), residual, weight)
+        functions = plan.kernel(x, residual, weight).functions(x)
+        _, predicted, _ = left_out(functions, residual, weight)
     product = weight * (residual * predicted).sum(1)
     return float(product.sum() / product.square().sum().sqrt().clamp_min(1e-300))
 

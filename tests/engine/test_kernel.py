@@ -7,12 +7,7 @@ import pytest
 import torch
 
 from skmine._engine import kernel as kernels
-from skmine._engine.kernel import Kernel, Plan, choose_plain, choose_plan, left_out, solve
-
-
-def functions(kernel, x):
-    """Orthonormal functions that span the kernel's, at rows."""
-    return kernel.at_landmarks(x) @ kernel.axes
+from skmine._engine.kernel import Kernel, Plan, choose_plain, choose_plan, left_out, moments, solve
 
 
 def draw(n, d, function, seed, noise=0.3):
@@ -31,7 +26,7 @@ def wave(x):
 def test_kernel__axes__are_functions_that_give_the_kernel():
     x = torch.randn(30, 3, generator=torch.Generator().manual_seed(0)).double()
 
-    features = functions(Kernel.at(x, (0, 2), torch.eye(2).double(), 0.7, 30), x)
+    features = Kernel.at(x, (0, 2), torch.eye(2).double(), 0.7, 30).functions(x)
 
     square = torch.cdist(x[:, [0, 2]], x[:, [0, 2]]) ** 2
     width = 0.7 * torch.pdist(x[:, [0, 2]]).median()
@@ -42,7 +37,7 @@ def test_kernel__axes__are_functions_that_give_the_kernel():
 def test_kernel__repeated_landmarks__are_no_error():
     x = torch.ones(20, 2).double()
 
-    assert torch.isfinite(functions(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 20), x)).all()
+    assert torch.isfinite(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 20).functions(x)).all()
 
 
 def test_metric__linear_function__its_direction_alone(seed):
@@ -60,13 +55,13 @@ def test_metric__linear_function__its_direction_alone(seed):
 def test_metric__against_differences__is_of_the_gradients():
     x, y, weight = draw(60, 2, lambda x: x[:, 0] ** 2 + x[:, 1], 0)
     kernel = Kernel.at(x, (0, 1), torch.tensor([[1.0, 0.3], [0.0, 0.5]]).double(), 1.0, 60)
-    slope = solve(*kernel.moments(kernel.at_landmarks(x), y, weight), 1e-2 * 60)
+    slope = solve(*moments(kernel.functions(x), y, weight), 1e-2 * 60)
 
     root = kernel.metric(x, y, weight, 1e-2)
 
     step = 1e-5 * torch.eye(2).double()
     gradient = torch.cat(
-        [(functions(kernel, x + e) - functions(kernel, x - e)) @ slope / 2e-5 for e in step], 1
+        [(kernel.functions(x + e) - kernel.functions(x - e)) @ slope / 2e-5 for e in step], 1
     )
     outer = gradient.T @ gradient
     torch.testing.assert_close(root @ root / (root @ root).trace(), outer / outer.trace(), atol=1e-6, rtol=0)
@@ -79,7 +74,7 @@ def test_regress__predictions__are_of_a_ridge_regression_on_the_other_parts():
 
     kernel, coefficients, predicted = plan.regress(x, y, weight)
 
-    features, share = functions(kernel, x), (weight / weight.mean())[:, None]
+    features, share = kernel.functions(x), (weight / weight.mean())[:, None]
     y = y - (share * y).mean()
     others, part = slice(10, None), slice(10)
     gram = features[others].T @ (share[others] * features[others]) + 0.1 * 40 * torch.eye(50).double()
@@ -138,7 +133,7 @@ def test_left_out__more_noise__a_larger_one():
     for noise in (0.05, 2.0):
         x, y, weight = draw(400, 2, wave, 0, noise)
         kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 100)
-        found.append(left_out(kernel, kernel.at_landmarks(x), y - y.mean(), weight))
+        found.append(left_out(kernel.functions(x), y - y.mean(), weight))
 
     (small, _, small_error), (large, _, large_error) = found
     assert small < large
@@ -150,9 +145,9 @@ def test_left_out__predictions_and_error__are_those_of_regressions_without_the_r
     x, y, weight = draw(40, 2, wave, 0)
     y = y - y.mean()
     kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 10)
-    features = functions(kernel, x)
+    features = kernel.functions(x)
 
-    ridge, predicted, error = left_out(kernel, kernel.at_landmarks(x), y, weight)
+    ridge, predicted, error = left_out(kernel.functions(x), y, weight)
 
     expected = torch.empty_like(y)
     for i in range(40):
@@ -182,3 +177,57 @@ def test_choose_plain__narrow_kernel_after_wide_ones_that_find_nothing__is_tried
 
     assert plan.share < 0.5
     assert error < 0.8
+
+
+def test_sum_at__functions__are_orthonormal_for_the_sum_of_the_kernels_of_the_columns():
+    x, _, _ = draw(400, 3, wave, 0)
+    kernel = Kernel.sum_at(x, (0, 2), 0.6)
+
+    functions = kernel.functions(x)
+
+    width = 0.6 * (x - x.roll(1, 0)).abs().median(0).values
+    expected = sum((-((x[:, j, None] - x[:, j]) ** 2) / (2 * width[j] ** 2)).exp() for j in (0, 2))
+    # 24 quantiles of each column span its kernel where rows are dense.
+    near = (x.abs() < 2).all(1)
+    torch.testing.assert_close(
+        (functions @ functions.T)[near][:, near], expected[near][:, near], atol=0.02, rtol=0
+    )
+
+
+def test_sum_at__repeated_values__are_no_error():
+    x = torch.ones(20, 2).double()
+
+    assert torch.isfinite(Kernel.sum_at(x, (0, 1), 1.0).functions(x)).all()
+
+
+def test_choose_plan__waves_of_several_columns__a_sum_over_columns(seed):
+    x, y, weight = draw(800, 6, lambda x: (3 * x).sin().sum(1), seed)
+    choices = [tuple(range(6))]
+
+    plan, error = choose_plan(x, y, weight, choices)
+    _, plain_error = choose_plain(x, y, weight, choices)
+
+    assert plan.is_sum
+    assert not plan.steps
+    # The noise is 0.09 / 3.09 of the variance.
+    assert error < 0.1 < plain_error
+
+
+def test_choose_plan__more_columns_than_a_sum_can_follow__no_sum():
+    x, y, weight = draw(300, 90, lambda x: x[:, 0].sin(), 0)
+
+    plan, _ = choose_plan(x, y, weight, [tuple(range(90))])
+
+    assert not plan.is_sum
+
+
+def test_regress__sum_over_columns__predicts_other_parts_and_new_rows(seed):
+    x, y, weight = draw(800, 4, lambda x: (2 * x).sin().sum(1), seed)
+    plan, _ = choose_plan(x, y, weight, [(0, 1, 2, 3)])
+
+    kernel, coefficients, predicted = plan.regress(x, y, weight)
+
+    new, target, _ = draw(800, 4, lambda x: (2 * x).sin().sum(1), seed + 100)
+    assert plan.is_sum
+    assert np.corrcoef(predicted[:, 0], y[:, 0])[0, 1] > 0.95
+    assert np.corrcoef((kernel.at_landmarks(new) @ coefficients)[:, 0], target[:, 0])[0, 1] > 0.95

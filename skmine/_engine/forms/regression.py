@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from skmine._engine.forms.form import Start
 from skmine._engine.forms.mixture import RegressionForm, beside_target, roles
-from skmine._engine.kernel import LEAST_FALL, Kernel, Plan, choose_plan, gaussian
+from skmine._engine.kernel import LEAST_FALL, Kernel, Plan, at_landmarks, choose_plan
 from skmine._engine.sample import Sample
 
 
@@ -100,7 +100,7 @@ class Regression(nn.Module):
     ----------
     kernels : sequence of Kernel
         One kernel per member, of the same columns.
-    coefficients : Tensor of shape (n_members, n_landmarks, n_targets)
+    coefficients : Tensor of shape (n_members, n_functions, n_targets)
         Coefficients of the kernels at their landmarks.
     """
 
@@ -110,7 +110,7 @@ class Regression(nn.Module):
 
     def __init__(self, kernels: Sequence[Kernel], coefficients: Tensor):
         super().__init__()
-        self.columns = list(kernels[0].columns)
+        self.columns, self.is_sum = list(kernels[0].columns), kernels[0].is_sum
         self.register_buffer("transform", torch.stack([kernel.transform for kernel in kernels]))
         self.register_buffer("landmarks", torch.stack([kernel.landmarks for kernel in kernels]))
         self.register_buffer("coefficients", coefficients)
@@ -123,7 +123,8 @@ class Regression(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d) -> (n_members, ..., n_targets)."""
         flat = x[..., self.columns].reshape(len(x), -1, len(self.columns)) @ self.transform
-        return (gaussian(flat, self.landmarks) @ self.coefficients).view(*x.shape[:-1], -1)
+        values = at_landmarks(flat, self.landmarks, self.is_sum)
+        return (values @ self.coefficients).view(*x.shape[:-1], -1)
 
 
 def _size(residual: Tensor) -> Tensor:
