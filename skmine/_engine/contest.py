@@ -225,12 +225,7 @@ class _Contest:
             elif not self.judge.first_decides or self._is_promising(form, scored):
                 fit = self._of_all(form, setting, scored.fit)
                 if fit is not None:
-                    self._value(form, self.judge.score(fit, rival=self._rival))
-
-    @property
-    def _rival(self) -> Scored | None:
-        """The best critic so far."""
-        return None if self.best is None else self.best.scored
+                    self._value(form, self.judge.score(fit))
 
     def _is_promising(self, form: Form, scored: Scored) -> bool:
         """Whether a critic of the first member is better than the best so far, alone or pooled with it."""
@@ -250,7 +245,7 @@ class _Contest:
                 fit = form.fit(sample, setting)
                 if fit is None:
                     break
-                tried.append((setting, self.judge.score(fit, sample, self._rival)))
+                tried.append((setting, self.judge.score(fit, sample)))
                 if tried[-1][1].cautious_value > tried[best][1].cautious_value:
                     best = len(tried) - 1
                 if len(tried) > best + _PATIENCE:

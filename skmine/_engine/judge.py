@@ -169,13 +169,15 @@ class Judge:
         """Whether the first of several members holds out enough rows to choose forms and settings for all."""
         return self.sample.n_members > 1 and self.can_end
 
-    def score(self, fit: Fit, sample: Sample | None = None, rival: Scored | None = None) -> Scored:
+    def score(self, fit: Fit, sample: Sample | None = None) -> Scored:
         """Scores of a bank, or of its first member if the sample contains only the first member."""
         sample = self.sample.first if sample is not None and sample.n_members == 1 else self.sample
-        critic, device = fit.critic, sample.x.values.device
-        if any(buffer.device != device for buffer in critic.buffers()):
-            critic = copy.deepcopy(critic).to(device)  # later forms read `fit.critic` on the CPU
-        return Scored(replace(fit, critic=critic), sample, self.bound, rival)
+        device = sample.x.values.device
+        if any(buffer.device != device for buffer in fit.critic.buffers()):
+            banks = (fit.critic, *fit.weaker)  # later forms read them on the CPU
+            critic, *weaker = (copy.deepcopy(bank).to(device) for bank in banks)
+            fit = replace(fit, critic=critic, weaker=tuple(weaker))
+        return Scored(fit, sample, self.bound)
 
     def can_test(self, start: Scored) -> bool:
         """Whether the marginal pairs can test, or refute, the value of a closed form.
@@ -231,7 +233,7 @@ class Judge:
         if sample.x.probability is not None and sample.classes is not None:
             estimate = _table_information(sample.x.values, sample.y.values, sample.weight)
         elif flexible:  # at most the held-out value
-            origin = None if scored.fit.knows_rows else start  # the gap of a rival is not reduced twice
+            origin = start if scored.fit.training is not None else None  # only networks start from it
             overfit = estimate - held_out - (max(origin.overfit, 0.0) if origin else 0.0)
             bias = min(flexible * _BIAS_SHARE * max(overfit, 0.0), max(held_out, 0.0))
         return Verdict(

@@ -1,8 +1,10 @@
 """Scores of a bank of critics on training and held-out rows, each computed once, and their values."""
 
 import math
+from dataclasses import replace
 from functools import cached_property
 from itertools import cycle
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -78,12 +80,10 @@ class Scored:
         The rows.
     bound : object
         See :data:`skmine.nn.BOUNDS`.
-    rival : Scored or None, default=None
-        The best critic before it.
     """
 
-    def __init__(self, fit: Fit, sample: Sample, bound, rival: "Scored | None" = None):
-        self.fit, self.sample, self.bound, self.rival = fit, sample, bound, rival
+    def __init__(self, fit: Fit, sample: Sample, bound):
+        self.fit, self.sample, self.bound = fit, sample, bound
 
     @property
     def unseen_rows(self) -> Tensor:
@@ -124,12 +124,18 @@ class Scored:
     def training_value(self) -> float:
         """The bound in nats on training rows.
 
-        A critic that may have memorised these rows is assumed to overfit as much as its rival.
+        A critic that may have memorised them has no such value. The cost of overfitting is nearly inversely
+        proportional to the number of rows, so it follows from the held-out values of critics that learnt from
+        a share of the rows. It is added to the held-out value twice, as by training rows.
         """
-        if not self.fit.knows_rows:
+        fit, value = self.fit, self.held_out_value
+        if not fit.knows_rows:
             return self._mean(self.training, self.train_rows)
-        gap = self.rival.training_value - self.rival.held_out_value if self.rival else 0.0
-        return self.held_out_value + gap
+        if not fit.weaker:
+            return value
+        fits = (replace(fit, critic=critic, weaker=()) for critic in fit.weaker)
+        values = [Scored(one, self.sample, self.bound).held_out_value for one in fits]
+        return value + 2 * (value - fmean(values)) * fit.share / (1 - fit.share)
 
     def _mean(self, scores: list[Scores], rows: Tensor) -> float:
         """Mean of the bound over sets of rows, weighted by the total weight of each."""
@@ -198,9 +204,15 @@ class _Pooled(Scored):
         training = mine.fit.training or other.fit.training
         knows_rows = mine.fit.knows_rows or other.fit.knows_rows
         critic = PooledCritic(mine.fit.critic, other.fit.critic)
-        fit = Fit(critic, states, training, knows_rows=knows_rows)
-        super().__init__(fit, mine.sample, mine.bound, other if mine.fit.knows_rows else mine)
+        super().__init__(Fit(critic, states, training, knows_rows=knows_rows), mine.sample, mine.bound)
         self.parts = mine, other
+
+    @cached_property
+    def training_value(self) -> float:
+        """The bound in nats on training rows, or with the mean gap of the parts if these rows are known."""
+        if not self.fit.knows_rows:
+            return super().training_value
+        return self.held_out_value + fmean(part.training_value - part.held_out_value for part in self.parts)
 
     @cached_property
     def held_out(self) -> list[Scores]:

@@ -66,7 +66,7 @@ class StubJudge:
     flexible: dict = field(default_factory=dict)
     starts: dict = field(default_factory=dict)
 
-    def score(self, fit, sample=None, rival=None):
+    def score(self, fit, sample=None):
         is_first = sample is not None and sample.n_members < self.n_members
         return replace(fit.critic, fit=fit, is_first=is_first)
 

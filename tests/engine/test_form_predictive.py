@@ -284,18 +284,39 @@ def test_verdict__model_that_knows_its_rows__held_out_value_alone():
     assert abs(scored._mean(scored.training, scored.train_rows) - scored.held_out_value) > 0.1
 
 
-def test_training_value__model_that_knows_its_rows_with_a_rival__overfits_as_much_as_this():
-    sample = make_sample(*draw(PAIR, 400, 0))
-    judge = Judge(sample, DonskerVaradhan())
-    rival = judge.score(Gaussian().fit(sample, None))
-    gap = rival.training_value - rival.held_out_value
-    assert gap != 0
+def test_training_value__trees__the_gap_follows_from_models_of_fewer_rows(seed):
+    sample, form = make_sample(*map(normal_scores, threshold_rules(1000, seed))), BoostedTrees()
+    judge, found = Judge(sample, DonskerVaradhan()), form.fit(sample, first_setting(form, sample))
 
-    scored = judge.score(fit(DecisionTreeRegressor(random_state=0), sample), rival=rival)
+    scored = judge.score(found)
 
-    for critic in (scored, scored.pooled(rival), rival.pooled(scored)):
-        assert critic.fit.knows_rows
-        assert critic.training_value - critic.held_out_value == pytest.approx(gap)
+    assert found.knows_rows
+    assert len(found.weaker) == 5
+    assert found.share == pytest.approx(0.8, abs=0.01)
+    values = [judge.score(replace(found, critic=critic, weaker=())).held_out_value for critic in found.weaker]
+    lost = scored.held_out_value - np.mean(values)
+    # With a cost c / n of overfitting, 4 / 5 of the rows cost a quarter of it more. It is added twice.
+    gap = 2 * lost * found.share / (1 - found.share)
+    assert scored.training_value - scored.held_out_value == pytest.approx(gap, abs=1e-9)
+    assert lost > 0
+    closed = judge.score(Gaussian().fit(sample, None))
+    for pool in (scored.pooled(closed), closed.pooled(scored)):
+        both = (gap + closed.training_value - closed.held_out_value) / 2
+        assert pool.fit.knows_rows
+        assert pool.training_value - pool.held_out_value == pytest.approx(both, abs=1e-9)
+
+
+def test_joined__trees__models_of_fewer_rows_of_all_members():
+    sample, form = make_sample(*map(normal_scores, threshold_rules(600, 0))), BoostedTrees()
+    setting = first_setting(form, sample)
+
+    joined = form.fit(sample.first, setting).joined(form.fit(sample.others, setting))
+
+    value, joined_value = (
+        Judge(sample, DonskerVaradhan()).score(one).training_value
+        for one in (form.fit(sample, setting), joined)
+    )
+    assert joined_value == pytest.approx(value, abs=1e-6)
 
 
 @pytest.mark.parametrize("model", [KNeighborsRegressor(3), DecisionTreeRegressor(random_state=0)])

@@ -1,6 +1,7 @@
 """The judge: scores, merit, estimate, bias, interval, and values that the rows cannot test."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -312,14 +313,15 @@ def test_verdict__flexible__adds_half_of_what_overfitting_costs(low, high, flexi
 @pytest.mark.parametrize(
     ("start_gap", "added"), [(0.0, 0.1), (0.2, 0.05), (0.4, 0.0), (0.9, 0.0), (-0.4, 0.1)]
 )
-def test_verdict__closed_form_that_overfits_too__its_share_counts_no_bias(start_gap, added):
+def test_verdict__network_on_a_closed_form_that_overfits_too__its_share_counts_no_bias(start_gap, added):
     sample = make_sample(*draw_pairs(40, [0.5]))
     judge = Judge(sample, BOUND)
     start = judge.verdict(with_values(sample, 0.5, 0.5 + start_gap), 0.0, None)
+    others, trained = with_values(sample, 1.0, 1.4), with_values(sample, 1.0, 1.4)
+    trained.fit = replace(trained.fit, training=TrainingResult([], []))
 
-    verdict = judge.verdict(with_values(sample, 1.0, 1.4), 1.0, start)
-
-    assert verdict.bias == pytest.approx(added, abs=1e-6)
+    assert judge.verdict(trained, 1.0, start).bias == pytest.approx(added, abs=1e-6)
+    assert judge.verdict(others, 1.0, start).bias == pytest.approx(0.1, abs=1e-6)
 
 
 @pytest.mark.parametrize("classes", [False, True])

@@ -41,15 +41,13 @@ class Fit:
     training: TrainingResult | None = None
     reference: Reference | None = None
     knows_rows: bool = False
+    weaker: tuple[nn.Module, ...] = ()
+    share: float = 1.0
 
     def joined(self, others: "Fit") -> "Fit":
         """The bank with further members of the same form and setting."""
-        critic = copy.deepcopy(self.critic)
-        more = _tensors(others.critic)
-        for name, tensor in _tensors(critic).items():
-            tensor.data = torch.cat([tensor.data, more[name].data.to(tensor.device)])
-        for part, rest in zip(member_lists(critic), member_lists(others.critic), strict=True):
-            part.members = part.members + rest.members
+        critic = _joined(self.critic, others.critic)
+        weaker = tuple(_joined(*pair) for pair in zip(self.weaker, others.weaker, strict=True))
         states = tuple(
             {name: torch.cat([one[name], rest[name]]) for name in one}
             for one, rest in zip(self.states, others.states, strict=True)
@@ -57,7 +55,17 @@ class Fit:
         training = None
         if self.training is not None and others.training is not None:
             training = self.training.joined(others.training)
-        return Fit(critic, states, training, knows_rows=self.knows_rows)
+        return Fit(critic, states, training, None, self.knows_rows, weaker, self.share)
+
+
+def _joined(one: nn.Module, other: nn.Module) -> nn.Module:
+    """A copy of a bank with the members of another."""
+    bank, more = copy.deepcopy(one), _tensors(other)
+    for name, tensor in _tensors(bank).items():
+        tensor.data = torch.cat([tensor.data, more[name].data.to(tensor.device)])
+    for part, rest in zip(member_lists(bank), member_lists(other), strict=True):
+        part.members = part.members + rest.members
+    return bank
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

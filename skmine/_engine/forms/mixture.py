@@ -51,17 +51,25 @@ class MixtureForm(Form):
 
     def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
         """Fit one mixture per member."""
+        sides, mixture = self.mixture(sample, setting)
+        return Fit(self.critic(sample, sides, mixture))
+
+    def mixture(self, sample: Sample, setting: MixtureSetting) -> tuple[list[nn.Module], Mixture]:
+        """Maps to the columns, and their mixtures. Those of the last sample and source are kept."""
         known_sample, known_source, sides, chain = self._known
         if known_sample is not sample or known_source is not setting.source:
             sides, columns = self.read(sample, setting.source)
             classes = None if sample.classes is None else sample.y.values[sample.fitted]
             chain = _Chain(columns, sample.row_weight[sample.fitted], classes)
             self._known = sample, setting.source, sides, chain
-        mixture = chain.after(setting.n_cuts)
+        return sides, chain.after(setting.n_cuts)
+
+    def critic(self, sample: Sample, sides: list[nn.Module], mixture: Mixture) -> nn.Module:
+        """Log density ratios of mixtures of the columns that the maps return."""
         make: Any = MixtureReference if sample.classes is None else ClassMixtureReference
         reference: Reference = make(*sides, mixture)
         critic = ReferencedCritic(reference.to(sample.x.values.dtype))
-        return Fit(normalised(critic, sample.classes, sample.n_members))
+        return normalised(critic, sample.classes, sample.n_members)
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
         """Sources of columns, and the number of columns of each.

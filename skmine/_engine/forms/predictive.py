@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from statistics import fmean
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -58,6 +60,7 @@ class Predictive(MixtureForm):
     def __init__(self, model: Any, generator: torch.Generator):
         super().__init__()
         self.model = _seeded(model, generator)
+        self._learnt: WeakKeyDictionary[Sample, Learnt] = WeakKeyDictionary()
 
     def applies(self, sample: Sample) -> bool:
         """Whether y is not constant."""
@@ -77,21 +80,21 @@ class Predictive(MixtureForm):
 
     def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
         """Predictions, and the columns of y."""
+        learnt = self.learn(sample, source)
+        return self.sides(sample, learnt, [member.models for member in learnt.members])
+
+    def sides(self, sample: Sample, learnt: "Learnt", models: list) -> tuple[list[nn.Module], Tensor]:
+        """Maps of x and y with some of the models, and the columns that mixtures are fitted to."""
         problem = self.problem(sample)
-        given, columns, target = problem.given, problem.columns, problem.target.double()
-        x = (sample.x, sample.y)[given].core[:, columns].double().numpy()
-        task = _Task.of(source, target.numpy(), sample.classes is not None)
-        weight = None if sample.weight is None else sample.weight.double().numpy()
-        members, predictions = [], []
-        groups = None if sample.folds.groups is None else sample.folds.groups.numpy()
-        for rows, train in zip(sample.fitted.numpy(), problem.train.numpy(), strict=True):
-            predicted = np.empty((len(rows), task.width))
-            for part, others in _parts(rows, train, groups):
-                predicted[part] = task.predict(task.fit(x, weight, others), x[rows[part]])
-            predictions.append(torch.from_numpy(predicted))
-            members.append(task.fit(x, weight, train))
-        side = Predictions(task, members, columns)
-        return beside_target(sample, side, torch.stack(predictions), target, given)
+        side = Predictions(learnt.task, models, problem.columns)
+        predicted = torch.stack([torch.from_numpy(member.predicted) for member in learnt.members])
+        return beside_target(sample, side, predicted, problem.target.double(), problem.given)
+
+    def learn(self, sample: Sample, source: Any) -> "Learnt":
+        """Fit the models of all members, once for each sample."""
+        if sample not in self._learnt:
+            self._learnt[sample] = _learn(sample, self.problem(sample), source)
+        return self._learnt[sample]
 
 
 class BoostedTrees(RegressionForm, Predictive):
@@ -108,6 +111,15 @@ class BoostedTrees(RegressionForm, Predictive):
         if sample.folds.train.shape[1] < _LEAST_ROWS or not super().applies(sample):
             return False
         return 0 < len(self._columns(sample)) <= _MOST_COLUMNS
+
+    def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
+        """Fit one mixture per member, and keep the models that learnt from fewer rows."""
+        fit, learnt = super().fit(sample, setting), self.learn(sample, setting.source)
+        _, mixture = self.mixture(sample, setting)
+        by_part = zip(*(member.of_parts for member in learnt.members), strict=False)
+        sides = (self.sides(sample, learnt, list(models))[0] for models in by_part)
+        weaker = tuple(self.critic(sample, one, mixture) for one in sides)
+        return replace(fit, weaker=weaker, share=fmean(member.share for member in learnt.members))
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
         """A regressor or a classifier."""
@@ -151,6 +163,59 @@ class Problem(NamedTuple):
     columns: list[int]
     target: Tensor
     train: Tensor
+
+
+class Member(NamedTuple):
+    """What one member of a bank has learnt.
+
+    Attributes
+    ----------
+    models : list
+        Models of all training rows, one per target.
+    of_parts : list of list
+        Models of the training rows outside each part.
+    share : float
+        Share of the training rows outside a part.
+    predicted : ndarray of shape (n_fitted, width)
+        Predictions of the rows that mixtures are fitted to, by the models of other parts.
+    """
+
+    models: list[Any]
+    of_parts: list[list[Any]]
+    share: float
+    predicted: np.ndarray
+
+
+class Learnt(NamedTuple):
+    """The models of a bank.
+
+    Attributes
+    ----------
+    task : _Task
+        What they predict.
+    members : list of Member
+        One per member of the bank.
+    """
+
+    task: "_Task"
+    members: list[Member]
+
+
+def _learn(sample: Sample, problem: Problem, source: Any) -> Learnt:
+    """Fit the models of all members, and predict each part of the rows from the others."""
+    x = (sample.x, sample.y)[problem.given].core[:, problem.columns].double().numpy()
+    task = _Task.of(source, problem.target.double().numpy(), sample.classes is not None)
+    weight = None if sample.weight is None else sample.weight.double().numpy()
+    groups = None if sample.folds.groups is None else sample.folds.groups.numpy()
+    members = []
+    for rows, train in zip(sample.fitted.numpy(), problem.train.numpy(), strict=True):
+        predicted, of_parts, shares = np.empty((len(rows), task.width)), [], []
+        for part, others in _parts(rows, train, groups):
+            of_parts.append(task.fit(x, weight, others))
+            shares.append(len(others) / len(train))
+            predicted[part] = task.predict(of_parts[-1], x[rows[part]])
+        members.append(Member(task.fit(x, weight, train), of_parts, fmean(shares), predicted))
+    return Learnt(task, members)
 
 
 def _parts(rows: np.ndarray, train: np.ndarray, groups: np.ndarray | None) -> Iterator[tuple]:
