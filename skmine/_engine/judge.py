@@ -1,6 +1,5 @@
 """The judge: values a critic on held-out rows, and computes the results to report."""
 
-import copy
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -174,9 +173,7 @@ class Judge:
         sample = self.sample.first if sample is not None and sample.n_members == 1 else self.sample
         device = sample.x.values.device
         if any(buffer.device != device for buffer in fit.critic.buffers()):
-            banks = (fit.critic, *fit.weaker)  # later forms read them on the CPU
-            critic, *weaker = (copy.deepcopy(bank).to(device) for bank in banks)
-            fit = replace(fit, critic=critic, weaker=tuple(weaker))
+            fit = fit.to(device)
         return Scored(fit, sample, self.bound)
 
     def can_test(self, start: Scored) -> bool:

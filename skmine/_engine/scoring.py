@@ -125,17 +125,16 @@ class Scored:
         """The bound in nats on training rows.
 
         A critic that may have memorised them has no such value. The cost of overfitting is nearly inversely
-        proportional to the number of rows, so it follows from the held-out values of critics that learnt from
-        a share of the rows. It is added to the held-out value twice, as by training rows.
+        proportional to the number of rows, so it is what the held-out value lost with half of them. Training
+        rows add twice this cost to the held-out value.
         """
         fit, value = self.fit, self.held_out_value
         if not fit.knows_rows:
             return self._mean(self.training, self.train_rows)
-        if not fit.weaker:
+        if fit.of_half is None:
             return value
-        fits = (replace(fit, critic=critic, weaker=()) for critic in fit.weaker)
-        values = [Scored(one, self.sample, self.bound).held_out_value for one in fits]
-        return value + 2 * (value - fmean(values)) * fit.share / (1 - fit.share)
+        half = Scored(replace(fit, critic=fit.of_half), self.sample, self.bound)
+        return value + 2 * max(value - half.held_out_value, 0.0)
 
     def _mean(self, scores: list[Scores], rows: Tensor) -> float:
         """Mean of the bound over sets of rows, weighted by the total weight of each."""

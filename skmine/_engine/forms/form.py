@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -41,13 +41,20 @@ class Fit:
     training: TrainingResult | None = None
     reference: Reference | None = None
     knows_rows: bool = False
-    weaker: tuple[nn.Module, ...] = ()
-    share: float = 1.0
+    of_half: nn.Module | None = None
+
+    def to(self, device: torch.device) -> "Fit":
+        """A copy on a device. Later forms read the original on the CPU."""
+        critic = copy.deepcopy(self.critic).to(device)
+        of_half = None if self.of_half is None else copy.deepcopy(self.of_half).to(device)
+        return replace(self, critic=critic, of_half=of_half)
 
     def joined(self, others: "Fit") -> "Fit":
         """The bank with further members of the same form and setting."""
         critic = _joined(self.critic, others.critic)
-        weaker = tuple(_joined(*pair) for pair in zip(self.weaker, others.weaker, strict=True))
+        of_half = None
+        if self.of_half is not None and others.of_half is not None:
+            of_half = _joined(self.of_half, others.of_half)
         states = tuple(
             {name: torch.cat([one[name], rest[name]]) for name in one}
             for one, rest in zip(self.states, others.states, strict=True)
@@ -55,7 +62,7 @@ class Fit:
         training = None
         if self.training is not None and others.training is not None:
             training = self.training.joined(others.training)
-        return Fit(critic, states, training, None, self.knows_rows, weaker, self.share)
+        return Fit(critic, states, training, None, self.knows_rows, of_half)
 
 
 def _joined(one: nn.Module, other: nn.Module) -> nn.Module:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -47,7 +46,7 @@ class Predictive(MixtureForm):
     """Mixtures of y and its predictions by a scikit-learn model, from the encoded core columns of x.
 
     No row is predicted by a model that has seen it. The predictions that a mixture is fitted to come from
-    five folds within the training rows. Mixtures recalibrate the probabilities of classes.
+    folds within the training rows. Mixtures recalibrate the probabilities of classes.
 
     Parameters
     ----------
@@ -56,6 +55,8 @@ class Predictive(MixtureForm):
     generator : torch.Generator
         Source of the random states that are None in the model, so that NumPy's global generator is not used.
     """
+
+    learns_halves: ClassVar[bool] = False
 
     def __init__(self, model: Any, generator: torch.Generator):
         super().__init__()
@@ -93,7 +94,7 @@ class Predictive(MixtureForm):
     def learn(self, sample: Sample, source: Any) -> "Learnt":
         """Fit the models of all members, once for each sample."""
         if sample not in self._learnt:
-            self._learnt[sample] = _learn(sample, self.problem(sample), source)
+            self._learnt[sample] = _learn(sample, self.problem(sample), source, self.learns_halves)
         return self._learnt[sample]
 
 
@@ -101,7 +102,10 @@ class BoostedTrees(RegressionForm, Predictive):
     """Mixtures of one block and its predictions by gradient-boosted trees.
 
     Steps, thresholds and rules for a part of the rows are not smooth, but trees can learn them from few rows.
+    Trees that learnt from half of the rows show what overfitting costs.
     """
+
+    learns_halves = True
 
     def __init__(self):
         super().__init__(HistGradientBoostingRegressor(**_BOOSTING), torch.Generator())
@@ -113,13 +117,11 @@ class BoostedTrees(RegressionForm, Predictive):
         return 0 < len(self._columns(sample)) <= _MOST_COLUMNS
 
     def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
-        """Fit one mixture per member, and keep the models that learnt from fewer rows."""
+        """Fit one mixture per member, and keep the models of half of the rows."""
         fit, learnt = super().fit(sample, setting), self.learn(sample, setting.source)
+        sides, _ = self.sides(sample, learnt, [member.of_half for member in learnt.members])
         _, mixture = self.mixture(sample, setting)
-        by_part = zip(*(member.of_parts for member in learnt.members), strict=False)
-        sides = (self.sides(sample, learnt, list(models))[0] for models in by_part)
-        weaker = tuple(self.critic(sample, one, mixture) for one in sides)
-        return replace(fit, weaker=weaker, share=fmean(member.share for member in learnt.members))
+        return replace(fit, of_half=self.critic(sample, sides, mixture))
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
         """A regressor or a classifier."""
@@ -172,17 +174,14 @@ class Member(NamedTuple):
     ----------
     models : list
         Models of all training rows, one per target.
-    of_parts : list of list
-        Models of the training rows outside each part.
-    share : float
-        Share of the training rows outside a part.
+    of_half : list
+        Models of half of the training rows, if a form needs them.
     predicted : ndarray of shape (n_fitted, width)
         Predictions of the rows that mixtures are fitted to, by the models of other parts.
     """
 
     models: list[Any]
-    of_parts: list[list[Any]]
-    share: float
+    of_half: list[Any]
     predicted: np.ndarray
 
 
@@ -201,7 +200,7 @@ class Learnt(NamedTuple):
     members: list[Member]
 
 
-def _learn(sample: Sample, problem: Problem, source: Any) -> Learnt:
+def _learn(sample: Sample, problem: Problem, source: Any, learns_halves: bool) -> Learnt:
     """Fit the models of all members, and predict each part of the rows from the others."""
     x = (sample.x, sample.y)[problem.given].core[:, problem.columns].double().numpy()
     task = _Task.of(source, problem.target.double().numpy(), sample.classes is not None)
@@ -209,28 +208,27 @@ def _learn(sample: Sample, problem: Problem, source: Any) -> Learnt:
     groups = None if sample.folds.groups is None else sample.folds.groups.numpy()
     members = []
     for rows, train in zip(sample.fitted.numpy(), problem.train.numpy(), strict=True):
-        predicted, of_parts, shares = np.empty((len(rows), task.width)), [], []
-        for part, others in _parts(rows, train, groups):
-            of_parts.append(task.fit(x, weight, others))
-            shares.append(len(others) / len(train))
-            predicted[part] = task.predict(of_parts[-1], x[rows[part]])
-        members.append(Member(task.fit(x, weight, train), of_parts, fmean(shares), predicted))
+        part_of = np.zeros(len(x), dtype=int)  # rows that no model sees are in any part
+        part_of[train] = _part_numbers(train, groups)
+        predicted = np.empty((len(rows), task.width))
+        for k in np.unique(part_of[train]):
+            models, own = task.fit(x, weight, train[part_of[train] != k]), part_of[rows] == k
+            if own.any():
+                predicted[own] = task.predict(models, x[rows[own]])
+        of_half = task.fit(x, weight, train[: len(train) // 2]) if learns_halves else []
+        members.append(Member(task.fit(x, weight, train), of_half, predicted))
     return Learnt(task, members)
 
 
-def _parts(rows: np.ndarray, train: np.ndarray, groups: np.ndarray | None) -> Iterator[tuple]:
-    """Positions of rows in parts, and the training rows to predict each part from.
+def _part_numbers(train: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Number of the part of each training row.
 
     Groups are not split, unless all training rows are one group.
     """
-    own, of_train = rows, train
-    if groups is not None and len(np.unique(groups[train])) > 1:
-        own, of_train = groups[rows], groups[train]
-    labels = dict.fromkeys(own.tolist())  # in the order of the rows, which is random
-    part_of = {label: k * PARTS // len(labels) for k, label in enumerate(labels)}
-    numbers = np.array([part_of[label] for label in own.tolist()])
-    for k in np.unique(numbers):
-        yield np.flatnonzero(numbers == k), train[~np.isin(of_train, own[numbers == k])]
+    labels = train if groups is None or len(np.unique(groups[train])) == 1 else groups[train]
+    order = dict.fromkeys(labels.tolist())  # in the order of the rows, which is random
+    part_of = {label: k * PARTS // len(order) for k, label in enumerate(order)}
+    return np.array([part_of[label] for label in labels.tolist()])
 
 
 def _seeded(model: Any, generator: torch.Generator) -> Any:
