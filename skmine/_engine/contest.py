@@ -23,9 +23,6 @@ _LARGEST_MISFIT, _ENOUGH_ROWS = 1.7, 4096
 _PATIENCE = 2
 #: Maximum number of paths that are fitted for all members, among those that are promising for the first.
 _MOST_PATHS = 3
-#: A start must be better than a simpler one by the first number in nats, plus the second over the training
-#: rows.
-_LEAST_GAIN, _GAIN_TIMES_ROWS = 0.01, 10.0
 
 
 @dataclass(frozen=True)
@@ -276,13 +273,12 @@ class _Contest:
             self._consider(self.judge.verdict(scored.pooled(partner.scored), 1.0, self.start_verdict))
 
     def _enter_start(self, scored: Scored) -> None:
-        """Consider a closed form. If it has coordinates and is clearly better, later forms start from it."""
+        """Consider a closed form. If it has coordinates and is better, later forms start from it."""
         verdict = self.judge.verdict(scored, 0.0, None)
         reference = scored.fit.reference
-        least = _LEAST_GAIN + _GAIN_TIMES_ROWS / self.sample.folds.train.shape[1]
         if reference is None:
             self._consider(verdict)
-        elif self.start_verdict is None or verdict.merit > self.start_verdict.merit + least:
+        elif self.start_verdict is None or verdict.merit > self.start_verdict.merit:
             self.start_verdict = verdict
             self._consider(verdict)
             self.start = Start(self.start.simplest if self.start else reference, reference)

@@ -86,10 +86,6 @@ def soft_clip(scores: Tensor, limit: float) -> Tensor:
     return limit * torch.tanh(scores / limit)
 
 
-def _signed_log(x: Tensor) -> Tensor:
-    return x.sign() * x.abs().log1p()  # similar to asinh, ten times as fast
-
-
 class ConcatCritic(nn.Module):
     """Multilayer perceptron of the concatenation of x and y.
 
@@ -105,9 +101,6 @@ class ConcatCritic(nn.Module):
         Number of critics in the bank. None makes one critic without a bank axis.
     n_products : int, default=0
         The products of the first `n_products` columns of x and of y are further inputs.
-    n_differences : int, default=0
-        The last `n_differences` columns of x and of y enter only through their differences, as
-        ``sign(x - y) log(1 + |x - y|)``.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
@@ -119,8 +112,8 @@ class ConcatCritic(nn.Module):
     Scoring all pairs of a group then needs only one pass through that layer for each row.
     """
 
-    #: Whether it takes ``n_products`` and ``n_differences``.
-    reads_pairs: ClassVar[bool] = True
+    #: Whether it takes ``n_products``.
+    reads_products: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -130,29 +123,23 @@ class ConcatCritic(nn.Module):
         *,
         n_members: int | None = None,
         n_products: int = 0,
-        n_differences: int = 0,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
         first, *rest = hidden_layer_sizes
-        self.n_products, self.n_differences = n_products, n_differences
+        self.n_products = n_products
 
         def reader(width: int) -> BankLinear:
             return BankLinear(width, first, n_members, generator, dtype=dtype)
 
-        self.from_x, self.from_y = reader(d_x - n_differences), reader(d_y - n_differences)
+        self.from_x, self.from_y = reader(d_x), reader(d_y)
         self.from_products = reader(n_products) if n_products else None
-        self.from_differences = reader(n_differences) if n_differences else None
         self.layers = _mlp([first, *rest, 1], n_members, generator, last_gain=0.0, dtype=dtype)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Critic values, ``(..., d_x), (..., d_y) -> (...)``."""
-        shown_x, shown_y = (v[..., : v.shape[-1] - self.n_differences] for v in (x, y))
-        hidden = self.from_x(shown_x) + self.from_y(shown_y)
-        if self.from_differences is not None:
-            differences = x[..., -self.n_differences :] - y[..., -self.n_differences :]
-            hidden = hidden + self.from_differences(_signed_log(differences))
+        hidden = self.from_x(x) + self.from_y(y)
         if self.from_products is not None:
             products = x[..., : self.n_products] * y[..., : self.n_products]
             hidden = hidden + self.from_products(products)
@@ -177,8 +164,8 @@ class SeparableCritic(nn.Module):
         Of the weights; None is torch's default.
     """
 
-    #: Whether it takes ``n_products`` and ``n_differences``.
-    reads_pairs: ClassVar[bool] = False
+    #: Whether it takes ``n_products``.
+    reads_products: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from skmine._engine.sample import Block, Sample
 from skmine.distributions import other_tasks
 from skmine.nn import CRITICS, DonskerVaradhan
 
-FAINT, MAX_DIFFERENCES = network._FAINT, network._MOST_DIFFERENCES
+FAINT = network._FAINT
 
 
 def make_network(seed=0, critic="concat", **training):
@@ -57,7 +57,7 @@ def with_views(x, y):
 # --- Columns ---
 
 
-def make_columns(with_coordinates, with_differences, n_members=4):
+def make_columns(with_coordinates, n_members=4):
     generator = torch.Generator().manual_seed(4)
 
     def projection(d, width):
@@ -70,15 +70,13 @@ def make_columns(with_coordinates, with_differences, n_members=4):
         projection(3, 2) if with_coordinates else None,
         3,
         torch.rand(n_members, 2, generator=generator),
-        projection(5, 1) if with_differences else None,
     )
 
 
 @pytest.mark.parametrize("with_coordinates", [True, False])
-@pytest.mark.parametrize("with_differences", [True, False])
 @pytest.mark.parametrize("leading", [(4, 7), (4, 7, 1), (4, 1, 6), (4, 3, 2, 5)])
-def test_columns__any_leading_axes__width_and_values(with_coordinates, with_differences, leading):
-    columns = make_columns(with_coordinates, with_differences)
+def test_columns__any_leading_axes__width_and_values(with_coordinates, leading):
+    columns = make_columns(with_coordinates)
     x = torch.randn(*leading, 5, generator=torch.Generator().manual_seed(5))
 
     values = columns(x)
@@ -88,11 +86,11 @@ def test_columns__any_leading_axes__width_and_values(with_coordinates, with_diff
     torch.testing.assert_close(values.reshape(4, -1, columns.width), flat)
 
 
-def test_columns__order__coordinates_then_sized_columns_then_differences():
-    columns = make_columns(True, True)
+def test_columns__order__coordinates_then_sized_columns():
+    columns = make_columns(True)
     x = torch.randn(4, 7, 5, generator=torch.Generator().manual_seed(5))
 
-    expected = [columns.coordinates(x), x[..., 3:] * columns.size.unsqueeze(1), columns.differences(x)]
+    expected = [columns.coordinates(x), x[..., 3:] * columns.size.unsqueeze(1)]
 
     torch.testing.assert_close(columns(x), torch.cat(expected, -1))
 
@@ -173,80 +171,6 @@ def test_whitened__more_columns_than_rows__is_finite():
     assert coordinates(x.expand(4, -1, -1)).isfinite().all()
 
 
-# --- Differences ---
-
-
-def test_differences__thin_ridge__have_variance_one_under_any_mixing():
-    x, y = draw_pairs(4000, [0.999, 0.0])
-    mixing = torch.tensor([[2.0, -1.0], [0.5, 1.0]])
-
-    for shown_x, shown_y in ((x, y), (x @ mixing + 3, y @ mixing.T)):
-        of_x, of_y = network._fit_differences(make_sample(shown_x, shown_y))
-        u, v = of_x(shown_x.expand(4, -1, -1)), of_y(shown_y.expand(4, -1, -1))
-
-        assert of_x.width == of_y.width == 1
-        # Standard error of a standard deviation: 1 / (2 n)^(1/2) = 0.011; three of them. The ridge of 1e-4
-        # takes up to 1e-4 off a correlation of 0.999: a tenth of 1 - r, a twentieth of the deviation.
-        torch.testing.assert_close((u - v).std(1).flatten(), torch.ones(4), atol=0.09, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("correlations", "width"), [([0.9, 0.5, 0.2], 2), ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], MAX_DIFFERENCES)]
-)
-def test_differences__pairs_above_the_least_correlation__as_many_coordinates(correlations, width):
-    # Standard error of a correlation: at most 1 / n^(1/2) = 0.016, and 0.3 is the least.
-    x, y = draw_pairs(4000, correlations)
-
-    of_x, of_y = network._fit_differences(make_sample(x, y))
-
-    assert of_x.width == of_y.width == width
-    assert of_y(y.expand(4, -1, -1)).shape == (4, 4000, width)
-
-
-@pytest.mark.parametrize("d", [1, 30])
-def test_differences__independent_blocks__none(d):
-    x, y = torch.randn(2, 300, d, generator=torch.Generator().manual_seed(1))
-
-    assert network._fit_differences(make_sample(x, y)) == (None, None)
-
-
-def test_differences__equal_columns__finite():
-    x, _ = draw_pairs(200, [0.5])
-
-    of_x, of_y = network._fit_differences(make_sample(x, x))
-
-    assert of_x(x.expand(4, -1, -1)).isfinite().all()
-    assert of_y(x.expand(4, -1, -1)).isfinite().all()
-
-
-def test_differences__rows_of_weight_zero__are_not_read():
-    x, y = draw_pairs(400, [0.9])
-    wrong = torch.arange(400)[:, None] % 3 == 0
-    weight = (~wrong).float().flatten()
-
-    plain, _ = network._fit_differences(make_sample(x, y, weight=weight))
-    spoilt, _ = network._fit_differences(
-        make_sample(torch.where(wrong, -5.0, x), torch.where(wrong, 9.0, y), weight=weight)
-    )
-
-    torch.testing.assert_close(spoilt(x.expand(4, -1, -1)), plain(x.expand(4, -1, -1)))
-
-
-def test_differences__many_rows__the_first_65536_of_a_member_are_read():
-    x, y = draw_pairs(90_000, [0.9])
-    train = make_folds(90_000).train[0]
-    plain, _ = network._fit_differences(make_sample(x, y))
-
-    def changed(rows, by):
-        other = x.clone()
-        other[rows] += by
-        return network._fit_differences(make_sample(other, y))[0]
-
-    torch.testing.assert_close(changed(train[2**16 :], 1.0).mean[0], plain.mean[0], rtol=0, atol=0)
-    # One row of 100 moves the mean of 65,536 by 0.0015.
-    assert (changed(train[2**16 - 1 : 2**16], 100.0).mean[0] - plain.mean[0]).item() > 1e-3
-
-
 # --- Input ---
 
 
@@ -274,9 +198,8 @@ def test_inputs__few_columns_that_all_depend__the_start_whole_and_views_at_full_
     assert inputs.reference is start.best
     assert inputs.shown_x.coordinates is None
     assert (inputs.shown_x.size == 1).all()
-    # Squares correlate by the squares of the correlations: four pairs are above 0.3.
-    assert (inputs.n_products, inputs.n_differences) == (2, 4)
-    assert (inputs.d_x, inputs.d_y) == (2 + 2 + 4, 2 + 2 + 4)  # coordinates, views, differences
+    assert inputs.n_products == 2
+    assert (inputs.d_x, inputs.d_y) == (2 + 2, 2 + 2)  # coordinates, views
 
 
 def test_inputs__other_start_than_the_simplest__its_coordinates_come_too():
@@ -325,7 +248,7 @@ def test_inputs__classes__shows_columns_of_x_alone():
 
     assert inputs.shown_y is None
     assert inputs.d_y == 2
-    assert (inputs.n_products, inputs.n_differences) == (0, 0)
+    assert inputs.n_products == 0
 
 
 def test_inputs__of_members__are_those_of_the_members():
@@ -503,16 +426,3 @@ def test_estimator__named_critic__is_valued_alone_however_good_others_are(critic
     assert isinstance(named._critic.frozen.module, ReferencedCritic)
     assert named.n_iter_ == contest.n_iter_ == 50
     assert contest.mi_lower_ > named.mi_lower_ + 0.1
-
-
-@pytest.mark.parametrize(
-    ("critic", "reads_pairs"), [("concat", True), ("separable", False), (torch.nn.Bilinear, False)]
-)
-def test_settings__differences__only_for_a_network_that_subtracts(critic, reads_pairs):
-    sample = make_sample(*draw_pairs(400, [0.9, 0.9]))
-    reference = Gaussian().fit(sample, None).reference
-    ((inputs,),) = make_network(critic=critic).settings(sample, Start(reference, reference))
-
-    # Two strong pairs: two scaled differences, and two products at least.
-    assert (inputs.n_differences == 2) is reads_pairs
-    assert (inputs.shown_x.differences is not None) is reads_pairs

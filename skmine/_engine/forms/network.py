@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skmine._engine.canonical import WHITENING_RIDGE, Projection, canonical_solutions, whitening
+from skmine._engine.canonical import WHITENING_RIDGE, Projection, whitening
 from skmine._engine.critics import Reference, ReferencedCritic, normalised, of_members
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Block, Sample
@@ -25,10 +25,6 @@ _FEW_NATS = 0.01
 _FAINT = 0.03
 #: Maximum number of whitened columns of each kind that are shown, to limit time.
 _MOST_COORDINATES = 64
-#: Differences of canonical coordinates: maximum number, and minimum correlation of a pair.
-_MOST_DIFFERENCES, _LEAST_CORRELATION = 4, 0.3
-#: Maximum number of rows per member for canonical coordinates. Their relative error is then 1/250.
-_CANONICAL_ROWS = 2**16
 
 
 @dataclass(frozen=True)
@@ -69,15 +65,12 @@ class Network(Form):
 
     def settings(self, sample: Sample, start: Start | None) -> list[list["Inputs"]]:
         """The input of the network, if there is a start."""
-        return [] if start is None else [[Inputs.of(sample, start, self._reads_pairs)]]
+        return [] if start is None else [[Inputs.of(sample, start)]]
 
     @property
-    def _reads_pairs(self) -> bool:
-        """Whether the network also reads products and differences of columns of x and y.
-
-        The other networks read x and y separately.
-        """
-        return not callable(self.critic) and CRITICS[self.critic].reads_pairs
+    def _reads_products(self) -> bool:
+        """Whether the network also reads products of columns of x and y."""
+        return not callable(self.critic) and CRITICS[self.critic].reads_products
 
     def fit(self, sample: Sample, setting: "Inputs") -> Fit:
         """Train one network per member."""
@@ -124,7 +117,7 @@ class Network(Form):
                 n_members=n_members,
                 generator=self.generator,
                 dtype=sample.x.values.dtype,
-                **inputs.pairs if self._reads_pairs else {},
+                **({"n_products": inputs.n_products} if self._reads_products else {}),
             )
         bank = ReferencedCritic(inputs.reference, network, inputs.shown_x, inputs.shown_y)
         return normalised(bank, sample.classes, n_members)
@@ -140,23 +133,19 @@ class Inputs:
         The start.
     shown_x, shown_y : Columns or None
         Further columns, or None if there are none.
-    n_products, n_differences : int, default=0
-        Number of leading columns of the two blocks that are multiplied in pairs, and number of last columns
-        that are subtracted in pairs.
+    n_products : int, default=0
+        Number of leading columns of the two blocks that are multiplied in pairs, if the network reads
+        products.
     """
 
     reference: Reference
     shown_x: "Columns"
     shown_y: "Columns | None"
     n_products: int = 0
-    n_differences: int = 0
 
     @classmethod
-    def of(cls, sample: Sample, start: Start, reads_pairs: bool = True) -> "Inputs":
-        """Dependent columns at full scale, and others scaled down.
-
-        Pairs are added if the network reads pairs.
-        """
+    def of(cls, sample: Sample, start: Start) -> "Inputs":
+        """Dependent columns at full scale, and others scaled down."""
         plain, relevant = start.simplest, sample.dependence.relevant
         few = plain.width_x * plain.width_y <= 2 * sample.folds.train.shape[1] * _FEW_NATS
         whole = few and all(bool(mask.all()) for mask in relevant)
@@ -168,21 +157,13 @@ class Inputs:
         if sample.classes is not None:
             shown = _shown(sample.x, masks[0], sample, first[0], plain.width_x)
             return cls(reference, shown, None)
-        differences = _fit_differences(sample) if reads_pairs else (None, None)
         widths = plain.width_x, plain.width_y
         shown_x, shown_y = (
             _shown(block, *part)
-            for block, *part in zip(
-                (sample.x, sample.y), masks, (sample, sample), first, widths, differences, strict=True
-            )
+            for block, *part in zip((sample.x, sample.y), masks, (sample, sample), first, widths, strict=True)
         )
         n_products = min(leading.width_x, leading.width_y) + (0 if is_plain else reference.width_x)
-        return cls(reference, shown_x, shown_y, n_products, differences[0].width if differences[0] else 0)
-
-    @property
-    def pairs(self) -> dict[str, int]:
-        """Indices of the columns that a network multiplies and subtracts."""
-        return {"n_products": self.n_products, "n_differences": self.n_differences}
+        return cls(reference, shown_x, shown_y, n_products)
 
     @property
     def d_x(self) -> int:
@@ -215,28 +196,19 @@ class Columns(nn.Module):
         Index of the first column that is read directly, times its size.
     size : Tensor of shape (n_members, d - first)
         1, or less for columns that show no dependence.
-    differences : Projection or None, default=None
-        Further coordinates, which come last.
     """
 
     size: Tensor
 
-    def __init__(
-        self,
-        coordinates: Projection | None,
-        first: int,
-        size: Tensor,
-        differences: Projection | None = None,
-    ):
+    def __init__(self, coordinates: Projection | None, first: int, size: Tensor):
         super().__init__()
-        self.coordinates, self.first, self.differences = coordinates, first, differences
+        self.coordinates, self.first = coordinates, first
         self.register_buffer("size", size)
 
     @property
     def width(self) -> int:
         """Number of columns returned."""
-        projections = (p for p in (self.coordinates, self.differences) if p is not None)
-        return self.size.shape[-1] + sum(projection.width for projection in projections)
+        return self.size.shape[-1] + (0 if self.coordinates is None else self.coordinates.width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d) -> (n_members, ..., width)."""
@@ -244,8 +216,6 @@ class Columns(nn.Module):
         parts = [x[..., self.first :] * size]
         if self.coordinates is not None:
             parts.insert(0, self.coordinates(x))
-        if self.differences is not None:
-            parts.append(self.differences(x))
         return torch.cat(parts, -1)
 
 
@@ -255,7 +225,6 @@ def _shown(
     sample: Sample,
     leading: Projection | None,
     width: int,
-    differences: Projection | None = None,
 ) -> Columns:
     """Columns of a block that are shown besides the coordinates of the start.
 
@@ -270,7 +239,7 @@ def _shown(
     if relevant is not None:
         origin = torch.arange(block.n_core) if block.origin is None else block.origin
         size[~relevant[origin] & (origin >= 0)] = _FAINT
-    return Columns(coordinates, first, size[first:].repeat(sample.n_members, 1), differences)
+    return Columns(coordinates, first, size[first:].repeat(sample.n_members, 1))
 
 
 def _whitened(x: Tensor, leading: Projection | None, relevant: Tensor, train_rows: Tensor) -> Projection:
@@ -286,25 +255,3 @@ def _whitened(x: Tensor, leading: Projection | None, relevant: Tensor, train_row
             weight[mask] = (size * axes * (variance + WHITENING_RIDGE).rsqrt()).flip(1)[:, :_MOST_COORDINATES]
             parts.append(weight.expand(n_members, -1, -1))
     return Projection(mean.repeat(n_members, 1) if leading is None else leading.mean, torch.cat(parts, 2))
-
-
-def _fit_differences(sample: Sample) -> tuple[Projection | None, Projection | None]:
-    """Canonical coordinates of all columns, scaled so that their differences have variance one.
-
-    If x nearly determines y, or a function of y, the log ratio is a narrow ridge along which two canonical
-    coordinates agree. Their scaled difference is the coordinate across that ridge. None if no canonical
-    correlation is above 0.3 after the contribution of chance is subtracted.
-    """
-    train = sample.folds.train[:, :_CANONICAL_ROWS]
-    data = sample.x.values, sample.y.values, train, sample.row_weight
-    (solution,) = canonical_solutions(*data, (WHITENING_RIDGE,), (1.0,))
-    r = solution.correlations
-    width = min(_MOST_DIFFERENCES, int((r.mean(0) > _LEAST_CORRELATION).sum()))
-    if width == 0:
-        return None, None
-    scale = (2 * (1 - r[:, None, :width])).clamp_min(1e-5).rsqrt()
-    first, second = (
-        Projection(projection.mean, projection.leading(width).weight * scale)
-        for projection in (solution.projection_x, solution.projection_y)
-    )
-    return first, second
