@@ -1,11 +1,13 @@
 """Kernel ridge regression in a learnt metric, to predict one block from several columns of the other.
 
 The kernel is Gaussian. Its metric is the average outer product of the gradients of a first regression.
-Directions along which this regression changes count more, and other directions count less. A regression is
-judged and used only on rows that it was not fitted to.
+Directions along which this regression changes count more, and other directions count less. Alternatively, the
+kernel is a sum of kernels of single columns, which predicts by sums of curves. A regression is judged and
+used only on rows that it was not fitted to.
 
 References
 ----------
+Hastie and Tibshirani (1986), "Generalized additive models", Statistical Science 1(3), for sums of curves.
 Radhakrishnan, Beaglehole, Pandit and Belkin (2024), "Mechanism for feature learning in neural networks and
 backpropagation-free machine learning models", Science 383, for the metric.
 """
