@@ -1,7 +1,8 @@
 """The regression form: mixtures of the target and its predictions by kernel ridge regression.
 
 For any function f, I(f(X); Y) is at most I(X; Y). Kernel ridge regression finds smooth functions of several
-columns, or sums of functions of single columns, from few rows. The remaining problem has only as many columns as y.
+columns, or sums of functions of single columns, from few rows. The remaining problem has only as many columns
+as y.
 """
 
 from collections.abc import Iterator, Sequence
