@@ -79,7 +79,7 @@ class Kernel(NamedTuple):
     def sum_at(cls, x: Tensor, columns: tuple[int, ...], share: float) -> "Kernel":
         """The sum of a kernel of each column at its quantiles. Each width is a share of a median distance."""
         values = x[:, list(columns)]
-        levels = torch.linspace(0, len(x) - 1, sum_landmarks(len(columns))).round().long()
+        levels = torch.linspace(0, len(x) - 1, sum_landmarks(len(columns)), dtype=x.dtype).round().long()
         width = share * _typical((values - values.roll(1, 0)).abs())
         return cls.of(columns, torch.diag(1 / width), values.sort(0).values[levels] / width, is_sum=True)
 
@@ -286,7 +286,7 @@ def _choose_sum(
     """The plan with the smallest error among sums of functions of single columns."""
     rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
     plans = [Plan(columns, is_sum=True) for columns in choices if sum_landmarks(len(columns))]
-    chosen = [_choose_width(plan, torch.empty(0), rows[0], rows) for plan in plans]
+    chosen = [_choose_width(plan, None, rows[0], rows) for plan in plans]
     return min(chosen, key=itemgetter(1), default=(Plan(()), math.inf))
 
 
@@ -336,10 +336,13 @@ def choose_plan(
     return min((plan._replace(ridge=ridge), error), by_column, key=itemgetter(1))
 
 
-def _choose_width(plan: Plan, transform: Tensor, landmarks: Tensor, rows) -> tuple[Plan, float]:
-    """The plan with the width and ridge of the smallest leave-one-out error, and this error."""
+def _choose_width(plan: Plan, transform: Tensor | None, landmarks: Tensor, rows) -> tuple[Plan, float]:
+    """The plan with the width and ridge of the smallest leave-one-out error, and this error.
+
+    Without a transform, the kernel is a sum over columns.
+    """
     x, y, weight = rows
-    if plan.is_sum:
+    if transform is None:
         widest = Kernel.sum_at(landmarks, plan.columns, _WIDTHS[0])
     else:
         widest = Kernel.at(landmarks, plan.columns, transform, _WIDTHS[0], _FEW_LANDMARKS)
