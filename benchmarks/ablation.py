@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks._run import run_all, timed_fit, write_rows
 from benchmarks.known_joints import SUITES
-from skmine._engine import contest, judge, scoring
-from skmine._engine.forms import FLEXIBLE, STARTS, Network, gaussian, network
+from skmine._engine import contest, judge, kernel, scoring
+from skmine._engine.forms import FLEXIBLE, STARTS, BoostedTrees, Network, gaussian, network
 
 
 def without_form(name: str) -> Callable[[], list]:
@@ -33,6 +33,8 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: variates": without_form("NonlinearVariates"),
     "form: mixture": without_form("GaussianMixture"),
     "form: kernel regression": without_form("KernelRegression"),
+    "sums of curves": with_value(kernel, _MOST_QUANTILES=0),
+    "halves of trees": lambda: [mock.patch.object(BoostedTrees, "learns_halves", False)],
     "form: boosted trees": without_form("BoostedTrees"),
     "form: grid": without_form("Grid"),
     "form: network": without_form("Network"),

@@ -207,10 +207,9 @@ class Judge:
             Scores of the bank.
         flexible : float
             Share of the members whose form is flexible. Such members miss more information than overfitting
-            costs, which is corrected in proportion to their overfitting beyond that of the closed form from
-            which they started.
+            costs, which is corrected in proportion to their overfitting.
         start : Verdict or None
-            Verdict on that closed form.
+            Verdict on the closed form. A network is added to it, so its overfitting is subtracted first.
         is_tested : bool, default=True
             Whether marginal pairs are used for the values. If so, a value is at most the log of the number of
             pairs, and the interval is open if the value reaches this limit.
@@ -230,7 +229,7 @@ class Judge:
         if sample.x.probability is not None and sample.classes is not None:
             estimate = _table_information(sample.x.values, sample.y.values, sample.weight)
         elif flexible:  # at most the held-out value
-            origin = start if scored.fit.training is not None else None  # only networks start from it
+            origin = start if scored.fit.training is not None else None  # only networks contain it
             overfit = estimate - held_out - (max(origin.overfit, 0.0) if origin else 0.0)
             bias = min(flexible * _BIAS_SHARE * max(overfit, 0.0), max(held_out, 0.0))
         return Verdict(

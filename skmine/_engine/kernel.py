@@ -25,8 +25,8 @@ from torch import Tensor
 _FEW_LANDMARKS, _LANDMARKS = 300, 500
 #: Maximum number of rows that choose a kernel, and from which a metric is learnt.
 _CHOOSING_ROWS = 2000
-#: Range of the number of landmarks of each column, if the kernel is a sum over columns: they follow waves of
-#: a single column, and fewer do not follow a curve.
+#: Range of the number of landmarks of each column, if the kernel is a sum over columns. 24 resolve several
+#: waves of a column, and fewer than 4 cannot follow a curve.
 _FEWEST_QUANTILES, _MOST_QUANTILES = 4, 24
 #: Candidates for the width of the kernel, in median distances between rows, and for the ridge per row.
 _WIDTHS, _RIDGES = (2.4, 1.2, 0.6, 0.3, 0.15), torch.logspace(-6, 1, 15, dtype=torch.float64)
@@ -79,7 +79,7 @@ class Kernel(NamedTuple):
     def sum_at(cls, x: Tensor, columns: tuple[int, ...], share: float) -> "Kernel":
         """The sum of a kernel of each column at its quantiles. Each width is a share of a median distance."""
         values = x[:, list(columns)]
-        levels = torch.linspace(0, len(x) - 1, sum_landmarks(len(columns)), dtype=x.dtype).round().long()
+        levels = torch.linspace(0, len(x) - 1, n_sum_landmarks(len(columns)), dtype=x.dtype).round().long()
         width = share * _typical((values - values.roll(1, 0)).abs())
         return cls.of(columns, torch.diag(1 / width), values.sort(0).values[levels] / width, is_sum=True)
 
@@ -141,7 +141,7 @@ class Plan(NamedTuple):
     ridge : float
         Ridge of the last regression, per row.
     is_sum : bool, default=False
-        Whether the kernel is a sum over columns, in its original metric.
+        Whether the kernel is a sum over columns, without a learnt metric.
     """
 
     columns: tuple[int, ...]
@@ -158,6 +158,10 @@ class Plan(NamedTuple):
             kernel = Kernel.at(x, self.columns, transform, share, _FEW_LANDMARKS)
             transform = kernel.metric(x, y, weight, ridge)
         return transform
+
+    def widest(self, rows, landmarks: Tensor) -> Kernel:
+        """The widest kernel to try, in the metric learnt from some rows."""
+        return Kernel.at(landmarks, self.columns, self.transform(*rows), _WIDTHS[0], _FEW_LANDMARKS)
 
     def kernel(self, x: Tensor, y: Tensor, weight: Tensor) -> Kernel:
         """The kernel learnt from some rows."""
@@ -181,17 +185,21 @@ class Plan(NamedTuple):
         -------
         kernel : Kernel
             Kernel learnt from all rows.
-        coefficients : Tensor of shape (n_landmarks, n_targets)
+        coefficients : Tensor of shape (n_functions, n_targets)
             Coefficients of the kernel at its landmarks.
         predictions : Tensor of shape (n, n_targets)
         """
         weight = weight / weight.mean()
         y = y - weight @ y / len(y)
         parts = torch.arange(len(y)).tensor_split(PARTS)
-        own = kernel = self.kernel(x, y, weight)
-        functions = own.functions(x)
-        by_part = [moments(functions[rows], y[rows], weight[rows]) for rows in parts]
-        gram, moment = (torch.stack(part).sum(0) for part in zip(*by_part, strict=True))
+
+        def moments_of_parts(kernel: Kernel) -> tuple:
+            functions = kernel.functions(x)
+            by_part = [moments(functions[rows], y[rows], weight[rows]) for rows in parts]
+            return functions, by_part, *(torch.stack(part).sum(0) for part in zip(*by_part, strict=True))
+
+        kernel = self.kernel(x, y, weight)
+        functions, by_part, gram, moment = moments_of_parts(kernel)
         coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
         predictions = torch.empty_like(y)
         halves = slice(PARTS // 2), slice(PARTS // 2, None)
@@ -200,9 +208,7 @@ class Plan(NamedTuple):
                 others = torch.ones(len(y), dtype=torch.bool)
                 others[torch.cat(parts[group])] = False
                 own = self.kernel(x[others], y[others], weight[others])
-                functions = own.functions(x)
-                by_part = [moments(functions[rows], y[rows], weight[rows]) for rows in parts]
-                gram, moment = (torch.stack(part).sum(0) for part in zip(*by_part, strict=True))
+                functions, by_part, gram, moment = moments_of_parts(own)
             for rows, left_out in zip(parts[group], by_part[group], strict=True):
                 ridge = self.ridge * (len(y) - len(rows))
                 predictions[rows] = functions[rows] @ solve(gram - left_out[0], moment - left_out[1], ridge)
@@ -214,10 +220,8 @@ def moments(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tenso
 
     Parameters
     ----------
-    functions : Tensor of shape (n, n_functions)
-        Functions of the rows.
-    y : Tensor of shape (n, n_targets)
-        Columns to predict.
+    functions, y : Tensor of shape (n, n_functions), (n, n_targets)
+        Functions of the rows, and columns to predict.
     weight : Tensor of shape (n,)
         Weights of the rows.
 
@@ -229,10 +233,10 @@ def moments(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tenso
     return functions.T @ weighted, weighted.T @ y
 
 
-def sum_landmarks(n_columns: int) -> int:
-    """Number of landmarks of each column in a sum of kernels; 0 if the columns are too many for a sum."""
-    n = min(_FEW_LANDMARKS // n_columns, _MOST_QUANTILES)
-    return n if n >= _FEWEST_QUANTILES else 0
+def n_sum_landmarks(n_columns: int) -> int:
+    """Number of landmarks of each column in a sum of kernels; 0 if there are no columns, or too many."""
+    n = min(_FEW_LANDMARKS // max(n_columns, 1), _MOST_QUANTILES)
+    return n if n_columns and n >= _FEWEST_QUANTILES else 0
 
 
 def _typical(distance: Tensor) -> Tensor:
@@ -246,10 +250,8 @@ def at_landmarks(z: Tensor, landmarks: Tensor, is_sum: bool) -> Tensor:
 
     Parameters
     ----------
-    z : Tensor of shape (..., n, d)
-        Rows.
-    landmarks : Tensor of shape (..., n_landmarks, d)
-        Landmarks.
+    z, landmarks : Tensor of shape (..., n, d), (..., n_landmarks, d)
+        Rows and landmarks.
     is_sum : bool
         Whether the kernel is a sum over columns.
 
@@ -259,6 +261,7 @@ def at_landmarks(z: Tensor, landmarks: Tensor, is_sum: bool) -> Tensor:
     """
     if not is_sum:
         return gaussian(z, landmarks)
+    z, landmarks = z.clamp(-_FAR, _FAR), landmarks.clamp(-_FAR, _FAR)
     distance = z.unsqueeze(-1) - landmarks.mT.unsqueeze(-3)  # (..., n, d, n_landmarks)
     return distance.square_().mul_(-0.5).exp_().flatten(-2)
 
@@ -275,19 +278,26 @@ def choose_plain(
 ) -> tuple[Plan, float]:
     """The plan with the smallest error without a learnt metric, for a target with mean 0; see choose_plan."""
     rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
-    plain = [Plan(columns) for columns in choices]
-    chosen = [_choose_width(plan, plan.transform(*rows), rows[0], rows) for plan in plain]
+    chosen = [_choose_width(plan, plan.widest(rows, rows[0]), rows) for plan in map(Plan, choices)]
     return min(chosen, key=itemgetter(1))
 
 
-def _choose_sum(
+def choose_sum(
     x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]
 ) -> tuple[Plan, float]:
-    """The plan with the smallest error among sums of functions of single columns."""
+    """The plan with the smallest error among sums over columns; see choose_plan.
+
+    The error is infinite if there are too many columns.
+    """
+    y = y - weight @ y / weight.sum()
     rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
-    plans = [Plan(columns, is_sum=True) for columns in choices if sum_landmarks(len(columns))]
-    chosen = [_choose_width(plan, None, rows[0], rows) for plan in plans]
-    return min(chosen, key=itemgetter(1), default=(Plan(()), math.inf))
+    plans = [Plan(columns, is_sum=True) for columns in choices if n_sum_landmarks(len(columns))]
+    chosen = [_choose_width(plan, Kernel.sum_at(rows[0], plan.columns, _WIDTHS[0]), rows) for plan in plans]
+    if not chosen:
+        return Plan(()), math.inf
+    plan, _ = min(chosen, key=itemgetter(1))
+    ridge, _, error = left_out(plan.kernel(x, y, weight).functions(x), y, weight)
+    return plan._replace(ridge=ridge), error
 
 
 def choose_plan(
@@ -311,18 +321,16 @@ def choose_plan(
     Plan, float
     """
     y = y - weight @ y / weight.sum()
-    choices = list(choices)
-    by_column = _choose_sum(x, y, weight, choices)
     plan, error = choose_plain(x, y, weight, choices)
     if error >= 1:
-        return min((plan, error), by_column, key=itemgetter(1))
+        return plan, error
     few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
     first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
     kernel = Kernel.at(few[0], plan.columns, plan.transform(*first_half), plan.share, _FEW_LANDMARKS)
     _, _, error = left_out(kernel.functions(second_half[0]), *second_half[1:])
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
-        longer, next_error = _choose_width(longer, longer.transform(*first_half), few[0], second_half)
+        longer, next_error = _choose_width(longer, longer.widest(first_half, few[0]), second_half)
         if next_error > LEAST_FALL * error:
             break
         error, plan = next_error, longer
@@ -333,26 +341,19 @@ def choose_plan(
         )
     kernel = plan.kernel(*learning)
     ridge, _, error = left_out(kernel.functions(judging[0]), *judging[1:])
-    return min((plan._replace(ridge=ridge), error), by_column, key=itemgetter(1))
+    return plan._replace(ridge=ridge), error
 
 
-def _choose_width(plan: Plan, transform: Tensor | None, landmarks: Tensor, rows) -> tuple[Plan, float]:
-    """The plan with the width and ridge of the smallest leave-one-out error, and this error.
-
-    Without a transform, the kernel is a sum over columns.
-    """
+def _choose_width(plan: Plan, widest: Kernel, rows) -> tuple[Plan, float]:
+    """The plan with the width and ridge of the smallest leave-one-out error, and this error."""
     x, y, weight = rows
-    if transform is None:
-        widest = Kernel.sum_at(landmarks, plan.columns, _WIDTHS[0])
-    else:
-        widest = Kernel.at(landmarks, plan.columns, transform, _WIDTHS[0], _FEW_LANDMARKS)
     values, tried = widest.at_landmarks(x), []
     for share in _WIDTHS:
         factor = _WIDTHS[0] / share
         kernel = widest.narrower(factor)
         ridge, _, error = left_out(values.pow(factor**2) @ kernel.axes, y, weight)
         tried.append((plan._replace(share=share, ridge=ridge), error))
-    return min(tried, key=lambda one: one[1])
+    return min(tried, key=itemgetter(1))
 
 
 def left_out(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tensor, float]:
@@ -380,7 +381,7 @@ def left_out(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tenso
     weight = weight / weight.mean()
     gram, moment = moments(functions, y, weight)
     variance, axes = torch.linalg.eigh(gram)
-    shrink = 1 / (variance + _RIDGES.unsqueeze(1) * len(y))  # (n_ridges, n_landmarks)
+    shrink = 1 / (variance + _RIDGES.unsqueeze(1) * len(y))  # (n_ridges, n_functions)
     scores = functions @ axes
     fitted = (scores @ (shrink.unsqueeze(2) * (axes.T @ moment)).transpose(0, 1).flatten(1)).view(
         len(y), len(shrink), -1

@@ -125,16 +125,19 @@ class Scored:
         """The bound in nats on training rows.
 
         A critic that may have memorised them has no such value. The cost of overfitting is nearly inversely
-        proportional to the number of rows, so it is what the held-out value lost with half of them. Training
-        rows add twice this cost to the held-out value.
+        proportional to the number of rows, so it is what the held-out value lost with half of them. A loss of
+        most of the value says little about further rows, so it counts by the share that remains. The training
+        value exceeds the held-out value by twice the cost.
         """
         fit, value = self.fit, self.held_out_value
         if not fit.knows_rows:
             return self._mean(self.training, self.train_rows)
         if fit.of_half is None:
             return value
-        half = Scored(replace(fit, critic=fit.of_half), self.sample, self.bound)
-        return value + 2 * max(value - half.held_out_value, 0.0)
+        half = Scored(replace(fit, critic=fit.of_half), self.sample, self.bound).held_out_value
+        if not 0 < half < value:
+            return value
+        return value + 2 * (value - half) * half / value
 
     def _mean(self, scores: list[Scores], rows: Tensor) -> float:
         """Mean of the bound over sets of rows, weighted by the total weight of each."""
@@ -208,7 +211,10 @@ class _Pooled(Scored):
 
     @cached_property
     def training_value(self) -> float:
-        """The bound in nats on training rows, or with the mean gap of the parts if these rows are known."""
+        """The bound in nats on training rows.
+
+        If a part may have memorised them, the gap is the mean of those of the parts.
+        """
         if not self.fit.knows_rows:
             return super().training_value
         return self.held_out_value + fmean(part.training_value - part.held_out_value for part in self.parts)

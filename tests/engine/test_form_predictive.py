@@ -24,7 +24,7 @@ from skmine._encoding import encodings
 from skmine._engine.critics import member_lists, of_members, stack_states
 from skmine._engine.forms import is_model
 from skmine._engine.forms.gaussian import Gaussian
-from skmine._engine.forms.predictive import BoostedTrees, Predictive
+from skmine._engine.forms.predictive import BoostedTrees, Predictive, _learn
 from skmine._engine.forms.regression import KernelRegression
 from skmine._engine.judge import Judge
 from skmine._engine.sample import Sample
@@ -292,8 +292,9 @@ def test_training_value__trees__the_gap_follows_from_models_of_half_of_the_rows(
 
     assert found.knows_rows
     half = judge.score(replace(found, critic=found.of_half)).held_out_value
-    # With a cost c / n of overfitting, half of the rows cost as much again. Training rows add it twice.
-    gap = 2 * (scored.held_out_value - half)
+    # With a cost c / n of overfitting, half of the rows cost as much again. Training rows add it twice. It
+    # counts by the share of the value that half of the rows find.
+    gap = 2 * (scored.held_out_value - half) * half / scored.held_out_value
     assert gap > 0
     assert scored.training_value - scored.held_out_value == pytest.approx(gap, abs=1e-9)
     closed = judge.score(Gaussian().fit(sample, None))
@@ -301,6 +302,47 @@ def test_training_value__trees__the_gap_follows_from_models_of_half_of_the_rows(
         both = (gap + closed.training_value - closed.held_out_value) / 2
         assert pool.fit.knows_rows
         assert pool.training_value - pool.held_out_value == pytest.approx(both, abs=1e-9)
+
+
+@pytest.mark.parametrize("n_levels", [4, 16])
+def test_verdict__trees_that_half_of_the_rows_hardly_feed__estimate_is_not_far_above_the_truth(
+    n_levels, seed
+):
+    """Levels in random order: half of 600 rows leave few for each of 16."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(size=(600, 2))
+    level = rng.permutation(n_levels)[(n_levels * x[:, 0]).astype(int)]
+    y = level + 0.05 * rng.normal(size=600)
+    sample = make_sample(*(normal_scores(torch.from_numpy(z).float()) for z in (x, y[:, None])))
+    form, judge = BoostedTrees(), Judge(sample, DonskerVaradhan())
+    ((path),) = form.settings(sample, None)
+
+    verdicts = [judge.verdict(judge.score(form.fit(sample, setting)), 1.0, None) for setting in path]
+
+    best = max(verdicts, key=lambda verdict: verdict.held_out)
+    # The levels are known up to noise of 0.05, so the truth is nearly log(n_levels).
+    assert best.held_out < best.estimate < np.log(n_levels) + 0.3
+
+
+def test_learn__groups__half_of_the_rows_and_parts_are_whole_groups():
+    x, y = numbered_rows(2000)
+    groups = torch.arange(2000) // 10
+    sample = make_sample((x // 10).float(), y, make_folds(2000))
+    sample = Sample(sample.x, sample.y, replace(sample.folds, groups=groups))
+    form = BoostedTrees()
+    form.model = Recorder()
+    # Few rows to learn from: groups of the others must be unknown to the models of their part, too.
+    problem = form.problem(sample)._replace(columns=[0], target=y)
+    problem = problem._replace(train=problem.train[:, :500])
+
+    bank = _learn(sample, problem, form.model, learns_halves=True)
+
+    for member, train in zip(bank.members, problem.train, strict=True):
+        assert (member.predicted[:, 0] > 0).all()  # no row has a group that its model has seen
+        seen = set(member.of_half[0].seen_.tolist())
+        kept = [int(label) in seen for label in groups[train].unique()]
+        assert sum(kept) == len(seen)
+        assert 0.4 < np.mean(kept) < 0.6
 
 
 def test_joined__trees__models_of_half_of_the_rows_of_all_members():

@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from skmine._engine import kernel as kernels
-from skmine._engine.kernel import Kernel, Plan, choose_plain, choose_plan, left_out, moments, solve
+from skmine._engine.kernel import (
+    Kernel,
+    Plan,
+    choose_plain,
+    choose_plan,
+    choose_sum,
+    left_out,
+    moments,
+    solve,
+)
 
 
 def draw(n, d, function, seed, noise=0.3):
@@ -194,36 +203,37 @@ def test_sum_at__functions__are_orthonormal_for_the_sum_of_the_kernels_of_the_co
     )
 
 
-def test_sum_at__repeated_values__are_no_error():
-    x = torch.ones(20, 2).double()
+@pytest.mark.parametrize("n_ones", [0, 1, 10, 20])
+def test_sum_at__repeated_values__are_no_error(n_ones):
+    x = (torch.arange(20) < n_ones)[:, None].expand(-1, 2).double()
 
     assert torch.isfinite(Kernel.sum_at(x, (0, 1), 1.0).functions(x)).all()
 
 
-def test_choose_plan__waves_of_several_columns__a_sum_over_columns(seed):
+def test_choose_sum__waves_of_several_columns__a_smaller_error_than_functions_of_all(seed):
     x, y, weight = draw(800, 6, lambda x: (3 * x).sin().sum(1), seed)
     choices = [tuple(range(6))]
 
-    plan, error = choose_plan(x, y, weight, choices)
-    _, plain_error = choose_plain(x, y, weight, choices)
+    plan, error = choose_sum(x, y, weight, choices)
+    _, other_error = choose_plan(x, y, weight, choices)
 
     assert plan.is_sum
-    assert not plan.steps
     # The noise is 0.09 / 3.09 of the variance.
-    assert error < 0.1 < plain_error
+    assert error < 0.1 < other_error
 
 
-def test_choose_plan__more_columns_than_a_sum_can_follow__no_sum():
-    x, y, weight = draw(300, 90, lambda x: x[:, 0].sin(), 0)
+@pytest.mark.parametrize(("d", "is_possible"), [(75, True), (76, False), (0, True)])
+def test_choose_sum__columns_that_a_sum_can_follow__up_to_75(d, is_possible):
+    x, y, weight = draw(300, max(d, 1), lambda x: x[:, 0].sin(), 0)
 
-    plan, _ = choose_plan(x, y, weight, [tuple(range(90))])
+    _, error = choose_sum(x, y, weight, [tuple(range(d))] if d else [(), (0,)])
 
-    assert not plan.is_sum
+    assert math.isfinite(error) is is_possible
 
 
 def test_regress__sum_over_columns__predicts_other_parts_and_new_rows(seed):
     x, y, weight = draw(800, 4, lambda x: (2 * x).sin().sum(1), seed)
-    plan, _ = choose_plan(x, y, weight, [(0, 1, 2, 3)])
+    plan, _ = choose_sum(x, y, weight, [(0, 1, 2, 3)])
 
     kernel, coefficients, predicted = plan.regress(x, y, weight)
 

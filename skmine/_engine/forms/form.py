@@ -34,6 +34,9 @@ class Fit:
         The closed form, if the critic is a closed form whose coordinates other forms may use.
     knows_rows : bool, default=False
         Whether the critic may have memorised the training rows, so that its value on them is meaningless.
+    of_half : nn.Module or None, default=None
+        The same critics, learnt from half of the training rows. They show the cost of overfitting if
+        `knows_rows`.
     """
 
     critic: nn.Module
@@ -62,7 +65,7 @@ class Fit:
         training = None
         if self.training is not None and others.training is not None:
             training = self.training.joined(others.training)
-        return Fit(critic, states, training, None, self.knows_rows, of_half)
+        return Fit(critic, states, training, knows_rows=self.knows_rows, of_half=of_half)
 
 
 def _joined(one: nn.Module, other: nn.Module) -> nn.Module:

@@ -45,8 +45,8 @@ def is_model(critic: Any) -> bool:
 class Predictive(MixtureForm):
     """Mixtures of y and its predictions by a scikit-learn model, from the encoded core columns of x.
 
-    No row is predicted by a model that has seen it. The predictions that a mixture is fitted to come from
-    folds within the training rows. Mixtures recalibrate the probabilities of classes.
+    Mixtures are fitted to predictions by models that have not seen the row, from folds within the training
+    rows. They recalibrate the probabilities of classes.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Predictive(MixtureForm):
     def __init__(self, model: Any, generator: torch.Generator):
         super().__init__()
         self.model = _seeded(model, generator)
-        self._learnt: WeakKeyDictionary[Sample, Learnt] = WeakKeyDictionary()
+        self._learnt: WeakKeyDictionary[Sample, _Bank] = WeakKeyDictionary()
 
     def applies(self, sample: Sample) -> bool:
         """Whether y is not constant."""
@@ -72,8 +72,13 @@ class Predictive(MixtureForm):
         yield self.model, 2 * (sample.y.n_core if sample.classes is None else len(sample.classes) - 1)
 
     def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
-        """Fit one mixture per member."""
-        return replace(super().fit(sample, setting), knows_rows=True)
+        """Fit one mixture per member, and the same critics with the models of half of the rows."""
+        fit, of_half = super().fit(sample, setting), None
+        if self.learns_halves:
+            learnt, (_, mixture) = self.learn(sample, setting.source), self.mixture(sample, setting)
+            sides, _ = self.sides(sample, learnt, [member.of_half for member in learnt.members])
+            of_half = self.critic(sample, sides, mixture)
+        return replace(fit, knows_rows=True, of_half=of_half)
 
     def problem(self, sample: Sample) -> "Problem":
         """Predict y from all core columns of x, with all training rows."""
@@ -84,15 +89,15 @@ class Predictive(MixtureForm):
         learnt = self.learn(sample, source)
         return self.sides(sample, learnt, [member.models for member in learnt.members])
 
-    def sides(self, sample: Sample, learnt: "Learnt", models: list) -> tuple[list[nn.Module], Tensor]:
+    def sides(self, sample: Sample, learnt: "_Bank", models: list) -> tuple[list[nn.Module], Tensor]:
         """Maps of x and y with some of the models, and the columns that mixtures are fitted to."""
         problem = self.problem(sample)
         side = Predictions(learnt.task, models, problem.columns)
         predicted = torch.stack([torch.from_numpy(member.predicted) for member in learnt.members])
         return beside_target(sample, side, predicted, problem.target.double(), problem.given)
 
-    def learn(self, sample: Sample, source: Any) -> "Learnt":
-        """Fit the models of all members, once for each sample."""
+    def learn(self, sample: Sample, source: Any) -> "_Bank":
+        """Fit the models of all members, once for each sample: there is one source."""
         if sample not in self._learnt:
             self._learnt[sample] = _learn(sample, self.problem(sample), source, self.learns_halves)
         return self._learnt[sample]
@@ -115,13 +120,6 @@ class BoostedTrees(RegressionForm, Predictive):
         if sample.folds.train.shape[1] < _LEAST_ROWS or not super().applies(sample):
             return False
         return 0 < len(self._columns(sample)) <= _MOST_COLUMNS
-
-    def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
-        """Fit one mixture per member, and keep the models of half of the rows."""
-        fit, learnt = super().fit(sample, setting), self.learn(sample, setting.source)
-        sides, _ = self.sides(sample, learnt, [member.of_half for member in learnt.members])
-        _, mixture = self.mixture(sample, setting)
-        return replace(fit, of_half=self.critic(sample, sides, mixture))
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
         """A regressor or a classifier."""
@@ -167,7 +165,7 @@ class Problem(NamedTuple):
     train: Tensor
 
 
-class Member(NamedTuple):
+class _Trained(NamedTuple):
     """What one member of a bank has learnt.
 
     Attributes
@@ -185,22 +183,22 @@ class Member(NamedTuple):
     predicted: np.ndarray
 
 
-class Learnt(NamedTuple):
+class _Bank(NamedTuple):
     """The models of a bank.
 
     Attributes
     ----------
     task : _Task
         What they predict.
-    members : list of Member
+    members : list of _Trained
         One per member of the bank.
     """
 
     task: "_Task"
-    members: list[Member]
+    members: list[_Trained]
 
 
-def _learn(sample: Sample, problem: Problem, source: Any, learns_halves: bool) -> Learnt:
+def _learn(sample: Sample, problem: Problem, source: Any, learns_halves: bool) -> _Bank:
     """Fit the models of all members, and predict each part of the rows from the others."""
     x = (sample.x, sample.y)[problem.given].core[:, problem.columns].double().numpy()
     task = _Task.of(source, problem.target.double().numpy(), sample.classes is not None)
@@ -208,27 +206,25 @@ def _learn(sample: Sample, problem: Problem, source: Any, learns_halves: bool) -
     groups = None if sample.folds.groups is None else sample.folds.groups.numpy()
     members = []
     for rows, train in zip(sample.fitted.numpy(), problem.train.numpy(), strict=True):
-        part_of = np.zeros(len(x), dtype=int)  # rows that no model sees are in any part
-        part_of[train] = _part_numbers(train, groups)
-        predicted = np.empty((len(rows), task.width))
-        for k in np.unique(part_of[train]):
-            models, own = task.fit(x, weight, train[part_of[train] != k]), part_of[rows] == k
-            if own.any():
-                predicted[own] = task.predict(models, x[rows[own]])
-        of_half = task.fit(x, weight, train[: len(train) // 2]) if learns_halves else []
-        members.append(Member(task.fit(x, weight, train), of_half, predicted))
-    return Learnt(task, members)
+        position, predicted = _positions(len(x), train, groups), np.empty((len(rows), task.width))
+        part_of = (PARTS * position).astype(int)
+        for k in np.unique(part_of[rows]):
+            own = part_of[rows] == k
+            predicted[own] = task.predict(task.fit(x, weight, train[part_of[train] != k]), x[rows[own]])
+        of_half = task.fit(x, weight, train[position[train] < 0.5]) if learns_halves else []
+        members.append(_Trained(task.fit(x, weight, train), of_half, predicted))
+    return _Bank(task, members)
 
 
-def _part_numbers(train: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """Number of the part of each training row.
+def _positions(n: int, train: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Position of each row among the training rows, from 0 to below 1.
 
-    Groups are not split, unless all training rows are one group.
+    The rows of a group have one position, unless all training rows are one group. Rows that no model learns
+    from have position 0, or that of their group.
     """
-    labels = train if groups is None or len(np.unique(groups[train])) == 1 else groups[train]
-    order = dict.fromkeys(labels.tolist())  # in the order of the rows, which is random
-    part_of = {label: k * PARTS // len(order) for k, label in enumerate(order)}
-    return np.array([part_of[label] for label in labels.tolist()])
+    labels = np.arange(n) if groups is None or len(np.unique(groups[train])) == 1 else groups
+    order = {label: k for k, label in enumerate(dict.fromkeys(labels[train].tolist()))}  # a random order
+    return np.array([order.get(label, 0) for label in labels.tolist()]) / len(order)
 
 
 def _seeded(model: Any, generator: torch.Generator) -> Any:

@@ -6,6 +6,7 @@ as y.
 """
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from weakref import WeakKeyDictionary
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from skmine._engine.forms.form import Start
 from skmine._engine.forms.mixture import RegressionForm, beside_target, roles
-from skmine._engine.kernel import LEAST_FALL, Kernel, Plan, at_landmarks, choose_plan
+from skmine._engine.kernel import LEAST_FALL, Kernel, Plan, at_landmarks, choose_plan, choose_sum
 from skmine._engine.sample import Sample
 
 
@@ -36,13 +37,13 @@ class KernelRegression(RegressionForm):
         given, target = roles(sample)
         x, y, weight = _rows(sample, given, target)[0]
         choices = _choices(sample, given)
-        plan, error = choose_plan(x, y, weight, choices)
+        plan, error = _best_plan(x, y, weight, choices)
         if error >= 1:
             return
         yield (plan,), 2 * target.shape[1]
         if sample.classes is None:
             *_, predicted = self._regress(sample.first, (plan,))[0]
-            spread, error = choose_plan(x, _size(y - predicted), weight, choices)
+            spread, error = _best_plan(x, _size(y - predicted), weight, choices)
             if error < LEAST_FALL:
                 yield (plan, spread), 3 * target.shape[1]
 
@@ -126,6 +127,11 @@ class Regression(nn.Module):
         flat = x[..., self.columns].reshape(len(x), -1, len(self.columns)) @ self.transform
         values = at_landmarks(flat, self.landmarks, self.is_sum)
         return (values @ self.coefficients).view(*x.shape[:-1], -1)
+
+
+def _best_plan(x: Tensor, y: Tensor, weight: Tensor, choices: list[tuple[int, ...]]) -> tuple[Plan, float]:
+    """The plan with the smaller error: a function of all columns, or a sum of functions of single columns."""
+    return min((choose(x, y, weight, choices) for choose in (choose_plan, choose_sum)), key=itemgetter(1))
 
 
 def _size(residual: Tensor) -> Tensor:
