@@ -86,23 +86,25 @@ def intervals(rank: np.ndarray, depth: int) -> np.ndarray:
     return np.minimum((rank * 2**depth).astype(np.int64), 2**depth - 1)
 
 
-def halve(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def halve(first: np.ndarray, second: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """Halves of the rows, as if at random, that do not depend on the order of the rows or of the columns.
 
     Parameters
     ----------
     first, second : ndarray of shape (n,)
         Index of the value of each row in either column.
+    weight : ndarray of shape (n,) or None, default=None
+        Weights of the rows.
 
     Returns
     -------
     ndarray of shape (n,)
-        Mask of one half. Rows with equal values alternate.
+        Mask of one half. Rows with equal values alternate, in the order of their weights.
     """
     one, other = first.astype(np.uint64), second.astype(np.uint64)
     mixed = _mix((one + other) ^ _mix(one * other))
     pair = (one << np.uint64(32)) | other
-    order = np.argsort(pair, kind="stable")
+    order = np.argsort(pair, kind="stable") if weight is None else np.lexsort((weight, pair))
     ordered = pair[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
     alternating = np.empty(len(pair), dtype=np.uint64)

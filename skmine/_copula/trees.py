@@ -19,15 +19,16 @@ import numpy as np
 from scipy.special import betaln, digamma
 
 from skmine._copula.margins import Margin
-from skmine._copula.planes import POWERS, ROWS_AT_ONCE, Cells, Plane
+from skmine._copula.planes import LEAST_ROWS, POWERS, ROWS_AT_ONCE, Cells, Plane
 from skmine._copula.ranks import FineRanks, halve
 
 #: Maximum number of cuts, in total and along one axis. They give the cells that 16,384 rows can resolve, and
 #: limit time and memory for any number of rows.
 MOST_CUTS, DEEPEST = 14, 12
-#: Up to this many rows, the value is extrapolated from that of half of the rows. With more rows, it would
-#: take longer than nearest neighbours, and columns whose rows are read in parts have rounded ranks.
-MOST_HALVED = 1024
+#: Between these numbers of rows, the value is extrapolated from that of half of the rows. Halves of fewer
+#: rows do not fill two of the smallest cells. With more rows, it would take longer than nearest neighbours,
+#: and columns whose rows are read in parts have rounded ranks.
+_LEAST_HALVED, MOST_HALVED = 4 * LEAST_ROWS, 1024
 #: Number of cells, over several levels, that are weighted together, to limit memory.
 _CELLS_AT_ONCE = 2**14
 #: Prior weights: independence, the two lines, and the two cuts.
@@ -86,7 +87,7 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
     extrapolation.
     """
     n = len(target)
-    halved = n <= MOST_HALVED
+    halved = _LEAST_HALVED <= n <= MOST_HALVED
     # The smallest cells have one or two rows, or two to four if there are few: these take less time.
     n_cuts = int(np.clip((np.floor if halved else np.ceil)(np.log2(n)) - 1, 1, MOST_CUTS))
     deepest = min(DEEPEST, n_cuts)
@@ -101,7 +102,9 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
         if halved:
             firsts = [ranks._replace(number=ranks.number[rows]) for ranks in firsts]
         flatness = [_gain_of_ties(ranks) for ranks in firsts], _gain_of_ties(second)
-        halves = np.stack([halve(ranks.number, second.number) for ranks in firsts]) if halved else None
+        halves = None
+        if halved:
+            halves = np.stack([halve(ranks.number, second.number, times) for ranks in firsts])
         plane = Plane(firsts, second, flatness, (n_cuts, deepest), times, target.unit, halves)
         del firsts  # they take as much memory as several columns
         scores = _weigh_trees(plane) / n
