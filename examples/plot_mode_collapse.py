@@ -47,5 +47,5 @@ plt.show()
 # iterations here.
 
 # %%
-# **In short:** The plain network produces four of the nine clusters, and the
-# network that maximises the information produces all nine.
+# **In short:** The plain network misses several of the nine clusters, whereas
+# the network that maximises the information produces all of them.

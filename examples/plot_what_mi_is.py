@@ -86,5 +86,5 @@ plt.show()
 
 # %%
 # **In short:** Four of the six clouds have a correlation near zero but a
-# mutual information between 0.40 and 1.04 nats, because their dependence is
+# mutual information between 0.41 and 1.04 nats, because their dependence is
 # not linear.
