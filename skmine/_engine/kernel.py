@@ -88,10 +88,10 @@ class Kernel(NamedTuple):
         cls, columns: tuple[int, ...], transform: Tensor, landmarks: Tensor, is_sum: bool = False
     ) -> "Kernel":
         """The kernel at some landmarks, in its coordinates."""
-        parts = landmarks.T.unsqueeze(2) if is_sum else landmarks.unsqueeze(0)
-        kernel = gaussian(parts, parts)
-        eye = torch.eye(len(landmarks), dtype=kernel.dtype)
-        root = torch.linalg.cholesky(kernel + _JITTER * len(landmarks) * eye)
+        m = len(landmarks)
+        kernel = at_landmarks(landmarks, landmarks, is_sum).unflatten(1, (-1, m)).transpose(0, 1)
+        eye = torch.eye(m, dtype=kernel.dtype)
+        root = torch.linalg.cholesky(kernel + _JITTER * m * eye)
         axes = torch.linalg.solve_triangular(root.mT, eye, upper=True)
         return cls(columns, transform, landmarks, torch.block_diag(*axes), is_sum)
 

@@ -75,8 +75,10 @@ class Predictive(MixtureForm):
         """Fit one mixture per member, and the same critics with the models of half of the rows."""
         fit, of_half = super().fit(sample, setting), None
         if self.learns_halves:
-            learnt, (_, mixture) = self.learn(sample, setting.source), self.mixture(sample, setting)
-            sides, _ = self.sides(sample, learnt, [member.of_half for member in learnt.members])
+            problem, (task, members) = self.problem(sample), self.learn(sample, setting.source)
+            sides, mixture = self.mixture(sample, setting)
+            sides = sides.copy()
+            sides[problem.given] = Predictions(task, [one.of_half for one in members], problem.columns)
             of_half = self.critic(sample, sides, mixture)
         return replace(fit, knows_rows=True, of_half=of_half)
 
@@ -86,14 +88,9 @@ class Predictive(MixtureForm):
 
     def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
         """Predictions, and the columns of y."""
-        learnt = self.learn(sample, source)
-        return self.sides(sample, learnt, [member.models for member in learnt.members])
-
-    def sides(self, sample: Sample, learnt: "_Bank", models: list) -> tuple[list[nn.Module], Tensor]:
-        """Maps of x and y with some of the models, and the columns that mixtures are fitted to."""
-        problem = self.problem(sample)
-        side = Predictions(learnt.task, models, problem.columns)
-        predicted = torch.stack([torch.from_numpy(member.predicted) for member in learnt.members])
+        problem, (task, members) = self.problem(sample), self.learn(sample, source)
+        side = Predictions(task, [one.models for one in members], problem.columns)
+        predicted = torch.stack([torch.from_numpy(one.predicted) for one in members])
         return beside_target(sample, side, predicted, problem.target.double(), problem.given)
 
     def learn(self, sample: Sample, source: Any) -> "_Bank":
@@ -222,9 +219,15 @@ def _positions(n: int, train: np.ndarray, groups: np.ndarray | None) -> np.ndarr
     The rows of a group have one position, unless all training rows are one group. Rows that no model learns
     from have position 0, or that of their group.
     """
-    labels = np.arange(n) if groups is None or len(np.unique(groups[train])) == 1 else groups
-    order = {label: k for k, label in enumerate(dict.fromkeys(labels[train].tolist()))}  # a random order
-    return np.array([order.get(label, 0) for label in labels.tolist()]) / len(order)
+    if groups is None or len(np.unique(groups[train])) == 1:
+        groups = np.arange(n)
+    _, label = np.unique(groups, return_inverse=True)
+    known, first = np.unique(label[train], return_index=True)
+    position = np.zeros(label.max() + 1)
+    position[known[np.argsort(first)]] = np.arange(len(known)) / len(
+        known
+    )  # in the order of rows, a random one
+    return position[label]
 
 
 def _seeded(model: Any, generator: torch.Generator) -> Any:
