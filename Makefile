@@ -1,13 +1,14 @@
 # You need Python 3.10 or later and make. Each target installs what it needs into .venv, once, and again when
-# pyproject.toml or constraints.txt change.
+# pyproject.toml or constraints.txt change. `make install` does so for several targets at once, which saves time.
 PYTHON ?= python3
 PYTEST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint docs bench matrix clean
+.PHONY: help demo test fuzz lint docs bench matrix install clean
 .NOTPARALLEL: # two runs of pip must not write to one environment
 .DELETE_ON_ERROR:
 
@@ -55,6 +56,10 @@ matrix: ## Run the tests with the oldest and the newest versions, each in its ow
 	.venv-newest/bin/python -m pip install -qq --no-input -e '.[test]' $(TORCH)
 	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 .venv-newest/bin/python -m pytest -n 2 --dist worksteal tests
 
+install: $(VENV)/created ## Install what lint, docs, demo, fuzz and test need
+	$(PIP_INSTALL) -e '.[docs,lint,plot,test]'
+	@touch $(addprefix $(VENV)/installed-,docs lint plot test)
+
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) build dist *.egg-info .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/_tables docs/generated docs/auto_examples docs/sg_execution_times.rst examples/output
@@ -66,5 +71,5 @@ $(VENV)/created:
 
 # $* is the extra of pyproject.toml.
 $(VENV)/installed-%: $(VENV)/created pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	$(PIP_INSTALL) -e '.[$*]'
 	@touch $@
