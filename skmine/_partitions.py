@@ -11,6 +11,7 @@ from skmine._copula import (
     Grid,
     Margin,
     Summary,
+    count_values,
     independence_pvalues,
     merge,
     moment_sums,
@@ -64,20 +65,20 @@ def count_pairs(columns: list[Column], grids: list[Grid], pairs: list, bias_corr
     found = []
     for j, k in pairs:
         number = cells[j].astype(np.int64) * grids[k].n_cells + cells[k]
-        found.append(_occupied(np.bincount(number)))
+        found.append(_occupied(number, None))
     return found
 
 
-def _occupied(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    numbers = np.flatnonzero(counts)
-    return numbers.astype(np.int32), counts[numbers].astype(np.float64)
+def _occupied(numbers: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    distinct, times = count_values(numbers, counts)
+    return distinct.astype(np.int32), times.astype(np.float64)
 
 
 def add_counts(parts: list[list]) -> list:
     summed = []
     for tables in zip(*parts, strict=True):
         numbers, counts = (np.concatenate(values) for values in zip(*tables, strict=True))
-        summed.append(_occupied(np.bincount(numbers, counts)))
+        summed.append(_occupied(numbers, counts))
     return summed
 
 

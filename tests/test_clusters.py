@@ -26,7 +26,7 @@ dd = pytest.importorskip("dask.dataframe")
 #: and cells of a tree end up to half a share further, which moves its weights.
 RESOLUTION = 0.005
 
-N = 8_000
+N = 9_000  # more than are counted exactly
 
 
 def draw_frame(n=N):
@@ -117,6 +117,14 @@ def test_matrix__partitions__values_in_memory_within_the_resolution():
     expected = np.array(expected)
     np.fill_diagonal(expected, np.where(frame.nunique() > 100, np.inf, np.diag(expected)))
     np.testing.assert_allclose(counted, expected, atol=RESOLUTION)
+
+
+def test_matrix__few_rows_in_partitions__values_in_memory():
+    frame, _ = draw_frame(2_000)
+
+    counted = mutual_info_matrix(as_dask(frame, frame["noise"])[0])
+
+    np.testing.assert_allclose(counted, mutual_info_matrix(frame), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("columns", [["weak"], ["gaps", "letter", "count"]])
@@ -313,7 +321,7 @@ def test_scores__only_sums_travel(monkeypatch):
     monkeypatch.setattr(dask, "compute", compute_and_weigh)
     mutual_info_regression(*as_dask(frame, y))
 
-    assert 0 < max(largest) < 1_000  # scores and the names of grids, of 8,000 rows
+    assert 0 < max(largest) < 1_000  # scores and the names of grids, of 9,000 rows
 
 
 @pytest.mark.parametrize(

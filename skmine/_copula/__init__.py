@@ -33,6 +33,7 @@ from skmine._copula.independence import (
 )
 from skmine._copula.information import pair_information, plug_in_information
 from skmine._copula.intervals import pair_intervals
+from skmine._copula.levels import count_values
 from skmine._copula.loglinear import PairScores, score_pairs
 from skmine._copula.margins import Margin
 from skmine._copula.moments import block_information, column_blocks, product_sums, screen_pairs
@@ -47,6 +48,7 @@ __all__ = [
     "block_information",
     "block_law",
     "column_blocks",
+    "count_values",
     "independence_laws",
     "independence_pvalues",
     "law_of_sums",

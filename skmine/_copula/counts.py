@@ -14,12 +14,16 @@ from scipy.special import ndtri
 
 from skmine._columns import Column
 from skmine._copula.margins import Margin, cell_edges
+from skmine._copula.trees import FULLY_HALVED
 
 #: Points of a summary: about four for each cell of the grid.
 _POINTS = 8192
 #: Cells of a grid with equal shares of the rows, and further cells for the tails, in equal steps of the mean
 #: of rank and normal score.
 _EVEN_CELLS, _TAIL_CELLS = 1024, 128
+#: Up to this many rows, every value has a cell of its own, because trees are then extrapolated from halves of
+#: the rows, and the halves depend on the ranks of all values.
+_MOST_EXACT = 2 * FULLY_HALVED
 #: Normal score at which the tails end. One row in 10^9 lies beyond it.
 _LAST_SCORE = 6.0
 #: Maximum number of labels that are counted exactly (the rarest others share a cell), and maximum number in a
@@ -172,7 +176,7 @@ class Grid:
             ordered = sorted(kept, key=_by_name)
             self.number = {label: number for number, label in enumerate(ordered)}
             n_cells = len(ordered) + (len(values) > len(ordered) or not summary.exact)
-        elif summary.exact and len(values) <= _EVEN_CELLS:
+        elif summary.exact and (len(values) <= _EVEN_CELLS or self.n_rows <= _MOST_EXACT):
             self.values, n_cells = values, len(values)
         else:
             self.edges = _edges(summary)

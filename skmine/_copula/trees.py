@@ -25,10 +25,12 @@ from skmine._copula.ranks import FineRanks, halve
 #: Maximum number of cuts, in total and along one axis. They give the cells that 16,384 rows can resolve, and
 #: limit time and memory for any number of rows.
 MOST_CUTS, DEEPEST = 14, 12
-#: Between these numbers of rows, the value is extrapolated from that of half of the rows. Halves of fewer
-#: rows do not fill two of the smallest cells. With more rows, it would take longer than nearest neighbours,
-#: and columns whose rows are read in parts have rounded ranks.
-_LEAST_HALVED, MOST_HALVED = 4 * LEAST_ROWS, 1024
+#: Minimum number of rows whose value is extrapolated from half of the rows: a half then fills two of the
+#: smallest cells.
+_LEAST_HALVED = 4 * LEAST_ROWS
+#: Up to this many rows, the value is fully extrapolated. The correction then fades, and is 0 from twice as
+#: many rows on. There it would take a tenth off the error, but more time than nearest neighbours take.
+FULLY_HALVED = 4096
 #: Number of cells, over several levels, that are weighted together, to limit memory.
 _CELLS_AT_ONCE = 2**14
 #: Prior weights: independence, the two lines, and the two cuts.
@@ -66,7 +68,7 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
 
     Few rows show only a part of the structure, so that the value grows with the number of rows. The mean
     value of two halves of the rows shows by how much. If the bias is proportional to 1 / n, the value plus
-    its difference from that of the halves has none.
+    its difference from that of the halves has none. With many rows, the difference has a smaller weight.
 
     Parameters
     ----------
@@ -87,7 +89,8 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
     extrapolation.
     """
     n = len(target)
-    halved = _LEAST_HALVED <= n <= MOST_HALVED
+    share_added = float(np.clip(2 - n / FULLY_HALVED, 0, 1))
+    halved = n >= _LEAST_HALVED and share_added > 0
     # The smallest cells have one or two rows, or two to four if there are few: these take less time.
     n_cuts = int(np.clip((np.floor if halved else np.ceil)(np.log2(n)) - 1, 1, MOST_CUTS))
     deepest = min(DEEPEST, n_cuts)
@@ -110,7 +113,7 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
         scores = _weigh_trees(plane) / n
         if halved:
             scores, one, other = np.split(scores, 3, axis=1)
-            scores[1] += scores[1] - (one[1] + other[1])
+            scores[1] += share_added * (scores[1] - (one[1] + other[1]))
         found.append(scores)
     evidence, value, strict = np.hstack(found)
     return TreeScores(value, evidence, strict)
