@@ -58,6 +58,29 @@ def test_margin__functions_and_polynomials__are_orthonormal_over_the_rows(kind, 
         assert len(order) > 0 or (kind == "continuous" and discrete)  # labels that never repeat share a cell
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("discrete", [False, True])
+def test_take__some_rows__the_margin_of_these_rows(kind, discrete):
+    values = draw_column(kind, np.random.default_rng(0))
+    rows = np.random.default_rng(1).uniform(size=300) < 0.5
+
+    taken, expected = margin(values, discrete).take(rows), margin(values[rows], discrete)
+
+    for name in ("codes", "mass", "functions", "order", "coarse", "repeats", "tied", "entropy"):
+        np.testing.assert_array_equal(getattr(taken, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("discrete", [False, True])
+def test_take__weights__a_whole_number_of_rows(discrete):
+    rng = np.random.default_rng(0)
+    column, weight = read_columns(rng.integers(0, 9, 300).astype(float), "x")[0], rng.uniform(size=300)
+    taken = Margin.of_column(column, discrete, weight, weighted=True).take(np.arange(100))
+
+    assert taken.times.sum() == pytest.approx(len(taken)) == round(weight[:100].sum())
+    np.testing.assert_allclose(taken.times / weight[:100], taken.times[0] / weight[0])
+    assert taken.unit is taken.times
+
+
 def test_margin__more_levels_than_cells__the_rarest_share_one():
     # 63 levels of four rows and 40 levels of one row: 64 cells, and the last one contains the 40.
     values = np.append(np.repeat(np.arange(63), 4), np.arange(100, 140))

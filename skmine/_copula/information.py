@@ -50,7 +50,7 @@ def pair_information(margins: list[Margin], target: Margin) -> np.ndarray:
     return estimate_pairs(margins, target)[0]
 
 
-def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
+def estimate_pairs(margins: list[Margin], target: Margin, extrapolate: bool = True) -> np.ndarray:
     """As :func:`pair_information`, with the quantities that an interval needs.
 
     Parameters
@@ -59,13 +59,15 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
         Columns.
     target : Margin
         Target, with the same rows.
+    extrapolate : bool, default=True
+        Whether trees are extrapolated from half of the rows.
 
     Returns
     -------
-    ndarray of shape (3, n_columns)
-        The estimates in nats, the estimates before independence is averaged in, and the variance of the log
-        ratio over the rows in squared nats. The variance is NaN if the smooth functions do not fit, or if
-        other estimates have more weight.
+    ndarray of shape (4, n_columns)
+        The estimates in nats, the estimates before independence is averaged in, their part that is
+        extrapolated, and the variance of the log ratio over the rows in squared nats. The variance is NaN if
+        the smooth functions do not fit, or if other estimates have more weight.
     """
     mi, lower = np.zeros((2, len(margins)))
     variance = np.full(len(margins), np.nan)
@@ -77,20 +79,20 @@ def estimate_pairs(margins: list[Margin], target: Margin) -> np.ndarray:
         variance[smooth] = np.where(scores.unexplained, np.nan, scores.variance)
     varies = np.array([min(len(m.mass), len(target.mass)) > 1 for m in margins], dtype=bool)
     ordered = np.array([m.levels is None and target.levels is None for m in margins], dtype=bool)
-    found = [[(mi[j], lower[j], lower[j])] for j in range(len(margins))]
+    found = [[(mi[j], lower[j], lower[j], 0.0)] for j in range(len(margins))]
     in_plane = np.flatnonzero(unexplained & varies & ordered)
     if len(in_plane):
-        trees = pair_trees([margins[j] for j in in_plane], target)
-        for j, *score in zip(in_plane, trees.mi, trees.lower, trees.strict, strict=True):
+        trees = pair_trees([margins[j] for j in in_plane], target, extrapolate)
+        for j, *score in zip(in_plane, trees.mi, trees.lower, trees.strict, trees.added, strict=True):
             found[j].append(tuple(score))
     _by_labels(found, margins, target, np.flatnonzero(varies), unexplained)
-    free = mi.copy()
+    free, added = mi.copy(), np.zeros(len(margins))
     for j in np.flatnonzero(varies):
-        free[j], mi[j], share_smooth = _weighted(np.array(found[j]), len(target))
+        free[j], mi[j], added[j], share_smooth = _weighted(np.array(found[j]), len(target))
         if share_smooth < _PREVAILS:
             variance[j] = np.nan
     highest = [min(m.largest_information, target.largest_information) for m in margins]
-    return np.stack([np.clip(mi, 0.0, highest), np.clip(free, 0.0, highest), variance])
+    return np.stack([np.clip(mi, 0.0, highest), np.clip(free, 0.0, highest), added, variance])
 
 
 def plug_in_information(first: Margin, second: Margin) -> float:
@@ -138,22 +140,24 @@ def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.
     return mi / (1 + (np.sqrt(n) + _FEW / n) * np.exp(np.minimum(-n * lower, 690)))
 
 
-def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float]:
-    """Weighted mean of estimates, the same with independence averaged in, and the weight of the first one.
+def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float, float]:
+    """Weighted mean of estimates, with and without independence, and of their extrapolated parts.
 
-    An estimate is a row of `estimates`: its value, its expected value on new rows, and its evidence against
-    independence, in nats.
+    An estimate is a row of `estimates`: its value, its expected value on new rows, its evidence against
+    independence, and the part of its value that is extrapolated, in nats. The last number that is returned is
+    the weight of the first estimate. The first one is the mean without independence.
 
     References
     ----------
     Akaike (1979), A Bayesian extension of the minimum AIC procedure.
     """
-    mi, lower, evidence = estimates.T
+    mi, lower, evidence, added = estimates.T
     weight = np.exp(n * (lower - lower.max()))
-    mean = weight @ mi / weight.sum()
+    weight /= weight.sum()
+    mean = weight @ mi
     total = evidence.max() + np.log(np.exp(n * (evidence - evidence.max())).sum()) / n
     weighted = weigh_against_independence(mean, total, n)
-    return float(mean), float(weighted), float(weight[0] / weight.sum())
+    return float(mean), float(weighted), float(weight @ added), float(weight[0])
 
 
 def _by_labels(found: list[list], margins: list[Margin], target: Margin, which, unexplained) -> None:
@@ -171,7 +175,7 @@ def _by_labels(found: list[list], margins: list[Margin], target: Margin, which, 
         for start in range(0, len(asked), at_once):
             some = asked[start : start + at_once]
             for k, value, evidence in estimates([margins[j] for j in some], target):
-                found[some[k]].append((value, value, evidence))
+                found[some[k]].append((value, value, evidence, 0.0))
 
 
 def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float]]:

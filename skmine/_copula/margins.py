@@ -114,6 +114,22 @@ class Margin:
         arrays = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
         return object.__sizeof__(self) + sum(array.nbytes for array in arrays)
 
+    def take(self, rows: np.ndarray) -> "Margin":
+        """The margin of some rows, given by a mask or indices."""
+        times = None if self.times is None else self.times[rows]
+        if times is not None:  # the sum is a number of rows
+            times = times * (max(round(times.sum()), 1) / times.sum())
+        weighted = self.unit is not None
+        if self.levels is not None:
+            return _of_levels(Column(self.levels[rows].astype(np.float64), False), times, weighted)
+        assert self.values is not None
+        return _of_ranks(Column(self.values[rows], False), times, self.coarse and not self.tied, weighted)
+
+    @property
+    def number(self) -> np.ndarray:
+        """Index of each row's level or value, shape (n,)."""
+        return self._full_ranks[0] if self.levels is None else self.levels
+
     @property
     def entropy(self) -> float:
         """Entropy in nats: of levels, of repeating numbers, or of the cells of a continuous column."""

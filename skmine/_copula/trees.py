@@ -56,14 +56,17 @@ class TreeScores:
     strict : ndarray of shape (n_pairs,)
         The same with a higher cost of cuts. Under independence, the mean of `lower` grows with the rows,
         because chance favours some of very many cuts; that of `strict` does not.
+    added : ndarray of shape (n_pairs,)
+        Part of `mi` that is extrapolated, in nats.
     """
 
     mi: np.ndarray
     lower: np.ndarray
     strict: np.ndarray
+    added: np.ndarray
 
 
-def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
+def pair_trees(margins: list[Margin], target: Margin, extrapolate: bool = True) -> TreeScores:
     """Mutual information of ordered columns with an ordered target.
 
     Few rows show only a part of the structure, so that the value grows with the number of rows. The mean
@@ -76,6 +79,8 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
         Columns, represented by their ranks.
     target : Margin
         Target with the same rows, represented by its ranks.
+    extrapolate : bool, default=True
+        Whether to extrapolate from half of the rows, if there are few.
 
     Returns
     -------
@@ -90,7 +95,7 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
     """
     n = len(target)
     share_added = float(np.clip(2 - n / FULLY_HALVED, 0, 1))
-    halved = n >= _LEAST_HALVED and share_added > 0
+    halved = extrapolate and n >= _LEAST_HALVED and share_added > 0
     # The smallest cells have one or two rows, or two to four if there are few: these take less time.
     n_cuts = int(np.clip((np.floor if halved else np.ceil)(np.log2(n)) - 1, 1, MOST_CUTS))
     deepest = min(DEEPEST, n_cuts)
@@ -109,14 +114,16 @@ def pair_trees(margins: list[Margin], target: Margin) -> TreeScores:
         if halved:
             halves = np.stack([halve(ranks.number, second.number, times) for ranks in firsts])
         plane = Plane(firsts, second, flatness, (n_cuts, deepest), times, target.unit, halves)
+        n_pairs = len(firsts)
         del firsts  # they take as much memory as several columns
         scores = _weigh_trees(plane) / n
+        added = np.zeros(n_pairs)
         if halved:
             scores, one, other = np.split(scores, 3, axis=1)
-            scores[1] += share_added * (scores[1] - (one[1] + other[1]))
-        found.append(scores)
-    evidence, value, strict = np.hstack(found)
-    return TreeScores(value, evidence, strict)
+            added = share_added * (scores[1] - (one[1] + other[1]))
+        found.append(np.vstack([scores, added]))
+    evidence, value, strict, added = np.hstack(found)
+    return TreeScores(value + added, evidence, strict, added)
 
 
 def _weigh_trees(plane: "Plane") -> np.ndarray:

@@ -106,8 +106,9 @@ def dependence_table(
 
     Notes
     -----
-    The interval covers sampling error only. If the dependence is too fine for the number of rows, such as a
-    fast oscillation, the value and its interval are too low.
+    If the dependence is fine, such as a fast oscillation, few rows show only a part of it, and the value is
+    too low. The upper end of the interval includes what more rows would add, judged from half of the rows. If
+    the rows show nothing of a dependence, the interval misses it.
 
     References
     ----------
@@ -121,8 +122,8 @@ def dependence_table(
     >>> table = dependence_table(iris.data, iris.target_names[iris.target])
     >>> print(table[["feature", "value", "low", "high"]].round(1).to_string(index=False))
               feature  value  low  high
-    petal length (cm)    0.9  0.8   1.0
-     petal width (cm)    0.9  0.8   0.9
+    petal length (cm)    0.9  0.8   1.1
+     petal width (cm)    0.9  0.8   1.0
     sepal length (cm)    0.5  0.4   0.6
      sepal width (cm)    0.2  0.2   0.4
     """
