@@ -1,11 +1,21 @@
 """Seeds of the statistical tests, and figures without a screen, also in doctests."""
 
+import gc
 import os
 
 import pytest
 import torch
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+def pytest_collection():
+    gc.disable()  # what the modules of tests make is kept, and searching it for garbage takes a third of the time
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

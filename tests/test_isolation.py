@@ -348,13 +348,15 @@ def test_isolated__modes_of_the_caller__are_back_afterwards():
         assert torch.is_autocast_enabled("cpu")
 
 
-def test_import_and_first_fit__in_a_fresh_process__leave_filters_and_threads():
+def test_import_and_first_fits__in_a_fresh_process__leave_filters_and_threads_and_import_no_compiler():
     code = """
     import sys, warnings, torch, numpy, sklearn.feature_selection, scipy.stats
     before = list(warnings.filters), torch.get_num_threads(), torch.get_rng_state().tolist()
     import skmine
+    loaded = set(sys.modules)
     rng = numpy.random.default_rng(0)
     X = rng.normal(size=(60, 2))
+    skmine.MutualInfoEstimator(max_iter=100, cv=None).fit(X[:, :1], X[:, 0] ** 2)
     skmine.MINEGAN(max_iter=2).fit(X)
     critic = lambda d_x, d_y: skmine.nn.SeparableCritic(d_x, d_y, (4,))
     skmine.MutualInfoEstimator(critic=critic, cv=2, max_iter=1, tol=9).fit(X, X[:, 0])
@@ -364,5 +366,6 @@ def test_import_and_first_fit__in_a_fresh_process__leave_filters_and_threads():
     assert not added, added
     assert after[1:] == before[1:]
     assert 'torch._dynamo' not in sys.modules
+    assert 'sympy' not in set(sys.modules) - loaded
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)

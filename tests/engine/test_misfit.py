@@ -1,5 +1,6 @@
 """The test of misfit: near 0 for correct log ratios, large for wrong ones, whatever the weights and rows."""
 
+from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,9 +30,9 @@ BY_CHANCE = 1.03 + 3 * 0.7 / 10**0.5
 STRONG = [float(1 - np.exp(-0.6)) ** 0.5] * 5
 
 
-def misfit(fit, sample):
-    """The largest of the statistics."""
-    return max(misfits(fit, sample))
+def misfit(fit, sample, n_statistics=4):
+    """The largest of the first statistics. The fourth takes nearly all of the time."""
+    return max(islice(misfits(fit, sample), n_statistics))
 
 
 def of_pairs(correlations, n_members=4):
@@ -94,7 +95,7 @@ def test_misfit__plain_weighted_mean__would_be_biased_where_log_ratios_are_large
     monkeypatch.setattr(module, "_weights", lambda scores: scores.softmax(-1))
     fit = of_pairs(STRONG)
 
-    values = [misfit(fit, make_sample(*draw_pairs(N, STRONG, draw))) for draw in many(seed)]
+    values = [misfit(fit, make_sample(*draw_pairs(N, STRONG, draw)), 3) for draw in many(seed)]
 
     assert np.mean(values) > 3  # above what the test before allows
 
@@ -113,9 +114,8 @@ def test_misfit__small_samples__is_calibrated(seed, monkeypatch):
         return parts[-1]
 
     monkeypatch.setattr(module, "_statistic", noted)
-    monkeypatch.setattr(module, "_predictability", lambda *_: -np.inf)  # slow, and tested below
 
-    values = [misfit(fit, make_sample(*draw_pairs(N, [0.5], draw))) for draw in many(seed, 100)]
+    values = [misfit(fit, make_sample(*draw_pairs(N, [0.5], draw)), 3) for draw in many(seed, 100)]
 
     parts = np.reshape(parts, (100, 3))  # of polynomials, kernels and views
     np.testing.assert_array_equal(values, parts.max(1))
@@ -241,7 +241,7 @@ def test_misfit__many_rows__about_16384_are_scored():
         n_rows.append(x.shape[:3].numel())
         return NOTHING.critic(x, y)
 
-    misfit(Fit(critic), make_sample(*draw_pairs(40_000, [0.5])))
+    misfit(Fit(critic), make_sample(*draw_pairs(40_000, [0.5])), 1)
 
     assert sum(n_rows) == 2**14
 
@@ -256,7 +256,7 @@ def test_misfit__weights_restore_the_joint__about_zero(seed):
     for draw in many(seed):
         x, y = draw_pairs(N, [0.0], draw)
         weight = fit.critic(x.expand(4, -1, -1), y.expand(4, -1, -1))[0].exp()
-        unweighted.append(misfit(fit, make_sample(x, y)))
+        unweighted.append(misfit(fit, make_sample(x, y), 3))
         weighted.append(misfit(fit, make_sample(x, y, weight=weight)))
 
     assert abs(np.mean(weighted)) < BY_CHANCE
