@@ -10,7 +10,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 
 def pytest_collection():
-    gc.disable()  # what the modules of tests make is kept, and searching it for garbage takes a third of the time
+    gc.disable()  # modules are kept, and searching them for garbage takes half of the time of a collection
 
 
 def pytest_collection_finish():

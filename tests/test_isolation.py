@@ -73,12 +73,12 @@ def fit_model():
 
 
 def fit_bottleneck():
-    model = InformationBottleneckClassifier(max_iter=20, random_state=0).fit(X, Y > 0)
+    model = InformationBottleneckClassifier(max_iter=20, hidden_layer_sizes=16, random_state=0).fit(X, Y > 0)
     return model.mi_xz_, model.predict_proba(X)[:, 0].sum(), model.transform(X).sum()
 
 
 def fit_gan():
-    model = MINEGAN(n_codes=2, max_iter=10, random_state=0).fit(X)
+    model = MINEGAN(n_codes=2, max_iter=10, hidden_layer_sizes=16, random_state=0).fit(X)
     return model.mi_, model.transform(X).sum(), model.sample(3, random_state=0).sum()
 
 
