@@ -57,7 +57,8 @@ matrix: ## Run the tests with the oldest and the newest versions, each in its ow
 	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 .venv-newest/bin/python -m pytest -n 2 --dist worksteal tests
 
 install: $(VENV)/created ## Install what lint, docs, demo, fuzz and test need
-	$(PIP_INSTALL) -e '.[docs,lint,plot,test]'
+	$(PIP_INSTALL) --no-compile -e '.[docs,lint,plot,test]'
+	-@$(BIN)/python -m compileall -qq -j 0 $(VENV) # on all cores, unlike pip; as in pip, files may be for other versions
 	@touch $(addprefix $(VENV)/installed-,docs lint plot test)
 
 clean: ## Remove the environment and everything built
