@@ -123,7 +123,7 @@ def test_fit__four_modes__covers_them_and_tells_its_categories(seed):
     assert np.bincount(distance.argmin(1), minlength=4).min() > 50  # of 250
     assert (distance.min(1) < 0.5).mean() > 0.9
     # Two categories may share a corner, because the noise also moves rows. By chance, the values are 0 and 0.
-    assert adjusted_rand_score(corner, gan.predict(X)) > 0.4
+    assert adjusted_rand_score(corner[:400], gan.predict(X[:400])) > 0.4
     assert np.log(4) - 0.4 < gan.mi_ < np.log(4) + 0.05
 
 
@@ -133,9 +133,9 @@ def test_transform__own_samples__recovers_their_code(seed):
     gan = MINEGAN(n_codes=3, n_components=1, max_iter=500, hidden_layer_sizes=(64, 64), random_state=seed)
     gan.fit(X)
     rng = np.random.default_rng(seed)
-    code = np.column_stack([rng.normal(size=500), np.eye(3)[rng.integers(3, size=500)]])
+    code = np.column_stack([rng.normal(size=300), np.eye(3)[rng.integers(3, size=300)]])
 
-    read = gan.transform(gan.sample(500, code=code, random_state=seed))
+    read = gan.transform(gan.sample(300, code=code, random_state=seed))
 
     assert np.corrcoef(code[:, 0], read[:, 0])[0, 1] > 0.5
     assert (code[:, 1:].argmax(1) == read[:, 1:].argmax(1)).mean() > 0.6
@@ -168,7 +168,7 @@ def test_fit__scaled_data__samples_are_in_its_units(X, fitted):
     scaled = quick(n_codes=3).fit(1024 * X)
 
     np.testing.assert_array_equal(scaled.sample(50, random_state=1), 1024 * fitted.sample(50, random_state=1))
-    np.testing.assert_array_equal(scaled.transform(1024 * X), fitted.transform(X))
+    np.testing.assert_array_equal(scaled.transform(1024 * X[:20]), fitted.transform(X[:20]))
 
 
 def test_fit__constant_rows__samples_them():
@@ -215,7 +215,7 @@ def test_fit__double_precision_by_default__samples_of_the_same_shape(X, double_p
     gan = quick(max_iter=10).fit(X)
 
     assert np.isfinite(gan.sample(3)).all()
-    assert np.isfinite(gan.transform(X)).all()
+    assert np.isfinite(gan.transform(X[:20])).all()
 
 
 def test_fit__global_state__is_left_as_it_was(X):
@@ -246,7 +246,7 @@ def test_pickle__fitted__same_samples(fitted, X, tmp_path):
 
     for copy in copies:
         assert (copy.sample(9, random_state=0) == fitted.sample(9, random_state=0)).all()
-        assert (copy.predict(X) == fitted.predict(X)).all()
+        assert (copy.predict(X[:50]) == fitted.predict(X[:50])).all()
     with pytest.raises(NotFittedError):
         clone(fitted).sample()
 
@@ -284,7 +284,7 @@ def test_fit__interrupted_at_the_end__keeps_the_whole_training(X, monkeypatch):
         gan.fit(X)
 
     assert gan.n_iter_ == QUICK["max_iter"]
-    assert gan.transform(X).shape == (200, 2)
+    assert gan.transform(X[:20]).shape == (20, 2)
 
 
 def test_fit__verbose__shows_progress_on_stderr(X, capsys):
@@ -299,7 +299,7 @@ def test_transform__pipeline__gives_named_columns_of_the_code(X):
     frame = pd.DataFrame(X, columns=["a", "b"])
     pipeline = make_pipeline(StandardScaler(), quick(n_codes=2)).set_output(transform="pandas").fit(frame)
 
-    code = pipeline.transform(frame)
+    code = pipeline.transform(frame[:20])
 
     assert code.columns.tolist() == [f"minegan{i}" for i in range(4)]
 

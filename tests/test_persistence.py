@@ -48,7 +48,7 @@ FITTED = {
     "model": lambda: (estimate(X, LINEAR, critic=LinearRegression()), X),
     "selector": lambda: (MINEFeatureSelector(2, random_state=0).fit(X, LINEAR), X),
     "bottleneck": lambda: (InformationBottleneckClassifier(max_iter=3).fit(X, CLASSES), X),
-    "gan": lambda: (MINEGAN(max_iter=3, n_codes=2).fit(X), X),
+    "gan": lambda: (MINEGAN(max_iter=3, n_codes=2).fit(X), X[:20]),
 }
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few iterations
 

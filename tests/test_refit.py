@@ -33,7 +33,7 @@ MODELS = {
     ),
     "gan": (
         lambda: MINEGAN(max_iter=5, random_state=0),
-        lambda model: model.transform(X),
+        lambda model: model.transform(X[:10]),
         "skmine.nn.train_gan",
     ),
 }
