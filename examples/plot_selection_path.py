@@ -39,7 +39,8 @@ display.ax_.set_title("Dotted line: the maximum, log 10", fontsize="medium")
 # Which pixels were chosen?
 # -------------------------
 # The picture shows the mean of all digits and the order in which the pixels
-# were chosen. They are far apart, because neighbouring pixels are redundant.
+# were chosen. The first four are far apart, because neighbouring pixels carry
+# much of the same information.
 
 order = np.argsort(selector.ranking_)[: selector.n_features_]
 figure, axis = plt.subplots(figsize=(4, 4), layout="constrained")
