@@ -64,7 +64,7 @@ def test_check_can_train__groups__no_warning():
 
 def test_fit__copies_of_noise__warns_and_groups_give_nothing():
     rows, target, groups = np.repeat(X, 3, axis=0), np.repeat(Y, 3), np.repeat(np.arange(200), 3)
-    estimator = MutualInfoEstimator(max_iter=0, random_state=0)
+    estimator = MutualInfoEstimator(cv=3, max_iter=0, random_state=0)
 
     with pytest.warns(UserWarning, match="At least 400 of 600 rows are exact copies"):
         estimator.fit(rows, target)
