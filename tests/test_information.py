@@ -7,6 +7,7 @@ from sklearn.metrics import mutual_info_score
 
 from skmine._columns import read_columns
 from skmine._copula import Margin, information, pair_information, score_pairs
+from skmine._copula.classes import ClassCounts
 from skmine._copula.information import MOST_SMOOTH_LEVELS
 
 
@@ -234,3 +235,57 @@ def test_pair_information__fast_sine__what_trees_find(seed):
     assert smooth.unexplained[0]
     assert value > smooth.mi[0] + 0.5
     assert value == pytest.approx(information.pair_trees([margin(x)], margin(y)).mi.item(), abs=1e-6)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("n_classes", [20, 64, 256, 257])
+def test_pair_information__many_classes_near_a_rank__almost_the_truth(n_classes, seed):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, n_classes, 6000)
+    x = rng.permutation(n_classes)[y] / n_classes + 0.05 * rng.normal(size=6000)
+
+    # Entropy of a uniform value, with noise at its ends, minus that of the noise: 1.63. Rows of a class show
+    # it to 0.1; the mean of each class alone, without intervals of ranks, to 0.23.
+    assert 1.48 < score(x, y, False, True) < 1.65
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "discrete", "in_tree", "in_intervals"),
+    [
+        (16, True, [16], []),
+        (17, True, [17], [17]),
+        (256, True, [256], [256]),
+        (257, True, [], [257]),
+        (256, False, [256], []),
+        (257, False, [], []),
+    ],
+)
+def test_pair_information__classes__predicted_by_trees_if_few_and_by_intervals_if_many(
+    monkeypatch, n_classes, discrete, in_tree, in_intervals
+):
+    trees, intervals = [], []
+
+    def class_trees(columns):
+        trees.extend(len(column.shares) for column in columns)
+        return np.zeros((2, len(columns)))
+
+    monkeypatch.setattr(information, "class_trees", class_trees)
+    monkeypatch.setattr(ClassCounts, "nested", lambda counts, _: intervals.append(len(counts.shares)) or 0.0)
+    y = np.arange(1000) % n_classes
+
+    score(np.random.default_rng(0).permutation(1000) / 1000 + y, y, False, discrete)
+
+    assert (trees, intervals) == (in_tree, in_intervals)
+
+
+def test_pair_information__numbers_that_repeat__predicted_as_labels_and_not_as_intervals(monkeypatch):
+    """A level that predicts one of few intervals of a column shows less than one that predicts its values."""
+    found = []
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 200, (2, 1000))
+    monkeypatch.setattr(information, "level_mixtures", lambda pairs, *_: found.append(pairs) or np.zeros(2))
+
+    score(x, y)
+
+    ((there, back),) = found
+    assert [len(np.unique(v)) for v in (*there, *back)] == [len(np.unique(v)) for v in (x, y, y, x)]

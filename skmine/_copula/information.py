@@ -21,6 +21,9 @@ _PAIR_ONCE = 0.5
 #: shuffled targets of real tables, 13,000 pairs), and the mean error at a correlation of 0.2 rises by 5 %
 #: compared with a quarter of it, which lets through three times as many pairs.
 _FEW = 200_000
+#: Maximum number of classes that a tree over the ranks predicts. With more, few of them have rows in an
+#: interval.
+_MOST_CLASSES = 256
 #: Maximum number of halvings of the ranks: in a tree that predicts classes, and if intervals of ranks are the
 #: classes.
 _DEEPEST, _AS_CLASSES = 12, 5
@@ -184,15 +187,21 @@ def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, flo
     columns, owners = [], []
     for k, first in enumerate(firsts):
         for ranked, other in ((first, second), (second, first)):
-            labels = other.few_labels()
+            labels = other.labels()
             if not ranked.coarse or labels is None:
+                continue
+            n_classes = int(labels.max()) + 1
+            in_tree = n_classes <= _MOST_CLASSES
+            # Numbers have trees over both ranks; intervals have rows of all classes if these are few.
+            is_nested = other.levels is not None and n_classes > MOST_SMOOTH_LEVELS
+            if not (in_tree or is_nested):
                 continue
             cells = ranked.fine_cells(depth)
             counts = ClassCounts(cells, depth, labels, ranked.times, ranked.unit)
-            columns.append(counts)
-            owners.append(k)
-            # Numbers have trees over both ranks; intervals have rows of all classes if these are few.
-            if other.levels is not None and len(counts.shares) > MOST_SMOOTH_LEVELS:
+            if in_tree:
+                columns.append(counts)
+                owners.append(k)
+            if is_nested:
                 frequent = np.zeros(2**depth, dtype=bool)
                 frequent[cells[ranked.frequent()]] = True
                 value = counts.nested(frequent)
@@ -208,6 +217,7 @@ def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, floa
     of_ranked: dict[int, list[np.ndarray]] = {}
     for k, first in enumerate(firsts):
         labels, others = first.labels(), second.labels()
+        # If hardly any values of either are equal, rows that occur twice should not count for much.
         if labels is not None and others is not None and (first.is_labels or second.is_labels):
             mixtures += [(labels, others), (others, labels)]
             of_mixture += [(k,), (k,)]  # the larger of two lower bounds, by direction
@@ -217,10 +227,9 @@ def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, floa
             if id(ranked) not in of_ranked:
                 of_ranked[id(ranked)] = ranked.fine(_AS_CLASSES).of_rows()
             cell, score, resolution, rounding = of_ranked[id(ranked)]
-            if column.is_labels:
-                means.append((own, score, resolution + rounding))
-                of_mean.append(k)
-            if not ranked.is_labels:
+            means.append((own, score, resolution + rounding))
+            of_mean.append(k)
+            if not ranked.repeats:  # otherwise its values are labels themselves
                 mixtures.append((own, cell))
                 of_mixture.append((k, column is second))
     values = level_mixtures(mixtures, second.times, second.unit)

@@ -15,9 +15,6 @@ N_FUNCTIONS = 8
 #: Maximum number of cells of a discrete column. The rarest levels, and all levels of a single row, share one
 #: cell.
 MAX_LEVELS = 64
-#: Maximum number of levels that a tree over the ranks of the other column can predict. They must also have at
-#: least two rows on average, because a row whose level is unique cannot be predicted.
-MOST_CLASSES = 256
 #: Number of cells of ranks, for columns with more distinct values than this.
 N_CELLS = 32
 #: A column counts as repeating, so that its numbers may be codes, if its share of distinct values is at most
@@ -159,28 +156,24 @@ class Margin:
 
     def labels(self) -> np.ndarray | None:
         """Index of each row's level, or of its value if some numbers are equal; None for other columns."""
-        if self.levels is not None:
-            return self.levels
-        return None if self.coarse and not self.tied else self._full_ranks[0]
+        return self.number if not self.coarse or self.tied else None
 
     @property
     def is_labels(self) -> bool:
-        """Whether the column can be read as labels: it is discrete, or its numbers repeat."""
-        return self.levels is not None or not self.coarse or self.repeats
+        """Whether most rows share their level or value with others, so that it can be a code.
 
-    def few_labels(self) -> np.ndarray | None:
-        """As `labels`, but None if numbers do not repeat, or if there are too many labels for a tree."""
-        labels = self.labels() if self.is_labels else None
-        return None if labels is None or labels.max() >= min(MOST_CLASSES, len(self) / 2) else labels
+        If only a few values are equal, there are labels as well, but only these rows can be predicted.
+        """
+        return not self.coarse or self.repeats
 
     def fine_cells(self, depth: int) -> np.ndarray:
         """Interval of ranks of each row, of 2^depth intervals, shape (n,)."""
         return intervals(self._middle_ranks, depth)[self._full_ranks[0]]
 
     def frequent(self) -> np.ndarray:
-        """Mask of the rows whose value repeats and has more rows than a cell, shape (n,)."""
+        """Mask of the rows whose value has more rows than a cell, shape (n,)."""
         number, counts = self._full_ranks
-        return ((counts * N_CELLS > len(self)) & (np.bincount(number) > 1))[number]
+        return (counts * N_CELLS > len(self))[number]
 
     @property
     def _middle_ranks(self) -> np.ndarray:
