@@ -186,7 +186,8 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_rows,)
-        Weights with mean 1 over the rows of positive weight.
+        Weights with mean 1 over the rows of positive weight. Weights that rounding removes from the sum of all
+        weights are 0.
 
     Raises
     ------
@@ -205,6 +206,7 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
             f"{weight.min()}. Drop those rows or set their weight to 0."
         )
     weight = weight / weight.max()  # first, so that the mean cannot overflow
+    weight[weight < np.finfo(np.float64).eps * weight.sum()] = 0.0
     return weight / weight[weight > 0].mean()
 
 

@@ -852,6 +852,20 @@ def test_scores__heavy_rows_and_independence__close_to_zero(kind):
     assert np.mean(values) < 0.01
 
 
+@pytest.mark.parametrize("tiny", [1e-15, 1e-300])
+def test_scores__weights_that_rounding_removes__as_without_these_rows(tiny):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=600)
+    X = np.column_stack([x, np.sin(5 * x) + 0.1 * rng.normal(size=600), np.round(x)])
+    y = x + 0.5 * rng.normal(size=600)
+    weight = np.where(np.arange(600) % 2, 1.0, tiny)
+
+    for score, target in ((mutual_info_regression, y), (mutual_info_classif, np.round(y))):
+        values = score(X, target, sample_weight=weight)
+
+        np.testing.assert_array_equal(values, score(X[1::2], target[1::2]))
+
+
 def test_matrix__weights__every_entry_is_the_score_of_the_pair():
     rng = np.random.default_rng(0)
     z = rng.normal(size=(400, 1))
