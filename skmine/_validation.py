@@ -186,8 +186,8 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_rows,)
-        Weights with mean 1 over the rows of positive weight. Weights that rounding removes from the sum of all
-        weights are 0.
+        Weights with mean 1 over the rows of positive weight. A weight that rounding removes from the sum of
+        all weights is 0.
 
     Raises
     ------
