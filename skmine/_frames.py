@@ -10,7 +10,7 @@ def column_names(data, n_columns: int, prefix: str = "x") -> list:
 
     Parameters
     ----------
-    data : array, sparse matrix, DataFrame, Series or Arrow table
+    data : array, sparse matrix, DataFrame, LazyFrame, Series or Arrow table
         The container.
     n_columns : int
         How many columns it has.
@@ -21,6 +21,10 @@ def column_names(data, n_columns: int, prefix: str = "x") -> list:
     -------
     list
     """
+    if hasattr(
+        data, "collect_schema"
+    ):  # of polars, where a LazyFrame warns if its columns are read otherwise
+        return list(data.collect_schema().names())
     for attribute in ("column_names", "columns"):
         if hasattr(data, attribute):
             return list(getattr(data, attribute))

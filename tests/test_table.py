@@ -150,6 +150,15 @@ def test_table__any_container__table_of_its_library(convert, kind):
     np.testing.assert_array_equal(values, dependence_table(X, y)["value"])
 
 
+def test_table__lazy_targets__their_names_without_a_warning():
+    X, _ = draw_table(100)
+    lazy = pl.from_pandas(X[["strong", "weak", "gap"]]).lazy()
+
+    table = dependence_table(lazy.select("gap"), lazy.select("strong", "weak"))
+
+    assert sorted(table["target"]) == ["strong", "weak"]
+
+
 def test_table__no_pandas__error_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
 

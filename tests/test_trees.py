@@ -390,7 +390,6 @@ def test_halve__any_rows__about_as_many_in_either_half_everywhere(seed):
 @pytest.mark.statistical
 @pytest.mark.parametrize("n", [300, 1000])
 def test_pair_tree__few_rows_of_an_oscillation__nearer_to_the_truth_with_halves(monkeypatch, n, seed):
-    rng = np.random.default_rng(seed)
     found = {}
     for most in (1, 1000):
         monkeypatch.setattr(trees, "FULLY_HALVED", most)
@@ -399,11 +398,8 @@ def test_pair_tree__few_rows_of_an_oscillation__nearer_to_the_truth_with_halves(
             x, e = np.random.default_rng([seed, draw]).normal(size=(2, n))
             values.append(pair_tree(margin(x), margin(np.sin(6 * x) + 0.2 * e)).mi)
         found[most] = np.mean(values)
-    # A sine of uniform phase has a density that is known up to the noise; here from a million draws.
-    wave = np.sin(6 * rng.normal(size=1_000_000)) + 0.2 * rng.normal(size=1_000_000)
-    density = np.histogram(wave, 400, density=True)[0]
-    width = np.ptp(wave) / 400
-    truth = -(density * np.log(np.where(density > 0, density, 1))).sum() * width - norm.entropy(0, 0.2)
+    grid = np.sin(6 * ndtri((np.arange(4000) + 0.5) / 4000))
+    truth = entropy_of(lambda v: norm.pdf(v, grid, 0.2).mean(), -2.2, 2.2) - norm.entropy(0, 0.2)
 
     assert abs(found[1000] - truth) < abs(found[1] - truth)
 

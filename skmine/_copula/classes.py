@@ -5,6 +5,8 @@ Under independence, the ratio of the two has the mean 1 over all permutations of
 is therefore at most 0 by chance.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
@@ -97,14 +99,19 @@ class ClassCounts:
         """
         cell = self.pairs[-1] & ((1 << self.depth) - 1)
         alone = frequent[cell]
-        of_frequent = self._narrow(np.flatnonzero(alone), cell, [0])
         first = self.depth if alone.any() else self.depth - 1
-        of_others = self._narrow(np.flatnonzero(~alone), cell, range(first, min(_FINEST, first) - 1, -1))
-        sums = of_frequent + of_others
+        sizes = range(first, min(_FINEST, first) - 1, -1)
+        sums = np.zeros((len(sizes), len(_STRENGTHS)))
+        for ratio, rows in self._narrow(np.flatnonzero(alone), cell, [0]):
+            sums += np.log(ratio) @ rows
+        for size, (ratio, rows) in enumerate(self._narrow(np.flatnonzero(~alone), cell, sizes)):
+            sums[size] += np.log(ratio) @ rows
         return float((logsumexp(sums) - np.log(sums.size)) / self.n)
 
-    def _narrow(self, which: np.ndarray, cell: np.ndarray, halvings) -> np.ndarray:
-        """Sums of leave-one-out log ratios for each size of intervals and each strength.
+    def _narrow(
+        self, which: np.ndarray, cell: np.ndarray, halvings
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Leave-one-out ratios of the pairs for each size of intervals, and their numbers of rows.
 
         Parameters
         ----------
@@ -115,17 +122,17 @@ class ClassCounts:
         halvings : sequence of int
             Number of halvings from each size of intervals to the smallest ones.
 
-        Returns
-        -------
-        ndarray of shape (n_sizes, n_strengths)
+        Yields
+        ------
+        ratio : ndarray of shape (n_strengths, n_pairs)
+        rows : ndarray of shape (n_pairs,)
         """
         cell, kind = cell[which], self.pairs[-1][which] >> self.depth
         count, square = self.counts[-1][which], self.squares[-1][which]
         new_kind = np.diff(kind, prepend=-1) != 0
-        sums = np.zeros((len(halvings), len(_STRENGTHS)))
         # Ratios, and rows of the interval, for each pair of a class and an interval of the size before.
         ratio, around, number = np.ones((len(_STRENGTHS), 1)), np.array([self.n]), np.zeros_like(which)
-        for size, level in enumerate(halvings if len(which) else []):
+        for level in halvings if len(which) else []:
             place = cell >> level
             starts = np.flatnonzero(new_kind | (np.diff(place, prepend=-1) != 0))
             place, of_kind, outer = place[starts], kind[starts], number[starts]
@@ -142,9 +149,8 @@ class ClassCounts:
             mixed = (excess + strength * ratio[:, outer]) / (rows - own + strength)
             # An interval with all rows of the one around it adds nothing.
             ratio = np.where(rows < (1 - ROUNDING) * around[outer], mixed, ratio[:, outer])
-            sums[size] = np.log(ratio) @ in_class
+            yield ratio, in_class
             around, number = rows, np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(cell))))
-        return sums
 
 
 def class_trees(columns: list[ClassCounts]) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from skmine._copula.classes import ClassCounts, class_trees
-from skmine._copula.levels import ROWS_AT_ONCE, count_values, level_means, level_mixtures
+from skmine._copula.levels import count_values, level_means, level_mixtures
 from skmine._copula.loglinear import score_pairs
 from skmine._copula.margins import Margin, entropy
+from skmine._copula.ranks import ROWS_AT_ONCE
 from skmine._copula.trees import pair_trees
 
 #: Maximum number of levels of an unordered column for smooth functions.

@@ -10,13 +10,12 @@ import numpy as np
 from scipy.special import gammaln
 
 from skmine._copula.margins import row_share
+from skmine._copula.ranks import ROWS_AT_ONCE
 
 #: Concentrations of the Dirichlet priors: the number of rows that the overall shares count as within a level.
 #: Small values suit levels that determine their class. Large values suit levels that hardly differ from the
 #: others.
 CONCENTRATIONS = np.geomspace(0.1, 100, 4)
-#: Rows in memory at a time.
-ROWS_AT_ONCE = 2**16
 #: Values are counted without sorting if they are below this number times the number of rows.
 _FEW_VALUES = 8
 _STEPS, _SMALLEST_SHARE = 25, 1e-6

@@ -5,10 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csc_array
 
-from skmine._copula.ranks import FineRanks
+from skmine._copula.ranks import ROWS_AT_ONCE, FineRanks
 
-#: Number of rows, over all pairs, in memory at a time.
-ROWS_AT_ONCE = 2**15
 #: Minimum number of rows of a cell with a line (three parameters, and the kurtosis) or a cut.
 LEAST_ROWS = 8
 #: Powers of the two scores in the sums of products.

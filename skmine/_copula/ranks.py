@@ -5,6 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
+#: Number of rows, over all pairs, in memory at a time.
+ROWS_AT_ONCE = 2**15
+
 
 class FineRanks(NamedTuple):
     """Ranks of the rows at full resolution.

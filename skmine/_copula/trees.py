@@ -19,8 +19,8 @@ import numpy as np
 from scipy.special import betaln, digamma
 
 from skmine._copula.margins import Margin
-from skmine._copula.planes import LEAST_ROWS, POWERS, ROWS_AT_ONCE, Cells, Plane
-from skmine._copula.ranks import FineRanks, halve
+from skmine._copula.planes import LEAST_ROWS, POWERS, Cells, Plane
+from skmine._copula.ranks import ROWS_AT_ONCE, FineRanks, halve
 
 #: Maximum number of cuts, in total and along one axis. They give the cells that 16,384 rows can resolve, and
 #: limit time and memory for any number of rows.
