@@ -116,14 +116,14 @@ def mutual_info_regression(
 
     - a smooth log density ratio of the ranks, fitted to the Donsker-Varadhan bound;
     - for strong or irregular dependence, a mixture over trees that split the ranks into cells, extrapolated
-      from half of the rows to all rows if there are fewer than 4,096;
+      from half of the rows to all rows if there are fewer than 2,000;
     - for labels, the prediction of each row from the other rows with the same label or with near ranks.
 
     With weights, each row counts in proportion to its weight, and the corrections for chance use the
     effective sample size, ``(sum w)^2 / sum w^2``. A row of weight 2 therefore counts as less evidence than
     two rows of weight 1.
 
-    If X is a Dask collection with more than 4,096 rows, its workers count them on a grid of about 1,100
+    If X is a Dask collection with more than 2,000 rows, its workers count them on a grid of about 1,100
     ranks, and only the counts are sent. Up to 2.3 nats, scores then agree with those in memory within 0.005
     nats. Higher scores are too low (by 0.02 to 0.07 at 3.5 nats), cannot exceed about 4.8 nats, and raise a
     warning above 3 nats. Text is always treated as labels, even if it holds numbers.
