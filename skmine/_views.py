@@ -10,7 +10,7 @@ COSINES = np.arange(2, 10)
 #: Rows held in float64 at a time.
 _ROWS_AT_ONCE = 2**16
 #: Distance from the median up to which a column in its own units is roughly linear, not logarithmic.
-_SPREADS = 4.0
+_SPREADS = 8.0
 
 
 class Standardised:

@@ -10,7 +10,9 @@ from torch import Tensor
 #: Maximum number of EM iterations, and smallest change in nats per row.
 _MOST_ITERATIONS, _TOLERANCE = 60, 1e-4
 #: Added to the variance of each column, times the mean variance of all columns if that is above one.
-_LEAST_VARIANCE = 1e-4
+_LEAST_VARIANCE = 1e-6
+#: Candidates for the number of rows that the prior of a covariance counts as: powers of ten and halves.
+_PRIOR_ROWS = torch.logspace(-1.5, 2, 8, dtype=torch.float64)
 #: When a component is split along its longest axis, the halves are placed this many standard deviations from
 #: its mean.
 _CUT = 0.7
@@ -184,21 +186,46 @@ class _Rows:
 
 
 def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
-    """Covariances of components, (n_members, n_components, d, d), regularised by a prior worth a few rows.
+    """Covariances of components, (n_members, n_components, d, d), regularised by an inverse Wishart prior.
 
-    The prior has the shape of the common covariance of all components, scaled to the volume of each
-    component. Components differ in size, and the common covariance itself would make thin components thick.
-    The volume is that of a mean of the component's own and the common covariance, because the own covariance
-    of few rows has no volume. The prior counts as (d + 1) / 2 rows.
+    The mean of the prior has the shape of the common covariance of all components, scaled to the volume of
+    each component. The prior counts as many rows as have the highest evidence: many if the components are
+    alike, few if their shapes differ. Shapes that differ would otherwise become thicker.
+
+    Parameters
+    ----------
+    scatter : Tensor of shape (n_members, n_components, d, d)
+        Sums of squares and products of the rows of each component.
+    rows : Tensor of shape (n_members, n_components, 1, 1)
+        Number of rows of each component.
+    floor : Tensor of shape (n_members, 1, d, d)
+        Added to every covariance.
+
+    Returns
+    -------
+    Tensor of shape (n_members, n_components, d, d)
+
+    References
+    ----------
+    Chen (1979), Journal of the Royal Statistical Society B 41(2), for the evidence.
     """
-    prior_rows = (scatter.shape[-1] + 1) / 2
-    common = scatter.sum(1, keepdim=True) / rows.sum(1, keepdim=True)
-
-    def shrunk(prior: Tensor) -> Tensor:
-        return (scatter + prior_rows * prior) / (rows + prior_rows) + floor
-
-    log_size = (shrunk(common).logdet() - (common + floor).logdet()) / scatter.shape[-1]
-    return shrunk(common * log_size.exp()[..., None, None])
+    d = scatter.shape[-1]
+    common = scatter.sum(1, keepdim=True) / rows.sum(1, keepdim=True) + floor
+    factor = whitening_factor(common)
+    variance = torch.linalg.eigvalsh(factor.mT @ scatter @ factor).clamp_min(0)
+    prior = _PRIOR_ROWS.to(scatter).view(-1, 1, 1, 1)  # (n_candidates, n_members, n_components, d)
+    rows = rows.squeeze(3)
+    scale = ((variance + prior) / (rows + prior)).log().mean(-1, keepdim=True).exp()
+    freedom = prior + d + 1
+    half = (freedom + rows) / 2
+    evidence = freedom * d / 2 * (prior * scale).log() - half * (prior * scale + variance).log().sum(
+        -1, keepdim=True
+    )
+    evidence = evidence + torch.special.multigammaln(half, d) - torch.special.multigammaln(freedom / 2, d)
+    best = evidence.sum((2, 3)).argmax(0)  # (n_members,)
+    prior_rows = _PRIOR_ROWS.to(scatter)[best].view(-1, 1, 1, 1)
+    scale = scale[best, torch.arange(len(best))].unsqueeze(3)
+    return (scatter + prior_rows * scale * common) / (rows.unsqueeze(3) + prior_rows) + floor
 
 
 def fit_mixtures(z: Tensor, weight: Tensor, one_hot: Tensor | None = None) -> Iterator[Mixture]:

@@ -1,10 +1,12 @@
 """Gaussian mixtures by expectation maximisation: likelihood, priors, splits and clusters."""
 
 from itertools import islice
+from operator import itemgetter
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import multigammaln
 
 from skmine._engine import em
 from skmine._engine.em import Mixture, fit_mixtures
@@ -40,21 +42,46 @@ def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight
     assert float(rises.sum(0).min()) > 0.1
 
 
+def regularised(own, rows, floor):
+    """Rows of the prior with the highest evidence, and the covariances of components with this prior."""
+    d = len(floor)
+    common = sum(n * part for n, part in zip(rows, own, strict=True)) / sum(rows) + floor
+    found = []
+    for prior in 10 ** np.linspace(-1.5, 2, 8):
+        evidence, covariances = 0.0, []
+        for n, part in zip(rows, own, strict=True):
+            volume = np.linalg.det((n * part + prior * common) / (n + prior)) / np.linalg.det(common)
+            mean = volume ** (1 / d) * common
+            freedom = prior + d + 1  # the mean of the prior is then `mean`
+            evidence += freedom / 2 * np.linalg.slogdet(prior * mean)[1]
+            evidence -= (freedom + n) / 2 * np.linalg.slogdet(prior * mean + n * part)[1]
+            evidence += multigammaln((freedom + n) / 2, d) - multigammaln(freedom / 2, d)
+            covariances.append((n * part + prior * mean) / (n + prior) + floor)
+        found.append((evidence, prior, covariances))
+    return max(found, key=itemgetter(0))[1:]
+
+
 def test_fit_mixtures__no_cut__is_the_weighted_gaussian():
     z = torch.randn(1, 400, 3, generator=torch.Generator().manual_seed(0)).double()
     weight = torch.linspace(0.1, 2, 400).double()[None]
 
     mixture = last_of(0, z, weight)
 
-    expected = np.cov(z[0].T, aweights=weight[0], ddof=0)
     size = max(1.0, float(np.average(z[0] ** 2, 0, weight[0]).mean()))
-    np.testing.assert_allclose(mixture.covariance[0, 0], expected + 1e-4 * size * np.eye(3), rtol=1e-9)
+    own = np.cov(z[0].T, aweights=weight[0], ddof=0)
+    rows = float(weight.sum() ** 2 / (weight**2).sum())
+    _, (expected,) = regularised([own], [rows], 1e-6 * size * np.eye(3))
+    np.testing.assert_allclose(expected, own, atol=1e-5)
+    np.testing.assert_allclose(mixture.covariance[0, 0], expected, rtol=1e-9)
     np.testing.assert_allclose(mixture.mean[0, 0], np.average(z[0], 0, weight[0]), rtol=1e-9)
 
 
-def test_fit_mixtures__classes__starts_from_one_gaussian_a_class_of_common_shape_and_own_volume_by_few_rows():
+@pytest.mark.parametrize(("turn", "least", "most"), [(0, 5, 200), (1, 0.01, 3)], ids=["alike", "turned"])
+def test_fit_mixtures__classes__shrunk_to_a_common_shape_as_much_as_their_shapes_are_alike(turn, least, most):
     z = torch.randn(1, 300, 2, generator=torch.Generator().manual_seed(0)).double()
     labels = torch.arange(300) % 3
+    z[0, :, 0] *= 5
+    z[0, labels == 1] = z[0, labels == 1].roll(turn, 1)  # columns exchanged
     z[0] *= (1 + labels)[:, None]
     weight = torch.linspace(0.1, 2, 300).double()[None]
 
@@ -64,14 +91,11 @@ def test_fit_mixtures__classes__starts_from_one_gaussian_a_class_of_common_shape
     share = share / (share**2).sum()  # effective rows
     rows = [float(share[labels == c].sum()) for c in range(3)]
     own = [np.cov(z[0][labels == c].T, aweights=share[labels == c], ddof=0) for c in range(3)]
-    common = sum(n * part for n, part in zip(rows, own, strict=True)) / sum(rows)
     size = max(1.0, float(np.average(z[0] ** 2, 0, share).mean()))
+    prior, expected = regularised(own, rows, 1e-6 * size * np.eye(2))
+    assert least < prior < most
     for c in range(3):
-        floor = 1e-4 * size * np.eye(2)
-        volume = np.linalg.det((rows[c] * own[c] + 1.5 * common) / (rows[c] + 1.5) + floor)
-        prior = common * np.sqrt(volume / np.linalg.det(common + floor))
-        expected = (rows[c] * own[c] + 1.5 * prior) / (rows[c] + 1.5) + floor
-        np.testing.assert_allclose(mixture.covariance[0, c], expected, rtol=1e-9)
+        np.testing.assert_allclose(mixture.covariance[0, c], expected[c], rtol=1e-9)
         prior = (np.array(rows) + 1) / (sum(rows) + 3)
         shares = (rows[c] * np.eye(3)[c] + 0.5 * prior) / (rows[c] + 0.5)
         np.testing.assert_allclose(mixture.log_class[0, c].exp(), shares, rtol=1e-9)
