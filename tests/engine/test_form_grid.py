@@ -193,8 +193,8 @@ def test_estimator__grid_won__history_is_of_the_network_and_the_network_alone_is
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 100 minibatches are too few
-def test_estimator__sharp_edges_of_few_rows__the_pool_wins_and_is_stored_whole(seed):
-    joint = other_tasks()["steps-0.1"]
+def test_estimator__wave_beside_normal_columns__the_pool_wins_and_is_stored_whole(seed):
+    joint = other_tasks()["wave-and-normal"]
     X, y = joint.sample(500, seed)
 
     estimator = MutualInfoEstimator(cv=3, max_iter=100, random_state=seed).fit(X, y)
