@@ -54,6 +54,28 @@ def further() -> str:
     return _table(["joint", "rows", "truth", "``mi_``", "``mi_interval_``"], rows)
 
 
+def random_joints() -> str:
+    """Mean error, and how often the interval contains the truth, for each kind of random distribution."""
+    table = results("random")
+    if not len(table):
+        return _table([], [])
+    table["kind"] = table["task"].str.rpartition("-")[0].str.replace("-", " ")
+    table["error"] = (table["mi"] - table["truth"]).abs()
+    table["holds"] = table["truth"].between(table["low"], table["high"])
+    rows = [
+        [
+            kind,
+            f"{len(group)}",
+            f"{group['truth'].mean():.2f}",
+            f"{group['error'].mean():.3f}",
+            f"{group['holds'].sum()}",
+        ]
+        for kind, group in [*table.groupby("kind", sort=False), ("all", table)]
+    ]
+    head = ["kind", "distributions", "mean truth", "mean error", "intervals that contain the truth"]
+    return _table(head, rows)
+
+
 def rivals() -> str:
     """Error of each method, and of skmine on the distributions that the method was run on."""
     table = results("rivals")
@@ -270,6 +292,7 @@ TABLES: dict[str, Callable[[], str]] = {
     for f in (
         beyond_normal,
         further,
+        random_joints,
         rivals,
         high_information,
         discrete,

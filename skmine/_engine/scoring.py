@@ -125,9 +125,8 @@ class Scored:
         """The bound in nats on training rows.
 
         A critic that may have memorised them has no such value. The cost of overfitting is nearly inversely
-        proportional to the number of rows, so it is what the held-out value lost with half of them. A loss of
-        most of the value says little about further rows, so it counts by the share that remains. The training
-        value exceeds the held-out value by twice the cost.
+        proportional to the number of rows, so it is what the held-out value lost with half of them. The
+        training value exceeds the held-out value by twice the cost.
         """
         fit, value = self.fit, self.held_out_value
         if not fit.knows_rows:
@@ -135,9 +134,7 @@ class Scored:
         if fit.of_half is None:
             return value
         half = Scored(replace(fit, critic=fit.of_half), self.sample, self.bound).held_out_value
-        if not 0 < half < value:
-            return value
-        return value + 2 * (value - half) * half / value
+        return max(value, value + 2 * (value - max(half, 0.0)))
 
     def _mean(self, scores: list[Scores], rows: Tensor) -> float:
         """Mean of the bound over sets of rows, weighted by the total weight of each."""

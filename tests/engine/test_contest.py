@@ -62,7 +62,7 @@ class StubJudge:
     can_judge: bool = True
     most_testable: float = 10.0
     standard_error: float = 0.0
-    overfit: float = 0.0
+    gap: float = 0.0
     flexible: dict = field(default_factory=dict)
     starts: dict = field(default_factory=dict)
 
@@ -81,8 +81,7 @@ class StubJudge:
         self.flexible[scored.name] = flexible
         self.starts[scored.name] = start and start.scored.name
         value = scored.for_all
-        training = value + 2 * self.overfit
-        return Verdict(scored, value, training, value, 0.0, self.standard_error, 10.0, 1e9)
+        return Verdict(scored, value, value + self.gap, value, 0.0, self.standard_error, 10.0, 1e9)
 
 
 class StubForm(Form):
@@ -504,7 +503,7 @@ def test_contest__pool_is_the_best__its_misfit_counts(sample, misfit):
     assert examined == ["a & start"]
 
 
-@pytest.mark.parametrize(("standard_error", "stops"), [(0.11, True), (0.09, False)])
+@pytest.mark.parametrize(("standard_error", "stops"), [(0.07, True), (0.05, False)])
 def test_contest__overfits_by_more_than_its_standard_error__goes_on(standard_error, stops, sample, misfit):
     misfits, examined = misfit
     misfits["start"] = 0.0
@@ -513,7 +512,7 @@ def test_contest__overfits_by_more_than_its_standard_error__goes_on(standard_err
     hold_contest(
         sample,
         [closed("start", [0.3]), StubForm("worse", [0.1]), form],
-        StubJudge(can_end=True, overfit=0.1, standard_error=standard_error),
+        StubJudge(can_end=True, gap=0.2, standard_error=standard_error),
     )
 
     assert bool(form.fitted) is not stops

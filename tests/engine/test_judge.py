@@ -288,40 +288,41 @@ def test_untested__mean_log_ratio_is_the_value_and_it_says_whether_the_rows_coul
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "flexible", "bias"),
+    ("low", "high", "flexible", "overfit", "bias"),
     [
-        (1.0, 1.4, 1.0, 0.1),
-        (1.0, 1.4, 0.5, 0.05),
-        (1.0, 1.4, 0.0, 0.0),
-        (0.02, 0.42, 1.0, 0.02),
-        (-0.1, 0.3, 1.0, 0.0),
-        (1.0, 0.8, 1.0, 0.0),
+        (1.0, 1.4, 1.0, 0.2 / 1.4, 0.15 / 1.4),
+        (1.0, 1.4, 0.5, 0.2 / 1.4, 0.075 / 1.4),
+        (1.0, 1.4, 0.0, 0.2 / 1.4, 0.0),
+        (0.02, 0.42, 1.0, 0.004 / 0.42, 0.003 / 0.42),
+        (-0.1, 0.3, 1.0, 0.0, 0.0),
+        (1.0, 0.8, 1.0, -0.1, 0.0),
     ],
-    ids=["half of the cost", "half of the members", "closed form", "all that is held out", "nothing", "none"],
+    ids=["three quarters", "half of the members", "closed form", "unconfirmed", "nothing", "no gap"],
 )
-def test_verdict__flexible__adds_half_of_what_overfitting_costs(low, high, flexible, bias):
+def test_verdict__flexible__adds_three_quarters_of_what_overfitting_costs(low, high, flexible, overfit, bias):
     sample = make_sample(*draw_pairs(40, [0.5]))
 
     verdict = Judge(sample, BOUND).verdict(with_values(sample, low, high), flexible, None)
 
     assert verdict.bias == pytest.approx(bias, abs=1e-6)
-    assert verdict.estimate == pytest.approx((low + high) / 2 + bias, abs=1e-6)
+    assert verdict.estimate == pytest.approx(low + overfit + bias, abs=1e-6)
     assert (verdict.held_out, verdict.training) == pytest.approx((low, high), abs=1e-6)
-    assert verdict.overfit == pytest.approx((high - low) / 2, abs=1e-6)
+    assert verdict.overfit == pytest.approx(overfit, abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("start_gap", "added"), [(0.0, 0.1), (0.2, 0.05), (0.4, 0.0), (0.9, 0.0), (-0.4, 0.1)]
+    ("start_gap", "subtracted"), [(0.0, 0.0), (0.2, 0.05 / 0.7), (0.4, 0.1 / 0.9), (9.5, 0.2), (-0.4, 0.0)]
 )
-def test_verdict__network_on_a_closed_form_that_overfits_too__its_share_counts_no_bias(start_gap, added):
+def test_verdict__network_on_a_closed_form_that_overfits_too__its_share_counts_no_bias(start_gap, subtracted):
     sample = make_sample(*draw_pairs(40, [0.5]))
     judge = Judge(sample, BOUND)
     start = judge.verdict(with_values(sample, 0.5, 0.5 + start_gap), 0.0, None)
     others, trained = with_values(sample, 1.0, 1.4), with_values(sample, 1.0, 1.4)
     trained.fit = replace(trained.fit, training=TrainingResult([], []))
 
-    assert judge.verdict(trained, 1.0, start).bias == pytest.approx(added, abs=1e-6)
-    assert judge.verdict(others, 1.0, start).bias == pytest.approx(0.1, abs=1e-6)
+    bias = 0.75 * max(0.2 / 1.4 - subtracted, 0)
+    assert judge.verdict(trained, 1.0, start).bias == pytest.approx(bias, abs=1e-6)
+    assert judge.verdict(others, 1.0, start).bias == pytest.approx(0.75 * 0.2 / 1.4, abs=1e-6)
 
 
 @pytest.mark.parametrize("classes", [False, True])
@@ -399,9 +400,13 @@ def test_merit__gap__a_tenth_of_it_is_taken_off_the_cautious_value(training, mer
     ("changes", "low", "high"),
     [
         ({"standard_error": 0.1}, 1 - 0.196, 1 + 0.196),
-        ({"training": 1.4}, 1 - 1.96 * 0.5 * 0.2, 1 + 1.96 * 2.5 * 0.2),
-        ({"training": 1.4, "bias": 0.1}, 0.9 - 1.96 * 0.5 * 0.2, 1 + 1.96 * 2.5 * 0.2),
-        ({"training": 1.4, "standard_error": 0.1}, 1 - 1.96 * 0.02**0.5, 1 + 1.96 * 0.26**0.5),
+        ({"training": 1.4}, 1 - 1.96 * 0.1 / 1.4, 1 + 1.96 * 0.5 / 1.4),
+        ({"training": 1.4, "bias": 0.1}, 0.9 - 1.96 * 0.1 / 1.4, 1 + 1.96 * 0.5 / 1.4),
+        (
+            {"training": 1.4, "standard_error": 0.1},
+            1 - 1.96 * math.hypot(0.1, 0.1 / 1.4),
+            1 + 1.96 * math.hypot(0.1, 0.5 / 1.4),
+        ),
         ({"least_upper": 1.7}, 1.0, 1.7),
         ({"least_upper": 0.7}, 1.0, 1.0),
     ],
