@@ -302,11 +302,12 @@ class Screen:
 
     def _candidates(self, members, functions: np.ndarray, owner: np.ndarray, n_tests: int) -> Candidates:
         """Candidates by the moments of their functions (n_functions, n); `owner` numbers the candidates."""
-        target, weight = self.residual_target, 1.0 if self.weight is None else self.weight.astype(np.float32)
+        target = self.residual_target
+        weight = np.ones(self.n, np.float32) if self.weight is None else self.weight.astype(np.float32)
         mean = (functions @ (target * weight).T / self.n).astype(np.float64)
-        square = variance = functions**2 @ (target**2 * weight).T / self.n
+        square = variance = _second_moments(functions, target, weight)
         if self.weight is not None:
-            variance = functions**2 @ (target**2 * weight**2).T / self.n
+            variance = _second_moments(functions, target, weight**2)
         usable = square > 1e-9
         square, variance = np.maximum(square, 1e-9), np.maximum(variance, 1e-9)
 
@@ -315,8 +316,23 @@ class Screen:
 
         freedom, scale = total(np.ones_like(mean)), np.ones(len(members))
         if self.groups is not None:
-            variance, scale, freedom = self.groups.variance(functions, target * weight, owner, len(members))
+            of_groups, scale, freedom = self.groups.variance(functions, target * weight, owner, len(members))
+            variance = np.maximum(of_groups, variance)
         statistic = self.n * total(mean**2 / variance)
         pvalue = np.minimum(n_tests * chi2.sf(statistic / scale, np.maximum(freedom, 1e-3)), 1.0)
         pvalue[freedom == 0] = 1.0
         return Candidates(members, total((mean**2 - variance / self.n) / square) / 2, pvalue)
+
+
+def _second_moments(functions: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weighted mean squares of the products of functions, raised if they are below those of independent ones.
+
+    If two rare levels share no row by chance, the mean square of their product is nearly zero, so that its
+    studentised moment would be far too large. The same holds for a Poisson count k of mean m and variance k.
+    Up to the third order in ``k - m``, its deviance is ``(k - m)^2`` divided by ``(2 m + k) / 3``. Therefore
+    the mean square of independent functions counts two thirds.
+    """
+    square, target_square = functions**2, (target**2 * weight).T
+    observed = square @ target_square
+    independent = np.outer(square @ weight, target_square.sum(axis=0)) / weight.sum()
+    return np.maximum(observed, (2 * independent + observed) / 3) / len(weight)

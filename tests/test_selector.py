@@ -259,6 +259,24 @@ def test_fit__noise__is_seldom_selected(strategy, seed):
     assert sum(selected) < 7
 
 
+@pytest.mark.statistical
+@pytest.mark.parametrize("rows", ["alike", "weighted", "grouped"])
+def test_fit__noise_of_many_levels__is_seldom_selected(rows, seed):
+    selected = []
+    for i in range(12):
+        rng = np.random.default_rng([seed, i])
+        number = np.floor(60 ** rng.uniform(size=(300, 6))).astype(int)  # many of them rare
+        levels = np.char.add("level ", number.astype(str))
+        weight = rng.uniform(0.5, 1.5, 300) if rows == "weighted" else None
+        groups = np.repeat(np.arange(150), 2) if rows == "grouped" else None
+        selector = MINEFeatureSelector(mi_path=False)
+        selector.fit(pd.DataFrame(levels[:, :5]), levels[:, 5], weight, groups=groups)
+        selected.append(selector.n_features_ > 0)
+
+    # At a level of .05, five or more of 12 have a probability of 2e-4.
+    assert sum(selected) < 5
+
+
 def test_fit__path__has_a_value_a_step_and_rises():
     X, y = draw_copies()
 
