@@ -289,11 +289,11 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         >>> from skmine import MINEFeatureSelector
         >>> selector = MINEFeatureSelector(2).fit(*load_iris(return_X_y=True, as_frame=True))
         >>> print(selector.explain()[["feature", "reason"]].to_string(index=False))
-                  feature                                                                  reason
-         petal width (cm)                                              adds 0.75 nats (p < 0.001)
-         sepal width (cm)                                             adds 0.096 nats (p < 0.001)
-        petal length (cm)             more than the number asked for: adds 0.048 nats (p = 0.018)
-        sepal length (cm) redundant given petal width (cm), sepal width (cm): adds 0 nats (p = 1)
+                  feature                                                                          reason
+         petal width (cm)                                                      adds 0.71 nats (p < 0.001)
+         sepal width (cm)                                                     adds 0.096 nats (p < 0.001)
+        petal length (cm) redundant given petal width (cm), sepal width (cm): adds 0.034 nats (p = 0.079)
+        sepal length (cm)         redundant given petal width (cm), sepal width (cm): adds 0 nats (p = 1)
         """
         check_is_fitted(self)
         return make_frame(explain(self, unit), self._library)
