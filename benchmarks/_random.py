@@ -282,7 +282,7 @@ KINDS: dict[str, Callable[[Rng], Any]] = {
 
 
 def random_tasks(draw: int, copies: int = 2) -> dict:
-    """Joint distributions of 22 kinds, `copies` of each, with random parameters.
+    """Joint distributions of all kinds, `copies` of each, with random parameters.
 
     Parameters
     ----------
@@ -294,6 +294,7 @@ def random_tasks(draw: int, copies: int = 2) -> dict:
     Returns
     -------
     dict
+        Names and distributions. The parameters depend on the position of the kind, so append new kinds.
     """
     return {
         f"{kind}-{copy}": KINDS[kind](np.random.default_rng([draw, number, copy]))

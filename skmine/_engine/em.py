@@ -11,7 +11,8 @@ from torch import Tensor
 _MOST_ITERATIONS, _TOLERANCE = 60, 1e-4
 #: Added to the variance of each column, times the mean variance of all columns if that is above one.
 _LEAST_VARIANCE = 1e-6
-#: Candidates for the number of rows that the prior of a covariance counts as: powers of ten and halves.
+#: Candidates for the number of rows that the prior of a covariance counts as, two for each power of ten. With
+#: more than 100, components would also have nearly the same volume.
 _PRIOR_ROWS = torch.logspace(-1.5, 2, 8, dtype=torch.float64)
 #: When a component is split along its longest axis, the halves are placed this many standard deviations from
 #: its mean.
@@ -188,9 +189,10 @@ class _Rows:
 def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
     """Covariances of components, (n_members, n_components, d, d), regularised by an inverse Wishart prior.
 
-    The mean of the prior has the shape of the common covariance of all components, scaled to the volume of
-    each component. The prior counts as many rows as have the highest evidence: many if the components are
-    alike, few if their shapes differ. Shapes that differ would otherwise become thicker.
+    The mean of the prior has the shape of the common covariance of all components, scaled to the volume of a
+    mean of each component's own and the common covariance, because the own covariance of few rows has no
+    volume. The prior counts as many rows as have the highest evidence: many if the components are alike, few
+    if their shapes differ, because a strong prior would make thin components of different shapes too thick.
 
     Parameters
     ----------
@@ -199,7 +201,7 @@ def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
     rows : Tensor of shape (n_members, n_components, 1, 1)
         Number of rows of each component.
     floor : Tensor of shape (n_members, 1, d, d)
-        Added to every covariance.
+        Covariance that is added to each row, so that every direction has some variance.
 
     Returns
     -------
@@ -210,14 +212,15 @@ def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
     Chen (1979), Journal of the Royal Statistical Society B 41(2), for the evidence.
     """
     d = scatter.shape[-1]
-    common = scatter.sum(1, keepdim=True) / rows.sum(1, keepdim=True) + floor
+    scatter = scatter + rows * floor
+    common = scatter.sum(1, keepdim=True) / rows.sum(1, keepdim=True)
     factor = whitening_factor(common)
     variance = torch.linalg.eigvalsh(factor.mT @ scatter @ factor).clamp_min(0)
     prior = _PRIOR_ROWS.to(scatter).view(-1, 1, 1, 1)  # (n_candidates, n_members, n_components, d)
     rows = rows.squeeze(3)
     scale = ((variance + prior) / (rows + prior)).log().mean(-1, keepdim=True).exp()
     freedom = prior + d + 1
-    half = (freedom + rows) / 2
+    half = (freedom + (rows - 1).clamp_min(0)) / 2  # a row determines the mean
     evidence = freedom * d / 2 * (prior * scale).log() - half * (prior * scale + variance).log().sum(
         -1, keepdim=True
     )
@@ -225,7 +228,7 @@ def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
     best = evidence.sum((2, 3)).argmax(0)  # (n_members,)
     prior_rows = _PRIOR_ROWS.to(scatter)[best].view(-1, 1, 1, 1)
     scale = scale[best, torch.arange(len(best))].unsqueeze(3)
-    return (scatter + prior_rows * scale * common) / (rows.unsqueeze(3) + prior_rows) + floor
+    return (scatter + prior_rows * scale * common) / (rows.unsqueeze(3) + prior_rows)
 
 
 def fit_mixtures(z: Tensor, weight: Tensor, one_hot: Tensor | None = None) -> Iterator[Mixture]:

@@ -134,7 +134,7 @@ class Scored:
         if fit.of_half is None:
             return value
         half = Scored(replace(fit, critic=fit.of_half), self.sample, self.bound).held_out_value
-        return max(value, value + 2 * (value - max(half, 0.0)))
+        return value + 2 * max(value - max(half, 0.0), 0.0)
 
     def _mean(self, scores: list[Scores], rows: Tensor) -> float:
         """Mean of the bound over sets of rows, weighted by the total weight of each."""

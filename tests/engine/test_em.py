@@ -45,7 +45,8 @@ def test_maximise__each_iteration__raises_the_likelihood_of_rows_of_their_weight
 def regularised(own, rows, floor):
     """Rows of the prior with the highest evidence, and the covariances of components with this prior."""
     d = len(floor)
-    common = sum(n * part for n, part in zip(rows, own, strict=True)) / sum(rows) + floor
+    own = [part + floor for part in own]
+    common = sum(n * part for n, part in zip(rows, own, strict=True)) / sum(rows)
     found = []
     for prior in 10 ** np.linspace(-1.5, 2, 8):
         evidence, covariances = 0.0, []
@@ -54,9 +55,9 @@ def regularised(own, rows, floor):
             mean = volume ** (1 / d) * common
             freedom = prior + d + 1  # the mean of the prior is then `mean`
             evidence += freedom / 2 * np.linalg.slogdet(prior * mean)[1]
-            evidence -= (freedom + n) / 2 * np.linalg.slogdet(prior * mean + n * part)[1]
-            evidence += multigammaln((freedom + n) / 2, d) - multigammaln(freedom / 2, d)
-            covariances.append((n * part + prior * mean) / (n + prior) + floor)
+            evidence -= (freedom + n - 1) / 2 * np.linalg.slogdet(prior * mean + n * part)[1]
+            evidence += multigammaln((freedom + n - 1) / 2, d) - multigammaln(freedom / 2, d)
+            covariances.append((n * part + prior * mean) / (n + prior))
         found.append((evidence, prior, covariances))
     return max(found, key=itemgetter(0))[1:]
 
@@ -99,6 +100,20 @@ def test_fit_mixtures__classes__shrunk_to_a_common_shape_as_much_as_their_shapes
         prior = (np.array(rows) + 1) / (sum(rows) + 3)
         shares = (rows[c] * np.eye(3)[c] + 0.5 * prior) / (rows[c] + 0.5)
         np.testing.assert_allclose(mixture.log_class[0, c].exp(), shares, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["constant", "duplicate", "sum"])
+def test_regularised__direction_without_variance__the_prior_is_as_strong_as_without_it(kind):
+    z = torch.randn(1, 300, 4, generator=torch.Generator().manual_seed(0)).double()
+    extra = {"constant": 0 * z[..., :1], "duplicate": z[..., :1], "sum": z.sum(2, keepdim=True)}[kind]
+    parts = torch.eye(6).double()[torch.arange(300) % 6][None]
+
+    def spread(rows_of):
+        """How much the covariances of parts that are alike differ."""
+        covariance = em._Rows(rows_of, torch.ones(1, 300).double(), None).mixture(parts).covariance
+        return float(covariance[0, :, :4, :4].std(0).mean())
+
+    assert spread(torch.cat([z, extra], 2)) < 1.5 * spread(z)
 
 
 def test_fit_mixtures__thin_and_thick_components__the_thin_one_stays_thin():

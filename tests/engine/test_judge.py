@@ -400,12 +400,12 @@ def test_merit__gap__a_tenth_of_it_is_taken_off_the_cautious_value(training, mer
     ("changes", "low", "high"),
     [
         ({"standard_error": 0.1}, 1 - 0.196, 1 + 0.196),
-        ({"training": 1.4}, 1 - 1.96 * 0.1 / 1.4, 1 + 1.96 * 0.5 / 1.4),
-        ({"training": 1.4, "bias": 0.1}, 0.9 - 1.96 * 0.1 / 1.4, 1 + 1.96 * 0.5 / 1.4),
+        ({"training": 1.4}, 1 - 1.96 * 0.1, 1 + 1.96 * 0.5),
+        ({"training": 1.4, "bias": 0.1}, 0.9 - 1.96 * 0.1, 1 + 1.96 * 0.5),
         (
             {"training": 1.4, "standard_error": 0.1},
-            1 - 1.96 * math.hypot(0.1, 0.1 / 1.4),
-            1 + 1.96 * math.hypot(0.1, 0.5 / 1.4),
+            1 - 1.96 * math.hypot(0.1, 0.1),
+            1 + 1.96 * math.hypot(0.1, 0.5),
         ),
         ({"least_upper": 1.7}, 1.0, 1.7),
         ({"least_upper": 0.7}, 1.0, 1.0),
