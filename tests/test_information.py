@@ -22,18 +22,18 @@ def score(x, y, discrete_x=False, discrete_y=False):
 def test_weighted__estimates_of_equal_lower_bound__their_mean():
     # Independence has a weight of e^(-400 * 0.1), which is negligible.
     estimates = np.array([[0.5, 0.1, 0.1, 0.0], [0.7, 0.1, 0.1, 0.2]])
-    mean, weighted, added, first = information._weighted(estimates, 400)
+    weighted, mean, plain, first = information._weighted(estimates, 400)
 
     assert mean == pytest.approx(0.6)
     assert weighted == pytest.approx(0.6)
-    assert added == pytest.approx(0.1)
+    assert plain == pytest.approx(0.5)
     assert first == 0.5
 
 
 def test_weighted__by_hand__exponentials_of_nats_and_odds_of_independence():
     # 100 rows: e^2 and e^1 as weights of the estimates, and e^5 and e^4 against 10 + 2,000 for independence.
     estimates = np.array([[0.5, 0.02, 0.05, 0.0], [0.2, 0.01, 0.04, 0.0]])
-    mean, value, *_ = information._weighted(estimates, 100)
+    value, mean, *_ = information._weighted(estimates, 100)
 
     assert mean == pytest.approx((0.5 * np.e**2 + 0.2 * np.e) / (np.e**2 + np.e))
     assert value == pytest.approx(mean * (np.e**5 + np.e**4) / (np.e**5 + np.e**4 + 2010))
@@ -41,7 +41,7 @@ def test_weighted__by_hand__exponentials_of_nats_and_odds_of_independence():
 
 @pytest.mark.parametrize("lower", [-1e6, -0.5, 0.0])
 def test_weighted__many_rows_and_no_gain__near_zero(lower):
-    _, value, *_ = information._weighted(np.array([[0.3, lower, lower, 0.0]]), 10**6)
+    value, *_ = information._weighted(np.array([[0.3, lower, lower, 0.0]]), 10**6)
 
     assert abs(value) < 0.3 / 1000
 

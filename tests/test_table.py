@@ -1,5 +1,6 @@
 """dependence_table: its columns for features and pairs, and its picture."""
 
+import itertools
 import sys
 
 import matplotlib.pyplot as plt
@@ -17,9 +18,10 @@ from skmine import (
     mutual_info_regression,
     mutual_info_test,
 )
-from skmine._columns import read_columns
+from skmine._columns import Column, read_columns
 from skmine._copula import Margin, independence_pvalues, intervals, pair_intervals
 from skmine._copula.information import estimate_pairs
+from skmine._copula.ranks import halve
 from skmine.plotting import FeatureScoresDisplay
 
 
@@ -230,21 +232,47 @@ def test_interval__dependence_that_only_labels_show__as_wide_as_its_log_ratio_va
     assert 0.7 * np.log(1.4) + 0.3 * np.log(0.6) < row["high"]
 
 
-@pytest.mark.parametrize("growth", [-0.1, 0.0, 0.1])
+@pytest.mark.parametrize("growth", [0.0, 0.1])
 def test_interval__growth_from_half_of_the_rows__added_twice_and_as_a_deviation(monkeypatch, growth):
     x, y, _ = draw_oscillation(np.random.default_rng(0))
     first, second = (Margin.of_column(c, False) for c in read_columns(np.column_stack([x, y]), "X"))
-    value, free, added, _ = estimate_pairs([first], second)[:, 0]
+    value, free, plain, _ = estimate_pairs([first], second)[:, 0]
     variance = intervals._table_variance(first, second, value) / 1000
-    monkeypatch.setattr(intervals, "_value_of_halves", lambda *margins: free - added - growth)
+    monkeypatch.setattr(intervals, "_growth", lambda *pair: growth)
 
     high = pair_intervals([first], second, 0.95)[2, 0]
 
     # Without growth, the interval is symmetric in the inverse hyperbolic tangent: a little narrower.
-    missing = 2 * growth - added if growth > 0 else 0.0
-    narrower = free + missing + 1.96 * np.sqrt(variance + max(growth, 0.0) ** 2)
-    assert added > 0.02
+    highest = plain + 2 * growth if growth > 0 else free
+    narrower = highest + 1.96 * np.sqrt(variance + growth**2)
+    assert free - plain > 0.02
     assert high == pytest.approx(narrower, abs=0.002)
+
+
+def test_growth__from_half_of_the_rows__difference_from_their_mean_at_least_zero():
+    x, y, _ = draw_oscillation(np.random.default_rng(0))
+    first, second = (Margin.of_column(c, False) for c in read_columns(np.column_stack([x, y]), "X"))
+    plain = estimate_pairs([first], second)[2, 0]
+    half = halve(first.number, second.number)
+    halves = [
+        estimate_pairs([first.take(rows)], second.take(rows), extrapolate=False)[2, 0]
+        for rows in (half, ~half)
+    ]
+
+    assert intervals._growth(first, second, plain) == pytest.approx(plain - np.mean(halves))
+    assert intervals._growth(first, second, np.mean(halves) - 0.1) == 0.0
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_growth__all_rows_in_one_half__none(n):
+    labels = next(
+        labels
+        for labels in itertools.product(range(4), repeat=n)
+        if len(set(halve(np.array(labels), np.arange(n)))) == 1
+    )
+    first, second = (Margin.of_column(Column(np.array(v, float), False), True) for v in (labels, range(n)))
+
+    assert intervals._growth(first, second, 0.5) == 0.0
 
 
 def draw_oscillation(rng):

@@ -69,8 +69,8 @@ def estimate_pairs(margins: list[Margin], target: Margin, extrapolate: bool = Tr
     Returns
     -------
     ndarray of shape (4, n_columns)
-        The estimates in nats, the estimates before independence is averaged in, their part that is
-        extrapolated, and the variance of the log ratio over the rows in squared nats. The variance is NaN if
+        The estimates in nats, the estimates before independence is averaged in, the latter without
+        extrapolation, and the variance of the log ratio over the rows in squared nats. The variance is NaN if
         the smooth functions do not fit, or if other estimates have more weight.
     """
     mi, lower = np.zeros((2, len(margins)))
@@ -90,13 +90,13 @@ def estimate_pairs(margins: list[Margin], target: Margin, extrapolate: bool = Tr
         for j, *score in zip(in_plane, trees.mi, trees.lower, trees.strict, trees.added, strict=True):
             found[j].append(tuple(score))
     _by_labels(found, margins, target, np.flatnonzero(varies), unexplained)
-    free, added = mi.copy(), np.zeros(len(margins))
+    values = np.stack([mi, mi, mi])
     for j in np.flatnonzero(varies):
-        free[j], mi[j], added[j], share_smooth = _weighted(np.array(found[j]), len(target))
+        *values[:, j], share_smooth = _weighted(np.array(found[j]), len(target))
         if share_smooth < _PREVAILS:
             variance[j] = np.nan
     highest = [min(m.largest_information, target.largest_information) for m in margins]
-    return np.stack([np.clip(mi, 0.0, highest), np.clip(free, 0.0, highest), added, variance])
+    return np.vstack([np.clip(values, 0.0, highest), variance])
 
 
 def plug_in_information(first: Margin, second: Margin) -> float:
@@ -145,11 +145,21 @@ def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.
 
 
 def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float, float]:
-    """Weighted mean of estimates, with and without independence, and of their extrapolated parts.
+    """Weighted mean of estimates.
 
     An estimate is a row of `estimates`: its value, its expected value on new rows, its evidence against
-    independence, and the part of its value that is extrapolated, in nats. The last number that is returned is
-    the weight of the first estimate. The first one is the mean without independence.
+    independence, and the part of its value that is extrapolated, in nats.
+
+    Returns
+    -------
+    weighted : float
+        Mean of the estimates and of independence, in nats.
+    mean : float
+        Mean of the estimates alone.
+    plain : float
+        Mean of the estimates alone, without extrapolation.
+    first : float
+        Weight of the first estimate among the estimates.
 
     References
     ----------
@@ -161,7 +171,7 @@ def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float, float
     mean = weight @ mi
     total = evidence.max() + np.log(np.exp(n * (evidence - evidence.max())).sum()) / n
     weighted = weigh_against_independence(mean, total, n)
-    return float(mean), float(weighted), float(weight @ added), float(weight[0])
+    return float(weighted), float(mean), float(mean - weight @ added), float(weight[0])
 
 
 def _by_labels(found: list[list], margins: list[Margin], target: Margin, which, unexplained) -> None:

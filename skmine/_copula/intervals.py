@@ -11,8 +11,6 @@ from skmine._copula.ranks import halve
 _ROWS_A_CELL = 8
 #: Degree of the functions in the test of independence.
 _DEGREE = 6
-#: Minimum number of rows of a half.
-_LEAST_HALF = 2
 
 
 def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> np.ndarray:
@@ -26,8 +24,10 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
     Estimates by trees and labels grow with the rows, because few rows show only a part of the structure. Let
     g be the growth from half of the rows to all rows, without extrapolation. If the part that is still
     missing is proportional to ``n^-a``, it is ``g / (2^a - 1)``: g for a = 1, 2.4 g for a = 1/2, and 3.8 g
-    for a = 1/3. The upper end therefore adds 2 g, with a standard deviation of g. If the rows show nothing of
-    a dependence, nothing grows, and the interval misses it.
+    for a = 1/3. The upper end is therefore computed from the value without extrapolation plus 2 g, with a
+    standard deviation of g. If the rows show nothing of a dependence, nothing grows, and the interval misses
+    it. With fewer than a few hundred rows, or where a smooth function fits poorly, the truth is above the
+    interval more often than in ``(1 - confidence) / 2`` of samples.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
     Moddemeijer (1989), On estimation of entropy and mutual information of continuous distributions, Signal
     Processing, for the variance; Fisher (1915) for the transformation.
     """
-    mi, free, added, variance = estimate_pairs(margins, target)
+    mi, free, plain, variance = estimate_pairs(margins, target)
     n, z = len(target), norm.isf((1 - confidence) / 2)
     growth = np.zeros(len(margins))
     for j in np.flatnonzero(np.isnan(variance)):
         variance[j] = _table_variance(margins[j], target, mi[j])
-        growth[j] = max(free[j] - added[j] - _value_of_halves(margins[j], target), 0.0)
+        growth[j] = _growth(margins[j], target, plain[j])
     correlation = np.sqrt(-np.expm1(-2 * mi))
     # For weak dependence, use the variance of normal columns.
     ratio = np.sqrt(np.divide(variance, correlation**2, out=np.ones_like(mi), where=correlation**2 > 1 / n))
@@ -61,23 +61,23 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
     ends = np.tanh(np.maximum(centre + np.multiply.outer([-z, z], ratio / np.sqrt(n)), 0.0))
     low, high = np.abs(np.log1p(-(ends**2))) / 2
     # Weighting against independence lowers the estimate, but must not lower the upper end.
-    missing = np.where(growth > 0, 2 * growth - added, 0.0)
-    high = np.maximum(high, free + missing + z * np.sqrt(variance / n + growth**2))
+    highest = np.maximum(free, plain + 2 * growth)
+    high = np.maximum(high, highest + z * np.sqrt(variance / n + growth**2))
     hidden = [z * np.sqrt(_freedom(margin, target) / 2) / n for margin in margins]
     most = [min(margin.largest_information, target.largest_information) for margin in margins]
     return np.stack([mi, np.minimum(low, mi), np.minimum(np.maximum(high, mi + hidden), most)])
 
 
-def _value_of_halves(first: Margin, second: Margin) -> float:
-    """Mean estimate from two halves of the rows, without independence and extrapolation, in nats."""
+def _growth(first: Margin, second: Margin, plain: float) -> float:
+    """Growth of the value without extrapolation from half of the rows to all rows, at least 0, in nats."""
     half = halve(first.number, second.number, second.times)
-    if min(half.sum(), (~half).sum()) < _LEAST_HALF:
-        return np.inf
+    if half.all() or not half.any():
+        return 0.0
     values = [
-        estimate_pairs([first.take(rows)], second.take(rows), extrapolate=False)[1, 0]
+        estimate_pairs([first.take(rows)], second.take(rows), extrapolate=False)[2, 0]
         for rows in (half, ~half)
     ]
-    return float(np.mean(values))
+    return max(plain - float(np.mean(values)), 0.0)
 
 
 def _freedom(first: Margin, second: Margin) -> float:
