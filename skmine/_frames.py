@@ -21,9 +21,8 @@ def column_names(data, n_columns: int, prefix: str = "x") -> list:
     -------
     list
     """
-    if hasattr(
-        data, "collect_schema"
-    ):  # of polars, where a LazyFrame warns if its columns are read otherwise
+    # A LazyFrame of polars warns if its columns are read otherwise.
+    if hasattr(data, "collect_schema"):
         return list(data.collect_schema().names())
     for attribute in ("column_names", "columns"):
         if hasattr(data, attribute):

@@ -106,6 +106,14 @@ def test_scores__unit_and_scale__as_in_memory(shown):
         np.testing.assert_allclose(value, expected, atol=RESOLUTION)
 
 
+@pytest.mark.parametrize(("n", "rounded"), [(2_000, False), (2_001, True)])
+def test_grid__numbers_that_differ__a_cell_each_up_to_2000_rows(n, rounded):
+    grid = Grid(Summary.of_column(Column(np.arange(n, dtype=float), False), False))
+
+    assert grid.rounded == rounded
+    assert (grid.n_cells == n + 1) != rounded  # the last cell is for missing values
+
+
 def test_matrix__partitions__values_in_memory_within_the_resolution():
     frame, _ = draw_frame()
 
