@@ -263,6 +263,28 @@ def test_growth__from_half_of_the_rows__difference_from_their_mean_at_least_zero
     assert intervals._growth(first, second, np.mean(halves) - 0.1) == 0.0
 
 
+def test_growth__value_below_one_over_2n__not_computed(monkeypatch):
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 40, 5000)
+    X = np.column_stack([rng.integers(0, 40, (5000, 3)), level])
+    *margins, target = (
+        Margin.of_column(column, discrete)
+        for column, discrete in zip(
+            read_columns(np.column_stack([X, level + rng.normal(size=5000)]), "X"),
+            [True] * 4 + [False],
+            strict=True,
+        )
+    )
+    computed = []
+    monkeypatch.setattr(intervals, "_growth", lambda *pair: computed.append(pair[2]) or 0.0)
+
+    pair_intervals(margins, target, 0.95)
+
+    plain = estimate_pairs(margins, target)[2]
+    assert plain.min() < 1 / 10_000 < plain[3]
+    assert computed == plain[-np.expm1(-2 * plain) > 1 / 5000].tolist()
+
+
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_growth__all_rows_in_one_half__none(n):
     labels = next(

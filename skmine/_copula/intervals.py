@@ -53,7 +53,9 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
     growth = np.zeros(len(margins))
     for j in np.flatnonzero(np.isnan(variance)):
         variance[j] = _table_variance(margins[j], target, mi[j])
-        growth[j] = _growth(margins[j], target, plain[j])
+        # The growth is at most the value itself, and then adds to the upper end at most about 1 / n.
+        if -np.expm1(-2 * plain[j]) > 1 / n:
+            growth[j] = _growth(margins[j], target, plain[j])
     correlation = np.sqrt(-np.expm1(-2 * mi))
     # For weak dependence, use the variance of normal columns.
     ratio = np.sqrt(np.divide(variance, correlation**2, out=np.ones_like(mi), where=correlation**2 > 1 / n))
