@@ -78,5 +78,5 @@ for n_features in (2, 4, 8):
 
 # %%
 # **In short:** More features stop helping when ``mi_path_`` levels off; eight
-# pixels come close to that with 2.20 of at most 2.30 nats, compared with 1.51
+# pixels come close to that with 2.18 of at most 2.30 nats, compared with 1.57
 # nats for four pixels.

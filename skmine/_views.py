@@ -9,7 +9,9 @@ from scipy.special import logsumexp
 COSINES = np.arange(2, 10)
 #: Rows held in float64 at a time.
 _ROWS_AT_ONCE = 2**16
-#: Distance from the median up to which a column in its own units is roughly linear, not logarithmic.
+#: Distance from the median, in standard deviations of a normal column, up to which a column in its own units
+#: is roughly linear, not logarithmic. Columns without heavy tails stay within half of it, where mixtures of
+#: Gaussians keep their shape.
 _SPREADS = 8.0
 
 

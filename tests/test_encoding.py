@@ -170,6 +170,17 @@ def test_encoder__many_categories__one_column_a_frequent_level():
     assert encoded.max(1)[::2].all()
 
 
+def test_encoder__normal_columns_in_own_units__nearly_linear_up_to_three_deviations():
+    values = np.random.default_rng(0).normal(loc=3, scale=5, size=(5000, 2))
+
+    encoder, encoded = encode(values)
+
+    view = encoded[:, encoder.n_core : encoder.n_core + encoder.n_scaled]
+    linear = (values - values.mean(axis=0)) / values.std(axis=0)
+    near = np.abs(linear) < 3
+    assert np.abs(view - linear)[near].max() < 0.1  # the logarithm begins further out
+
+
 def test_encoder__heavy_tails__views_are_finite_and_standardised():
     values = np.random.default_rng(4).standard_cauchy((500, 3)) ** 3
     encoder, encoded = encode(values)

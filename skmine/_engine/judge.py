@@ -260,7 +260,7 @@ def _overfit(held_out: float, training: float) -> float:
     """What overfitting subtracts from the held-out value, in nats.
 
     To first order, overfitting adds as much to the training value as it subtracts from the held-out value, so
-    this is half the gap. A critic that knows its training rows by heart gains more on them than it loses on
+    this is half the gap. A critic that has memorised its training rows gains more on them than it loses on
     others, so a gap counts by the share of the training value that is confirmed.
 
     Parameters
