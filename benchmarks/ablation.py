@@ -9,9 +9,13 @@ from unittest import mock
 import numpy as np
 
 from benchmarks._run import run_all, timed_fit, write_rows
-from benchmarks.known_joints import SUITES
+from benchmarks.known_joints import SUITES, joints_of
 from skmine._engine import contest, judge, kernel, scoring
 from skmine._engine.forms import FLEXIBLE, STARTS, BoostedTrees, Network, gaussian, network
+
+
+#: The suites of known joints, and a draw of the random joints.
+ALL_SUITES = [*SUITES, "random-20"]
 
 
 def without_form(name: str) -> Callable[[], list]:
@@ -67,7 +71,7 @@ def ablated(name: str) -> Iterator[None]:
 
 
 def fit_task(ablation: str, suite: str, task: str, n: int, seed: int) -> dict:
-    joint = SUITES[suite]()[task]
+    joint = joints_of(suite)[task]
     X, y = joint.sample(n, seed)
     with ablated(ablation):
         fit = timed_fit(X, y, random_state=seed)
@@ -78,7 +82,7 @@ def fit_task(ablation: str, suite: str, task: str, n: int, seed: int) -> dict:
 
 def run(arguments: argparse.Namespace) -> None:
     names = list(dict.fromkeys(["nothing", *arguments.ablations]))
-    tasks = [(suite, task) for suite in SUITES for task in list(SUITES[suite]())[:: arguments.every]]
+    tasks = [(suite, task) for suite in ALL_SUITES for task in list(joints_of(suite))[:: arguments.every]]
     jobs = [
         (name, suite, task, arguments.n, seed)
         for suite, task in tasks
@@ -93,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
 def summarise(rows: list[dict], names: list[str]) -> list[dict]:
     """For each ablation and suite: change of the mean error and its standard error, coverage, seconds."""
     table = []
-    for suite in SUITES:
+    for suite in ALL_SUITES:
         errors = {
             name: np.array([r["error"] for r in rows if (r["ablation"], r["suite"]) == (name, suite)])
             for name in names
