@@ -13,7 +13,6 @@ from benchmarks.known_joints import SUITES, joints_of
 from skmine._engine import contest, judge, kernel, scoring
 from skmine._engine.forms import FLEXIBLE, STARTS, BoostedTrees, Network, gaussian, network
 
-
 #: The suites of known joints, and a draw of the random joints.
 ALL_SUITES = [*SUITES, "random-20"]
 

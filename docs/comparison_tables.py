@@ -76,6 +76,25 @@ def random_joints() -> str:
     return _table(head, rows)
 
 
+def ablation() -> str:
+    """How much the mean error of each suite rises, in thousandths, if a form or a rule is switched off."""
+    table = results("ablation")
+    if not len(table):
+        return _table([], [])
+    suites = list(dict.fromkeys(table["suite"]))
+    cells = {
+        (row.without, row.suite): f"{1000 * row.change:+.1f} ± {1000 * row.standard_error:.1f}"
+        for row in table.itertuples()
+    }
+    seconds = table.groupby("without")["seconds"].mean()
+    names = [name for name in dict.fromkeys(table["without"]) if name != "nothing"]
+    rows = [
+        [name, *(cells[name, suite] for suite in suites), f"{seconds[name] / seconds['nothing']:.2f}"]
+        for name in names
+    ]
+    return _table(["without", *(suite.replace("_", " ") for suite in suites), "time"], rows)
+
+
 def rivals() -> str:
     """Error of each method, and of skmine on the distributions that the method was run on."""
     table = results("rivals")
@@ -293,6 +312,7 @@ TABLES: dict[str, Callable[[], str]] = {
         beyond_normal,
         further,
         random_joints,
+        ablation,
         rivals,
         high_information,
         discrete,
