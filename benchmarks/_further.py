@@ -1,14 +1,13 @@
 """Further joint distributions: regressions on several columns, mixtures, mixed columns, a spatial field."""
 
 import math
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from scipy.linalg import toeplitz
-from scipy.special import ndtri, softmax, xlogy
-from scipy.stats import qmc
+from scipy.special import softmax
 
+from benchmarks._random import Counts, normal_mixture, rotation
 from skmine.distributions import (
     Affine,
     Asinh,
@@ -20,51 +19,20 @@ from skmine.distributions import (
     regression_tasks,
 )
 
-_REFERENCE_BITS = 14
 
-
-def _points(d: int) -> np.ndarray:
-    """Quasi-random uniform points that represent x when the truth is computed."""
-    return qmc.Sobol(d, seed=0).random_base2(_REFERENCE_BITS).clip(1e-6, 1 - 1e-6)
-
-
-@dataclass(frozen=True)
-class SoftmaxClasses:
-    """Six classes whose probabilities are the output of a random network of eight normal columns."""
-
-    d = 8
-
-    def _probability(self, x: np.ndarray) -> np.ndarray:
-        rng = np.random.default_rng(5)
-        first, second = rng.normal(size=(self.d, 16)), rng.normal(size=(16, 6))
-        return softmax(np.tanh(x @ first) @ second, axis=1)
-
-    @cached_property
-    def mi(self) -> float:
-        """Truth in nats."""
-        probability = self._probability(ndtri(_points(self.d)))
-        mean = probability.mean(0)
-        return float(xlogy(probability, probability / mean).sum(1).mean())
-
-    def sample(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of x and of y."""
-        rng = np.random.default_rng(seed)
-        x = rng.normal(size=(n, self.d))
-        return x, (self._probability(x).cumsum(1) > rng.uniform(size=(n, 1))).argmax(1)
+def _softmax(x: np.ndarray) -> np.ndarray:
+    """Probabilities of six classes: the output of a random network of eight columns."""
+    rng = np.random.default_rng(5)
+    first, second = rng.normal(size=(8, 16)), rng.normal(size=(16, 6))
+    return softmax(np.tanh(x @ first) @ second, axis=1)
 
 
 def _rotation(d: int, seed: int) -> np.ndarray:
-    return np.linalg.qr(np.random.default_rng(seed).normal(size=(d, d)))[0]
+    return rotation(np.random.default_rng(seed), d)
 
 
 def _random_mixture(n_components: int, d_x: int, d_y: int, seed: int) -> Mixture:
-    rng = np.random.default_rng(seed)
-    d = d_x + d_y
-    components = []
-    for _ in range(n_components):
-        root = 0.5 * rng.normal(size=(d, d)) / math.sqrt(d) + 0.3 * np.eye(d)
-        components.append(MultivariateNormal(root @ root.T, d_x, 1.5 * rng.normal(size=d)))
-    return Mixture(components, rng.dirichlet(3 * np.ones(n_components)))
+    return normal_mixture(np.random.default_rng(seed), n_components, d_x, d_y, 0.5, 0.3)
 
 
 def _mixed(d: int, correlation: float, seed: int) -> Transformed:
@@ -129,7 +97,7 @@ def further_tasks() -> dict:
             toeplitz(np.exp(-lag / 3) * np.cos(lag / 2)) + 0.05 * np.eye(13), 10
         ),
         "field-48-16": MultivariateNormal(np.exp(-distance / 8) + 0.3 * np.eye(64), 48),
-        "softmax-8": SoftmaxClasses(),
+        "softmax-8": Counts(_softmax, 8),
         "independent-3-3": Transformed(MultivariateNormal(np.eye(6), 3), HalfCube(), Asinh()),
         "independent-20-1": MultivariateNormal(np.eye(21), 20),
     }

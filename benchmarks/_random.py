@@ -117,8 +117,19 @@ def _gate(rng: Rng, d: int) -> Function:
     return lambda x: np.where(x[:, 0] > 0, x[:, 1:] @ first, x[:, 1:] @ second)
 
 
-def _rotation(rng: Rng, d: int) -> Affine:
-    return Affine(np.linalg.qr(rng.normal(size=(d, d)))[0])
+def rotation(rng: Rng, d: int) -> np.ndarray:
+    """A random rotation, (d, d)."""
+    return np.linalg.qr(rng.normal(size=(d, d)))[0]
+
+
+def normal_mixture(rng: Rng, n_components: int, d_x: int, d_y: int, spread: float, least: float) -> Mixture:
+    """Gaussians at random places. Their covariances are squares of `least` I plus noise of size `spread`."""
+    d = d_x + d_y
+    components = []
+    for _ in range(n_components):
+        root = spread * rng.normal(size=(d, d)) / math.sqrt(d) + least * np.eye(d)
+        components.append(MultivariateNormal(root @ root.T, d_x, 1.5 * rng.normal(size=d)))
+    return Mixture(components, rng.dirichlet(3 * np.ones(n_components)))
 
 
 def _bend(rng: Rng):
@@ -159,7 +170,7 @@ def _two_outputs(rng: Rng):
         d = int(rng.integers(1, 4))
         parts.append(Regression(of(rng, d), d, rng.uniform(0.2, 0.6)))
     joint = Concatenated(parts)
-    return Transformed(joint, _rotation(rng, joint.d_x), _rotation(rng, 2))
+    return Transformed(joint, Affine(rotation(rng, joint.d_x)), Affine(rotation(rng, 2)))
 
 
 def _bent_normal(rng: Rng):
@@ -172,7 +183,7 @@ def _mixed_normal(rng: Rng):
     """Normal columns, bent and then rotated, so that no increasing map of a column makes them normal."""
     d_x, d_y = rng.integers(2, 5, size=2)
     joint = MultivariateNormal(_covariance(rng, d_x + d_y), int(d_x))
-    sides = [[_bend(rng), _rotation(rng, int(d))] for d in (d_x, d_y)]
+    sides = [[_bend(rng), Affine(rotation(rng, int(d)))] for d in (d_x, d_y)]
     return Transformed(joint, *sides)
 
 
@@ -182,13 +193,8 @@ def _student(rng: Rng):
 
 
 def _mixture(rng: Rng):
-    d_x, d_y = rng.integers(1, 4, size=2)
-    d, parts = d_x + d_y, int(rng.integers(2, 8))
-    normals = []
-    for _ in range(parts):
-        root = 0.6 * rng.normal(size=(d, d)) / math.sqrt(d) + 0.25 * np.eye(d)
-        normals.append(MultivariateNormal(root @ root.T, int(d_x), 1.5 * rng.normal(size=d)))
-    return Mixture(normals, rng.dirichlet(3 * np.ones(parts)))
+    d_x, d_y = (int(d) for d in rng.integers(1, 4, size=2))
+    return normal_mixture(rng, int(rng.integers(2, 8)), d_x, d_y, 0.6, 0.25)
 
 
 def _inliers(rng: Rng):

@@ -115,8 +115,7 @@ class Verdict:
 
         Overfitting causes a part of the error. The gap between training and held-out value extends the
         interval downwards, and upwards by five times as much, because a critic that overfits also misses
-        information.
-        The interval is open if the value relies on the form of the critic.
+        information. The interval is open if the value relies on the form of the critic.
 
         The upper end is at least that of Fisher's interval for a single correlation, because a critic that
         has learnt nothing has no standard error. This correlation is the one that corresponds to the estimate
