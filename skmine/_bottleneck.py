@@ -18,17 +18,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmine import nn
 from skmine._callbacks import CallbackSupportMixin, fit_task, with_callbacks
+from skmine._columns import unwrap
 from skmine._documentation import DocumentationLinkMixin
 from skmine._frame_columns import check_classes, check_numeric
 from skmine._frozen import FrozenModule
 from skmine._progress import progress
 from skmine._refit import new_fit
+from skmine._row_values import check_weight
 from skmine._sklearn import Interval, StrOptions, fit_context
 from skmine._threads import one_thread
 from skmine._validation import (
     check_batch_size,
     check_hidden_layer_sizes,
-    check_weight,
     choose_passes,
     make_generator,
     resolve_device,
@@ -227,7 +228,7 @@ class InformationBottleneckClassifier(
         """Fit in place and return whether training was interrupted."""
         device = resolve_device(self.device)
         widths = check_hidden_layer_sizes(self.hidden_layer_sizes)
-        check_numeric(X)
+        X, y = check_numeric(X), unwrap(y)
         check_classes(y)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
@@ -272,7 +273,7 @@ class InformationBottleneckClassifier(
                 "lower learning_rate_init."
             )
         most = _entropy(labels, weight)
-        self.classes_ = classes
+        self.classes_, self._n_features_out = classes, self.n_components
         self._frozen = FrozenModule(result.model)
         self.mi_xz_, self.mi_zy_ = information, most - loss
         self.history_ = [{**e, "mi_zy": most - e["cross_entropy"]} for e in result.history]
@@ -349,15 +350,10 @@ class InformationBottleneckClassifier(
     @isolated()
     def _predict(self, X) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
-        check_numeric(X)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_data(self, check_numeric(X), dtype=np.float64, reset=False)
         generator = torch.Generator().manual_seed(_SEED)
         probability, code = self._frozen.module.predict(torch.tensor(X), _N_DRAWS, generator)
         return probability.numpy(), code.numpy()
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components
 
 
 def _weighted_rows(X: np.ndarray, labels: np.ndarray, sample_weight):

@@ -21,11 +21,13 @@ except ImportError:
 
 
 @contextlib.contextmanager
-def fit_task(estimator: Any, X, y=None, sample_weight=None) -> Iterator[Callable[[dict], bool] | None]:
-    """Report a fit to callbacks as a task, and each check of the training as a subtask.
+def fit_task(
+    estimator: Any, X, y=None, sample_weight=None, part: str = "check"
+) -> Iterator[Callable[[dict], bool] | None]:
+    """Report a fit to callbacks as a task, with a subtask for each check of the training or selected feature.
 
-    Callbacks receive the values of a check as ``metadata``, and training ends if one of them returns True. At
-    the end of the fit they receive the fitted estimator.
+    Callbacks receive the values of a subtask as ``metadata``, and the training or the selection ends if one
+    of them returns True. At the end of the fit they receive the fitted estimator.
 
     Parameters
     ----------
@@ -33,11 +35,13 @@ def fit_task(estimator: Any, X, y=None, sample_weight=None) -> Iterator[Callable
         Estimator whose decorated method is running.
     X, y, sample_weight : array-like
         Data that it is fitted to.
+    part : str, default="check"
+        Name of a subtask.
 
     Yields
     ------
     callable or None
-        Function of the values of a check that returns whether to stop, or None without callbacks.
+        Function of the values of a subtask that returns whether to stop, or None without callbacks.
     """
     if not FRAMES:
         yield None
@@ -47,7 +51,7 @@ def fit_task(estimator: Any, X, y=None, sample_weight=None) -> Iterator[Callable
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y, metadata=weights)
 
     def on_check(entry: dict) -> bool:
-        check = context.subcontext(task_name="check")
+        check = context.subcontext(task_name=part)
         check.call_on_fit_task_begin(estimator=estimator, X=X, y=y, metadata=entry)
         return check.call_on_fit_task_end(estimator=estimator, X=X, y=y, metadata=entry)
 

@@ -14,11 +14,12 @@ from skmine._containers import (
     is_nested,
     nested_error,
     raw_columns,
-    shape_of,
 )
 from skmine._dates import kind_of_objects, temporal_error
 from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, number_labels, parse_numbers, read_numbers, shift_integers
+from skmine._shapes import shape_error, shape_of
+from skmine._wrappers import unwrap
 
 #: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB).
 _COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ = 32, 1_000_000, 2**24
@@ -260,11 +261,7 @@ def check_features(X, lazy: bool = False, name: str = "X"):
     X = as_container(X, name, lazy)
     shape = shape_of(X)
     if len(shape) != 2:
-        raise ValueError(
-            f"Expected 2D array, got {len(shape)}D array instead: {name} must have shape (n_samples, "
-            f"n_features); got {shape}. Reshape it: {name}.reshape(-1, 1) makes one column, and "
-            f"{name}.reshape(1, -1) makes one row."
-        )
+        raise shape_error(X, name)
     if shape[1] == 0:
         raise ValueError(
             f"Found array with 0 feature(s) (shape={shape}) while a minimum of 1 is required: {name} "
@@ -303,6 +300,7 @@ class Features:
     """
 
     def __init__(self, X):
+        X = unwrap(X)
         data = check_features(X, lazy=True)
         self.sparse = issparse(data)
         self.lazy = is_lazy(X) or isinstance(data, np.memmap)

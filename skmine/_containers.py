@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 
 from skmine._dates import arrow_line, numpy_line, pandas_line, polars_line, temporal_error
 from skmine._lazy import LazyTable, is_lazy
+from skmine._wrappers import unwrap
 
 _MISSING_TYPES = {"NoneType", "NAType", "NaTType", "MaskedConstant"}
 #: Beginnings of Arrow's names of types -> kinds of dates, and beginnings of nested types.
@@ -84,7 +85,9 @@ def is_nested(kind: type) -> bool:
     -------
     bool
     """
-    return hasattr(kind, "__iter__") and not issubclass(kind, (str, bytes))
+    # The types of its bases, because the class of an enumeration, not its values, can be iterated over.
+    iterates = any("__iter__" in vars(base) for base in kind.__mro__)
+    return iterates and not issubclass(kind, (str, bytes))
 
 
 def _is_nan(value) -> bool:
@@ -133,6 +136,7 @@ def as_container(data, name: str, lazy: bool = False):
     TypeError
         The data are not in memory.
     """
+    data = unwrap(data)
     if isinstance(data, LazyTable) or (lazy and is_lazy(data)):
         return data if isinstance(data, LazyTable) else LazyTable(data)
     library = type(data).__module__.split(".")[0]
@@ -147,24 +151,15 @@ def as_container(data, name: str, lazy: bool = False):
         )
     if hasattr(data, "shape") or _is_arrow_array(data):
         return data
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must have rows of the same length; got a list that is no array ({error}). Pass one "
+            "value for each column in every row."
+        ) from error
     # Numbers remain numbers if there are also strings or booleans, and integers are not rounded.
     return np.asarray(data, dtype=object) if array.dtype.kind in "USiuf" else array
-
-
-def shape_of(data) -> tuple[int, ...]:
-    """Rows and columns of a container, or rows alone.
-
-    Parameters
-    ----------
-    data : object
-        What :func:`as_container` returned.
-
-    Returns
-    -------
-    tuple of int
-    """
-    return tuple(data.shape) if hasattr(data, "shape") else (len(data),)
 
 
 def raw_columns(data, name: str, which: Sequence[int] | None = None) -> Iterator[RawColumn]:

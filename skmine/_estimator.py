@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skmine import nn
 from skmine._callbacks import FRAMES, fit_task, with_callbacks
@@ -21,6 +21,7 @@ from skmine._engine.critics import PooledCritic, stack_states
 from skmine._engine.forms import Network, entrants, is_model
 from skmine._engine.sample import Folds
 from skmine._fitted import FittedCritic
+from skmine._frame_columns import check_names
 from skmine._input import Rows
 from skmine._progress import progress
 from skmine._refit import new_fit
@@ -271,7 +272,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         self._fold_seed = self._fold_seed if go_on else draw_seed(generator)
         splits = rows.splits(self.cv, self.validation_fraction, self._fold_seed, y, groups)
         folds = Folds.of_splits(splits, make_generator(self._fold_seed), rows.groups(groups))
-        validate_data(self, X, skip_check_array=True)
+        check_names(self, X)
         self._fingerprint = rows.fingerprint(splits, self._fingerprint if go_on else None)
         compete = self.critic == "auto" and not self.warm_start
         max_iter = choose_max_iter(self.max_iter, folds.train.shape[1])
@@ -320,8 +321,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         self.mi_lower_ = verdict.held_out
         self.mi_ = min(verdict.estimate, self.mi_max_)
         self.mi_std_ = verdict.standard_error
-        low, high = verdict.interval
-        self.mi_interval_ = (min(low, self.mi_max_), min(high, self.mi_max_))
+        self.mi_interval_ = tuple(min(end, self.mi_max_) for end in verdict.interval)
         untrained = {"iteration": 0, "training": verdict.training, "held_out": verdict.held_out}
         self.history_ = [untrained] if training is None else training.history
         self.n_iter_ = self.history_[-1]["iteration"]
@@ -382,7 +382,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         """
         if y is None:
             check_is_fitted(self)
-            validate_data(self, X, reset=False, skip_check_array=True)
+            check_names(self, X, reset=False)
             with isolated(), one_thread():
                 return self._critic.given_x(read_features(X))
         rows = self._read_fitted(X, y)
@@ -391,7 +391,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
 
     def _read_fitted(self, X, y, sample_weight=None) -> Rows:
         check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        check_names(self, X, reset=False)
         rows = Rows.read(X, y, sample_weight)
         self._critic.check_targets(rows.columns["y"])
         return rows

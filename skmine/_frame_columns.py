@@ -1,13 +1,57 @@
 """Select columns of frames without changing their types, and check them with errors that name the column."""
 
+from collections import Counter
 from typing import Any
 
-from skmine._columns import read_features, read_target
+from sklearn.utils.validation import validate_data
+
+from skmine._columns import is_lazy, read_features, read_target, unwrap
 
 
 def is_frame(X: Any) -> bool:
     """Whether X is a pandas or polars DataFrame or an Arrow table."""
+    if is_lazy(X):  # a LazyFrame warns if its columns are asked for
+        return False
     return hasattr(X, "columns") and (hasattr(X, "dtypes") or hasattr(X, "schema"))
+
+
+def check_names(estimator: Any, X: Any, reset: bool = True) -> Any:
+    """Store the number and names of the columns of X in an estimator, or check that they are as in fit.
+
+    Parameters
+    ----------
+    estimator : estimator
+        It is given `n_features_in_` and, if X has names, `feature_names_in_`.
+    X : array, sparse matrix or DataFrame
+        The input.
+    reset : bool, default=True
+        Whether to store them. They are checked otherwise.
+
+    Returns
+    -------
+    array, sparse matrix or DataFrame
+        X, or what a container holds that only wraps other data.
+
+    Raises
+    ------
+    ValueError
+        Two columns have the same name, or the columns are not those of fit.
+    """
+    X = unwrap(X)
+    _check_distinct_names(X)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return X
+
+
+def _check_distinct_names(X: Any) -> None:
+    if not is_frame(X):
+        return
+    counts = Counter(X.column_names if hasattr(X, "column_names") else X.columns)
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        raise ValueError(
+            f"X must have columns of different names; got {repeated[0]!r} {counts[repeated[0]]} times. "
+            "Rename or drop the others, or pass X as an array, without names."
+        )
 
 
 def take_columns(frame: Any, numbers: list[int], output: str) -> Any:
@@ -20,14 +64,15 @@ def take_columns(frame: Any, numbers: list[int], output: str) -> Any:
     numbers : list of int
         Indices of the columns.
     output : {"pandas", "polars"}
-        The library wanted. scikit-learn itself makes polars frames of pandas ones.
+        The library wanted. scikit-learn itself makes polars frames of dense pandas ones.
 
     Returns
     -------
     DataFrame
     """
     if hasattr(frame, "iloc"):
-        return frame.iloc[:, numbers]
+        chosen = frame.iloc[:, numbers]
+        return dense_columns(chosen) if output == "polars" else chosen
     if hasattr(frame, "column_names"):
         chosen = frame.select(numbers)
         if output == "pandas":
@@ -39,13 +84,37 @@ def take_columns(frame: Any, numbers: list[int], output: str) -> Any:
     return chosen.to_pandas() if output == "pandas" else chosen
 
 
-def check_numeric(X: Any) -> None:
-    """Raise an error that names the column if a column is not numeric.
+def dense_columns(frame: Any) -> Any:
+    """A pandas DataFrame without sparse columns; any other container unchanged."""
+    if not _fill_values(frame):
+        return frame
+    return frame.apply(lambda column: column.sparse.to_dense() if hasattr(column, "sparse") else column)
+
+
+def has_fill_values(frame: Any) -> bool:
+    """Whether a pandas DataFrame has sparse columns that scikit-learn cannot read."""
+    return any(value != 0 for value in _fill_values(frame))
+
+
+def _fill_values(frame: Any) -> list:
+    """What each sparse column of a pandas DataFrame omits."""
+    if not hasattr(frame, "iloc") or not hasattr(frame, "columns"):
+        return []
+    return [dtype.fill_value for dtype in frame.dtypes if hasattr(dtype, "fill_value")]
+
+
+def check_numeric(X: Any) -> Any:
+    """X in a container that scikit-learn reads, or an error that names a column without numbers.
 
     Parameters
     ----------
     X : array-like, sparse matrix or DataFrame
         The input. scikit-learn checks numeric arrays and sparse matrices later.
+
+    Returns
+    -------
+    array, sparse matrix or DataFrame
+        X without sparse columns of a frame, or what a container holds that only wraps other data.
 
     Raises
     ------
@@ -54,8 +123,10 @@ def check_numeric(X: Any) -> None:
     ValueError
         X does not have two dimensions, or a column holds text or categories.
     """
+    X = dense_columns(unwrap(X))
+    _check_distinct_names(X)
     if getattr(getattr(X, "dtype", None), "kind", "") in tuple("biuf"):
-        return
+        return X
     for column in read_features(X):
         if not column.categorical:
             continue
@@ -66,6 +137,7 @@ def check_numeric(X: Any) -> None:
                 f"{column.name} must hold numbers; got text or categories ({error}). Encode it, for example "
                 "with sklearn.preprocessing.OneHotEncoder, or drop it."
             ) from error
+    return X
 
 
 def check_classes(y: Any) -> None:

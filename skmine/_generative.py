@@ -37,7 +37,8 @@ _CRITIC_WIDTHS = (64, 64)
 
 
 def _has_categories(estimator) -> bool:
-    if estimator.n_codes > 0:
+    sampler = getattr(estimator, "_sampler", None)
+    if (estimator.n_codes if sampler is None else sampler.module.n_codes) > 0:
         return True
     raise AttributeError(
         f"predict needs n_codes of at least 2; got n_codes={estimator.n_codes}. Set n_codes to the number of "
@@ -216,8 +217,7 @@ class MINEGAN(
                 f"n_components + n_codes must be at least 1; got n_components={self.n_components} and "
                 f"n_codes={self.n_codes}. Raise one of them. For a plain network, pass beta=0."
             )
-        check_numeric(X)
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        X = validate_data(self, check_numeric(X), dtype=np.float64, ensure_min_samples=2)
         batch_size = check_batch_size(self.batch_size, len(X), auto=256)
         max_iter = choose_passes(self.max_iter, len(X), batch_size, _N_PASSES)
         most = np.abs(X).max() or 1.0  # sums and squares of very large numbers overflow
@@ -257,7 +257,7 @@ class MINEGAN(
                 "Training diverged: X must have columns of a common scale. Put a StandardScaler in front, or "
                 "lower learning_rate_init."
             )
-        self._centre, self._scale = centre, scale
+        self._centre, self._scale, self._n_features_out = centre, scale, sampler.d_code
         self._sampler, self._reader = FrozenModule(result.sampler), FrozenModule(result.reader)
         self.mi_, self.history_ = result.mi, result.history
         self.n_iter_, self.device_ = result.n_iter, str(device)
@@ -350,15 +350,11 @@ class MINEGAN(
         ValueError
             The columns of X do not match those of ``fit``.
         """
-        return self._read(X)[:, self.n_components :].argmax(1)
+        code = self._read(X)
+        return code[:, self._sampler.module.n_components :].argmax(1)
 
     @isolated()
     def _read(self, X) -> np.ndarray:
         check_is_fitted(self)
-        check_numeric(X)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_data(self, check_numeric(X), dtype=np.float64, reset=False)
         return self._reader.module(torch.tensor((X - self._centre) / self._scale)).numpy()
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components + self.n_codes

@@ -24,6 +24,7 @@ class Greedy:
         self.scores, self.pvalues = np.zeros(n_features), np.ones(n_features)
         self.alone, self.alone_pvalues = np.zeros(n_features), np.ones(n_features)
         self.chosen: list[int] = list(task.included)
+        self.is_stopped = False  # by a callback
 
     def run(self) -> SelectionRanking:
         n_features = len(self.scores)
@@ -36,7 +37,7 @@ class Greedy:
             self.screen.condition_on(self.chosen)
         self._find_pairs()
         fresh = True
-        while len(self.chosen) < n_most:
+        while len(self.chosen) < n_most and not self.is_stopped:
             singles, tested = self.screen.singles(), self._test_pairs()
             self._note(singles, tested)
             best = self._best(singles, tested)
@@ -51,14 +52,14 @@ class Greedy:
                 # All pairs are screened again only if no known candidate adds information.
                 self._find_pairs()
                 fresh = True
-        if len(self.chosen) == n_most:
+        if len(self.chosen) == n_most or self.is_stopped:
             self._note(self.screen.singles())
         left = np.setdiff1d(np.arange(n_features), self.chosen)
         # Features that add nothing are ordered by their own moments.
         known = np.where(self.pvalues < _LIKELY, self.pvalues, 1.0)
         left = left[np.lexsort((self.alone[left], known[left]))]
         order = np.concatenate([np.array(self.chosen, dtype=int), left])
-        n_selected = len(self.chosen) if self.task.n_select is None else n_most
+        n_selected = len(self.chosen) if self.task.n_select is None or self.is_stopped else n_most
         # The reasons are about the same test as "marginal": it weighs smooth functions more than the screen.
         mi, pvalues = self.task.relevance()
         adjusted = false_discovery_control(pvalues)
@@ -156,5 +157,7 @@ class Greedy:
             self.scores[feature] = kind.gain[number] / len(new)
             self.pvalues[feature] = min(kind.pvalue[number] * 2, 1.0)  # single features, and pairs
             self.chosen.append(feature)
-            self.task.on_step(feature)
+            if self.task.on_step(feature):
+                self.is_stopped = True
+                break
         self.screen.condition_on(self.chosen)

@@ -14,7 +14,8 @@ from skmine._columns import Column, read_features, read_target
 from skmine._encoding import BlockEncoder
 from skmine._engine.judge import JUDGING_ROWS
 from skmine._engine.sample import Block, Folds, Sample
-from skmine._validation import check_lengths, check_training_rows, check_weight, read_groups
+from skmine._row_values import check_weight, read_groups
+from skmine._validation import check_lengths, check_training_rows
 
 _MIN_FOLD_ROWS = 4
 #: Folds are made large enough to judge a network if at least this many such folds are possible.
@@ -223,15 +224,30 @@ class Rows:
         """Folds of a splitter or an iterable, as indices among the kept rows."""
         number = np.full(self.n_input, -1)
         number[self.kept] = np.arange(len(self))
-        for split in check_cv(cv).split(number, y, groups):
+        try:
+            drawn = [
+                tuple(np.asarray(rows) for rows in split) for split in check_cv(cv).split(number, y, groups)
+            ]
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"cv must split the rows into training and held-out rows; got {cv!r}, which fails "
+                f"({error}). Pass a number of folds, or a splitter that suits y and groups."
+            ) from error
+        for split in drawn:
             try:
-                yield [part[part >= 0] for part in (number[np.asarray(rows)] for rows in split)]
+                train, held_out = (part[part >= 0] for part in (number[rows] for rows in split))
             except IndexError as error:
                 raise ValueError(
                     f"cv must split the {self.n_input} rows that fit is given; got splits of other rows "
                     f"({error}). If cross_val_score or a grid search calls fit on part of the rows, pass a "
                     "splitter such as GroupKFold(3), with groups through metadata routing."
                 ) from error
+            if n_shared := np.isin(held_out, train).sum():
+                raise ValueError(
+                    f"cv must hold out rows that it does not train on; got a fold with {n_shared} rows in "
+                    "both. Remove them from the training rows: the estimate would be too high."
+                )
+            yield [train, held_out]
 
 
 def _hash_rows(columns: list[np.ndarray]) -> np.ndarray:

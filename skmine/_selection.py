@@ -1,12 +1,15 @@
 """Which columns a selector can choose, and the reasons for its choice."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
 
+from skmine._row_values import number_labels_of
 from skmine._task import Reasons, SelectionRanking
 from skmine._units import nats_a_unit
+from skmine._validation import read_choice
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,24 @@ class ColumnChoice:
             )
         return number
 
+    def reporter(self, show: Callable, on_feature: Callable | None) -> Callable[[int], bool]:
+        """Function of each selected feature that shows progress and reports to callbacks, if there are any.
+
+        Callbacks receive the number of features so far as ``iteration``, and the indices of the ``columns``.
+        """
+        features: list[int] = list(self.included)
+
+        def on_step(feature: int) -> bool:
+            show(feature)
+            features.append(feature)
+            columns = np.flatnonzero(self.owner == feature).tolist()
+            return on_feature is not None and on_feature({"iteration": len(features), "columns": columns})
+
+        return on_step
+
     def include_first(self, ranking: SelectionRanking) -> SelectionRanking:
         """The ranking with the included features first, for strategies that ignore `included`."""
+        ranking = _checked(ranking, self.n_features)
         others = [j for j in ranking.order if j not in self.included]
         head = [j for j in ranking.order if j in self.included]
         return replace(
@@ -107,17 +126,40 @@ class ColumnChoice:
         return np.where(self.owner >= 0, rank[self.owner], len(order) + 1)
 
 
+def _checked(ranking, n_features: int) -> SelectionRanking:
+    """The ranking that a strategy returned, or an error that says what is wrong with it."""
+    if not isinstance(ranking, SelectionRanking):
+        raise TypeError(
+            f"strategy must return a SelectionRanking; got {type(ranking).__name__}. Return "
+            "SelectionRanking(order, n_selected, scores, pvalues)."
+        )
+    order, n_selected = np.asarray(ranking.order), ranking.n_selected
+    if order.shape != (n_features,) or not np.array_equal(np.sort(order), np.arange(n_features)):
+        raise ValueError(
+            f"strategy must return an order with each of the {n_features} features once; got "
+            f"{order.tolist()}. Return the index of every feature, also of those that are not selected."
+        )
+    if not isinstance(n_selected, Integral) or not 0 <= n_selected <= n_features:
+        raise ValueError(
+            f"strategy must return n_selected from 0 to the number of features ({n_features}); got "
+            f"{n_selected!r}. Return an integer in this range."
+        )
+    values = {name: np.asarray(getattr(ranking, name), dtype=float) for name in ("scores", "pvalues")}
+    for name, array in values.items():
+        if array.shape != (n_features,):
+            raise ValueError(
+                f"strategy must return {name} with one value for each of the {n_features} features; got "
+                f"shape {array.shape}. Return them in the order of the features."
+            )
+    return replace(ranking, order=order, n_selected=int(n_selected), **values)
+
+
 def _number_groups(labels, n_columns: int) -> np.ndarray:
     """Group number of each column, in the order of the first columns of the groups."""
     if labels is None:
         return np.arange(n_columns)
-    labels = np.asarray(labels)
-    if labels.shape != (n_columns,):
-        raise ValueError(
-            f"feature_groups must have one label for each column of X ({n_columns}); got shape "
-            f"{labels.shape}. Pass one label per column. To group rows, pass groups to fit."
-        )
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    numbers = number_labels_of(labels, n_columns, "feature_groups", "column of X")
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]
 
 
@@ -126,7 +168,7 @@ def _mask(chosen, name: str, n_columns: int, names) -> np.ndarray:
     mask = np.zeros(n_columns, dtype=bool)
     if chosen is None:
         return mask
-    chosen = np.asarray(chosen)
+    chosen = read_choice(chosen, name)
     if chosen.dtype == bool:
         if chosen.shape != mask.shape:
             raise ValueError(
@@ -143,15 +185,18 @@ def _mask(chosen, name: str, n_columns: int, names) -> np.ndarray:
         chosen.dtype.kind not in "iu" or not -n_columns <= chosen.min() <= chosen.max() < n_columns
     ):
         raise ValueError(
-            f"{name} must hold indices of the {n_columns} columns of X; got {chosen.tolist()}. Remove the "
-            "indices that are out of range."
+            f"{name} must hold indices of the {n_columns} columns of X; got {chosen.tolist()}. Pass integers "
+            f"from {-n_columns} to {n_columns - 1}."
         )
     mask[chosen.astype(int)] = True
     return mask
 
 
-def explanation_facts(choice: ColumnChoice, reasons: Reasons | None) -> dict:
-    """What `explain` needs besides public attributes, for each column, in types that any format can store."""
+def explanation_facts(choice: ColumnChoice, reasons: Reasons | None, strategy, alpha: float) -> dict:
+    """What `explain` needs besides public attributes, in types that any format can store.
+
+    The parameters are those of the fit, because the selector's can be changed later.
+    """
     n_columns = len(choice.owner)
     first = [int(np.flatnonzero(choice.owner == feature)[0]) for feature in range(choice.n_features)]
     related: list[list[int]] = [[] for _ in range(n_columns)]
@@ -165,6 +210,8 @@ def explanation_facts(choice: ColumnChoice, reasons: Reasons | None) -> dict:
         "related": related,
         "included": np.isin(choice.owner, choice.included),
         "excluded": choice.owner < 0,
+        "strategy": strategy if isinstance(strategy, str) else "",
+        "alpha": alpha,
     }
 
 
@@ -174,7 +221,7 @@ def explain(selector, unit: str = "nats") -> dict[str, list]:
     names = getattr(selector, "feature_names_in_", None)
     names = [f"x{j}" for j in range(selector.n_features_in_)] if names is None else list(names)
     order = np.lexsort((np.arange(len(names)), selector.ranking_))
-    computed = selector.support_ | (selector.strategy != "mrmr")
+    computed = selector.support_ | (selector._facts["strategy"] != "mrmr")
     related = [", ".join(str(names[k]) for k in columns) for columns in selector._facts["related"]]
     return {
         "feature": [names[j] for j in order],
@@ -189,10 +236,11 @@ def explain(selector, unit: str = "nats") -> dict[str, list]:
 
 def _reason(selector, column: int, related: str, unit: str) -> str:
     """Why a column was selected or not, in words."""
-    facts, alpha = selector._facts, selector.alpha
+    facts = selector._facts
+    alpha, strategy = facts["alpha"], facts["strategy"]
     if facts["excluded"][column]:
         return "excluded by the user"
-    verb = "carries" if selector.strategy == "marginal" else "adds"
+    verb = "carries" if strategy == "marginal" else "adds"
     pvalue = selector.pvalues_[column]
     adds = f"{verb} {max(selector.scores_[column], 0.0) / nats_a_unit(unit):.2g} {unit} ({_p(pvalue)})"
     if selector.support_[column]:
@@ -202,7 +250,7 @@ def _reason(selector, column: int, related: str, unit: str) -> str:
     alone, given = facts["pvalues"][column], related or "the selected features together"
     if np.isnan(alone):
         return "not chosen by the strategy"
-    if alone <= alpha and selector.strategy == "mrmr":
+    if alone <= alpha and strategy == "mrmr":
         return f"more redundant than others, given {given}"
     if alone <= alpha < pvalue:
         return f"redundant given {given}: {adds}"

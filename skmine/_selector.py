@@ -6,15 +6,17 @@ from typing import ClassVar
 import numpy as np
 import torch
 from joblib import delayed
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from skmine._callbacks import CallbackSupportMixin, fit_task, with_callbacks
 from skmine._clusters import is_clustered
-from skmine._columns import Column, Features, is_lazy
+from skmine._columns import Column, Features, is_lazy, unwrap
 from skmine._documentation import DocumentationLinkMixin
 from skmine._estimator import MutualInfoEstimator
-from skmine._frame_columns import is_frame, take_columns
+from skmine._frame_columns import check_names, dense_columns, has_fill_values, is_frame, take_columns
 from skmine._frames import library_of, make_frame
 from skmine._progress import counter, run_counted
 from skmine._refit import new_fit
@@ -30,7 +32,7 @@ from skmine.nn.isolation import isolated
 _PATH_CRITIC = {"cv": 3, "hidden_layer_sizes": (32,), "n_iter_no_change": 1, "tol": 1e-2}
 
 
-class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
+class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, SelectorMixin, BaseEstimator):
     """Select features by their mutual information with a target.
 
     By default, the selector drops redundant columns, detects pairs of features that matter only together, and
@@ -178,6 +180,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None):
         """Select the features.
@@ -217,11 +220,15 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         UserWarning
             `groups` has fewer than 20 different labels.
         """
-        with isolated(), new_fit(self) as fitted:
-            fitted._fit(X, y, sample_weight, groups)
+        with (
+            fit_task(self, X, y, sample_weight, "feature") as on_feature,
+            isolated(),
+            new_fit(self) as fitted,
+        ):
+            fitted._fit(X, y, sample_weight, groups, on_feature)
         return self
 
-    def _fit(self, X, y, sample_weight, groups) -> None:
+    def _fit(self, X, y, sample_weight, groups, on_feature) -> None:
         """Fit this object itself."""
         resolve_device(self.device)
         jointly = self.strategy != "marginal"
@@ -232,15 +239,16 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         with_path = self.mi_path and jointly
         if with_path:
             check_training_rows(len(rows.targets[0].values), [])
-        validate_data(self, rows.named, skip_check_array=True)
+        check_names(self, rows.named)
         choice = ColumnChoice.read(self, rows.n_columns)
         n_select = choice.n_select(self.n_features_to_select)
         strategy = STRATEGIES[self.strategy] if isinstance(self.strategy, str) else self.strategy
-        with counter(self.verbose, n_select, "feature") as on_step:
+        with counter(self.verbose, n_select, "feature") as show:
+            on_step = choice.reporter(show, on_feature)
             task = rows.task(choice.owner, n_select, self.alpha, on_step, self.n_jobs, choice.included)
             ranking = choice.include_first(strategy(task))
         self._library = library_of(X, y)
-        self._facts = explanation_facts(choice, ranking.reasons)
+        self._facts = explanation_facts(choice, ranking.reasons, self.strategy, self.alpha)
         self.scores_, self.pvalues_ = choice.by_column(ranking.scores), choice.by_column(ranking.pvalues)
         self.ranking_ = choice.rank(ranking.order)
         self.support_ = (self.ranking_ <= ranking.n_selected) & (choice.owner >= 0)
@@ -310,21 +318,34 @@ class MINEFeatureSelector(DocumentationLinkMixin, SelectorMixin, BaseEstimator):
         -------
         table of shape (n_samples, `n_features_`)
             The selected columns, of the same type as X. A LazyFrame, a Dataset or a Dask collection stays
-            lazy.
+            lazy, unless :meth:`set_output` asks for a frame.
         """
         check_is_fitted(self)
         chosen, output = np.flatnonzero(self.support_), output_container(self)
-        if not is_lazy(X) and not is_clustered(X):
-            if output == "default" or not len(chosen) or not is_frame(X):
-                return super().transform(X)
-            validate_data(self, X, reset=False, skip_check_array=True)
-            return take_columns(X, chosen.tolist(), output)
+        plain = unwrap(X)
+        if isinstance(plain, np.ndarray) and get_config()["array_api_dispatch"]:
+            return super().transform(X)  # stays a tensor, for example
+        if is_clustered(plain) or is_lazy(plain):
+            return self._transform_unread(plain, chosen, output)
+        if output == "default" or not len(chosen) or not is_frame(plain):
+            return super().transform(dense_columns(plain) if has_fill_values(plain) else plain)
+        check_names(self, plain, reset=False)
+        return take_columns(plain, chosen.tolist(), output)
+
+    def _transform_unread(self, X, chosen: np.ndarray, output: str):
+        """Select columns on disk or on a cluster. They are read only if `set_output` asks for a frame."""
         if is_clustered(X):
-            validate_data(self, named_columns(X), reset=False, skip_check_array=True)
-            return X.iloc[:, chosen] if hasattr(X, "iloc") else X[:, chosen]
-        table = Features(X)
-        validate_data(self, table.named, reset=False, skip_check_array=True)
-        return table.select(chosen)
+            named, read = named_columns(X), "compute"
+            selected = X.iloc[:, chosen] if hasattr(X, "iloc") else X[:, chosen]
+        else:
+            table, read = Features(X), "collect" if hasattr(X, "collect") else "to_table"
+            named, selected = table.named, table.select(chosen)
+        check_names(self, named, reset=False)
+        if output == "default":
+            return selected
+        in_memory = getattr(selected, read)()
+        every = list(range(len(chosen)))
+        return take_columns(in_memory, every, output) if is_frame(in_memory) else in_memory
 
     def _path(self, rows: SelectorInput, n_selected: int, seed: int) -> np.ndarray:
         y = np.column_stack([c.as_input() for c in rows.targets])

@@ -9,6 +9,7 @@ import numpy as np
 from skmine._clusters import ClusterTable, is_clustered, sample_rows
 from skmine._columns import Column, Features, read_target
 from skmine._copula import Grid
+from skmine._row_values import check_weight, read_groups
 from skmine._scores import (
     RowWeights,
     are_few_integers,
@@ -18,7 +19,7 @@ from skmine._scores import (
 )
 from skmine._strategies import MAX_ROWS
 from skmine._task import SelectionTask
-from skmine._validation import check_lengths, check_weight, read_groups
+from skmine._validation import check_lengths
 
 #: With fewer groups, the selector warns, because even a correlation of .7 is often not significant.
 _FEW_GROUPS = 20

@@ -16,10 +16,6 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 # The container that transform returns, as configured by set_output.
 from sklearn.utils._set_output import _get_output_config
 
-# Reads weights from any container, or a scalar, with the messages that scikit-learn's estimator checks
-# expect.
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
-
 fit_context = _fit_context
 safe_indexing = _safe_indexing
 
@@ -33,7 +29,6 @@ __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
-    "check_sample_weight",
     "fit_context",
     "output_container",
     "safe_indexing",

@@ -6,14 +6,16 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import delayed
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skmine._columns import Features
+from skmine._columns import as_container, check_features, shape_of
 from skmine._frames import column_names
 from skmine._progress import run_counted
+from skmine._row_values import read_groups
 from skmine._sklearn import HasMethods, Interval, safe_indexing, validate_params
-from skmine._validation import check_lengths, read_groups
+from skmine._validation import check_lengths
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,10 @@ def selection_stability(
     >>> print(result.frequency.sum())
     1.0
     """
-    features = Features(X)
-    n_rows, n_columns = features.shape
+    X, y = _by_rows(check_features(X), "X"), None if y is None else _by_rows(y, "y")
+    n_rows, n_columns = X.shape
     if y is not None:
-        check_lengths(n_rows, len(y))
+        check_lengths(n_rows, shape_of(y)[0])
     number = np.arange(n_rows) if groups is None else read_groups(groups, n_rows)
     n_units = int(number.max()) + 1
     n_drawn = round(sample_fraction * n_units)
@@ -145,8 +147,14 @@ def selection_stability(
             UserWarning,
             stacklevel=3,
         )
-    names = column_names(features.named, n_columns)
+    names = column_names(X, n_columns)
     return SelectionStability(supports.mean(axis=0), _mean_jaccard(supports), supports, names)
+
+
+def _by_rows(data, name: str):
+    """The data in a container whose rows can be selected."""
+    container = as_container(data, name)
+    return container.tocsr() if issparse(container) else container
 
 
 def _support(selector, X, y, rows: np.ndarray) -> np.ndarray:

@@ -57,7 +57,8 @@ def select_mrmr(task: SelectionTask) -> SelectionRanking:
         scores[best] = net
         left[best] = False
         redundancy.chosen.append(best)
-        task.on_step(best)
+        if task.on_step(best):
+            break
     rest = np.flatnonzero(left)
     value = score - redundancy.total / max(len(redundancy.chosen), 1)
     ranked = [*redundancy.chosen, *rest[np.argsort(-value[rest], kind="stable")]]

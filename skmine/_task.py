@@ -32,7 +32,8 @@ class SelectionTask:
     alpha : float
         Significance level, as in :class:`MINEFeatureSelector`.
     on_step : callable
-        Call it with the index of each selected feature to update the progress bar.
+        Call it with the index of each selected feature, for the progress bar and for callbacks. It returns
+        True if a callback wants the selection to end.
     n_jobs : int or None
         Number of parallel jobs.
     weight : ndarray of shape (n_samples,) or None
@@ -71,7 +72,7 @@ class SelectionTask:
     targets: list[Margin]
     n_select: int | None
     alpha: float
-    on_step: Callable[[int], None] = field(default=lambda feature: None)
+    on_step: Callable[[int], bool] = field(default=lambda feature: False)
     n_jobs: int | None = None
     weight: np.ndarray | None = None
     groups: np.ndarray | None = None

@@ -1,4 +1,4 @@
-"""Checks of devices, seeds, sizes, weights and groups, in one place."""
+"""Checks of devices, seeds, sizes and effective samples, in one place."""
 
 import warnings
 from numbers import Integral
@@ -6,8 +6,6 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
-
-from skmine._sklearn import check_sample_weight
 
 MIN_SAMPLES = 8
 MIN_EFFECTIVE_SAMPLES = 4  # for weighted rows
@@ -71,7 +69,8 @@ def make_generator(random_state) -> torch.Generator:
 
 def draw_seed(generator: torch.Generator) -> int:
     """Draw a seed from a generator."""
-    return int(torch.randint(np.iinfo(np.int32).max, (), generator=generator))
+    # On its own device, which may differ from torch's default device.
+    return int(torch.randint(np.iinfo(np.int32).max, (), generator=generator, device=generator.device))
 
 
 def check_hidden_layer_sizes(sizes) -> tuple[int, ...]:
@@ -173,77 +172,33 @@ def choose_passes(max_iter, n_train: int, batch_size: int, n_passes: int = 50) -
     return int(max_iter)
 
 
-def check_weight(sample_weight, n_rows: int) -> np.ndarray:
-    """Check the weights of the rows.
+def read_choice(chosen, name: str) -> np.ndarray:
+    """Return the names, the indices or the mask of some columns as an array.
 
     Parameters
     ----------
-    sample_weight : array-like of shape (n_rows,)
-        Non-negative weights, not all zero.
-    n_rows : int
-        Rows of X.
+    chosen : array-like of shape (n_chosen,)
+        A mask can be an array of objects, as from a nullable column.
+    name : str
+        Name of the parameter, for messages.
 
     Returns
     -------
-    ndarray of shape (n_rows,)
-        Weights with mean 1 over the rows of positive weight. A weight that rounding removes from the sum of
-        all weights is 0.
+    ndarray of shape (n_chosen,)
 
     Raises
     ------
     ValueError
-        A weight is negative, infinite or NaN, all are zero, or the shape is wrong.
+        There is not exactly one dimension.
     """
-    # Checked here first, because scikit-learn's own message for zeros differs between versions.
-    if not np.asarray(sample_weight).any():
+    array = np.asarray(chosen)
+    if array.ndim != 1:
         raise ValueError(
-            "sample_weight must have a weight above 0; got only zeros. Pass None to weight all rows equally."
+            f"{name} must have one dimension; got a {type(chosen).__name__} of shape {array.shape}. Pass a "
+            "list of indices, or a mask with one entry for each column of X."
         )
-    weight = check_sample_weight(sample_weight, np.empty((n_rows, 1)), dtype=np.float64)
-    if (weight < 0).any():
-        raise ValueError(
-            f"Negative values in data passed to `sample_weight`: weights must be at least 0; got "
-            f"{weight.min()}. Drop those rows or set their weight to 0."
-        )
-    weight = weight / weight.max()  # first, so that the mean cannot overflow
-    weight[weight < np.finfo(np.float64).eps * weight.sum()] = 0.0
-    return weight / weight[weight > 0].mean()
-
-
-def read_groups(groups, n_rows: int) -> np.ndarray:
-    """Return the group number of each row.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n_rows,)
-        Labels of any type.
-    n_rows : int
-        Rows of X.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-
-    Raises
-    ------
-    ValueError
-        The shape is wrong, or a label is missing.
-    """
-    labels = np.asarray(groups)
-    if labels.shape != (n_rows,):
-        raise ValueError(
-            f"groups must have one label for each row of X ({n_rows}); got shape {labels.shape}. Pass one "
-            "label per row."
-        )
-    missing = labels != labels if labels.dtype.kind in "fO" else np.zeros(n_rows, dtype=bool)
-    missing |= np.array([label is None for label in labels]) if labels.dtype.kind == "O" else False
-    if missing.any():
-        raise ValueError(
-            f"groups must have a label in every row; got {int(missing.sum())} missing. Label these rows."
-        )
-    if labels.dtype.kind == "O":
-        labels = np.array([f"{type(label).__name__} {label}" for label in labels])
-    return np.unique(labels, return_inverse=True)[1]
+    is_mask = array.dtype == object and len(array) and all(isinstance(v, (bool, np.bool_)) for v in array)
+    return array.astype(bool) if is_mask else array
 
 
 def check_lengths(n_x: int, n_y: int, names: tuple[str, str] = ("X", "y")) -> None:

@@ -5,7 +5,13 @@ import warnings
 import numpy as np
 import pytest
 
-from skmine import MINEGAN, InformationBottleneckClassifier, MutualInfoEstimator
+from skmine import (
+    MINEGAN,
+    InformationBottleneckClassifier,
+    MINEFeatureSelector,
+    MutualInfoEstimator,
+    SelectionRanking,
+)
 from skmine._callbacks import FRAMES
 
 RNG = np.random.default_rng(0)
@@ -38,7 +44,7 @@ class Watching:
         self.tasks.append(context.task_name)
 
     def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None):
-        if context.task_name == "check":
+        if context.task_name in ("check", "feature"):
             self.checks.append(metadata)
         else:
             self.fitted = fitted_estimator
@@ -92,3 +98,55 @@ def test_fit__callback_raises__model_is_as_before_and_teardown_is_called():
 
     assert model.mi_ == before
     assert callback.over
+
+
+WIDE = RNG.normal(size=(300, 6))
+SUM = WIDE[:, :3].sum(axis=1)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "forward", "interaction", "mrmr"])
+def test_selector__callback__sees_each_feature_and_the_fitted_selector(strategy):
+    callback = Watching()
+    selector = MINEFeatureSelector(3, strategy=strategy, include=[5]).set_callbacks(callback).fit(WIDE, SUM)
+
+    assert callback.tasks[:3] == ["fit", "fit", "feature"]
+    in_order = np.argsort(selector.ranking_)[1:3].tolist()
+    assert callback.checks == [{"iteration": i + 2, "columns": [j]} for i, j in enumerate(in_order)]
+    assert callback.over
+    np.testing.assert_array_equal(callback.fitted.transform(WIDE), selector.transform(WIDE))
+    without = MINEFeatureSelector(3, strategy=strategy, include=[5]).fit(WIDE, SUM)
+    np.testing.assert_array_equal(selector.scores_, without.scores_)
+
+
+@pytest.mark.parametrize("asked", ["auto", 3])
+@pytest.mark.parametrize("strategy", ["forward", "interaction", "mrmr"])
+def test_selector__callback_returns_true__selection_ends(strategy, asked):
+    selector = MINEFeatureSelector(asked, strategy=strategy).set_callbacks(Watching(most=2)).fit(WIDE, SUM)
+
+    assert selector.n_features_ == 2
+    assert sorted(selector.ranking_) == list(range(1, 7))
+    assert np.isfinite(selector.scores_).all()
+
+
+def test_selector__callback_raises__selector_is_as_before():
+    class Failing(Watching):
+        def on_fit_task_end(self, estimator, context):
+            raise RuntimeError("a callback's own")
+
+    selector = MINEFeatureSelector(1).fit(WIDE, WIDE[:, 1])
+    with pytest.raises(RuntimeError, match="a callback's own"):
+        selector.set_callbacks(Failing()).fit(WIDE, WIDE[:, 2])
+
+    assert np.flatnonzero(selector.support_) == [1]
+
+
+def test_selector__callback_and_own_strategy__on_step_returns_whether_to_stop():
+    answers = []
+
+    def in_order(task):
+        answers.extend(task.on_step(feature) for feature in range(3))
+        return SelectionRanking(np.arange(6), 3, np.zeros(6), np.ones(6))
+
+    MINEFeatureSelector(strategy=in_order).set_callbacks(Watching(most=2)).fit(WIDE, SUM)
+
+    assert answers == [False, True, True]

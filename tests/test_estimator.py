@@ -265,7 +265,7 @@ def test_fit__bad_rows__error_names_what_and_remedy(X, y, error, message):
         (-np.ones(40), "at least 0; got -1.0. Drop"),
         (np.zeros(40), "a weight above 0; got only zeros"),
         (np.full(40, np.nan), "NaN"),
-        (np.ones(39), "sample_weight.shape"),
+        (np.ones(39), r"sample_weight must have one weight for each row of X \(40\); got shape \(39,\)"),
         (np.r_[1e6, np.ones(39)], r"must give an effective sample size.*at least 4; got 1\.0.*Limit"),
     ],
 )

@@ -886,7 +886,7 @@ def test_matrix__weights__every_entry_is_the_score_of_the_pair():
     [
         ([-1.0] * 50, "weights must be at least 0"),
         (np.zeros(50), "a weight above 0; got only zeros"),
-        (np.ones(49), "sample_weight.shape == "),
+        (np.ones(49), r"sample_weight must have one weight for each row of X \(50\); got shape \(49,\)"),
         ([np.nan] * 50, "NaN"),
     ],
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from skmine._engine.forms.form import Fit, Form, Start
@@ -128,6 +129,12 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
         raise ValueError("forms must hold one that applies to these rows; got none that does.")
     if contest.best is None:
         raise KeyboardInterrupt("MutualInfoEstimator was interrupted before it had a first critic.")
+    values = contest.best.held_out, contest.best.estimate
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"critic must have a finite value on held-out rows; got {values[0]}. Training diverged, or the "
+            "critic returned numbers that are not finite: lower learning_rate_init, or correct the critic."
+        )
     return Outcome(contest.best, contest.training, interrupted)
 
 

@@ -11,8 +11,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from skmine._clusters import is_clustered
 from skmine._columns import Column, Features, is_lazy, read_target
 from skmine._copula import Margin
+from skmine._row_values import check_weight
 from skmine._sklearn import StrOptions
-from skmine._validation import check_weight, effective_samples
+from skmine._validation import effective_samples, read_choice
 
 #: A column of labels is an id or free text if its share of distinct values is above this, with at least this
 #: many rows.
@@ -154,24 +155,27 @@ def read_discrete_features(discrete_features, n_features: int, sparse: bool = Fa
     """
     if isinstance(discrete_features, str):
         discrete_features = sparse
-    chosen = np.asarray(discrete_features)
     mask = np.zeros(n_features, dtype=bool)
-    if chosen.ndim == 0:
-        mask[:] = bool(chosen)
-    elif chosen.dtype == bool:
+    if isinstance(discrete_features, (bool, np.bool_)):
+        mask[:] = discrete_features
+        return mask
+    chosen = read_choice(discrete_features, "discrete_features")
+    if chosen.dtype == bool:
         if len(chosen) != n_features:
             raise IndexError(
                 f"discrete_features must have one entry for each column of X ({n_features}) if it is a mask; "
                 f"got {len(chosen)}. Pass a mask of that length, or the indices of the discrete columns."
             )
-        mask[:] = chosen
-    else:
-        if len(chosen) and not -n_features <= chosen.min() <= chosen.max() < n_features:
-            raise IndexError(
-                f"discrete_features must hold indices of the {n_features} columns of X; got "
-                f"{chosen.tolist()}. Remove the indices that are out of range."
-            )
-        mask[chosen.astype(int)] = True
+        return chosen
+    if len(chosen) and (
+        chosen.dtype.kind not in "iu" or not -n_features <= chosen.min() <= chosen.max() < n_features
+    ):
+        raise IndexError(
+            f"discrete_features must hold indices of the {n_features} columns of X, or be a mask; got "
+            f"{chosen.tolist()}. Pass integers from {-n_features} to {n_features - 1}, or a mask such as "
+            "X.columns.isin(names)."
+        )
+    mask[chosen.astype(int)] = True
     return mask
 
 

@@ -17,19 +17,13 @@ from skmine._copula import (
     independence_laws,
     pvalues_of,
 )
+from skmine._row_values import check_weight, read_groups
 from skmine._scores.given import Given, Residuals
 from skmine._scores.levels import rank_functions
 from skmine._scores.power import LEVEL, detectable_information
 from skmine._scores.reading import PARAMETERS, read_discrete_features
 from skmine._sklearn import validate_params
-from skmine._validation import (
-    check_effective_samples,
-    check_lengths,
-    check_weight,
-    draw_seed,
-    make_generator,
-    read_groups,
-)
+from skmine._validation import check_effective_samples, check_lengths, draw_seed, make_generator
 
 #: Maximum number of functions of a block, in total and per row, and degrees that are tried in turn.
 _MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 200, 0.12

@@ -37,12 +37,27 @@ class CriticBank(nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
+        if isinstance(factory, nn.Module):
+            raise TypeError(
+                f"critic must be a function (d_x, d_y) -> torch.nn.Module; got a {type(factory).__name__}, "
+                "which is one module for all folds. Pass its class, or a function that makes a new one."
+            )
+        if isinstance(factory, type) and hasattr(factory, "fit"):
+            raise TypeError(
+                f"critic must be an instance if it is a model; got the class {factory.__name__}. Pass "
+                f"{factory.__name__}()."
+            )
         if generator is None:
             generator = torch.Generator()
             generator.seed()
         seed = int(torch.randint(2**31, (), generator=generator))
         with OwnDraws(seed):
             members = [factory(d_x, d_y) for _ in range(n_members)]
+        if not isinstance(members[0], nn.Module):
+            raise TypeError(
+                f"critic must be a function (d_x, d_y) -> torch.nn.Module; it returned a "
+                f"{type(members[0]).__name__}. Return a module whose forward takes x and y."
+            )
         self._seed = seed
         self._draws: OwnDraws | None = None
         parameters, buffers = stack_module_state(members)
@@ -69,7 +84,8 @@ class CriticBank(nn.Module):
 
         x and y are broadcast first, so that a critic may concatenate them.
         """
-        leading = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+        one_x, _ = torch.broadcast_tensors(x[..., :1], y[..., :1])
+        leading = one_x.shape[:-1]  # torch.broadcast_shapes imports sympy, which adds a filter of warnings
         x, y = x.expand(*leading, -1), y.expand(*leading, -1)
         parameters = dict(zip(self._names[0], self.weights, strict=True))
         buffers = {n: getattr(self, f"buffer_{i}") for i, n in enumerate(self._names[1])}
@@ -79,4 +95,11 @@ class CriticBank(nn.Module):
 
         # In evaluation, random operations draw the same values at each call.
         with self._draws or OwnDraws(0):
-            return vmap(member, randomness="different")(parameters, buffers, x, y)
+            values = vmap(member, randomness="different")(parameters, buffers, x, y)
+        if not isinstance(values, Tensor) or values.shape != leading:
+            got = tuple(values.shape[1:]) if isinstance(values, Tensor) else type(values).__name__
+            raise ValueError(
+                f"critic must return one number for each row, {tuple(leading[1:])} here; got {got}. End its "
+                "forward with .squeeze(-1) if it has one output."
+            )
+        return values

@@ -100,11 +100,12 @@ class SamplesDisplay:
         chosen = [_number_of(column, names) for column in columns]
         random = check_random_state(random_state)
         data_codes, samples_codes, codes = None, None, None
-        if estimator.n_codes:
+        sampler = estimator._sampler.module
+        if sampler.n_codes:
             data_codes = estimator.predict(X)
-            samples_codes = random.randint(estimator.n_codes, size=n_samples)
-            normal = random.normal(size=(n_samples, estimator.n_components))
-            codes = np.column_stack([normal, np.eye(estimator.n_codes)[samples_codes]])
+            samples_codes = random.randint(sampler.n_codes, size=n_samples)
+            normal = random.normal(size=(n_samples, sampler.n_components))
+            codes = np.column_stack([normal, np.eye(sampler.n_codes)[samples_codes]])
         samples = estimator.sample(n_samples, code=codes, random_state=random.randint(2**31))
         data = check_array(X, dtype=np.float64)
         display = cls(

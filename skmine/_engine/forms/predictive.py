@@ -306,10 +306,24 @@ class _Task(NamedTuple):
     def predict(self, models: list[Any], x: np.ndarray) -> np.ndarray:
         """Predictions, (n, width). The last class is left out. Classes that the model has not seen get 0."""
         if not self.n_classes:
-            return np.column_stack([model.predict(x) for model in models])
+            return np.column_stack([_finite(model, "predict", x) for model in models])
         probability = np.zeros((len(x), self.n_classes))
-        probability[:, models[0].classes_] = models[0].predict_proba(x)
+        probability[:, models[0].classes_] = _finite(models[0], "predict_proba", x)
         return probability[:, :-1]
+
+
+def _finite(model: Any, method: str, x: np.ndarray) -> np.ndarray:
+    """Predictions of a model, or an error if they are not numbers for each row."""
+    predicted = np.asarray(getattr(model, method)(x))
+    is_real = predicted.dtype.kind in "biuf"
+    if not is_real or predicted.shape[:1] != (len(x),) or not np.isfinite(predicted).all():
+        raise ValueError(
+            f"critic must predict finite numbers, one row for each row of X ({len(x)}); got values of shape "
+            f"{predicted.shape} and type {predicted.dtype} from {type(model).__name__}.{method}"
+            f"{', some of which are not finite' if is_real and not np.isfinite(predicted).all() else ''}. "
+            "Correct the model, or pass another."
+        )
+    return predicted
 
 
 class Predictions(MemberList):
