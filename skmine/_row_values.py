@@ -104,8 +104,9 @@ def number_labels_of(labels, n: int, name: str, unit: str) -> np.ndarray:
         The shape is wrong, or a label is missing.
     """
     container = _one_value_each(labels, n, name, "label", unit)
-    masked = isinstance(container, np.ma.MaskedArray)
-    values = container.astype(object).filled(None) if masked else np.asarray(container)
+    values = np.asarray(container)
+    if isinstance(container, np.ma.MaskedArray):
+        values = np.where(np.ma.getmaskarray(container), None, values.astype(object))
     if values.dtype.kind in "mM":
         missing = np.isnat(values)
     else:

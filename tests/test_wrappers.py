@@ -1,0 +1,180 @@
+"""Containers that wrap others: tensors, arrays of other libraries, narwhals frames and record batches."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import scipy.sparse as sp
+import sklearn
+import torch
+
+from skmine import (
+    MINEGAN,
+    InformationBottleneckClassifier,
+    MINEFeatureSelector,
+    MutualInfoEstimator,
+    conditional_mutual_info,
+    dependence_table,
+    mutual_info_matrix,
+    mutual_info_regression,
+    mutual_info_test,
+    selection_stability,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.integers(-3, 4, size=(80, 3)).astype(float)  # exact in bfloat16
+Y = X[:, 0] + RNG.normal(size=80)
+FRAME = pd.DataFrame(X, columns=list("abc"))
+POLARS = pl.DataFrame(X, schema=list("abc"))
+QUICK = {"max_iter": 2, "hidden_layer_sizes": 4, "random_state": 0}
+FORM = {"critic": "concat", "max_iter": 0, "cv": 2, "random_state": 0}
+
+CONTAINERS = {
+    "tensor with gradients": lambda: torch.tensor(X, requires_grad=True),
+    "bfloat16 tensor": lambda: torch.tensor(X, dtype=torch.bfloat16),
+    "sparse tensor": lambda: torch.tensor(X).to_sparse(),
+    "array of another library": lambda: pytest.importorskip("array_api_strict").asarray(X),
+    "memoryview": lambda: memoryview(X),
+    "narwhals of pandas": lambda: pytest.importorskip("narwhals").from_native(FRAME),
+    "narwhals of polars": lambda: pytest.importorskip("narwhals").from_native(
+        pl.DataFrame(X, schema=list("abc"))
+    ),
+    "record batch": lambda: pa.RecordBatch.from_pandas(FRAME),
+}
+#: Functions of X that return numbers.
+CALLS = {
+    "scores": lambda X: mutual_info_regression(X, Y),
+    "matrix": lambda X: np.asarray(mutual_info_matrix(X))[0, 1:],
+    "test": lambda X: mutual_info_test(X, Y),
+    "table": lambda X: dependence_table(X, Y)["value"].to_numpy(),
+    "conditional": lambda X: conditional_mutual_info(X, Y, FRAME[["b"]], **FORM),
+    "estimator": lambda X: MutualInfoEstimator(**FORM).fit(X, Y).score(X, Y),
+    "selector": lambda X: MINEFeatureSelector(2).fit(X, Y).transform(X),
+    "stability": lambda X: (
+        selection_stability(
+            MINEFeatureSelector(1, strategy="marginal"), X, Y, n_resamples=2, random_state=0
+        ).frequency
+    ),
+    "bottleneck": lambda X: InformationBottleneckClassifier(**QUICK).fit(X, Y > 0).predict_proba(X),
+    "gan": lambda X: MINEGAN(**QUICK).fit(X).transform(X),
+}
+
+
+@pytest.fixture(scope="module")
+def of_array():
+    return {name: call(X) for name, call in CALLS.items()}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor")
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_functions__container_that_wraps_another__as_for_the_array(name, call, of_array):
+    np.testing.assert_allclose(CALLS[call](CONTAINERS[name]()), of_array[call])
+
+
+@pytest.mark.parametrize("call", ["bottleneck", "gan", "estimator", "scores"])
+@pytest.mark.parametrize("name", ["tensor with gradients", "array of another library"])
+def test_functions__dispatch_of_arrays__as_for_the_array(name, call, of_array):
+    with sklearn.config_context(array_api_dispatch=True):
+        np.testing.assert_allclose(CALLS[call](CONTAINERS[name]()), of_array[call])
+
+
+@pytest.mark.filterwarnings("ignore:torch.asarray")  # from scikit-learn
+def test_transform__tensor_and_dispatch__tensor_with_its_gradients():
+    tensor = torch.tensor(X, requires_grad=True)
+    selector = MINEFeatureSelector(2).fit(tensor, Y)
+    with sklearn.config_context(array_api_dispatch=True):
+        selected = selector.transform(tensor)
+
+    assert selected.requires_grad
+    np.testing.assert_array_equal(selected.detach(), X[:, selector.support_])
+
+
+@pytest.mark.parametrize("name", ["narwhals of pandas", "narwhals of polars", "record batch"])
+def test_fit__wrapped_frame__keeps_its_names(name):
+    selector = MINEFeatureSelector(1).fit(CONTAINERS[name](), Y)
+
+    assert selector.get_feature_names_out().tolist() == ["a"]
+    assert MutualInfoEstimator(**FORM).fit(CONTAINERS[name](), Y).feature_names_in_.tolist() == [*"abc"]
+
+
+@pytest.mark.parametrize("kind", [sp.coo_matrix, sp.dia_array, sp.bsr_array, sp.lil_matrix, sp.dok_array])
+def test_stability__sparse_matrix_without_rows__as_for_the_array(kind, of_array):
+    selector = MINEFeatureSelector(1, strategy="marginal", discrete_features=False)
+    result = selection_stability(selector, kind(X), Y, n_resamples=2, random_state=0)
+
+    np.testing.assert_array_equal(result.frequency, of_array["stability"])
+
+
+@pytest.mark.parametrize("fill", [0.0, np.nan, 1.0])
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+def test_transform__sparse_columns_of_pandas__the_selected_columns(fill, output):
+    sparse = FRAME.astype(pd.SparseDtype(float, fill))
+    selector = MINEFeatureSelector(2).set_output(transform=output).fit(sparse, Y)
+    selected = selector.transform(sparse)
+
+    selected = selected.toarray() if sp.issparse(selected) else np.asarray(selected)
+    np.testing.assert_array_equal(selected, X[:, selector.support_])
+    for call in ("bottleneck", "gan", "estimator"):
+        np.testing.assert_allclose(CALLS[call](sparse), CALLS[call](FRAME))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"a": [1.0]}, r"X must have shape .*; got a dict\. Pass an array, a list of rows or a DataFrame"),
+        ((row for row in X), "got a generator. Pass an array"),
+        (FRAME.to_records(index=False), r"got \(80,\), rows with named fields. Pass pandas.DataFrame\(X\)"),
+        ([{"a": 1.0, "b": 2.0}] * 80, r"got \(80,\), rows with named fields. Pass pandas.DataFrame\(X\)"),
+        (FRAME["a"], r"got \(80,\)\. Pass X.to_frame\(\)"),
+        ([[1.0, 2.0], [1.0]] * 40, "X must have rows of the same length; got a list that is no array"),
+    ],
+)
+def test_functions__no_table__error_has_the_remedy(data, message):
+    for call in (
+        mutual_info_regression,
+        mutual_info_test,
+        MutualInfoEstimator().fit,
+        MINEFeatureSelector().fit,
+    ):
+        with pytest.raises(ValueError, match=message):
+            call(data, Y)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame(X, columns=list("aab")),
+        pd.DataFrame(X, columns=[1, 1, 2]),
+        pa.Table.from_arrays([pa.array(column) for column in X.T], names=list("aab")),
+    ],
+)
+@pytest.mark.parametrize(
+    "estimator", [MINEFeatureSelector(), MutualInfoEstimator(), MINEGAN(), InformationBottleneckClassifier()]
+)
+def test_fit__two_columns_of_a_name__error_names_it_and_functions_read_both(frame, estimator):
+    with pytest.raises(
+        ValueError, match=r"X must have columns of different names; got '?[a1]'? 2 times\. Rename"
+    ):
+        estimator.fit(frame, Y > 0)
+
+    np.testing.assert_array_equal(mutual_info_regression(frame, Y), mutual_info_regression(X, Y))
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_transform__data_not_in_memory_and_output_of_frames__reads_the_selected(output):
+    dask_frames = pytest.importorskip("dask.dataframe")
+    datasets = pytest.importorskip("pyarrow.dataset")
+    selector = MINEFeatureSelector(2).set_output(transform=output).fit(FRAME, Y)
+    expected = selector.transform(FRAME)
+
+    for unread in (
+        POLARS.lazy(),
+        datasets.dataset(pa.Table.from_pandas(FRAME)),
+        dask_frames.from_pandas(FRAME, npartitions=2),
+    ):
+        selected = selector.transform(unread)
+        assert type(selected) is type(expected)
+        assert list(selected.columns) == list(expected.columns)
+        np.testing.assert_array_equal(selected, expected)
