@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 import torch
+from sklearn.linear_model import LinearRegression
 
 from skmine import (
     MINEGAN,
@@ -28,7 +29,7 @@ Y = X[:, 0] + RNG.normal(size=80)
 FRAME = pd.DataFrame(X, columns=list("abc"))
 POLARS = pl.DataFrame(X, schema=list("abc"))
 QUICK = {"max_iter": 2, "hidden_layer_sizes": 4, "random_state": 0}
-FORM = {"critic": "concat", "max_iter": 0, "cv": 2, "random_state": 0}
+FORM = {"critic": LinearRegression(), "cv": 2, "random_state": 0}
 
 CONTAINERS = {
     "tensor with gradients": lambda: torch.tensor(X, requires_grad=True),
