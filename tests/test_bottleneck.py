@@ -451,3 +451,14 @@ def test_fit__other_units__same_probabilities(rows):
 )
 def test_choose_passes__rows_of_training__is_fifty_passes_within_limits(max_iter, n_train, expected):
     assert choose_passes(max_iter, n_train, batch_size=100) == expected
+
+
+def test_parameters__changed_after_fit__the_fitted_model_stays():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    model = quick(n_components=2, max_iter=2)
+    with pytest.raises(NotFittedError):
+        model.get_feature_names_out()
+    model.fit(X, X[:, 0] > 0).set_params(n_components=5).set_output(transform="pandas")
+
+    assert list(model.transform(X).columns) == model.get_feature_names_out().tolist()
+    assert model.transform(X).shape == (60, 2)

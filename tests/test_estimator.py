@@ -15,8 +15,17 @@ from scipy.stats import binom, entropy
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mutual_info_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, GroupShuffleSplit, KFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    LeaveOneGroupOut,
+    StratifiedKFold,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -1245,6 +1254,88 @@ def test_fit__copies_in_groups__are_no_information_about_other_groups():
 def test_fit__bad_groups__error_names_them(groups, message):
     with pytest.raises(ValueError, match=message):
         quick().fit(*grouped_rows(), groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        (
+            [(np.arange(60), np.arange(40, 80))],
+            "cv must hold out rows .* got a fold with 20 rows in both. Remove",
+        ),
+        (
+            [(1, 2, 3)],
+            r"cv must split the rows .*; got \[\(1, 2, 3\)\], which fails .* Pass a number of folds",
+        ),
+        (StratifiedKFold(2), r"cv must split the rows .*Stratified.*continuous.* a splitter that suits y"),
+        (LeaveOneGroupOut(), "cv must split the rows .* got LeaveOneGroupOut.*groups.* suits y and groups"),
+    ],
+)
+def test_fit__folds_that_no_estimate_can_use__error_names_cv(cv, message, rows):
+    with pytest.raises(ValueError, match=message):
+        quick(cv=cv).fit(*rows)
+
+
+class OwnCritic(torch.nn.Module):
+    """A critic whose values end in a function."""
+
+    def __init__(self, d_x, d_y, end):
+        super().__init__()
+        self.layer, self.end = torch.nn.Linear(d_x + d_y, 1), end
+
+    def forward(self, x, y):
+        return self.end(self.layer(torch.cat([x, y], -1)))
+
+
+class OwnModel(LinearRegression):
+    """A model whose predictions end in a function."""
+
+    def __init__(self, end=None):
+        super().__init__()
+        self.end = end
+
+    def predict(self, X):
+        return self.end(super().predict(X))
+
+
+@pytest.mark.parametrize(
+    ("critic", "error", "message"),
+    [
+        (
+            lambda d_x, d_y: OwnCritic(d_x, d_y, lambda v: v),
+            ValueError,
+            r"critic must return one number .*squeeze",
+        ),
+        (
+            lambda d_x, d_y: OwnCritic(d_x, d_y, lambda v: v.mean()),
+            ValueError,
+            r"critic must return one number",
+        ),
+        (
+            lambda d_x, d_y: OwnCritic(d_x, d_y, lambda v: v.squeeze(-1) * torch.nan),
+            ValueError,
+            "critic must have a finite value on held-out rows; got nan.*lower learning_rate_init",
+        ),
+        (lambda d_x, d_y: None, TypeError, "critic must be a function .*; it returned a NoneType"),
+        (torch.nn.Linear(4, 1), TypeError, "critic must be a function .*; got a Linear, which is one module"),
+        (LinearRegression, TypeError, r"got the class LinearRegression. Pass LinearRegression\(\)"),
+        (OwnModel(lambda v: v * np.nan), ValueError, "critic must predict finite .* not finite. Correct"),
+        (
+            OwnModel(lambda v: v[1:]),
+            ValueError,
+            "critic must predict finite numbers, one row for each row of X",
+        ),
+        (OwnModel(lambda v: v.astype(str)), ValueError, "critic must predict finite numbers.* type <U"),
+        (OwnModel(lambda v: None), ValueError, "critic must predict finite numbers.* from OwnModel.predict"),
+    ],
+)
+def test_fit__critic_of_the_users_is_none__error_names_critic(critic, error, message, rows):
+    estimator = quick(critic=critic, max_iter=20)
+
+    with pytest.raises(error, match=message):
+        estimator.fit(*rows)
+    with pytest.raises(NotFittedError):
+        estimator.score(*rows)
 
 
 @pytest.mark.parametrize("splits", ["list", "masks of other length", "predefined"])

@@ -1,5 +1,8 @@
 """Frames of pandas, polars and Arrow, in and out: types are kept, and errors name the column."""
 
+import enum
+import http
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -261,3 +264,21 @@ def test_package__public_module__is_an_attribute(name):
 def test_package__unknown_attribute__is_an_error():
     with pytest.raises(AttributeError, match="'skmine' has no attribute 'plot'"):
         skmine.plot  # noqa: B018
+
+
+class Level(enum.Enum):
+    LOW, HIGH = "low", "high"
+
+
+@pytest.mark.parametrize("kind", [http.HTTPStatus, enum.IntEnum("Grade", "A B C")])
+def test_scores__enumeration_of_integers__are_numbers(kind):
+    values = np.array(list(kind)[:3] * 40, dtype=object)
+    numbers = np.array([int(value) for value in values])
+
+    scored = mutual_info_regression(values[:, None], numbers % 7)
+    np.testing.assert_array_equal(scored, mutual_info_regression(numbers[:, None], numbers % 7))
+
+
+def test_scores__enumeration_of_other_values__error_does_not_say_that_they_are_nested():
+    with pytest.raises(TypeError, match=r"X has object values that are neither .* \(types \['Level'\]\)"):
+        mutual_info_regression(np.array(list(Level) * 60, dtype=object)[:, None], np.arange(N))

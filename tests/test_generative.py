@@ -322,3 +322,17 @@ def test_fit__bad_parameter__raises_and_leaves_nothing_fitted(parameters, messag
         gan.fit(X)
 
     assert not hasattr(gan, "mi_")
+
+
+def test_parameters__changed_after_fit__the_fitted_model_stays(X):
+    model = quick(n_codes=4, max_iter=5)
+    with pytest.raises(NotFittedError):
+        model.get_feature_names_out()
+    model.fit(X)
+    codes, names = model.predict(X), model.get_feature_names_out()
+
+    model.set_params(n_components=5, n_codes=0).set_output(transform="pandas")
+
+    np.testing.assert_array_equal(model.predict(X), codes)
+    np.testing.assert_array_equal(model.get_feature_names_out(), names)
+    assert model.transform(X).shape == (200, len(names))

@@ -88,7 +88,13 @@ def fit_selector():
 
 
 def score_columns():
-    return *mutual_info_classif(X, Y > 0), *mutual_info_matrix(X)[0], mutual_info_test(X, Y).pvalue
+    given = mutual_info_test(X[:, :1], Y, X[:, 1:], random_state=0)
+    return (
+        *mutual_info_classif(X, Y > 0),
+        *mutual_info_matrix(X)[0],
+        mutual_info_test(X, Y).pvalue,
+        given.pvalue,
+    )
 
 
 CALLS = [
@@ -148,6 +154,28 @@ def test_call__mode_of_the_callers__same_bits(call, mode, expected):
         values = call()
 
     assert values == expected[call]
+
+
+def test_fit__first_critic_of_the_users_in_a_process__adds_no_warning_filter():
+    code = """
+        import warnings
+        import numpy as np, torch
+        from skmine import MutualInfoEstimator
+
+        class Critic(torch.nn.Module):
+            def __init__(self, d_x, d_y):
+                super().__init__()
+                self.layer = torch.nn.Linear(d_x + d_y, 1)
+
+            def forward(self, x, y):
+                return self.layer(torch.cat([x, y], -1)).squeeze(-1)
+
+        X = np.random.default_rng(0).normal(size=(40, 2))
+        before = list(warnings.filters)
+        MutualInfoEstimator(critic=Critic, cv=2, max_iter=5).fit(X[:, :1], X[:, 1])
+        assert warnings.filters == before, set(map(str, warnings.filters)) - set(map(str, before))
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
 def test_fit__critic_of_the_users_in_another_dtype__trains():

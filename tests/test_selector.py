@@ -328,6 +328,98 @@ def test_fit__bad_parameter__is_told(parameters, message):
         MINEFeatureSelector(**parameters).fit(X, y)
 
 
+RANKING = {"order": [2, 0, 1], "n_selected": 1, "scores": [0.0, 0.1, 0.2], "pvalues": [1.0, 0.5, 0.1]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (None, TypeError, "strategy must return a SelectionRanking; got NoneType. Return SelectionRanking"),
+        (
+            {"order": [0, 0, 1]},
+            ValueError,
+            r"each of the 3 features once; got \[0, 0, 1\]\. Return the index",
+        ),
+        ({"order": [0, 1]}, ValueError, r"each of the 3 features once; got \[0, 1\]"),
+        ({"n_selected": 4}, ValueError, r"n_selected from 0 to the number of features \(3\); got 4. Return"),
+        ({"n_selected": 1.0}, ValueError, "n_selected from 0 .*; got 1.0"),
+        (
+            {"scores": [0.1]},
+            ValueError,
+            r"scores with one value for each of the 3 features; got shape \(1,\)",
+        ),
+        ({"pvalues": np.ones((3, 1))}, ValueError, r"pvalues with one value .* got shape \(3, 1\)"),
+    ],
+)
+def test_fit__own_strategy_returns_no_ranking__is_told_and_nothing_is_fitted(wrong, error, message):
+    X, y = np.arange(90.0).reshape(30, 3), np.arange(30)
+    ranking = None if wrong is None else SelectionRanking(**(RANKING | wrong))
+    selector = MINEFeatureSelector(strategy=lambda task: ranking)
+
+    with pytest.raises(error, match=message):
+        selector.fit(X, y)
+    with pytest.raises(NotFittedError):
+        selector.transform(X)
+    selector.set_params(strategy=lambda task: SelectionRanking(**RANKING)).fit(X, y)  # lists will do
+    assert selector.ranking_.tolist() == [2, 3, 1]
+
+
+def test_explain__parameters_changed_after_fit__reasons_of_the_fit():
+    X, y = draw_copies()
+    selector = MINEFeatureSelector(1, strategy="mrmr").fit(X, y)
+    before = selector.explain()
+
+    selector.set_params(alpha=0.999, strategy="forward", n_features_to_select=2, exclude=[0])
+
+    pd.testing.assert_frame_equal(selector.explain(), before)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        (
+            {"discrete_features": ["a"]},
+            IndexError,
+            r"indices .* or be a mask; got \['a'\]\. .* X.columns.isin",
+        ),
+        ({"discrete_features": [0.5]}, IndexError, r"discrete_features must hold indices .*; got \[0.5\]"),
+        (
+            {"discrete_features": pd.array([True, None, False])},
+            IndexError,
+            "discrete_features must hold indices",
+        ),
+        ({"discrete_features": [[0]]}, ValueError, r"discrete_features must have one dimension; .* \(1, 1\)"),
+        (
+            {"include": {"a"}},
+            ValueError,
+            "include must have one dimension; got a set of shape .* Pass a list",
+        ),
+        (
+            {"exclude": [0.0]},
+            ValueError,
+            r"exclude must hold indices .* got \[0.0\]\. Pass integers from -3 to 2",
+        ),
+    ],
+)
+def test_fit__choice_of_columns_of_no_kind__is_told(parameters, error, message):
+    X = pd.DataFrame(np.arange(90.0).reshape(30, 3), columns=list("abc"))
+
+    with pytest.raises(error, match=message):
+        MINEFeatureSelector(1, **parameters).fit(X, np.arange(30))
+
+
+@pytest.mark.parametrize("kind", [list, pd.array, pl.Series, lambda mask: np.array(mask, dtype=object)])
+def test_fit__mask_of_any_container__is_a_mask(kind):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    mask = kind([True, False, False])
+    selector = MINEFeatureSelector(1, include=mask).fit(X, X[:, 2])
+    labels = MINEFeatureSelector(1, strategy="marginal", discrete_features=mask).fit(X, X.sum(axis=1))
+
+    assert selector.support_.tolist() == [True, False, False]
+    assert labels.scores_[0] == 0  # an id
+    assert (labels.scores_[1:] > 0.05).all()
+
+
 def test_fit__own_strategy__decides():
     def last_first(task):
         n_features = len(task.features)
