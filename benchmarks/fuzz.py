@@ -20,7 +20,7 @@ import polars as pl
 import pyarrow as pa
 import scipy.sparse as sp
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
@@ -162,13 +162,15 @@ def build(case: dict):
 def _score(X, y, weight, option):
     function = (skmine.mutual_info_regression, skmine.mutual_info_classif)[option % 2]
     discrete = ("auto", True, False, [0], [True])[option % 5]
-    values = function(X, y, discrete_features=discrete, bias_correction=bool(option % 3))
+    values = function(
+        X, y, discrete_features=discrete, bias_correction=bool(option % 3), sample_weight=weight
+    )
     assert (values >= 0).all(), "a score below 0"
     return values
 
 
 def _matrix(X, y, weight, option):
-    values = np.asarray(skmine.mutual_info_matrix(X))
+    values = np.asarray(skmine.mutual_info_matrix(X, sample_weight=weight))
     off = values[~np.eye(len(values), dtype=bool)]
     assert (off >= -0.2).all(), "an entry far below 0"
     assert np.allclose(values, values.T), "not symmetric"
@@ -176,7 +178,7 @@ def _matrix(X, y, weight, option):
 
 
 def _test(X, y, weight, option):
-    pvalue = skmine.mutual_info_test(X, y).pvalue
+    pvalue = skmine.mutual_info_test(X, y, sample_weight=weight, random_state=0).pvalue
     assert 0 <= pvalue <= 1, "a p-value outside 0 and 1"
     return pvalue
 
@@ -188,7 +190,7 @@ def _given(X, y, weight, option):
 def _select(X, y, weight, option):
     strategy = ("auto", "marginal", "mrmr", "forward")[option % 4]
     wanted = ("auto", 1, 0.5, 3)[option // 4 % 4]
-    selector = skmine.MINEFeatureSelector(wanted, strategy=strategy, random_state=0).fit(X, y)
+    selector = skmine.MINEFeatureSelector(wanted, strategy=strategy, random_state=0).fit(X, y, weight)
     selector.transform(X)
     assert sorted(set(selector.ranking_)) == list(range(1, len(set(selector.ranking_)) + 1)), "no ranking"
     return selector.scores_
@@ -257,8 +259,9 @@ def _state() -> tuple:
 
 def check_caps(case: dict, data, values) -> None:
     """Raise AssertionError for a score above the entropy of a target of labels."""
-    y = data[1]
-    if case["call"] == "score" and isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "bO":
+    _, y, weight = data
+    is_label = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "bO"
+    if case["call"] == "score" and weight is None and is_label:
         most = entropy(np.unique(y.astype(str), return_counts=True)[1])
         assert (values <= most + 1e-9).all(), "a score above the entropy of y"
 
@@ -298,6 +301,7 @@ def _outcome(case: dict, data) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=int, default=N_CASES, help="inputs")
+    parser.add_argument("--seed", type=int, help="seed of the inputs; without it, always the same inputs")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -308,7 +312,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     @settings(
         max_examples=arguments.n,
-        derandomize=True,
+        derandomize=arguments.seed is None,
         database=None,
         deadline=None,
         phases=[Phase.generate],
@@ -322,7 +326,7 @@ def run(arguments: argparse.Namespace) -> None:
         counts[outcome] += 1
         first.setdefault(outcome, case)
 
-    visit()
+    (visit if arguments.seed is None else seed(arguments.seed)(visit))()
     faults = {kind: n for kind, n in counts.items() if kind not in ("value", "error", "unbuilt")}
     for kind, number in sorted(faults.items()):
         print(f"{number:5d} x {kind}\n        {first[kind]}")

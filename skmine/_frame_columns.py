@@ -155,7 +155,10 @@ def check_classes(y: Any) -> None:
     ValueError
         y is None, complex or infinite, or a value is missing.
     """
-    for column in read_target(y):
+    columns = read_target(y)
+    if len(columns) > 1:
+        raise ValueError(f"y should be a 1d array: y must have one column; got {len(columns)}. Pass one.")
+    for column in columns:
         if column.missing.any():
             raise ValueError(
                 f"{column.name} must have a class in every row; got {int(column.missing.sum())} missing: y "

@@ -154,6 +154,11 @@ def selection_stability(
 def _by_rows(data, name: str):
     """The data in a container whose rows can be selected."""
     container = as_container(data, name)
+    if not shape_of(container):
+        raise ValueError(
+            f"{name} must have one value or row for each row of X; got a {type(data).__name__}. Pass an "
+            "array, a list or a column of a frame."
+        )
     return container.tocsr() if issparse(container) else container
 
 

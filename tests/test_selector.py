@@ -288,6 +288,16 @@ def test_fit__path__has_a_value_a_step_and_rises():
     assert path[1] > path[0] + 0.2  # 0.30 to 0.90 nats, each with a standard error of 0.04
 
 
+def test_fit__estimates_of_the_path_fall__are_averaged_with_earlier_ones(monkeypatch):
+    X, y = draw_copies()
+    estimates = iter([0.1, 0.4, 0.2, 0.5])
+    monkeypatch.setattr("skmine._selector._joint_information", lambda *_: next(estimates))
+
+    path = MINEFeatureSelector(4, mi_path=True).fit(X, y).mi_path_
+
+    np.testing.assert_allclose(path, [0.1, 0.3, 0.3, 0.5])
+
+
 @pytest.mark.parametrize(("asked", "expected"), [(3, 3), (0.25, 3), (0.01, 1)])
 def test_fit__number_or_share__is_kept(asked, expected):
     X, y = draw_copies()

@@ -17,6 +17,7 @@ from skmine import (
     MutualInfoEstimator,
     conditional_mutual_info,
     dependence_table,
+    mutual_info_classif,
     mutual_info_matrix,
     mutual_info_regression,
     mutual_info_test,
@@ -179,3 +180,27 @@ def test_transform__data_not_in_memory_and_output_of_frames__reads_the_selected(
         assert type(selected) is type(expected)
         assert list(selected.columns) == list(expected.columns)
         np.testing.assert_array_equal(selected, expected)
+
+
+@pytest.mark.parametrize("y", [5.0, "text", dict.fromkeys(range(80)), iter(range(80))])
+def test_functions__target_of_no_shape__error_names_y(y):
+    selector = MINEFeatureSelector(1)
+    for call in (mutual_info_regression, mutual_info_classif, MutualInfoEstimator().fit, selector.fit):
+        with pytest.raises(ValueError, match=r"y must have shape"):
+            call(X, y)
+    with pytest.raises(ValueError, match="y must have one value or row for each row of X; got a"):
+        selection_stability(selector, X, y)
+
+
+def test_functions__classes_in_a_tensor_with_gradients__as_for_the_array():
+    classes = torch.tensor((Y > 0) * 1.0, requires_grad=True)
+
+    np.testing.assert_array_equal(mutual_info_classif(X, classes), mutual_info_classif(X, Y > 0))
+    assert InformationBottleneckClassifier(**QUICK).fit(X, classes).classes_.tolist() == [0, 1]
+
+
+def test_fit__two_columns_of_classes__error_names_y():
+    both = pd.DataFrame({"a": Y > 0, "b": Y > 0}).set_axis(["y", "y"], axis=1)
+    for y in (both, np.asarray(both), both.set_axis(["y", "z"], axis=1)):
+        with pytest.raises(ValueError, match="y should be a 1d array: y must have one column; got 2"):
+            InformationBottleneckClassifier().fit(X, y)

@@ -6,7 +6,7 @@ import numpy as np
 from joblib import delayed
 
 from skmine._clusters import ClusterTable, is_clustered
-from skmine._columns import Column, Features
+from skmine._columns import Column, Features, unwrap
 from skmine._copula import Margin, pair_information, plug_in_information
 from skmine._progress import run_counted
 from skmine._scores.reading import (
@@ -225,7 +225,7 @@ verbose
     weights = RowWeights(sample_weight, len(targets[0].values))
     for target, counted in zip(targets, weights.take(targets), strict=True):
         check_target(target.categorical, int(counted.missing.sum()), True, target.name)
-        check_classes_of(y if single else target.values, target)
+        check_classes_of(unwrap(y) if single else target.values, target)
     return _score_features(
         X, targets, True, weights, discrete_features, n_jobs, bias_correction, shown, verbose
     )
