@@ -1,5 +1,7 @@
 """Containers that wrap others: tensors, arrays of other libraries, narwhals frames and record batches."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -75,6 +77,14 @@ def test_functions__container_that_wraps_another__as_for_the_array(name, call, o
     np.testing.assert_allclose(CALLS[call](CONTAINERS[name]()), of_array[call])
 
 
+#: scikit-learn works with arrays of other libraries without further packages from 1.7 on.
+needs_dispatch = pytest.mark.skipif(
+    tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 7) or os.environ.get("SCIPY_ARRAY_API") != "1",
+    reason="needs scikit-learn 1.7 and SCIPY_ARRAY_API=1",
+)
+
+
+@needs_dispatch
 @pytest.mark.parametrize("call", ["bottleneck", "gan", "estimator", "scores"])
 @pytest.mark.parametrize("name", ["tensor with gradients", "array of another library"])
 def test_functions__dispatch_of_arrays__as_for_the_array(name, call, of_array):
@@ -82,6 +92,7 @@ def test_functions__dispatch_of_arrays__as_for_the_array(name, call, of_array):
         np.testing.assert_allclose(CALLS[call](CONTAINERS[name]()), of_array[call])
 
 
+@needs_dispatch
 @pytest.mark.filterwarnings("ignore:torch.asarray")  # from scikit-learn
 def test_transform__tensor_and_dispatch__tensor_with_its_gradients():
     tensor = torch.tensor(X, requires_grad=True)
