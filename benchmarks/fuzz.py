@@ -107,6 +107,11 @@ CONTAINERS = {
         {f"c{j}": c.tolist() for j, c in enumerate(columns)}, strict=False
     ),
     "arrow": lambda columns: pa.table({f"c{j}": pa.array(c.tolist()) for j, c in enumerate(columns)}),
+    "nullable": lambda columns: _frame(columns).convert_dtypes(),
+    "batch": lambda columns: pa.record_batch({f"c{j}": pa.array(c.tolist()) for j, c in enumerate(columns)}),
+    "gradients": lambda columns: torch.tensor(
+        _array([np.real(column) for column in columns]).astype(float), requires_grad=True
+    ),
     "sparse": _sparse,
     "masked": lambda columns: np.ma.masked_greater(_array(columns), 1),
     "tensor": lambda columns: torch.tensor(_array([np.real(column) for column in columns]).astype(float)),
@@ -121,6 +126,9 @@ WEIGHTS = {
     "negative": lambda rng, n: rng.normal(size=n),
     "missing": lambda rng, n: np.where(np.arange(n) == 0, np.nan, 1.0),
     "short": lambda rng, n: np.ones(max(n - 1, 0)),
+    "nullable": lambda rng, n: pd.array(np.where(np.arange(n) == 0, None, 1.0), dtype="Float64"),
+    "polars": lambda rng, n: pl.Series(rng.integers(0, 3, n)),
+    "text": lambda rng, n: ["heavy"] * n,
 }
 kinds = st.sampled_from(sorted(set(COLUMNS) - RARE) * 8 + sorted(RARE))
 CASES = st.fixed_dictionaries(

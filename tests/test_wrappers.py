@@ -203,10 +203,12 @@ def test_functions__target_of_no_shape__error_names_y(y):
         selection_stability(selector, X, y)
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector y")
 def test_functions__classes_in_a_tensor_with_gradients__as_for_the_array():
     classes = torch.tensor((Y > 0) * 1.0, requires_grad=True)
 
-    np.testing.assert_array_equal(mutual_info_classif(X, classes), mutual_info_classif(X, Y > 0))
+    for y in (classes, classes[:, None]):
+        np.testing.assert_array_equal(mutual_info_classif(X, y), mutual_info_classif(X, Y > 0))
     assert InformationBottleneckClassifier(**QUICK).fit(X, classes).classes_.tolist() == [0, 1]
 
 

@@ -9,7 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skmine._clusters import is_clustered
-from skmine._columns import Column, Features, is_lazy, read_target
+from skmine._columns import Column, Features, is_lazy, read_target, unwrap
 from skmine._copula import Margin
 from skmine._row_values import check_weight
 from skmine._sklearn import StrOptions
@@ -90,6 +90,7 @@ def check_in_memory(X, **by_row) -> None:
 
 def read_targets(y) -> list[Column]:
     """The columns of a target, see :func:`skmine._columns.read_target`."""
+    y = unwrap(y)
     is_table = is_lazy(y) or hasattr(y, "columns") or getattr(getattr(y, "dtype", None), "kind", "") == "c"
     if hasattr(y, "shape") and not is_table and len(y.shape) == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
