@@ -106,7 +106,8 @@ def number_labels_of(labels, n: int, name: str, unit: str) -> np.ndarray:
     container = _one_value_each(labels, n, name, "label", unit)
     values = np.asarray(container)
     if isinstance(container, np.ma.MaskedArray):
-        values = np.where(np.ma.getmaskarray(container), None, values.astype(object))
+        values = values.astype(object)
+        values[np.ma.getmaskarray(container)] = None
     if values.dtype.kind in "mM":
         missing = np.isnat(values)
     else:

@@ -317,11 +317,12 @@ def _finite(model: Any, method: str, x: np.ndarray) -> np.ndarray:
     predicted = np.asarray(getattr(model, method)(x))
     is_real = predicted.dtype.kind in "biuf"
     if not is_real or predicted.shape[:1] != (len(x),) or not np.isfinite(predicted).all():
+        finite = is_real and np.isfinite(predicted).all()
         raise ValueError(
-            f"critic must predict finite numbers, one row for each row of X ({len(x)}); got values of shape "
-            f"{predicted.shape} and type {predicted.dtype} from {type(model).__name__}.{method}"
-            f"{', some of which are not finite' if is_real and not np.isfinite(predicted).all() else ''}. "
-            "Correct the model, or pass another."
+            f"critic must predict finite numbers, one row for each row of X ({len(x)}); got "
+            f"{'numbers' if finite else 'values that are not all finite numbers'}, of shape {predicted.shape} "
+            f"and type {predicted.dtype}, from {type(model).__name__}.{method}. Correct the model, or pass "
+            "another."
         )
     return predicted
 
