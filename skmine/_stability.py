@@ -8,14 +8,13 @@ import numpy as np
 from joblib import delayed
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
 from skmine._columns import as_container, check_features, shape_of
 from skmine._frames import column_names
 from skmine._progress import run_counted
 from skmine._row_values import read_groups
 from skmine._sklearn import HasMethods, Interval, safe_indexing, validate_params
-from skmine._validation import check_lengths
+from skmine._validation import check_lengths, make_random_state
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def selection_stability(
             f"sample_fraction must draw at least 2 of the {n_units} {kind}; got {sample_fraction}, which "
             f"draws {n_drawn}. Raise it, or pass more {kind}."
         )
-    rng = check_random_state(random_state)
+    rng = make_random_state(random_state)
     drawn = [np.isin(number, rng.choice(n_units, n_drawn, replace=False)) for _ in range(n_resamples)]
     tasks = (delayed(_support)(selector, X, y, np.flatnonzero(mask)) for mask in drawn)
     supports = np.array(run_counted(tasks, n_jobs, verbose, n_resamples, "resample"), dtype=bool)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from matplotlib.colors import to_hex
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
@@ -636,3 +637,53 @@ def test_samples__one_axes__error():
 
     with pytest.raises(ValueError, match="ax must be two axes"):
         display.plot(plt.subplots()[1])
+
+
+WRONG = [
+    (lambda: SelectionPathDisplay([0.1, np.nan]), r"mi_path must be finite; got \[0.1, nan\]\. Leave"),
+    (lambda: SelectionPathDisplay("abc"), "mi_path must hold numbers; got .*'abc'. Pass"),
+    (lambda: SelectionPathDisplay([[0.1], [0.2]]), r"mi_path must have one dimension; got shape \(2, 1\)"),
+    (
+        lambda: SelectionPathDisplay([0.1]).plot(plt.Figure()),
+        "ax must be matplotlib Axes; got a Figure. Pass",
+    ),
+    (
+        lambda: FeatureScoresDisplay.from_scores(np.ones((3, 2))),
+        r"scores must have one dimension; .* \(3, 2\)",
+    ),
+    (lambda: FeatureScoresDisplay.from_scores(["a"]), "scores must hold numbers; got .*'a'. Pass"),
+    (
+        lambda: FeatureScoresDisplay.from_scores([0.1], max_features=0),
+        "max_features must be .* 1; got 0. Raise",
+    ),
+    (lambda: FeatureScoresDisplay.from_scores([0.1], max_features="2"), "max_features must be .*; got '2'"),
+    (
+        lambda: FeatureScoresDisplay.from_table(pd.DataFrame({"a": [1]})),
+        "table must be .* without a column 'scale'",
+    ),
+    (
+        lambda: FeatureScoresDisplay.from_table(None),
+        "table must be a result of dependence_table; got a NoneType",
+    ),
+    (lambda: InformationPlaneDisplay.from_estimators(5), r"estimators must be a list .* Pass \[estimator\]"),
+    (lambda: StabilityDisplay.from_result(None), "result must be a SelectionStability; got NoneType. Pass"),
+]
+
+
+@pytest.mark.parametrize(("draw", "message"), WRONG)
+def test_display__nothing_to_draw__error_names_the_parameter(draw, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        draw()
+
+
+def test_samples__no_seed_and_tensor__numpys_generator_stays_as_it_is():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    model = MINEGAN(n_codes=2, max_iter=2, hidden_layer_sizes=4).fit(X)
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+
+    display = SamplesDisplay.from_estimator(model, torch.tensor(X, requires_grad=True), n_samples=5)
+    with pytest.raises(ValueError, match="columns must be two columns of X; got 1"):
+        SamplesDisplay.from_estimator(model, X, columns=(0,))
+
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    plt.close(display.figure_)

@@ -9,6 +9,7 @@ from sklearn.feature_selection import SelectKBest, SelectorMixin, VarianceThresh
 
 from skmine import MINEFeatureSelector, selection_stability
 from skmine._stability import _mean_jaccard
+from skmine.distributions import MultivariateNormal
 from skmine.plotting import StabilityDisplay
 
 
@@ -117,3 +118,14 @@ def test_picture__result__bars_by_frequency():
     assert [bool(bar.get_hatch()) for bar in display.bars_] == [width < 0.5 for width in widths]
     assert display.ax_.get_title() == f"Jaccard index {result.jaccard:.2f}; first 3 of 4"
     plt.close(display.figure_)
+
+
+def test_random_state__none__numpys_generator_stays_as_it_is():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+
+    selection_stability(MINEFeatureSelector(1, strategy="marginal"), X, X[:, 0], n_resamples=2)
+    MultivariateNormal.bivariate(0.5).sample(5)
+
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002

@@ -93,7 +93,7 @@ class JointDistribution(ABC):
         Y : ndarray of shape (n_samples, d_y), float64
         """
         n_samples = check_count(n_samples, "n_samples")
-        X, Y = self._sample(n_samples, check_random_state(random_state))
+        X, Y = self._sample(n_samples, make_random_state(random_state))
         return np.asarray(X, dtype=np.float64), np.asarray(Y, dtype=np.float64)
 
     def log_ratio(self, X, Y):
@@ -243,6 +243,11 @@ def check_number(value, name, low=-np.inf, high=np.inf, closed="neither"):
             "Pass a value inside this interval."
         )
     return float(value)
+
+
+def make_random_state(random_state) -> np.random.RandomState:
+    """A generator for scikit-learn's ``random_state``. None leaves NumPy's global generator as it is."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def check_weights(weights, n_weights, name="weights"):

@@ -4,9 +4,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 from scipy.stats import ortho_group
-from sklearn.utils import check_random_state
 
-from skmine.distributions._base import check_count, check_number, describe
+from skmine.distributions._base import check_count, check_number, describe, make_random_state
 
 
 class Transform(ABC):
@@ -168,7 +167,7 @@ class Affine(Transform):
         True
         """
         d = check_count(d, "d")
-        rng = check_random_state(random_state)
+        rng = make_random_state(random_state)
         return cls(ortho_group.rvs(d, random_state=rng) if d > 1 else [[rng.choice([-1.0, 1.0])]])
 
     def forward(self, points):

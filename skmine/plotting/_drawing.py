@@ -1,5 +1,7 @@
 """Shared by all displays: a lazy import of matplotlib, colours, and checks of the estimator."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -48,7 +50,61 @@ def make_axes(ax, figsize: tuple[float, float]):
     """
     if ax is None:
         return import_pyplot().subplots(figsize=figsize, layout="constrained")
+    if not hasattr(ax, "get_xlim"):
+        raise TypeError(f"ax must be matplotlib Axes; got a {type(ax).__name__}. Pass for example plt.gca().")
     return ax.figure, ax
+
+
+def check_max_features(max_features) -> int:
+    """Check the maximum number of features to show.
+
+    Parameters
+    ----------
+    max_features : int
+        At least 1.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        It is not an integer, or less than 1.
+    """
+    if not isinstance(max_features, Integral) or max_features < 1:
+        raise ValueError(f"max_features must be an integer of at least 1; got {max_features!r}. Raise it.")
+    return int(max_features)
+
+
+def read_values(values, parameter: str) -> np.ndarray:
+    """Values to draw, one for each feature.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,)
+        Value that the user passed.
+    parameter : str
+        Name of the parameter, for messages.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        The values are not numbers, or not in one dimension.
+    """
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{parameter} must hold numbers; got {error}. Pass one number for each.") from error
+    if array.ndim != 1:
+        raise ValueError(
+            f"{parameter} must have one dimension; got shape {array.shape}. Pass one number for each feature."
+        )
+    return array
 
 
 def draw_bars(ax, values, names, is_full, *, height=0.7):

@@ -7,10 +7,12 @@ from skmine._units import check_scale, nats_a_unit
 from skmine.plotting._drawing import (
     VERMILION,
     check_fitted_as,
+    check_max_features,
     draw_bars,
     feature_names_of,
     make_axes,
     read_names,
+    read_values,
 )
 
 _INCHES_A_BAR = 0.27
@@ -136,7 +138,7 @@ class FeatureScoresDisplay:
         ImportError
             matplotlib is not installed.
         """
-        scores = np.asarray(scores, dtype=float)
+        scores = read_values(scores, "scores")
         if errors is not None:
             if intervals is not None:
                 raise ValueError("errors and intervals must not both be given; got both. Pass one of them.")
@@ -173,6 +175,11 @@ class FeatureScoresDisplay:
         ImportError
             matplotlib is not installed.
         """
+        if "scale" not in column_names(table, 0):
+            raise ValueError(
+                f"table must be a result of dependence_table; got a {type(table).__name__} without a column "
+                "'scale'. Pass the table itself."
+            )
         names = [key for key in ("feature", "other", "target") if key in column_names(table, 0)]
         labels = [" – ".join(map(str, parts)) for parts in zip(*(list(table[k]) for k in names), strict=True)]
         of_table = str(next(iter(table["scale"])))
@@ -257,7 +264,7 @@ class FeatureScoresDisplay:
             matplotlib is not installed.
         """
         scale = check_scale(self.scale, unit)
-        self.shown_ = shown = self.order[:max_features]
+        self.shown_ = shown = self.order[: check_max_features(max_features)]
         self.figure_, self.ax_ = make_axes(ax, (6.4, 1.4 + _INCHES_A_BAR * len(shown)))
         places = np.arange(len(shown))
         values = self.scores[shown] / scale

@@ -9,6 +9,7 @@ from skmine.plotting._drawing import (
     feature_names_of,
     make_axes,
     read_names,
+    read_values,
 )
 
 _INCHES_A_STEP, _MAX_INCHES = 0.45, 16.0
@@ -52,7 +53,9 @@ class SelectionPathDisplay:
     """
 
     def __init__(self, mi_path, feature_names=None):
-        self.mi_path = np.asarray(mi_path, dtype=float)
+        self.mi_path = read_values(mi_path, "mi_path")
+        if not np.isfinite(self.mi_path).all():
+            raise ValueError(f"mi_path must be finite; got {self.mi_path.tolist()}. Leave these steps out.")
         self.feature_names = read_names(feature_names, len(self.mi_path), "feature_names")
 
     @classmethod

@@ -1,5 +1,7 @@
 """InformationPlaneDisplay: information that a code keeps about the input and about the class."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from skmine._units import nats_a_unit
@@ -91,6 +93,11 @@ class InformationPlaneDisplay:
         ImportError
             matplotlib is not installed.
         """
+        if not isinstance(estimators, Iterable):
+            raise TypeError(
+                f"estimators must be a list of fitted models; got a {type(estimators).__name__}. Pass "
+                "[estimator]."
+            )
         estimators = list(estimators)
         for estimator in estimators:
             check_fitted_as(estimator, "InformationBottleneckClassifier")

@@ -1,8 +1,10 @@
 """SamplesDisplay: generated samples next to the data."""
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 
+from skmine._frame_columns import check_numeric
+from skmine._validation import make_random_state
 from skmine.plotting._drawing import (
     BLUE,
     CYCLE,
@@ -98,7 +100,11 @@ class SamplesDisplay:
         check_fitted_as(estimator, "MINEGAN")
         names = feature_names_of(estimator)
         chosen = [_number_of(column, names) for column in columns]
-        random = check_random_state(random_state)
+        if len(chosen) != 2:
+            raise ValueError(
+                f"columns must be two columns of X; got {len(chosen)}. Pass two indices or names."
+            )
+        random = make_random_state(random_state)
         data_codes, samples_codes, codes = None, None, None
         sampler = estimator._sampler.module
         if sampler.n_codes:
@@ -107,7 +113,7 @@ class SamplesDisplay:
             normal = random.normal(size=(n_samples, sampler.n_components))
             codes = np.column_stack([normal, np.eye(sampler.n_codes)[samples_codes]])
         samples = estimator.sample(n_samples, code=codes, random_state=random.randint(2**31))
-        data = check_array(X, dtype=np.float64)
+        data = check_array(check_numeric(X), dtype=np.float64)
         display = cls(
             data[:, chosen],
             samples[:, chosen],

@@ -4,7 +4,7 @@ import numpy as np
 
 from skmine._selection import explain
 from skmine._units import nats_a_unit
-from skmine.plotting._drawing import VERMILION, check_fitted_as, draw_bars, make_axes
+from skmine.plotting._drawing import VERMILION, check_fitted_as, check_max_features, draw_bars, make_axes
 
 _INCHES_A_ROW = 0.3
 
@@ -101,7 +101,8 @@ class SelectionDisplay:
         ImportError
             matplotlib is not installed.
         """
-        shown = {key: values[:max_features] for key, values in self.reasons.items()}
+        most = check_max_features(max_features)
+        shown = {key: values[:most] for key, values in self.reasons.items()}
         names, places = [str(name) for name in shown["feature"]], np.arange(len(shown["feature"]))
         self.figure_, self.ax_ = make_axes(ax, (10.0, 1.4 + _INCHES_A_ROW * len(names)))
         alone, added = (np.nan_to_num(np.array(shown[key], dtype=float)) for key in ("alone", "added"))

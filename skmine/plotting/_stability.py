@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmine.plotting._drawing import draw_bars, make_axes
+from skmine.plotting._drawing import check_max_features, draw_bars, make_axes
 
 _INCHES_A_BAR = 0.27
 
@@ -67,6 +67,11 @@ class StabilityDisplay:
         ImportError
             matplotlib is not installed.
         """
+        if not hasattr(result, "frequency"):
+            raise TypeError(
+                f"result must be a SelectionStability; got {type(result).__name__}. Pass what "
+                "selection_stability returns."
+            )
         return cls(result).plot(ax, max_features=max_features)
 
     def plot(self, ax=None, *, max_features=20):
@@ -90,7 +95,7 @@ class StabilityDisplay:
             matplotlib is not installed.
         """
         frequency = self.result.frequency
-        self.shown_ = np.argsort(-frequency, kind="stable")[:max_features]
+        self.shown_ = np.argsort(-frequency, kind="stable")[: check_max_features(max_features)]
         n_shown = len(self.shown_)
         self.figure_, self.ax_ = make_axes(ax, (6.4, 1.4 + _INCHES_A_BAR * n_shown))
         names = [str(self.result.feature_names[j]) for j in self.shown_]

@@ -320,9 +320,9 @@ def _finite(model: Any, method: str, x: np.ndarray) -> np.ndarray:
         finite = is_real and np.isfinite(predicted).all()
         raise ValueError(
             f"critic must predict finite numbers, one row for each row of X ({len(x)}); got "
-            f"{'numbers' if finite else 'values that are not all finite numbers'}, of shape {predicted.shape} "
-            f"and type {predicted.dtype}, from {type(model).__name__}.{method}. Correct the model, or pass "
-            "another."
+            f"{'numbers' if finite else 'values that are not all finite numbers'}, of shape "
+            f"{predicted.shape} and type {predicted.dtype}, from {type(model).__name__}.{method}. "
+            "Correct the model, or pass another."
         )
     return predicted
 
