@@ -42,7 +42,8 @@ class CriticBank(nn.Module):
                 f"critic must be a function (d_x, d_y) -> torch.nn.Module; got a {type(factory).__name__}, "
                 "which is one module for all folds. Pass its class, or a function that makes a new one."
             )
-        if isinstance(factory, type) and hasattr(factory, "fit"):
+        is_class = isinstance(factory, type) and not issubclass(factory, nn.Module)
+        if is_class and hasattr(factory, "fit"):
             raise TypeError(
                 f"critic must be an instance if it is a model; got the class {factory.__name__}. Pass "
                 f"{factory.__name__}()."
