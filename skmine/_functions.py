@@ -60,12 +60,11 @@ def products(one: np.ndarray, other: np.ndarray, weight: np.ndarray | None) -> n
     Each product is made orthogonal to the previous ones, so that products of low order do not change. XOR
     then appears in one product, instead of a little in all of them.
     """
-    n = one.shape[1]
-    products = (one[:, None, :] * other[None, :, :]).reshape(-1, n)
-    alone = np.vstack([np.ones((1, n), dtype=one.dtype), one, other])
-    both = np.vstack([alone, products])
+    n, n_alone = one.shape[1], 1 + len(one) + len(other)
+    both = np.empty((n_alone + len(one) * len(other), n), dtype=one.dtype)
+    both[0], both[1 : 1 + len(one)], both[1 + len(one) : n_alone] = 1, one, other
+    np.multiply(one[:, None, :], other, out=both[n_alone:].reshape(len(one), len(other), n))
     gram = ((both if weight is None else both * weight) @ both.T).astype(np.float64) / n
-    n_alone = len(alone)
     explained = np.linalg.lstsq(gram[:n_alone, :n_alone], gram[:n_alone, n_alone:], rcond=1e-6)[0]
     left = gram[n_alone:, n_alone:] - gram[n_alone:, :n_alone] @ explained
     mixing = _triangular((left + left.T) / 2)

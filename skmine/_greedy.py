@@ -64,7 +64,7 @@ class Greedy:
         mi, pvalues = self.task.relevance()
         adjusted = false_discovery_control(pvalues)
         explained = left[(adjusted[left] <= self.task.alpha) & (self.pvalues[left] > self.task.alpha)]
-        related = {int(j): self.screen.related(j, self.chosen) for j in explained}
+        related = self.screen.related(explained, self.chosen)
         reasons = Reasons(mi, adjusted, related)
         return SelectionRanking(order, n_selected, self.scores, self.pvalues, reasons)
 

@@ -33,6 +33,8 @@ _KEPT_PAIRS, _PROMISING = 200, 2.0
 _SLACK = 1.25
 #: A function is tested if at least this share of its variance remains after conditioning.
 _LEAST_VARIANCE = 2.5e-3
+#: Mean squares of functions below this count as zero.
+_SMALLEST = 1e-9
 #: Two features are reported as related below this p-value of independence.
 _SHARED_BY_CHANCE = 1e-3
 
@@ -105,7 +107,10 @@ class Screen:
         self.residual_target = self.target.astype(np.float32)
         self.judged_rows = np.linspace(0, self.n - 1, min(self.n, _JUDGE_ROWS)).round().astype(int)
         self.chosen: list[int] = []
+        self.freedom_left = 1.0
         self.additive = False
+        self.judged_kernel = self._kernel([], self.judged_rows, _JUDGE_LANDMARKS, 1.0)
+        self.judged: Smoother | None = None
 
     @property
     def n_functions(self) -> np.ndarray:
@@ -121,17 +126,19 @@ class Screen:
             Features.
         """
         self.chosen = list(chosen)
-        if not self.additive and sum(len(self.codes[j]) for j in chosen) > 1:
-            errors = []
-            for self.additive in (False, True):
-                kernel = self._kernel(chosen, self.judged_rows, _JUDGE_LANDMARKS, self._share(chosen))
-                errors.append(self._judge(kernel).error)
-            self.additive = errors[1] < errors[0]
+        can_be_additive = sum(len(self.codes[j]) for j in chosen) > 1
+        kinds = (False, True) if can_be_additive and not self.additive else (self.additive,)
+        judged = []
+        for self.additive in kinds:
+            kernel = self._kernel(chosen, self.judged_rows, _JUDGE_LANDMARKS, self._share(chosen))
+            judged.append((kernel, self._judge(kernel), self.additive))
+        self.judged_kernel, self.judged, self.additive = min(judged, key=lambda one: one[1].error)
         kernel = self._kernel(chosen, slice(None), _LANDMARKS, self._share(chosen))
         smoother = Smoother(kernel, self.target, self.weight)
         residual = smoother.left_out_residual(self.target, self._folds(slice(None)))
         largest = max(residual.var(axis=1).max(initial=0.0), 1e-12)
         self.residual_target = whitened(residual, _LEAST_VARIANCE * largest, self.weight).astype(np.float32)
+        self.freedom_left = smoother.freedom_left
         parts = []
         free = ~np.isin(self.owner, chosen)
         residuals = smoother.residual(self.functions[free])
@@ -179,32 +186,38 @@ class Screen:
             error without the candidate.
         """
         rows, target = self.judged_rows, self.target[:, self.judged_rows]
-        kernel = self._kernel(self.chosen, rows, _JUDGE_LANDMARKS, self._share(self.chosen))
         weight = np.ones(len(rows)) if self.weight is None else self.weight[rows]
         folds, given = self._folds(rows), target**2
-        if self.chosen:
-            given = self._judge(kernel).left_out_residual(target, folds) ** 2
+        if self.judged is not None:
+            given = self.judged.left_out_residual(target, folds) ** 2
         mean = (given * weight).sum(axis=1, keepdims=True) / weight.sum()
         for members in candidates:
             new = [j for j in dict.fromkeys(members) if j not in self.chosen]
-            together = self._judge(kernel.times(*self._columns(new, rows)))
+            together = self._judge(self.judged_kernel.times(*self._columns(new, rows)))
             gain = given - together.left_out_residual(target, folds) ** 2
             gain = weight * (gain / mean).sum(axis=0) / 2
             yield gain if self.groups is None else self.groups.means(gain, rows)
 
-    def related(self, feature: int, others: Sequence[int], most: int = 3) -> list[int]:
-        """The features among `others` most similar to a feature, beyond chance, best first."""
-        own = self.functions[self.owner == feature]
-        if self.weight is not None:
-            own = own * self.weight
-        found = []
-        for other in others:
-            functions = self.functions[self.owner == other]
-            statistic = float(((own @ functions.T) ** 2).sum() / self.n)
-            freedom = len(own) * len(functions)
-            if statistic > chi2.isf(_SHARED_BY_CHANCE, max(freedom, 1)):
-                found.append((statistic - freedom, int(other)))
-        return [other for _, other in sorted(found, reverse=True)[:most]]
+    def related(self, features: Sequence[int], others: Sequence[int], most: int = 3) -> dict[int, list[int]]:
+        """For each feature, those among `others` most similar to it, beyond chance, best first."""
+        sides, sizes = [], []
+        for side in (features, others):
+            of_side = [self.functions[self.owner == feature] for feature in side]
+            sides.append(np.vstack([np.empty((0, self.n), dtype=np.float32), *of_side]))
+            sizes.append(np.array([len(part) for part in of_side], dtype=int))
+        own, functions = sides
+        squares = ((own if self.weight is None else own * self.weight) @ functions.T) ** 2 / self.n
+        starts = [np.cumsum([0, *of_side]) for of_side in sizes]
+        statistic = sums(sums(squares, starts[0]).T, starts[1]).T
+        freedom = np.multiply.outer(*sizes)
+        excess = np.where(
+            statistic > chi2.isf(_SHARED_BY_CHANCE, np.maximum(freedom, 1)), statistic - freedom, -np.inf
+        )
+        found = {}
+        for feature, of_feature in zip(features, excess, strict=True):
+            order = np.argsort(-of_feature, kind="stable")[:most]
+            found[int(feature)] = [int(others[k]) for k in order if of_feature[k] > -np.inf]
+        return found
 
     def singles(self, n_tests: int | None = None) -> Candidates:
         """What each remaining feature adds, with p-values for `n_tests` tests (None: one per feature)."""
@@ -303,36 +316,61 @@ class Screen:
     def _candidates(self, members, functions: np.ndarray, owner: np.ndarray, n_tests: int) -> Candidates:
         """Candidates by the moments of their functions (n_functions, n); `owner` numbers the candidates."""
         target = self.residual_target
-        weight = np.ones(self.n, np.float32) if self.weight is None else self.weight.astype(np.float32)
-        mean = (functions @ (target * weight).T / self.n).astype(np.float64)
-        square = variance = _second_moments(functions, target, weight)
-        if self.weight is not None:
-            variance = _second_moments(functions, target, weight**2)
-        usable = square > 1e-9
-        square, variance = np.maximum(square, 1e-9), np.maximum(variance, 1e-9)
+        weight = None if self.weight is None else self.weight.astype(np.float32)
+        weighted = target if weight is None else target * weight
+        moments = (functions @ weighted.T).astype(np.float64)
+        variance = _variance(functions, weighted, weight, moments) / self.n
+        usable, mean = variance > _SMALLEST, moments / self.n
 
         def total(values: np.ndarray) -> np.ndarray:
             return np.bincount(owner, np.where(usable, values, 0.0).sum(axis=1), len(members))
 
+        variance = np.maximum(variance, _SMALLEST)
+        square = variance if weight is None else variance / np.mean(weight**2)
         freedom, scale = total(np.ones_like(mean)), np.ones(len(members))
         if self.groups is not None:
-            of_groups, scale, freedom = self.groups.variance(functions, target * weight, owner, len(members))
+            of_groups, scale, freedom = self.groups.variance(functions, weighted, owner, len(members))
             variance = np.maximum(of_groups, variance)
+        # The residuals of different rows are correlated (MacKinnon and White, 1985, HC1). This matters less
+        # for products of the residuals of two features.
+        one_new = (~np.isin(members, self.chosen)).sum(axis=1) == 1
+        variance = variance / np.where(one_new, self.freedom_left, 1.0)[owner][:, None]
         statistic = self.n * total(mean**2 / variance)
         pvalue = np.minimum(n_tests * chi2.sf(statistic / scale, np.maximum(freedom, 1e-3)), 1.0)
         pvalue[freedom == 0] = 1.0
         return Candidates(members, total((mean**2 - variance / self.n) / square) / 2, pvalue)
 
 
-def _second_moments(functions: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Weighted mean squares of the products of functions, raised if they are below those of independent ones.
+def _variance(
+    functions: np.ndarray, weighted_target: np.ndarray, weight: np.ndarray | None, moments: np.ndarray
+) -> np.ndarray:
+    """Variances of sums of products of functions, such that squared sums are nearly chi-square variables.
 
-    If two rare levels share no row by chance, the mean square of their product is nearly zero, so that its
-    studentised moment would be far too large. The same holds for a Poisson count k of mean m and variance k.
-    Up to the third order in ``k - m``, its deviance is ``(k - m)^2`` divided by ``(2 m + k) / 3``. Therefore
-    the mean square of independent functions counts two thirds.
+    Let k be the number of rows that two rare levels share: a Poisson variable with mean and variance m. Up to
+    the third order, its deviance is ``(k - m)^2`` divided by ``(2 m + k) / 3``. Therefore the variance counts
+    two thirds, and the observed sum of squared products one third.
+
+    The variance differs from that of independent functions if both depend on the selected features. It is
+    estimated from the squared products. The regression of their sum on the sum of products is subtracted:
+    if two rare levels share no row by chance, both sums are small. This estimate counts as many rows as
+    determine it, and the variance of independent functions counts as one row.
     """
-    square, target_square = functions**2, (target**2 * weight).T
-    observed = square @ target_square
-    independent = np.outer(square @ weight, target_square.sum(axis=0)) / weight.sum()
-    return np.maximum(observed, (2 * independent + observed) / 3) / len(weight)
+    observed = (functions**2 @ (weighted_target**2).T).astype(np.float64)
+    of_functions = _power_sums(functions if weight is None else functions * weight)
+    of_rows = [functions.shape[1]] * 3 if weight is None else _power_sums(weight[None])
+    independent, third, fourth = (
+        np.outer(one, other) / scale
+        for one, other, scale in zip(of_functions, _power_sums(weighted_target), of_rows, strict=True)
+    )
+    independent = np.maximum(independent, _SMALLEST)
+    n_rows = independent**2 / np.maximum(fourth, _SMALLEST)
+    estimate = np.maximum(observed - third / independent * moments, 0.0)
+    variance = (n_rows * estimate + independent) / (n_rows + 1)
+    return (2 * variance + observed) / 3
+
+
+def _power_sums(values: np.ndarray) -> list[np.ndarray]:
+    """Sums of the second, third and fourth powers of values (k, n), each of shape (k,)."""
+    squares = values**2
+    factors = ((values, values), (squares, values), (squares, squares))
+    return [np.einsum("ij,ij->i", *pair).astype(np.float64) for pair in factors]

@@ -57,7 +57,10 @@ class Kernel:
     """
 
     def __init__(self, tables, codes, landmarks: np.ndarray, share: float, n: int):
-        factors = [1 + share * table[:, code[landmarks]] for table, code in zip(tables, codes, strict=True)]
+        # Unlike an index, take returns rows that are contiguous in memory.
+        factors = [
+            1 + share * table.take(code[landmarks], axis=1) for table, code in zip(tables, codes, strict=True)
+        ]
         self.landmarks, self.share = landmarks, share
         self.values = np.ones((n, len(landmarks)))
         for start in range(0, n, _ROWS_AT_ONCE):  # a few rows stay in the processor's cache
@@ -88,6 +91,13 @@ class Smoother:
     weight : ndarray of shape (n,) or None, default=None
         Weights of the rows, of mean 1.
 
+    Attributes
+    ----------
+    error : float
+        Error by generalised cross-validation.
+    freedom_left : float
+        Share of the degrees of freedom that the residuals have.
+
     References
     ----------
     Golub, Heath and Wahba (1979), Generalized cross-validation as a method for choosing a good ridge
@@ -112,6 +122,7 @@ class Smoother:
         best = int(errors.argmin())
         self.error, self.ridge, self.shrink = errors[best], _RIDGES[best], shrink[best]
         keep = self.shrink > _LEAST_SHRINK
+        self.freedom_left = max(1 - self.shrink.sum() / target.shape[1], _LEAST_LEFT)
         self.shrink, self.spectrum = self.shrink[keep], self.spectrum[keep]
         self.basis = (rows @ mixing[:, keep]).astype(np.float32)
 

@@ -73,8 +73,8 @@ def _relate(task: SelectionTask, chosen: list[int], left: list[int]) -> dict[int
     which = [*chosen, *left]
     if not chosen or not left:
         return {}
-    screen, places = task.screen(which), range(len(chosen))
-    return {j: [chosen[i] for i in screen.related(len(chosen) + k, places)] for k, j in enumerate(left)}
+    found = task.screen(which).related(range(len(chosen), len(which)), range(len(chosen)))
+    return {which[k]: [chosen[i] for i in related] for k, related in found.items()}
 
 
 class _Redundancy:

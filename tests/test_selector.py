@@ -246,6 +246,53 @@ def test_fit__xor__found_together_not_alone(n_features):
     assert not alone.support_[[3, 7]].all()
 
 
+@pytest.mark.parametrize("n_shared", range(8))
+def test_variance__rare_levels__squared_moment_is_deviance_of_their_shared_rows(n_shared):
+    n, n_level = 40_000, 283  # two rows are shared on average
+    level = np.zeros((2, n), dtype=np.float32)
+    level[0, :n_level] = 1
+    level[1, n_level - n_shared : 2 * n_level - n_shared] = 1
+    one, other = (level - level.mean(axis=1, keepdims=True)) / level.std(axis=1, keepdims=True)
+    moments = (one[None] @ other[None].T).astype(float)
+
+    statistic = moments**2 / _screening._variance(one[None], other[None], None, moments)
+
+    # Terms of the order of the share of a level, .007, are left out.
+    mean = n_level**2 / n
+    assert statistic.item() == pytest.approx(
+        (n_shared - mean) ** 2 * 3 / (2 * mean + n_shared), rel=0.03, abs=0.01
+    )
+
+
+@pytest.mark.statistical
+def test_singles__noise_given_two_features__pvalues_hold(seed):
+    pvalues = []
+    for i in range(30):
+        rng = np.random.default_rng([seed, i])
+        X = rng.uniform(size=(250, 40))
+        y = (np.abs(np.hypot(X[:, 0] - 0.5, X[:, 1] - 0.5) - 0.35) < 0.12).astype(int)
+        screen = screen_of(X, y, discrete_target=True)
+        screen.condition_on([0, 1])
+        pvalues.append(screen.singles(n_tests=1).pvalue)
+
+    # The standard error of a share of .1 among 1,140 p-values is .009. Without the degrees of freedom of the
+    # residuals, the share is about .145.
+    assert np.mean(np.concatenate(pvalues) <= 0.1) < 0.127
+
+
+@pytest.mark.statistical
+def test_fit__levels_that_a_target_copies__are_found(seed):
+    found = []
+    for i in range(5):
+        rng = np.random.default_rng([seed, i])
+        number = np.floor(60 ** rng.uniform(size=(300, 7))).astype(int)
+        levels = np.char.add("level ", number.astype(str))
+        y = np.where(rng.uniform(size=300) < 0.6, levels[:, 0], levels[:, 6])
+        found.append(MINEFeatureSelector().fit(pd.DataFrame(levels[:, :6]), y).support_[0])
+
+    assert sum(found) >= 4
+
+
 @pytest.mark.statistical
 @pytest.mark.parametrize("strategy", ["auto", "marginal"])
 def test_fit__noise__is_seldom_selected(strategy, seed):
