@@ -281,6 +281,23 @@ def test_singles__noise_given_two_features__pvalues_hold(seed):
 
 
 @pytest.mark.statistical
+def test_singles__noise_whose_spread_depends_on_a_selected_feature__pvalues_hold(seed):
+    pvalues = []
+    for i in range(40):
+        rng = np.random.default_rng([seed, i])
+        kind = rng.integers(0, 4, 500)
+        spread = np.where(kind == 3, np.exp(2), 1)
+        X = np.column_stack([kind, rng.normal(size=(500, 20)) * spread[:, None]])
+        screen = screen_of(X, rng.normal(size=500) * spread)
+        screen.condition_on([0])
+        pvalues.append(screen.singles(n_tests=1).pvalue)
+
+    # The standard error of a share of .1 among 800 p-values is .011. With the variance of independent
+    # functions, the share is about .19.
+    assert np.mean(np.concatenate(pvalues) <= 0.1) < 0.145
+
+
+@pytest.mark.statistical
 def test_fit__levels_that_a_target_copies__are_found(seed):
     found = []
     for i in range(5):
