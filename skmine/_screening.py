@@ -28,6 +28,9 @@ _PAIR_TARGET_FUNCTIONS, _NUMBERS_AT_ONCE = 9, 2**25
 _LANDMARKS, _JUDGE_LANDMARKS, _JUDGE_ROWS = 300, 150, 3_000
 #: Maximum number of pairs kept, and how many standard deviations their moments must exceed the mean.
 _KEPT_PAIRS, _PROMISING = 200, 2.0
+#: How much larger a studentised statistic can be. Pairs that are not significant even then are not tested.
+#: RING+XOR, 250 rows, 512 features, 100 draws: finds .873 with 1, .885 with 1.25, .888 if all are tested.
+_SLACK = 1.25
 #: A function is tested if at least this share of its variance remains after conditioning.
 _LEAST_VARIANCE = 2.5e-3
 #: Mean squares of functions below this count as zero.
@@ -259,7 +262,7 @@ class Screen:
             kept = np.sort(np.argsort(-best[0], kind="stable")[:_KEPT_PAIRS])
             best, members = best[:, kept], members[kept]
         _, moments, freedom = best
-        pvalue = n_tests * chi2.sf(moments, np.maximum(freedom, 1))
+        pvalue = n_tests * chi2.sf(_SLACK * moments, np.maximum(freedom, 1))
         return Candidates(members, (moments - freedom) / (2 * self.n), np.minimum(pvalue, 1.0))
 
     def test_pairs(self, members: np.ndarray, n_tests: int) -> Candidates:
