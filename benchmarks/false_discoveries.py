@@ -11,6 +11,8 @@ from skmine._columns import read_columns
 from skmine._copula import Margin, independence_pvalues
 
 KINDS = ["continuous", "mixed", "dependent", "classes"]
+#: "weighted" has normal columns and skewed weights.
+NOISE = [*KINDS, "weighted"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +32,10 @@ def draw_columns(kind: str, n: int, m: int, rng):
 
 
 def fit_noise(strategy: str, kind: str, seed: int) -> dict:
-    X, y = draw_columns(kind, 500, 50, np.random.default_rng([seed, KINDS.index(kind)]))
-    selected = MINEFeatureSelector(strategy=strategy, mi_path=False).fit(X, y).n_features_
+    rng = np.random.default_rng([seed, NOISE.index(kind)])
+    X, y = draw_columns(kind, 500, 50, rng)
+    weight = rng.lognormal(0, 1.5, 500) if kind == "weighted" else None
+    selected = MINEFeatureSelector(strategy=strategy, mi_path=False).fit(X, y, weight).n_features_
     return {"strategy": strategy, "kind": kind, "relevant": 0, "seed": seed, "false": selected, "share": 0.0}
 
 
@@ -68,7 +72,7 @@ def null_pvalues(kind: str, n: int = 1000, n_draws: int = 1000) -> np.ndarray:
 def run(arguments: argparse.Namespace) -> None:
     rows = run_all(
         fit_noise,
-        [(s, k, d) for s in arguments.strategies for k in KINDS for d in range(arguments.draws)],
+        [(s, k, d) for s in arguments.strategies for k in NOISE for d in range(arguments.draws)],
         arguments.jobs,
     )
     signal = run_all(
@@ -77,7 +81,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.jobs,
     )
     for strategy in arguments.strategies:
-        for kind in KINDS:
+        for kind in NOISE:
             shown = [r["false"] > 0 for r in rows if (r["strategy"], r["kind"]) == (strategy, kind)]
             print(f"{strategy}, {kind}: selects noise in {np.mean(shown):.3f} of {len(shown)} draws")
         for kind in ("continuous", "classes"):

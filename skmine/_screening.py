@@ -18,6 +18,7 @@ from skmine._copula import Margin
 from skmine._functions import block_functions, blocks, products, runs, sums, whitened
 from skmine._row_groups import RowGroups
 from skmine._smoothing import Kernel, Smoother, kernel_table
+from skmine._validation import effective_samples
 
 #: Degree of the polynomials of a feature and of the target, and maximum number of functions for levels.
 _DEGREE, _MOST_FUNCTIONS = 4, 8
@@ -326,13 +327,16 @@ class Screen:
             return np.bincount(owner, np.where(usable, values, 0.0).sum(axis=1), len(members))
 
         variance = np.maximum(variance, _SMALLEST)
-        square = variance if weight is None else variance / np.mean(weight**2)
+        # Products of independent functions have a weighted mean square of 1. If few rows have much of the
+        # weight, the estimate is too uncertain to be far below it.
+        lost = _lost_share(weight)
+        square = np.maximum((1 - lost) * variance, lost)
         freedom, scale = total(np.ones_like(mean)), np.ones(len(members))
         if self.groups is not None:
             of_groups, scale, freedom = self.groups.variance(functions, weighted, owner, len(members))
             variance = np.maximum(of_groups, variance)
         # The residuals of different rows are correlated (MacKinnon and White, 1985, HC1). This matters less
-        # for products of the residuals of two features.
+        # for products of the residuals of two features. The larger scale of left-out residuals cancels.
         one_new = (~np.isin(members, self.chosen)).sum(axis=1) == 1
         variance = variance / np.where(one_new, self.freedom_left, 1.0)[owner][:, None]
         statistic = self.n * total(mean**2 / variance)
@@ -354,6 +358,11 @@ def _variance(
     estimated from the squared products. The regression of their sum on the sum of products is subtracted:
     if two rare levels share no row by chance, both sums are small. This estimate counts as many rows as
     determine it, and the variance of independent functions counts as one row.
+
+    If a few rows have much of the weight, the same rows determine the sum, the estimate and the slope of the
+    regression, so that the estimate can be near zero by chance. Therefore the variance is at least the share
+    of the sample size that unequal weights lose, times the variance of independent functions. Lognormal
+    weights with sigma 1.5, 500 rows and normal noise: 10.4 % of p-values are at most .1, 18.5 % without it.
     """
     observed = (functions**2 @ (weighted_target**2).T).astype(np.float64)
     of_functions = _power_sums(functions if weight is None else functions * weight)
@@ -366,7 +375,13 @@ def _variance(
     n_rows = independent**2 / np.maximum(fourth, _SMALLEST)
     estimate = np.maximum(observed - third / independent * moments, 0.0)
     variance = (n_rows * estimate + independent) / (n_rows + 1)
+    variance = np.maximum(variance, _lost_share(weight) * independent)
     return (2 * variance + observed) / 3
+
+
+def _lost_share(weight: np.ndarray | None) -> float:
+    """Share of the sample size that unequal weights lose; 0 for equal weights."""
+    return 0.0 if weight is None else 1 - effective_samples(weight) / len(weight)
 
 
 def _power_sums(values: np.ndarray) -> list[np.ndarray]:
