@@ -34,7 +34,7 @@ _KEPT_PAIRS, _PROMISING = 200, 2.0
 _SLACK = 1.25
 #: A function is tested if at least this share of its variance remains after conditioning.
 _LEAST_VARIANCE = 2.5e-3
-#: Mean squares of functions below this count as zero.
+#: Smallest mean square of a product of functions that is tested, and smallest divisor.
 _SMALLEST = 1e-9
 #: Two features are reported as related below this p-value of independence.
 _SHARED_BY_CHANCE = 1e-3
@@ -110,7 +110,7 @@ class Screen:
         self.chosen: list[int] = []
         self.freedom_left = 1.0
         self.additive = False
-        self.judged_kernel = self._kernel([], self.judged_rows, _JUDGE_LANDMARKS, 1.0)
+        self.judged_kernel = self._kernel([], self.judged_rows, _JUDGE_LANDMARKS, self.additive)
         self.judged: Smoother | None = None
 
     @property
@@ -130,11 +130,11 @@ class Screen:
         can_be_additive = sum(len(self.codes[j]) for j in chosen) > 1
         kinds = (False, True) if can_be_additive and not self.additive else (self.additive,)
         judged = []
-        for self.additive in kinds:
-            kernel = self._kernel(chosen, self.judged_rows, _JUDGE_LANDMARKS, self._share(chosen))
-            judged.append((kernel, self._judge(kernel), self.additive))
+        for additive in kinds:
+            kernel = self._kernel(chosen, self.judged_rows, _JUDGE_LANDMARKS, additive)
+            judged.append((kernel, self._judge(kernel), additive))
         self.judged_kernel, self.judged, self.additive = min(judged, key=lambda one: one[1].error)
-        kernel = self._kernel(chosen, slice(None), _LANDMARKS, self._share(chosen))
+        kernel = self._kernel(chosen, slice(None), _LANDMARKS, self.additive)
         smoother = Smoother(kernel, self.target, self.weight)
         residual = smoother.left_out_residual(self.target, self._folds(slice(None)))
         largest = max(residual.var(axis=1).max(initial=0.0), 1e-12)
@@ -159,16 +159,13 @@ class Screen:
     def _folds(self, rows) -> np.ndarray | None:
         return None if self.groups is None else self.groups.folds[rows]
 
-    def _share(self, features: Sequence[int]) -> float:
-        """Weight of a column in the kernel."""
-        return 1 / max(sum(len(self.codes[j]) for j in features), 1) if self.additive else 1.0
-
     def _columns(self, features: Sequence[int], rows) -> tuple[list[np.ndarray], list[np.ndarray]]:
         tables = [table for j in features for table in self.tables[j]]
         return tables, [code[rows] for j in features for code in self.codes[j]]
 
-    def _kernel(self, features: Sequence[int], rows, n_landmarks: int, share: float) -> Kernel:
-        n = self.target[:, rows].shape[1]
+    def _kernel(self, features: Sequence[int], rows, n_landmarks: int, additive: bool) -> Kernel:
+        n, n_columns = self.target[:, rows].shape[1], sum(len(self.codes[j]) for j in features)
+        share = 1 / max(n_columns, 1) if additive else 1.0
         landmarks = np.linspace(0, n - 1, min(n, n_landmarks)).round().astype(int)
         return Kernel(*self._columns(features, rows), landmarks, share, n)
 
@@ -201,24 +198,28 @@ class Screen:
 
     def related(self, features: Sequence[int], others: Sequence[int], most: int = 3) -> dict[int, list[int]]:
         """For each feature, those among `others` most similar to it, beyond chance, best first."""
-        sides, sizes = [], []
-        for side in (features, others):
-            of_side = [self.functions[self.owner == feature] for feature in side]
-            sides.append(np.vstack([np.empty((0, self.n), dtype=np.float32), *of_side]))
-            sizes.append(np.array([len(part) for part in of_side], dtype=int))
-        own, functions = sides
-        squares = ((own if self.weight is None else own * self.weight) @ functions.T) ** 2 / self.n
-        starts = [np.cumsum([0, *of_side]) for of_side in sizes]
-        statistic = sums(sums(squares, starts[0]).T, starts[1]).T
-        freedom = np.multiply.outer(*sizes)
-        excess = np.where(
-            statistic > chi2.isf(_SHARED_BY_CHANCE, np.maximum(freedom, 1)), statistic - freedom, -np.inf
-        )
+        known, n_known = self._functions_of(others)
+        number = np.bincount(self.owner, minlength=self.n_features)[np.asarray(features, dtype=int)]
+        statistic = np.empty((len(features), len(others)))
+        for first, last in blocks(number, len(known)):  # so that copies need little memory
+            own, n_own = self._functions_of(features[first:last])
+            squares = ((own if self.weight is None else own * self.weight) @ known.T) ** 2 / self.n
+            by_feature = sums(squares, np.cumsum([0, *n_own]))
+            statistic[first:last] = sums(by_feature.T, np.cumsum([0, *n_known])).T
+        freedom = np.multiply.outer(number, n_known)
+        is_related = statistic > chi2.isf(_SHARED_BY_CHANCE, np.maximum(freedom, 1))
+        excess = np.where(is_related, statistic - freedom, -np.inf)
         found = {}
         for feature, of_feature in zip(features, excess, strict=True):
             order = np.argsort(-of_feature, kind="stable")[:most]
             found[int(feature)] = [int(others[k]) for k in order if of_feature[k] > -np.inf]
         return found
+
+    def _functions_of(self, features: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Functions of some features (n_functions, n), and the number of each feature's functions."""
+        parts = [self.functions[self.owner == feature] for feature in features]
+        functions = np.vstack([np.empty((0, self.n), dtype=np.float32), *parts])
+        return functions, np.array([len(part) for part in parts], dtype=int)
 
     def singles(self, n_tests: int | None = None) -> Candidates:
         """What each remaining feature adds, with p-values for `n_tests` tests (None: one per feature)."""

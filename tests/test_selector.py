@@ -891,6 +891,20 @@ def test_promising_pairs__many_features__no_table_of_all_pairs(monkeypatch):
     assert peak < 1_500**2 * 8 / 2  # half of one number for each pair
 
 
+def test_related__many_redundant_features__their_functions_are_copied_in_parts():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 1)) + rng.normal(size=(500, 300))
+    screen = screen_of(X, X[:, 0])
+
+    tracemalloc.start()
+    related = screen.related(range(2, 300), [0, 1])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert all(len(found) == 2 for found in related.values())
+    assert peak < screen.functions.nbytes / 4
+
+
 @pytest.mark.parametrize(("most", "screens_all"), [(80 * 20**2, True), (80 * 20**2 - 1, False)])
 def test_auto__work_of_all_pairs__decides(monkeypatch, most, screens_all):
     monkeypatch.setattr("skmine._strategies.MOST_PAIRED", most)
