@@ -29,6 +29,10 @@ def select_marginal(task: SelectionTask) -> SelectionRanking:
     order = np.lexsort((pvalues, -mi, adjusted > task.alpha, ~included))
     n_significant = int(((adjusted <= task.alpha) | included).sum())
     n_selected = n_significant if task.n_select is None else task.n_select
+    for number in range(int(included.sum()), n_selected):
+        if task.on_step(int(order[number])):
+            n_selected = number + 1
+            break
     return SelectionRanking(order, n_selected, mi, adjusted, Reasons(mi, adjusted, {}))
 
 

@@ -13,6 +13,7 @@ from skmine import (
     SelectionRanking,
 )
 from skmine._callbacks import FRAMES
+from skmine._strategies import STRATEGIES
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 2))
@@ -104,7 +105,7 @@ WIDE = RNG.normal(size=(300, 6))
 SUM = WIDE[:, :3].sum(axis=1)
 
 
-@pytest.mark.parametrize("strategy", ["auto", "forward", "interaction", "mrmr"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_selector__callback__sees_each_feature_and_the_fitted_selector(strategy):
     callback = Watching()
     selector = MINEFeatureSelector(3, strategy=strategy, include=[5]).set_callbacks(callback).fit(WIDE, SUM)
@@ -119,7 +120,7 @@ def test_selector__callback__sees_each_feature_and_the_fitted_selector(strategy)
 
 
 @pytest.mark.parametrize("asked", ["auto", 3])
-@pytest.mark.parametrize("strategy", ["forward", "interaction", "mrmr"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_selector__callback_returns_true__selection_ends(strategy, asked):
     selector = MINEFeatureSelector(asked, strategy=strategy).set_callbacks(Watching(most=2)).fit(WIDE, SUM)
 
