@@ -9,7 +9,6 @@ from joblib import delayed
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.isotonic import isotonic_regression
 from sklearn.utils.validation import check_is_fitted
 
 from skmine._callbacks import CallbackSupportMixin, fit_task, with_callbacks
@@ -101,8 +100,9 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
         Number of selected columns.
     mi_path_ : ndarray of shape (n_selected,)
         Mutual information in nats of y with the first 1, 2, ... selected features together. When it stops
-        rising, further features add no information. It never falls: estimates that are below earlier ones
-        are averaged with them. Only with ``mi_path=True`` and a strategy other than ``"marginal"``.
+        rising, further features add no information. The estimates can fall, although the information
+        cannot: critics with more columns underestimate it more. Only with ``mi_path=True`` and a strategy
+        other than ``"marginal"``.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -359,8 +359,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
             for step in range(1, n_selected + 1)
         )
         values = run_counted(tasks, self.n_jobs, self.verbose, n_selected, "joint critic")
-        # The true path never falls, and the nearest such path has no larger squared error than the estimates.
-        return isotonic_regression(np.array(values, dtype=float)) if values else np.empty(0)
+        return np.array(values, dtype=float)
 
     def _get_support_mask(self):
         check_is_fitted(self)
