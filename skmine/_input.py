@@ -8,9 +8,9 @@ from numbers import Integral
 import joblib
 import numpy as np
 import torch
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit, RepeatedKFold, ShuffleSplit, check_cv
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, RepeatedKFold, ShuffleSplit
 
-from skmine._columns import Column, read_features, read_target
+from skmine._columns import Column, read_features, read_target, unwrap
 from skmine._encoding import BlockEncoder
 from skmine._engine.judge import JUDGING_ROWS
 from skmine._engine.sample import Block, Folds, Sample
@@ -224,24 +224,23 @@ class Rows:
         """Folds of a splitter or an iterable, as indices among the kept rows."""
         number = np.full(self.n_input, -1)
         number[self.kept] = np.arange(len(self))
-        try:
-            drawn = [
-                tuple(np.asarray(rows) for rows in split) for split in check_cv(cv).split(number, y, groups)
-            ]
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"cv must split the rows into training and held-out rows; got {cv!r}, which fails "
-                f"({error}). Pass a number of folds, or a splitter that suits y and groups."
-            ) from error
-        for split in drawn:
+        for split in cv.split(number, unwrap(y), groups) if hasattr(cv, "split") else cv:
             try:
-                train, held_out = (part[part >= 0] for part in (number[rows] for rows in split))
+                train, held_out = split
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"cv must give pairs of training and held-out rows; got {type(cv).__name__} with a split "
+                    f"that is no pair ({error}). Pass a number of folds, a splitter or a list of pairs."
+                ) from error
+            try:
+                parts = [number[np.asarray(rows)] for rows in (train, held_out)]
             except IndexError as error:
                 raise ValueError(
                     f"cv must split the {self.n_input} rows that fit is given; got splits of other rows "
                     f"({error}). If cross_val_score or a grid search calls fit on part of the rows, pass a "
                     "splitter such as GroupKFold(3), with groups through metadata routing."
                 ) from error
+            train, held_out = (part[part >= 0] for part in parts)
             if n_shared := np.isin(held_out, train).sum():
                 raise ValueError(
                     f"cv must hold out rows that it does not train on; got a fold with {n_shared} rows in "

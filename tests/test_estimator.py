@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 import torch
@@ -23,6 +24,8 @@ from sklearn.model_selection import (
     GroupShuffleSplit,
     KFold,
     LeaveOneGroupOut,
+    RepeatedKFold,
+    ShuffleSplit,
     StratifiedKFold,
     cross_val_score,
 )
@@ -1265,15 +1268,60 @@ def test_fit__bad_groups__error_names_them(groups, message):
         ),
         (
             [(1, 2, 3)],
-            r"cv must split the rows .*; got \[\(1, 2, 3\)\], which fails .* Pass a number of folds",
+            r"cv must give pairs of .* rows; got list with a split that is no pair .* Pass a number of folds",
         ),
-        (StratifiedKFold(2), r"cv must split the rows .*Stratified.*continuous.* a splitter that suits y"),
-        (LeaveOneGroupOut(), "cv must split the rows .* got LeaveOneGroupOut.*groups.* suits y and groups"),
+        ([1, 2], "cv must give pairs of .* rows; got list with a split that is no pair"),
+        # Errors of a splitter are those of its author.
+        (StratifiedKFold(2), "^Supported target types are"),
+        (LeaveOneGroupOut(), "^The 'groups' parameter should not be None"),
     ],
 )
 def test_fit__folds_that_no_estimate_can_use__error_names_cv(cv, message, rows):
     with pytest.raises(ValueError, match=message):
         quick(cv=cv).fit(*rows)
+
+
+BOOTSTRAP = np.random.default_rng(0).integers(0, 60, 60)
+
+
+@pytest.mark.parametrize(
+    ("cv", "n_folds"),
+    [
+        (ShuffleSplit(2, random_state=0), 2),
+        (RepeatedKFold(n_splits=2, n_repeats=2, random_state=0), 4),
+        ([(BOOTSTRAP, np.arange(60, 80)), (BOOTSTRAP + 20, np.arange(20))], 2),  # repeated training rows
+        ([(np.arange(80) < 60, np.arange(80) >= 60)], 1),
+        ([(list(range(60)), range(60, 80))], 1),
+    ],
+)
+def test_splits__folds_of_any_kind__are_kept(cv, n_folds):
+    rows = Rows.read(np.zeros((80, 1)), np.arange(80))
+
+    splits = rows.splits(cv, 0.2, 0, np.arange(80))
+
+    assert len(splits) == n_folds
+    expected = cv.split(np.zeros(80)) if hasattr(cv, "split") else cv
+    for found, parts in zip(splits, expected, strict=True):
+        for part, own in zip(found, parts, strict=True):
+            np.testing.assert_array_equal(part, np.arange(80)[own])
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        lambda y: torch.tensor(y, dtype=torch.float32, requires_grad=True),
+        lambda y: torch.tensor(y).to_sparse(),
+        pl.Series,
+        pa.array,
+        pd.Series,
+    ],
+)
+def test_splits__target_in_any_container__reaches_the_splitter(container):
+    classes = np.arange(80) % 2
+    rows = Rows.read(np.zeros((80, 1)), classes)
+
+    for _, held_out in rows.splits(StratifiedKFold(2), 0.2, 0, container(classes)):
+        assert classes[held_out].sum() == 20
 
 
 class OwnCritic(torch.nn.Module):
