@@ -1,14 +1,16 @@
-"""The private parts of scikit-learn that skmine uses. No other module imports private parts.
+"""The private parts of scikit-learn that skmine uses, and random states for every module.
 
-They have no public replacement. With them, messages and metadata routing are the same as in scikit-learn. The
-tests run with the oldest and the newest supported version.
+No other module imports private parts. They have no public replacement. With them, messages and metadata
+routing are the same as in scikit-learn. The tests run with the oldest and the newest supported version.
 """
+
+import numpy as np
 
 # Validates parameters before fit, and skips this if a meta-estimator has already validated them.
 from sklearn.base import _fit_context
 
 # Selects rows of any container by index, as train_test_split does; sklearn.utils.resample is no substitute.
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_random_state
 
 # Constraints of parameters with scikit-learn's messages, and the decorator of functions that checks them.
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
@@ -25,11 +27,17 @@ def output_container(estimator) -> str:
     return _get_output_config("transform", estimator)["dense"]
 
 
+def make_random_state(random_state) -> np.random.RandomState:
+    """NumPy's older generator for scikit-learn's ``random_state``. None leaves the global one as it is."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
 __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
     "fit_context",
+    "make_random_state",
     "output_container",
     "safe_indexing",
     "validate_params",

@@ -13,8 +13,8 @@ from skmine._columns import as_container, check_features, shape_of
 from skmine._frames import column_names
 from skmine._progress import run_counted
 from skmine._row_values import read_groups
-from skmine._sklearn import HasMethods, Interval, safe_indexing, validate_params
-from skmine._validation import check_lengths, make_random_state
+from skmine._sklearn import HasMethods, Interval, make_random_state, safe_indexing, validate_params
+from skmine._validation import check_lengths
 
 
 @dataclass(frozen=True)

@@ -48,21 +48,6 @@ def resolve_device(device) -> torch.device:
     return resolved
 
 
-def make_random_state(random_state) -> np.random.RandomState:
-    """Return NumPy's older generator for scikit-learn's ``random_state``.
-
-    Parameters
-    ----------
-    random_state : int, RandomState or None
-        None takes a seed from the operating system, so that NumPy's global generator stays as it is.
-
-    Returns
-    -------
-    RandomState
-    """
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
-
-
 def make_generator(random_state) -> torch.Generator:
     """Return a torch generator, seeded from scikit-learn's ``random_state``.
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state
 
+from skmine._sklearn import make_random_state
 from skmine.distributions._quadrature import mutual_information_on_grid
 
 LOG_SQRT_2_PI = np.log(2 * np.pi) / 2
@@ -243,11 +243,6 @@ def check_number(value, name, low=-np.inf, high=np.inf, closed="neither"):
             "Pass a value inside this interval."
         )
     return float(value)
-
-
-def make_random_state(random_state) -> np.random.RandomState:
-    """A generator for scikit-learn's ``random_state``. None leaves NumPy's global generator as it is."""
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def check_weights(weights, n_weights, name="weights"):

@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from scipy.stats import ortho_group
 
-from skmine.distributions._base import check_count, check_number, describe, make_random_state
+from skmine._sklearn import make_random_state
+from skmine.distributions._base import check_count, check_number, describe
 
 
 class Transform(ABC):

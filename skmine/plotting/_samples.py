@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skmine._frame_columns import check_numeric
-from skmine._validation import make_random_state
+from skmine._sklearn import make_random_state
 from skmine.plotting._drawing import (
     BLUE,
     CYCLE,
