@@ -14,11 +14,12 @@ from skmine._containers import (
     is_nested,
     nested_error,
     raw_columns,
+    shape_error,
+    shape_of,
 )
 from skmine._dates import kind_of_objects, temporal_error
 from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, number_labels, parse_numbers, read_numbers, shift_integers
-from skmine._shapes import shape_error, shape_of
 from skmine._wrappers import unwrap
 
 #: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB).

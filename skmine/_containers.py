@@ -155,8 +155,8 @@ def as_container(data, name: str, lazy: bool = False):
         array = np.asarray(data)
     except ValueError as error:
         raise ValueError(
-            f"{name} must have rows of the same length; got a list that is no array ({error}). Pass one "
-            "value for each column in every row."
+            f"{name} must have rows of the same length; got rows of different lengths. Pass one value for "
+            "each column in every row."
         ) from error
     # Numbers remain numbers if there are also strings or booleans, and integers are not rounded.
     return np.asarray(data, dtype=object) if array.dtype.kind in "USiuf" else array
@@ -352,3 +352,29 @@ def _arrow_values(chunk, dtype: str) -> np.ndarray:
     elif dtype == "bool":
         chunk = chunk.fill_null(False)
     return chunk.to_numpy(zero_copy_only=False)
+
+
+def shape_of(data) -> tuple[int, ...]:
+    """Rows and columns, or rows alone, of what :func:`as_container` returned."""
+    return tuple(data.shape) if hasattr(data, "shape") else (len(data),)
+
+
+def shape_error(data, name: str) -> ValueError:
+    """The error for data without rows and columns. `data` is what :func:`as_container` returned."""
+    shape = shape_of(data)
+    of_rows = len(shape) == 1 and isinstance(data, np.ndarray) and len(data) > 0
+    if not shape and data.dtype == object:
+        message = f"got {type(data.item()).__name__}. Pass an array, a list of rows or a DataFrame."
+    elif getattr(getattr(data, "dtype", None), "names", None) or (of_rows and isinstance(data[0], dict)):
+        message = f"got {shape}, rows with named fields. Pass pandas.DataFrame({name})."
+    elif hasattr(data, "to_frame"):
+        message = f"got {shape}. Pass {name}.to_frame(), which has one column."
+    else:
+        message = (
+            f"got {shape}. Reshape it: {name}.reshape(-1, 1) makes one column, and {name}.reshape(1, -1) "
+            "makes one row."
+        )
+    return ValueError(
+        f"Expected 2D array, got {len(shape)}D array instead: {name} must have shape (n_samples, "
+        f"n_features); {message}"
+    )

@@ -1,7 +1,5 @@
 """Arguments with one value for each row or column, from any container: weights and labels of groups."""
 
-from numbers import Real
-
 import numpy as np
 
 from skmine._columns import as_container, find_missing, read_columns, shape_of
@@ -12,8 +10,8 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
 
     Parameters
     ----------
-    sample_weight : array-like of shape (n_rows,) or float
-        Non-negative weights, not all zero. A number is the weight of every row.
+    sample_weight : array-like of shape (n_rows,)
+        Non-negative weights, not all zero.
     n_rows : int
         Rows of X.
 
@@ -30,9 +28,7 @@ def check_weight(sample_weight, n_rows: int) -> np.ndarray:
     ValueError
         A weight is negative, infinite or NaN, all are zero, or the shape is wrong.
     """
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(n_rows, float(sample_weight))
-    container = _one_value_each(sample_weight, n_rows, "sample_weight", "weight", "row of X")
+    container = _one_value_each(sample_weight, n_rows, "sample_weight", "weight", "row")
     column = read_columns(container, "sample_weight")[0]
     if column.missing.any():
         raise ValueError(
@@ -77,7 +73,7 @@ def read_groups(groups, n_rows: int) -> np.ndarray:
     ValueError
         The shape is wrong, or a label is missing.
     """
-    return number_labels_of(groups, n_rows, "groups", "row of X")
+    return number_labels_of(groups, n_rows, "groups", "row")
 
 
 def number_labels_of(labels, n: int, name: str, unit: str) -> np.ndarray:
@@ -91,7 +87,7 @@ def number_labels_of(labels, n: int, name: str, unit: str) -> np.ndarray:
         How many there must be.
     name : str
         Name of the argument, for messages.
-    unit : str
+    unit : {"row", "column"}
         What has a label, for messages.
 
     Returns
@@ -114,8 +110,8 @@ def number_labels_of(labels, n: int, name: str, unit: str) -> np.ndarray:
         missing = find_missing(values) if values.dtype.kind == "O" else values != values
     if missing.any():
         raise ValueError(
-            f"{name} must have a label in every {unit.split()[0]}; got {int(missing.sum())} missing. Label "
-            f"these {unit.split()[0]}s."
+            f"{name} must have a label in every {unit}; got {int(missing.sum())} missing. Label these "
+            f"{unit}s."
         )
     if values.dtype.kind == "O":
         values = np.array([f"{type(value).__name__} {value}" for value in values])
@@ -127,9 +123,9 @@ def _one_value_each(values, n: int, name: str, value: str, unit: str):
     container = as_container(values, name)
     shape = shape_of(container)
     if shape != (n,):
-        kind = "" if shape else f", a {type(values).__name__}"
+        kind = "" if shape else f" of type {type(values).__name__}"
         raise ValueError(
-            f"{name} must have one {value} for each {unit} ({n}); got shape {shape}{kind}. Pass one {value} "
-            f"per {unit.split()[0]}, in one dimension."
+            f"{name} must have one {value} for each {unit} of X ({n}); got shape {shape}{kind}. Pass one "
+            f"{value} per {unit}, in one dimension."
         )
     return container

@@ -158,7 +158,7 @@ def _number_groups(labels, n_columns: int) -> np.ndarray:
     """Group number of each column, in the order of the first columns of the groups."""
     if labels is None:
         return np.arange(n_columns)
-    numbers = number_labels_of(labels, n_columns, "feature_groups", "column of X")
+    numbers = number_labels_of(labels, n_columns, "feature_groups", "column")
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]
 

@@ -155,7 +155,7 @@ def _by_rows(data, name: str):
     container = as_container(data, name)
     if not shape_of(container):
         raise ValueError(
-            f"{name} must have one value or row for each row of X; got a {type(data).__name__}. Pass an "
+            f"{name} must have one value or row for each row of X; got {type(data).__name__}. Pass an "
             "array, a list or a column of a frame."
         )
     return container.tocsr() if issparse(container) else container

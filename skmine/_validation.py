@@ -191,11 +191,16 @@ def read_choice(chosen, name: str) -> np.ndarray:
     ValueError
         There is not exactly one dimension.
     """
-    array = np.asarray(chosen)
+    remedy = "Pass a list of indices, or a mask with one entry for each column of X."
+    try:
+        array = np.asarray(chosen)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must have one dimension; got rows of different lengths. {remedy}"
+        ) from error
     if array.ndim != 1:
         raise ValueError(
-            f"{name} must have one dimension; got a {type(chosen).__name__} of shape {array.shape}. Pass a "
-            "list of indices, or a mask with one entry for each column of X."
+            f"{name} must have one dimension; got {type(chosen).__name__} of shape {array.shape}. {remedy}"
         )
     is_mask = array.dtype == object and len(array) and all(isinstance(v, (bool, np.bool_)) for v in array)
     return array.astype(bool) if is_mask else array

@@ -18,7 +18,6 @@ READERS = {
     "_dates",
     "_lazy",
     "_numbers",
-    "_shapes",
     "_wrappers",
 }  # leaves that are imported only by `_columns` and by each other
 ESTIMATORS = {"_estimator", "_selector", "_bottleneck", "_generative"}

@@ -1362,10 +1362,10 @@ class OwnModel(LinearRegression):
         (
             lambda d_x, d_y: OwnCritic(d_x, d_y, lambda v: v.squeeze(-1) * torch.nan),
             ValueError,
-            "critic must have a finite value on held-out rows; got nan.*lower learning_rate_init",
+            "Training diverged, or the critic returned NaN .* got nan. Lower learning_rate_init",
         ),
         (lambda d_x, d_y: None, TypeError, "critic must be a function .*; it returned a NoneType"),
-        (torch.nn.Linear(4, 1), TypeError, "critic must be a function .*; got a Linear, which is one module"),
+        (torch.nn.Linear(4, 1), TypeError, "critic must be a function .*; got Linear, which is one module"),
         (LinearRegression, TypeError, r"got the class LinearRegression. Pass LinearRegression\(\)"),
         (
             OwnModel(lambda v: v * np.nan),
@@ -1381,7 +1381,7 @@ class OwnModel(LinearRegression):
         (OwnModel(lambda v: None), ValueError, "critic must predict finite numbers.* from OwnModel.predict"),
     ],
 )
-def test_fit__critic_of_the_users_is_none__error_names_critic(critic, error, message, rows):
+def test_fit__invalid_critic__error_names_critic(critic, error, message, rows):
     estimator = quick(critic=critic, max_iter=20)
 
     with pytest.raises(error, match=message):

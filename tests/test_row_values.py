@@ -74,8 +74,7 @@ def test_check_weight__any_container__same_weights(container):
     np.testing.assert_allclose(check_weight(container(WEIGHT), N), WEIGHT / WEIGHT[WEIGHT > 0].mean())
 
 
-def test_check_weight__number_or_mask__equal_weights_of_these_rows():
-    np.testing.assert_array_equal(check_weight(0.5, N), np.ones(N))
+def test_check_weight__mask__equal_weights_of_these_rows():
     np.testing.assert_array_equal(check_weight(WEIGHT > 1, N), WEIGHT > 1)
 
 
@@ -108,23 +107,36 @@ BAD_WEIGHTS = [
         r"sample_weight must have one weight for each row of X \(60\); got shape \(59,\)",
     ),
     ([], ValueError, r"sample_weight must have one weight for each row of X \(60\); got shape \(0,\)"),
-    (dict(enumerate(WEIGHT)), ValueError, r"one weight for each row of X \(60\); got shape \(\), a dict"),
-    (0.0, ValueError, "sample_weight must have a weight above 0; got only zeros"),
+    (dict(enumerate(WEIGHT)), ValueError, r"got shape \(\) of type dict. Pass one weight per row"),
+    (0.5, ValueError, r"each row of X \(60\); got shape \(\) of type float. Pass one weight per row"),
+    (np.zeros(N), ValueError, "sample_weight must have a weight above 0; got only zeros"),
     ([[1.0], [1.0, 2.0]] * 30, ValueError, "sample_weight must have rows of the same length"),
 ]
 
 
 @pytest.mark.parametrize(("weight", "error", "message"), BAD_WEIGHTS)
-def test_check_weight__no_weights__error_names_the_rule_and_the_remedy(weight, error, message):
+def test_check_weight__invalid__error_names_the_rule_and_the_remedy(weight, error, message):
     with pytest.raises(error, match=message):
         check_weight(weight, N)
 
 
 @pytest.mark.parametrize("name", WEIGHTED)
 @pytest.mark.parametrize("weight", [pl.Series([None, *WEIGHT[1:]]), ["heavy"] * N, DAYS, WEIGHT[1:]])
-def test_functions__no_weights__error_names_sample_weight(name, weight):
+def test_functions__invalid_weights__error_names_sample_weight(name, weight):
     with pytest.raises((TypeError, ValueError), match=r"^sample_weight must"):
         WEIGHTED[name](weight)
+
+
+@pytest.mark.parametrize(
+    "container", [list, pd.Series, pl.Series, pa.array, lambda v: torch.tensor(v, dtype=torch.float64)]
+)
+def test_test__weights_and_groups_in_a_container__as_for_arrays(container):
+    pairs = np.arange(N) // 2
+    arrays = mutual_info_test(X, Y, sample_weight=1 + WEIGHT, groups=pairs, random_state=0)
+    weight, groups = container(1 + WEIGHT), container(pairs)
+
+    # The detectable information comes from draws for each group, so it depends on the order of the labels.
+    assert mutual_info_test(X, Y, sample_weight=weight, groups=groups, random_state=0)[:2] == arrays[:2]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +193,8 @@ def test_number_labels_of__feature_groups_of_any_types__together(labels):
     selector = MINEFeatureSelector(1, feature_groups=labels).fit(X, X[:, 0])
 
     assert selector.support_.tolist() == [True, False, True]
-    assert number_labels_of(labels, 3, "feature_groups", "column of X")[0] >= 0
+    first, second, third = number_labels_of(labels, 3, "feature_groups", "column")
+    assert first == third != second
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA])

@@ -214,7 +214,7 @@ def test_scores__kinds_of_discrete_features_and_containers__agree():
 
 
 @pytest.mark.parametrize("score", [mutual_info_regression, mutual_info_classif, mutual_info_matrix])
-def test_scores__discrete_features_of_no_kind__value_error(score):
+def test_scores__invalid_discrete_features__value_error(score):
     target = () if score is mutual_info_matrix else (np.arange(6) % 2,)
 
     with pytest.raises(ValueError, match=r"'discrete_features' parameter.*Got 'manual'"):

@@ -483,7 +483,12 @@ def test_explain__parameters_changed_after_fit__reasons_of_the_fit():
         (
             {"include": {"a"}},
             ValueError,
-            "include must have one dimension; got a set of shape .* Pass a list",
+            "include must have one dimension; got set of shape .* Pass a list",
+        ),
+        (
+            {"exclude": [[0], [1, 2]]},
+            ValueError,
+            "^exclude must have one dimension; got rows of different lengths. Pass a list",
         ),
         (
             {"exclude": [0.0]},
@@ -492,7 +497,7 @@ def test_explain__parameters_changed_after_fit__reasons_of_the_fit():
         ),
     ],
 )
-def test_fit__choice_of_columns_of_no_kind__is_told(parameters, error, message):
+def test_fit__invalid_choice_of_columns__is_told(parameters, error, message):
     X = pd.DataFrame(np.arange(90.0).reshape(30, 3), columns=list("abc"))
 
     with pytest.raises(error, match=message):

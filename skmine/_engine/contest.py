@@ -132,8 +132,8 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
     values = contest.best.held_out, contest.best.estimate
     if not np.isfinite(values).all():
         raise ValueError(
-            f"critic must have a finite value on held-out rows; got {values[0]}. Training diverged, or the "
-            "critic returned numbers that are not finite: lower learning_rate_init, or correct the critic."
+            f"Training diverged, or the critic returned NaN or infinity: critic must have a finite value on "
+            f"held-out rows; got {values[0]}. Lower learning_rate_init, or correct the critic."
         )
     return Outcome(contest.best, contest.training, interrupted)
 

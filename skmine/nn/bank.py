@@ -39,7 +39,7 @@ class CriticBank(nn.Module):
         super().__init__()
         if isinstance(factory, nn.Module):
             raise TypeError(
-                f"critic must be a function (d_x, d_y) -> torch.nn.Module; got a {type(factory).__name__}, "
+                f"critic must be a function (d_x, d_y) -> torch.nn.Module; got {type(factory).__name__}, "
                 "which is one module for all folds. Pass its class, or a function that makes a new one."
             )
         is_class = isinstance(factory, type) and not issubclass(factory, nn.Module)

@@ -51,7 +51,7 @@ def make_axes(ax, figsize: tuple[float, float]):
     if ax is None:
         return import_pyplot().subplots(figsize=figsize, layout="constrained")
     if not hasattr(ax, "get_xlim"):
-        raise TypeError(f"ax must be matplotlib Axes; got a {type(ax).__name__}. Pass for example plt.gca().")
+        raise TypeError(f"ax must be matplotlib Axes; got {type(ax).__name__}. Pass for example plt.gca().")
     return ax.figure, ax
 
 
@@ -73,7 +73,9 @@ def check_max_features(max_features) -> int:
         It is not an integer, or less than 1.
     """
     if not isinstance(max_features, Integral) or max_features < 1:
-        raise ValueError(f"max_features must be an integer of at least 1; got {max_features!r}. Raise it.")
+        raise ValueError(
+            f"max_features must be a positive integer; got {max_features!r}. Pass an integer of at least 1."
+        )
     return int(max_features)
 
 
@@ -99,7 +101,9 @@ def read_values(values, parameter: str) -> np.ndarray:
     try:
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{parameter} must hold numbers; got {error}. Pass one number for each.") from error
+        raise ValueError(
+            f"{parameter} must hold numbers; got {values!r}. Pass one number for each feature."
+        ) from error
     if array.ndim != 1:
         raise ValueError(
             f"{parameter} must have one dimension; got shape {array.shape}. Pass one number for each feature."

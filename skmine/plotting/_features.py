@@ -177,7 +177,7 @@ class FeatureScoresDisplay:
         """
         if "scale" not in column_names(table, 0):
             raise ValueError(
-                f"table must be a result of dependence_table; got a {type(table).__name__} without a column "
+                f"table must be a result of dependence_table; got {type(table).__name__} without a column "
                 "'scale'. Pass the table itself."
             )
         names = [key for key in ("feature", "other", "target") if key in column_names(table, 0)]

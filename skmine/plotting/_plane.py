@@ -95,7 +95,7 @@ class InformationPlaneDisplay:
         """
         if not isinstance(estimators, Iterable):
             raise TypeError(
-                f"estimators must be a list of fitted models; got a {type(estimators).__name__}. Pass "
+                f"estimators must be a list of fitted models; got {type(estimators).__name__}. Pass "
                 "[estimator]."
             )
         estimators = list(estimators)
