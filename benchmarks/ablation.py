@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks._run import run_all, timed_fit, write_rows
 from benchmarks.known_joints import SUITES, joints_of
-from skmine._engine import contest, judge, kernel, scoring
+from skmine._engine import contest, judge, scoring
 from skmine._engine.forms import FLEXIBLE, STARTS, BoostedTrees, Network, gaussian, network
 
 #: The suites of known joints, and a draw of the random joints.
@@ -35,8 +35,7 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: student": without_form("StudentCopula"),
     "form: variates": without_form("NonlinearVariates"),
     "form: mixture": without_form("GaussianMixture"),
-    "form: kernel regression": without_form("KernelRegression"),
-    "sums of curves": with_value(kernel, _MOST_QUANTILES=0),
+    "form: regression": without_form("Regression"),
     "halves of trees": lambda: [mock.patch.object(BoostedTrees, "learns_halves", False)],
     "form: boosted trees": without_form("BoostedTrees"),
     "form: grid": without_form("Grid"),

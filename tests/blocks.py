@@ -7,16 +7,24 @@ from skmine._engine.sample import Block, Folds, Reading, Sample
 from skmine.nn import DonskerVaradhan
 
 
-def make_folds(n, n_folds=4):
-    """Folds; fold k holds out every row whose index is k modulo the number of folds."""
+def make_folds(n, n_folds=4, groups=None):
+    """Folds; fold k holds out every row whose index (or group) is k modulo the number of folds."""
     rows = torch.arange(n)
-    splits = [(rows[rows % n_folds != k], rows[rows % n_folds == k]) for k in range(n_folds)]
-    return Folds.of_splits(splits, torch.Generator().manual_seed(0))
+    fold = (rows if groups is None else groups) % n_folds
+    splits = [(rows[fold != k], rows[fold == k]) for k in range(n_folds)]
+    return Folds.of_splits(splits, torch.Generator().manual_seed(0), groups)
 
 
-def one_split(n):
+def folds_of(train, first, second):
+    """Folds of these rows, which are not shuffled. They have no parts."""
+    n = 1 + int(max(rows.max() for rows in (train, first, second)))
+    learning = torch.zeros(len(train), n, dtype=torch.bool).scatter(1, train, True)
+    return Folds(train, (first, second), learning, torch.zeros_like(learning, dtype=torch.long))
+
+
+def one_split(n, groups=None):
     """A single member that is trained on the first half of the rows and holds out the second half."""
-    return Folds.of_splits([torch.arange(n).chunk(2)], torch.Generator().manual_seed(0))
+    return Folds.of_splits([torch.arange(n).chunk(2)], torch.Generator().manual_seed(0), groups)
 
 
 def make_sample(x, y, folds=None, weight=None, *, is_x_discrete=False, is_y_discrete=False):

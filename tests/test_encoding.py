@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from blocks import folds_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -11,7 +12,6 @@ from scipy.stats import norm, rankdata
 
 from skmine._columns import read_columns, read_features
 from skmine._encoding import FAST_COSINES, BlockEncoder, encodings
-from skmine._engine.sample import Folds
 from skmine._input import Rows
 from skmine._views import COSINES
 
@@ -436,7 +436,7 @@ def test_sample__rows_in_blocks__same_values(monkeypatch):
     X = np.column_stack([rng.normal(size=300), rng.choice(["a", "b", None], size=300)]).astype(object)
     rows = Rows.read(X, rng.normal(size=300))
     encoders = next(iter(encodings(rows.columns, None)))
-    folds = Folds(torch.arange(200)[None], (torch.arange(200, 250)[None], torch.arange(250, 300)[None]))
+    folds = folds_of(*(rows[None] for rows in torch.arange(300).split([200, 50, 50])))
     together = rows.sample(encoders, folds)
 
     monkeypatch.setattr("skmine._input._ROWS_AT_ONCE", 7)

@@ -36,11 +36,11 @@ _JITTER = 1e-7
 _FAR = 1e4
 #: Maximum number of metrics, each learnt from the previous one. Each must lower the error to this share of
 #: it.
-_MOST_STEPS, LEAST_FALL = 3, 0.97
+_MOST_STEPS, _LEAST_FALL = 3, 0.97
 #: Maximum number of predicted columns, or of classes minus one.
 MOST_TARGETS = 10
 #: Number of parts of the rows. Each part is predicted from the others.
-PARTS = 5
+_PARTS = 5
 
 
 class Kernel(NamedTuple):
@@ -191,7 +191,7 @@ class Plan(NamedTuple):
         """
         weight = weight / weight.mean()
         y = y - weight @ y / len(y)
-        parts = torch.arange(len(y)).tensor_split(PARTS)
+        parts = torch.arange(len(y)).tensor_split(_PARTS)
 
         def moments_of_parts(kernel: Kernel) -> tuple:
             functions = kernel.functions(x)
@@ -202,7 +202,7 @@ class Plan(NamedTuple):
         functions, by_part, gram, moment = moments_of_parts(kernel)
         coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
         predictions = torch.empty_like(y)
-        halves = slice(PARTS // 2), slice(PARTS // 2, None)
+        halves = slice(_PARTS // 2), slice(_PARTS // 2, None)
         for group in halves if self.steps else (slice(None),):
             if self.steps:
                 others = torch.ones(len(y), dtype=torch.bool)
@@ -331,7 +331,7 @@ def choose_plan(
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
         longer, next_error = _choose_width(longer, longer.widest(first_half, few[0]), second_half)
-        if next_error > LEAST_FALL * error:
+        if next_error > _LEAST_FALL * error:
             break
         error, plan = next_error, longer
     learning = judging = [x, y, weight]

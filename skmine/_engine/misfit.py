@@ -13,14 +13,15 @@ Bierens (1982), Journal of Econometrics 20, for tests of conditional moments; Mu
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
+from sklearn.ensemble import ExtraTreesRegressor
 from torch import Tensor
 
 from skmine._engine.dependence import rank_polynomials
 from skmine._engine.forms.form import Fit
-from skmine._engine.kernel import MOST_TARGETS, choose_plan, gaussian, left_out
+from skmine._engine.kernel import MOST_TARGETS, choose_plain, gaussian
 from skmine._engine.sample import Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
@@ -30,6 +31,8 @@ _MOST_ROWS = 2**14
 _GROUP = 64
 #: Widths of the kernels, in root mean square distances of the rows from the centre.
 _WIDTHS = (0.15, 0.5, 1.5)
+#: Number of trees, minimum number of rows in a leaf, and about half the maximum number of rows to learn from.
+_TREES, _LEAF_ROWS, _LEARNING_ROWS = 20, 5, 1024
 #: Maximum number of columns of a block with polynomials, to limit time.
 _MOST_COLUMNS = 64
 
@@ -94,16 +97,30 @@ def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, re
     weight = weight.double().flatten()
     choices = dict.fromkeys([tuple(range(n_core)), tuple(relevant.nonzero().flatten().tolist())])
     residual = residual / residual.square().mean(0).sqrt().clamp_min(1e-12)
-    plan, error = choose_plan(x, residual, weight, choices)
-    if error >= 1:
-        return 0.0
-    if plan.steps:
-        *_, predicted = plan.regress(x, residual, weight)
-    else:
-        functions = plan.kernel(x, residual, weight).functions(x)
-        _, predicted, _ = left_out(functions, residual, weight)
+    predicted = _of_kernels(x, residual, weight, choices) + _of_trees(x[:, :n_core], residual, weight)
     product = weight * (residual * predicted).sum(1)
     return float(product.sum() / product.square().sum().sqrt().clamp_min(1e-300))
+
+
+def _of_kernels(x: Tensor, residual: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]) -> Tensor:
+    """Predictions by kernel ridge regression, each from other rows."""
+    plan, error = choose_plain(x, residual - weight @ residual / weight.sum(), weight, choices)
+    if error >= 1:
+        return torch.zeros_like(residual)
+    *_, predicted = plan.regress(x, residual, weight)
+    return predicted
+
+
+def _of_trees(x: Tensor, residual: Tensor, weight: Tensor) -> Tensor:
+    """Predictions by randomised trees, minus their mean. Each half of the rows is predicted from the other."""
+    predicted, halves = torch.zeros_like(residual), torch.arange(len(x)).tensor_split(2)
+    for one, other in (halves, halves[::-1]):
+        one = one[:: max(1, len(one) // _LEARNING_ROWS)]
+        model = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF_ROWS, random_state=0)
+        model.fit(x[one].numpy(), residual[one].squeeze(1).numpy(), weight[one].numpy())
+        values = torch.from_numpy(model.predict(x[other].numpy())).view(len(other), -1)
+        predicted[other] = values - weight[other] @ values / weight[other].sum()
+    return predicted
 
 
 def _weights(scores: Tensor) -> Tensor:

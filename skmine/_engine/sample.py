@@ -1,7 +1,7 @@
 """The rows, with everything that is computed from them once and shared by the forms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ from torch import Tensor
 from skmine._engine.dependence import MOST_ROWS, Dependence, thinned
 from skmine.nn.pairs import choose_pairs, choose_valuing_pairs
 
+#: Number of parts of the training rows. Models that learn from all parts but one predict this one.
+_PARTS = 4
 #: A column counts as having a density if at most this share of its rows have values that repeat.
 _MOST_TIED = 0.5
 
@@ -90,12 +92,18 @@ class Folds:
         Training rows of each member.
     halves : tuple of two LongTensor of shape (n_members, n_half)
         Held-out rows of each member, in two halves.
+    learning : BoolTensor of shape (n_members, n)
+        Rows that each member may learn from: its training rows, and those that `train` drops.
+    part : LongTensor of shape (n_members, n)
+        Part of each row for each member; see :func:`_parts`.
     groups : LongTensor of shape (n,) or None, default=None
         Group number of each row. Rows of a group are related; None if no rows are.
     """
 
     train: Tensor
     halves: tuple[Tensor, Tensor]
+    learning: Tensor
+    part: Tensor
     groups: Tensor | None = None
 
     @classmethod
@@ -127,12 +135,18 @@ class Folds:
         half = min(len(held_out) for _, held_out in shuffled) // 2
         held_out = torch.stack([rows[: 2 * half] for _, rows in shuffled])
         train = torch.stack([rows[:n_train] for rows, _ in shuffled])
-        return cls(train, (held_out[:, :half], held_out[:, half:]), groups)
+        n = 1 + max(int(rows.max()) for split in splits for rows in split) if groups is None else len(groups)
+        learning = torch.zeros(len(splits), n, dtype=torch.bool)
+        for member, (rows, _) in zip(learning, splits, strict=True):
+            member[rows] = True
+        part = _parts(learning, splits, groups)
+        return cls(train, (held_out[:, :half], held_out[:, half:]), learning, part, groups)
 
     def of_members(self, members: slice) -> "Folds":
         """Folds of some members."""
         halves = self.halves[0][members], self.halves[1][members]
-        return Folds(self.train[members], halves, self.groups)
+        train, learning, part = (rows[members] for rows in (self.train, self.learning, self.part))
+        return replace(self, train=train, halves=halves, learning=learning, part=part)
 
     @property
     def held_out(self) -> Tensor:
@@ -142,7 +156,33 @@ class Folds:
     def to(self, device: torch.device) -> "Folds":
         """Copy to a device."""
         halves = self.halves[0].to(device), self.halves[1].to(device)
-        return Folds(self.train.to(device), halves, self.groups)
+        return replace(self, train=self.train.to(device), halves=halves)
+
+
+def _parts(learning: Tensor, splits: Sequence[tuple[Tensor, Tensor]], groups: Tensor | None) -> Tensor:
+    """Part of each row for each member, (n_members, n).
+
+    If the rows are split into five folds, these are the parts. Then what one member learns without a part,
+    another learns as well. Otherwise the parts are random. The rows of a group are in one part, unless a
+    member has only one group to learn from.
+    """
+    n = learning.shape[1]
+    part = torch.empty(learning.shape, dtype=torch.long)
+    held_out = torch.cat([rows for _, rows in splits])
+    if len(splits) == _PARTS + 1 and len(held_out) == n == len(held_out.unique()):
+        for number, (_, rows) in enumerate(splits):
+            part[:, rows] = number
+        return part
+    generator = torch.Generator().manual_seed(0)
+    for member, rows in enumerate(learning):
+        label = torch.arange(n)
+        if groups is not None and len(groups[rows].unique()) > 1:
+            label = groups
+        rank = torch.zeros(int(label.max()) + 1, dtype=torch.long)
+        values = label[rows].unique()
+        rank[values] = torch.randperm(len(values), generator=generator) * _PARTS // len(values)
+        part[member] = rank[label]
+    return part
 
 
 class Sample:
@@ -160,6 +200,8 @@ class Sample:
         Dependence of the columns, if it is already known. All members share it.
     members : slice, default=slice(None)
         Members of a larger bank that this sample contains.
+    shared : dict or None, default=None
+        What forms have computed for some members and may use again for others.
     """
 
     def __init__(
@@ -170,9 +212,11 @@ class Sample:
         weight: Tensor | None = None,
         dependence: Dependence | None = None,
         members: slice = slice(None),
+        shared: dict | None = None,
     ):
         self.x, self.y, self.folds, self.weight = x, y, folds, weight
         self.members, self._dependence = members, dependence
+        self.shared: dict = {} if shared is None else shared
 
     @property
     def n_members(self) -> int:
@@ -198,7 +242,8 @@ class Sample:
         return choose_valuing_pairs(bound, self.classes, n_rows)
 
     def _of_members(self, members: slice) -> "Sample":
-        return Sample(self.x, self.y, self.folds.of_members(members), self.weight, self.dependence, members)
+        folds = self.folds.of_members(members)
+        return Sample(self.x, self.y, folds, self.weight, self.dependence, members, self.shared)
 
     @cached_property
     def first(self) -> "Sample":

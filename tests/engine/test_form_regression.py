@@ -1,14 +1,14 @@
-"""The regression form: kernel ridge regression of one block, and mixtures with its predictions."""
+"""The regression form: regressions of one block, and mixtures with its predictions."""
 
 import numpy as np
 import pytest
 import torch
-from blocks import draw_pairs, held_out_value, make_sample
+from blocks import draw_pairs, held_out_value, make_folds, make_sample
 
 from skmine._engine import em
 from skmine._engine.forms.mixture import ClassMixtureReference, MixtureReference
-from skmine._engine.forms.regression import KernelRegression, Regression
-from skmine._engine.kernel import Kernel, choose_plan
+from skmine._engine.forms.regression import KernelPredictions, KernelRegressor, NetworkRegressor, Regression, SideBySide, Targets
+from skmine._engine.kernel import Kernel
 
 
 def product(n, seed, n_noise=0):
@@ -19,12 +19,12 @@ def product(n, seed, n_noise=0):
 
 
 def settings(sample):
-    return [list(path) for path in KernelRegression().settings(sample, None)]
+    return [list(path) for path in Regression().settings(sample, None)]
 
 
 def fit(sample):
     """The form's mixture of four components."""
-    return KernelRegression().fit(sample, settings(sample)[0][2])
+    return Regression().fit(sample, settings(sample)[0][2])
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def fit(sample):
 def test_applies__several_columns_against_a_few(d_x, d_y, expected):
     x, y = torch.randn(60, d_x + d_y, generator=torch.Generator().manual_seed(0)).split((d_x, d_y), 1)
 
-    assert KernelRegression().applies(make_sample(x, y)) is expected
+    assert Regression().applies(make_sample(x, y)) is expected
 
 
 @pytest.mark.parametrize(("n_classes", "expected"), [(1, False), (2, True), (11, True), (12, False)])
@@ -41,20 +41,55 @@ def test_applies__a_few_classes(n_classes, expected):
     x = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
     one_hot = torch.eye(n_classes)[torch.arange(60) % n_classes]
 
-    assert KernelRegression().applies(make_sample(x, one_hot, is_y_discrete=True)) is expected
-    assert not KernelRegression().applies(
+    assert Regression().applies(make_sample(x, one_hot, is_y_discrete=True)) is expected
+    assert not Regression().applies(
         make_sample(one_hot, one_hot, is_x_discrete=True, is_y_discrete=True)
     )
 
 
-def test_settings__nothing_to_explain__none():
-    x, y = torch.randn(2, 400, 4, generator=torch.Generator().manual_seed(0))
+def test_settings__nothing_to_explain__none_or_nothing_is_found(seed):
+    x, y = torch.randn(2, 400, 4, generator=torch.Generator().manual_seed(seed))
     sample = make_sample(x, y[:, :1])
 
-    rows = sample.fitted[0]
-    _, error = choose_plan(x[rows].double(), y[rows, :1].double(), torch.ones(300).double(), [(0, 1, 2, 3)])
+    values = [held_out_value(sample, Regression().fit(sample, path[0])) for path in settings(sample)]
 
-    assert bool(settings(sample)) == (error < 1)
+    assert all(abs(value) < 0.03 for value in values)
+
+
+def fast_wave(n, seed):
+    """Six periods across two columns."""
+    x = torch.rand(n, 2, generator=torch.Generator().manual_seed(seed))
+    return x, (20 * x.sum(1, keepdim=True)).sin()
+
+
+def gate(n, seed):
+    """One of two sums of four columns, chosen by the sign of a fifth."""
+    x = torch.randn(n, 6, generator=torch.Generator().manual_seed(seed))
+    return x, torch.where(x[:, :1] > 0, x[:, 1:5].sum(1, keepdim=True), -x[:, 1:3].sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize(("function", "kind"), [(fast_wave, KernelRegressor), (gate, NetworkRegressor)])
+def test_settings__regression_of_the_smaller_error__is_chosen(function, kind, seed):
+    x, y = function(800, seed)
+    noise = 0.1 * torch.randn(800, 1, generator=torch.Generator().manual_seed(seed + 1))
+
+    path = settings(make_sample(x, y + noise))[0]
+
+    assert isinstance(path[0].source[0], kind)
+
+
+def test_network_regressor__members_of_five_folds__share_networks_and_others_do_not():
+    x, y = gate(400, 0)
+    counts = []
+    for n_folds in (4, 5):
+        sample = make_sample(x, y, make_folds(400, n_folds))
+        target = y.double()
+        targets = Targets([target] * n_folds, sample.folds.learning)
+        learnt = NetworkRegressor(tuple(range(6))).learn(sample, targets)
+        networks = [one[0] for member in learnt for one in member.model]
+        counts.append((len(networks), len({id(one) for one in networks})))
+
+    assert counts == [(16, 16), (20, 10)]
 
 
 def test_fit__smooth_function__most_of_its_information(seed):
@@ -77,7 +112,7 @@ def test_fit__either_block__predicts_the_one_of_fewer_columns(swapped, seed):
     predicts, told = (
         (reference.project_y, reference.project_x) if swapped else (reference.project_x, reference.project_y)
     )
-    assert isinstance(predicts, Regression)
+    assert isinstance(predicts, SideBySide)
     assert predicts.width == told.width == 1
     torch.testing.assert_close(told(y.expand(4, -1, -1)), y.expand(4, -1, -1))
 
@@ -98,7 +133,7 @@ def test_fit__independent_blocks__next_to_nothing(seed):
     sample = make_sample(x, y[:, :1])
 
     for path in settings(sample):
-        value = held_out_value(sample, KernelRegression().fit(sample, path[0]))
+        value = held_out_value(sample, Regression().fit(sample, path[0]))
         assert abs(value) < 0.03
 
 
@@ -129,7 +164,7 @@ def test_fit__degenerate_columns__are_finite(kind):
 
     for path in settings(sample):
         for setting in path:
-            assert np.isfinite(held_out_value(sample, KernelRegression().fit(sample, setting)))
+            assert np.isfinite(held_out_value(sample, Regression().fit(sample, setting)))
 
 
 def uneven(n, seed):
@@ -147,7 +182,7 @@ def test_settings__noise_of_uneven_size__its_size_is_read_too(seed):
     assert [len(path[0].source) for path in paths] == [1, 2]
     values = [
         max(held_out_value(sample, form.fit(sample, setting)) for setting in path)
-        for path, form in zip(paths, [KernelRegression(), KernelRegression()], strict=True)
+        for path, form in zip(paths, [Regression(), Regression()], strict=True)
     ]
     # The true value is .86 nats. The mean alone explains less, by more than a standard error of .03.
     assert values[1] > values[0] + 0.05
@@ -170,7 +205,7 @@ def test_settings__noise_of_one_size__its_size_is_not_read():
 def test_fit__first_member_and_others__equal_the_whole_bank(tolerance, error, monkeypatch):
     monkeypatch.setattr(em, "_TOLERANCE", tolerance)
     sample = make_sample(*product(600, 0))
-    form = KernelRegression()
+    form = Regression()
     setting = next(list(path) for path in form.settings(sample, None))[1]
 
     joined = form.fit(sample.first, setting).joined(form.fit(sample.others, setting))
@@ -183,7 +218,7 @@ def test_regression__any_leading_axes__predictions_of_the_kernel():
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(7, 3, generator=generator).double()
     kernels = [Kernel.at(rows, (0, 2), torch.eye(2).double(), share, 7) for share in (0.5, 1.0, 2.0)]
-    regression = Regression(kernels, torch.randn(3, 7, 1, generator=generator).double())
+    regression = KernelPredictions(kernels, torch.randn(3, 7, 1, generator=generator).double())
     x = torch.randn(3, 4, 5, 3, generator=generator).double()
 
     values = regression(x)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from blocks import draw_pairs, make_folds, make_sample, one_split
+from blocks import draw_pairs, folds_of, make_folds, make_sample, one_split
 from sklearn.metrics import mutual_info_score
 from torch import nn
 
@@ -152,7 +152,7 @@ def test_standard_error__rows__deviation_of_their_log_ratios(sample, trained):
 
 def test_standard_error__rows_that_several_members_hold_out__count_once(sample):
     train, first, second = (torch.cat([z, z]) for z in (sample.folds.train, *sample.folds.halves))
-    folds = Folds(train, (first, second))
+    folds = folds_of(train, first, second)
     twice = make_sample(sample.x.values, sample.y.values, folds)
 
     once = Judge(sample, BOUND).score(Fit(Product([0.5] * 4)))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from blocks import draw_pairs, make_folds, make_sample, normal_scores
+from blocks import draw_pairs, folds_of, make_folds, make_sample, normal_scores
 from scipy import stats
 from torch.nn.functional import logsigmoid
 
@@ -210,7 +210,7 @@ def test_misfit__columns_that_depend_on_nothing__are_not_read():
     sample = make_sample(torch.cat([x, noise], 1), y)
     assert sample.dependence.relevant[0].tolist() == [True, True, *20 * [False]]
 
-    assert misfit(NOTHING, sample) == pytest.approx(misfit(NOTHING, make_sample(x, y)))
+    assert misfit(NOTHING, sample, 3) == pytest.approx(misfit(NOTHING, make_sample(x, y), 3))
 
 
 def test_misfit__wave_that_a_view_shows__is_seen():
@@ -219,7 +219,7 @@ def test_misfit__wave_that_a_view_shows__is_seen():
     y = wave + 0.5 * torch.randn(N, 1, generator=torch.Generator().manual_seed(1))
     plain, shown = (Block(columns, 1) for columns in (x, torch.cat([x, wave], 1)))
 
-    values = [misfit(NOTHING, Sample(block, Block(y, 1), make_folds(N))) for block in (plain, shown)]
+    values = [misfit(NOTHING, Sample(block, Block(y, 1), make_folds(N)), 3) for block in (plain, shown)]
 
     assert values[0] < 3 < 5 < values[1]
 
@@ -310,7 +310,7 @@ def test_misfit__few_held_out_rows__is_no_evidence_and_of_one_member_infinite(n_
     n = 40 + 2 * n_half * n_members
     x, y = draw_pairs(n, [0.5])
     train, *halves = torch.arange(n).split([40, n_half * n_members, n_half * n_members])
-    folds = Folds(train.expand(n_members, -1), tuple(half.view(n_members, -1) for half in halves))
+    folds = folds_of(train.expand(n_members, -1), *(half.view(n_members, -1) for half in halves))
 
     value = misfit(of_pairs([0.5], n_members), make_sample(x, y, folds))
 

@@ -7,14 +7,14 @@ from skmine._engine.forms.grid import Grid
 from skmine._engine.forms.mixture import GaussianMixture
 from skmine._engine.forms.network import Network
 from skmine._engine.forms.predictive import BoostedTrees, Predictive, is_model
-from skmine._engine.forms.regression import KernelRegression
+from skmine._engine.forms.regression import Regression
 from skmine._engine.forms.student import StudentCopula
 from skmine._engine.forms.table import Table
 from skmine._engine.forms.variates import NonlinearVariates
 
 #: Closed forms and flexible forms in the order of their cost. The network comes last.
 STARTS = (Table, Discriminant, Gaussian, StudentCopula, NonlinearVariates)
-FLEXIBLE = (GaussianMixture, KernelRegression, BoostedTrees, Grid)
+FLEXIBLE = (GaussianMixture, Regression, BoostedTrees, Grid)
 
 __all__ = ["FLEXIBLE", "STARTS", "Fit", "Form", "Network", "Start", "entrants", "is_model"]
 

@@ -1,5 +1,6 @@
 """The predictive forms: mixtures of one block and its predictions by a scikit-learn model."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
@@ -14,17 +15,18 @@ from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor, nn
 
 from skmine._engine.critics import MemberList
+from skmine._engine.crossfit import CrossFitting
 from skmine._engine.forms.form import Fit, Start
 from skmine._engine.forms.mixture import MixtureForm, MixtureSetting, RegressionForm, beside_target, roles
-from skmine._engine.kernel import PARTS
 from skmine._engine.sample import Sample
 
 #: Minimum number of training rows: twenty leaves with scikit-learn's minimum of 20 rows.
 _LEAST_ROWS = 400
 #: Differences from scikit-learn's defaults: stopping would split classes, which may have a single row.
 _BOOSTING = {"early_stopping": False, "random_state": 0}
-#: Maximum number of columns that trees read, and of rows that they learn from: limits on time.
-_MOST_COLUMNS, _MOST_ROWS = 64, 2**15
+#: Maximum number of columns that trees read, and about half the maximum number of rows that they learn from,
+#: to limit time.
+_MOST_COLUMNS, _MOST_ROWS = 64, 2**14
 
 
 def is_model(critic: Any) -> bool:
@@ -56,7 +58,9 @@ class Predictive(MixtureForm):
         Source of the random states that are None in the model, so that NumPy's global generator is not used.
     """
 
+    averages_parts: ClassVar[bool] = False
     learns_halves: ClassVar[bool] = False
+    most_rows: ClassVar[int] = sys.maxsize
 
     def __init__(self, model: Any, generator: torch.Generator):
         super().__init__()
@@ -83,31 +87,56 @@ class Predictive(MixtureForm):
         return replace(fit, knows_rows=True, of_half=of_half)
 
     def problem(self, sample: Sample) -> "Problem":
-        """Predict y from all core columns of x, with all training rows."""
-        return Problem(0, list(range(sample.x.n_core)), sample.y.core, sample.folds.train)
+        """Predict y from all core columns of x."""
+        return Problem(0, list(range(sample.x.n_core)), sample.y.core)
 
     def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
         """Predictions, and the columns of y."""
         problem, (task, members) = self.problem(sample), self.learn(sample, source)
         side = Predictions(task, [one.models for one in members], problem.columns)
-        predicted = torch.stack([torch.from_numpy(one.predicted) for one in members])
+        predicted = torch.stack([one.predicted for one in members])
         return beside_target(sample, side, predicted, problem.target.double(), problem.given)
 
     def learn(self, sample: Sample, source: Any) -> "_Bank":
         """Fit the models of all members, once for each sample: there is one source."""
         if sample not in self._learnt:
-            self._learnt[sample] = _learn(sample, self.problem(sample), source, self.learns_halves)
+            self._learnt[sample] = self._learn(sample, source)
         return self._learnt[sample]
+
+    def _learn(self, sample: Sample, source: Any) -> "_Bank":
+        problem, folds = self.problem(sample), sample.folds
+        x = (sample.x, sample.y)[problem.given].core[:, problem.columns].double().numpy()
+        task = _Task.of(source, problem.target.double().numpy(), sample.classes is not None)
+        weight = None if sample.weight is None else sample.weight.double().numpy()
+        fitting = CrossFitting(
+            lambda rows: task.fit(x, weight, rows.numpy()),
+            lambda models, rows: torch.from_numpy(task.predict(models, x[rows.numpy()])),
+            self.most_rows,
+            sample.shared.setdefault((type(self), problem.given), {}),
+        )
+        members = []
+        for rows, part, may_learn in zip(sample.fitted, folds.part, folds.learning, strict=True):
+            models, predicted = fitting.run(part, rows, may_learn)
+            if not self.averages_parts:
+                models = [fitting.model(may_learn)]
+            of_half = []
+            if self.learns_halves:
+                parts = part[may_learn].unique()
+                in_half = torch.isin(part, parts[: len(parts) // 2])
+                of_half = [fitting.model(may_learn & in_half)]
+            members.append(_Trained(models, of_half, predicted))
+        return _Bank(task, members)
 
 
 class BoostedTrees(RegressionForm, Predictive):
     """Mixtures of one block and its predictions by gradient-boosted trees.
 
     Steps, thresholds and rules for a part of the rows are not smooth, but trees can learn them from few rows.
-    Trees that learnt from half of the rows show what overfitting costs.
+    New rows are predicted by the mean of the models that have learnt without a part of the rows. Trees that
+    learnt from half of the rows show what overfitting costs.
     """
 
-    learns_halves = True
+    averages_parts, learns_halves, most_rows = True, True, _MOST_ROWS
 
     def __init__(self):
         super().__init__(HistGradientBoostingRegressor(**_BOOSTING), torch.Generator())
@@ -131,7 +160,7 @@ class BoostedTrees(RegressionForm, Predictive):
         given, target = roles(sample)
         if sample.classes is not None:
             target = sample.y.core
-        return Problem(given, self._columns(sample), target, sample.folds.train[:, :_MOST_ROWS])
+        return Problem(given, self._columns(sample), target)
 
     def _columns(self, sample: Sample) -> list[int]:
         """All columns of the predicting block, or those that depend on the other block if they are many."""
@@ -152,14 +181,11 @@ class Problem(NamedTuple):
         Core columns of that block that the model reads.
     target : Tensor of shape (n, n_targets)
         Predicted columns, or classes, one-hot.
-    train : Tensor of shape (n_members, n_train)
-        Rows of each member that the model learns from.
     """
 
     given: int
     columns: list[int]
     target: Tensor
-    train: Tensor
 
 
 class _Trained(NamedTuple):
@@ -167,17 +193,15 @@ class _Trained(NamedTuple):
 
     Attributes
     ----------
-    models : list
-        Models of all training rows, one per target.
-    of_half : list
-        Models of half of the training rows, if a form needs them.
-    predicted : ndarray of shape (n_fitted, width)
-        Predictions of the rows that mixtures are fitted to, by the models of other parts.
+    models, of_half : list of list
+        Models whose mean prediction is used, one per target; models of half of the rows, if a form needs them.
+    predicted : Tensor of shape (n_fitted, width)
+        Predictions of the rows that mixtures are fitted to, by models of other rows.
     """
 
-    models: list[Any]
-    of_half: list[Any]
-    predicted: np.ndarray
+    models: list[list[Any]]
+    of_half: list[list[Any]]
+    predicted: Tensor
 
 
 class _Bank(NamedTuple):
@@ -193,41 +217,6 @@ class _Bank(NamedTuple):
 
     task: "_Task"
     members: list[_Trained]
-
-
-def _learn(sample: Sample, problem: Problem, source: Any, learns_halves: bool) -> _Bank:
-    """Fit the models of all members, and predict each part of the rows from the others."""
-    x = (sample.x, sample.y)[problem.given].core[:, problem.columns].double().numpy()
-    task = _Task.of(source, problem.target.double().numpy(), sample.classes is not None)
-    weight = None if sample.weight is None else sample.weight.double().numpy()
-    groups = None if sample.folds.groups is None else sample.folds.groups.numpy()
-    members = []
-    for rows, train in zip(sample.fitted.numpy(), problem.train.numpy(), strict=True):
-        position, predicted = _positions(len(x), train, groups), np.empty((len(rows), task.width))
-        part_of = (PARTS * position).astype(int)
-        for k in np.unique(part_of[rows]):
-            own = part_of[rows] == k
-            predicted[own] = task.predict(task.fit(x, weight, train[part_of[train] != k]), x[rows[own]])
-        of_half = task.fit(x, weight, train[position[train] < 0.5]) if learns_halves else []
-        members.append(_Trained(task.fit(x, weight, train), of_half, predicted))
-    return _Bank(task, members)
-
-
-def _positions(n: int, train: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """Position of each row among the training rows, from 0 to below 1.
-
-    The rows of a group have one position, unless all training rows are one group. Rows that no model learns
-    from have position 0, or that of their group.
-    """
-    if groups is None or len(np.unique(groups[train])) == 1:
-        groups = np.arange(n)
-    _, label = np.unique(groups, return_inverse=True)
-    known, first = np.unique(label[train], return_index=True)
-    position = np.zeros(label.max() + 1)
-    position[known[np.argsort(first)]] = np.arange(len(known)) / len(
-        known
-    )  # in the order of rows, a random one
-    return position[label]
 
 
 def _seeded(model: Any, generator: torch.Generator) -> Any:
@@ -335,7 +324,7 @@ class Predictions(MemberList):
     task : _Task
         What the models predict.
     members : list of list
-        Fitted models of each member.
+        Sets of fitted models of each member, whose predictions are averaged. A set has one model per target.
     columns : list of int
         Columns that the models read.
     """
@@ -348,5 +337,8 @@ class Predictions(MemberList):
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d) -> (n_members, ..., width)."""
         flat = x[..., self.columns].flatten(1, -2).cpu().double().numpy()
-        values = [self.task.predict(models, rows) for models, rows in zip(self.members, flat, strict=True)]
+        values = [
+            np.mean([self.task.predict(models, rows) for models in sets], 0)
+            for sets, rows in zip(self.members, flat, strict=True)
+        ]
         return torch.from_numpy(np.stack(values)).to(x).view(*x.shape[:-1], self.width)

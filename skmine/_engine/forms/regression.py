@@ -1,79 +1,186 @@
-"""The regression form: mixtures of the target and its predictions by kernel ridge regression.
+"""The regression form: mixtures of the target and its predictions by kernel ridge regression or networks.
 
-For any function f, I(f(X); Y) is at most I(X; Y). Kernel ridge regression finds smooth functions of several
-columns, or sums of functions of single columns, from few rows. The remaining problem has only as many columns
-as y.
+For any function f, I(f(X); Y) is at most I(X; Y). A regression finds a function of several columns from few
+rows. The remaining problem has only as many columns as y.
 """
 
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from skmine._engine.crossfit import CrossFitting
+from skmine._engine.dependence import MOST_ROWS
+from skmine._engine.evidence import NetworkRegression, fit_network, n_units
 from skmine._engine.forms.form import Start
 from skmine._engine.forms.mixture import RegressionForm, beside_target, roles
-from skmine._engine.kernel import LEAST_FALL, Kernel, Plan, at_landmarks, choose_plan, choose_sum
+from skmine._engine.kernel import Kernel, Plan, at_landmarks, choose_plan, choose_sum
 from skmine._engine.sample import Sample
 
+#: Maximum number of columns that networks read, to limit time.
+_MOST_COLUMNS = 64
+#: The size of residuals is predicted if this lowers its mean squared error to this share.
+_LEAST_FALL = 0.97
 
-class KernelRegression(RegressionForm):
+
+class Targets(NamedTuple):
+    """Columns that each member predicts.
+
+    Attributes
+    ----------
+    values : sequence of Tensor of shape (n, n_targets)
+        One per member.
+    known : sequence of BoolTensor of shape (n,)
+        Rows whose values are known, and may be learnt from.
+    """
+
+    values: Sequence[Tensor]
+    known: Sequence[Tensor]
+
+
+class Learnt(NamedTuple):
+    """What one member has learnt, and its predictions (n_fitted, n_targets) by models of other rows."""
+
+    model: Any
+    predicted: Tensor
+
+
+class Regressor(Protocol):
+    """A way to predict some columns."""
+
+    def learn(self, sample: Sample, targets: Targets) -> list[Learnt]:
+        """What each member learns."""
+
+    def side(self, models: Sequence[Any]) -> nn.Module:
+        """Map of the predicting block to predictions, with an attribute `width`, by the models of a bank."""
+
+
+class KernelRegressor(NamedTuple):
+    """Kernel ridge regression: smooth functions of a few directions, or sums of functions of single columns."""
+
+    plan: Plan
+
+    def learn(self, sample: Sample, targets: Targets) -> list[Learnt]:
+        """Kernels and coefficients."""
+        values, weight = (sample.x, sample.y)[sample.given].values, sample.row_weight
+        members = []
+        for rows, target in zip(sample.fitted, targets.values, strict=True):
+            x, y, share = values[rows].double(), target[rows], weight[rows].double()
+            kernel, coefficients, predicted = self.plan.regress(x, y, share)
+            members.append(Learnt((kernel, coefficients), predicted))
+        return members
+
+    def side(self, models: Sequence[tuple[Kernel, Tensor]]) -> nn.Module:
+        """Predictions by kernels."""
+        return KernelPredictions(*zip(*models, strict=True))
+
+
+class NetworkRegressor(NamedTuple):
+    """Small neural networks: functions of linear combinations of columns.
+
+    A network learns from all parts of the training rows but one, which it predicts. New rows are predicted by
+    the mean of the networks.
+    """
+
+    columns: tuple[int, ...]
+
+    def learn(self, sample: Sample, targets: Targets) -> list[Learnt]:
+        """Networks of all parts, one per target."""
+        x = (sample.x, sample.y)[sample.given].values[:, list(self.columns)].double()
+        weight, known, members = sample.row_weight.double(), {}, []
+        if all(values is targets.values[0] for values in targets.values):  # members may share networks
+            known = sample.shared.setdefault((self, "networks"), known)
+        for part, rows, target, may_learn in zip(sample.folds.part, sample.fitted, *targets, strict=True):
+            m = n_units(x.shape[1], target.shape[1])
+            crossfitting = CrossFitting(
+                lambda rows, y=target, m=m: [fit_network(x[rows], c[rows], weight[rows], m) for c in y.T],
+                lambda networks, rows: torch.stack([network.predict(x[rows]) for network in networks], 1),
+                MOST_ROWS,
+                known,
+            )
+            members.append(Learnt(*crossfitting.run(part, rows, may_learn)))
+        return members
+
+    def side(self, models: Sequence[Any]) -> nn.Module:
+        """Mean predictions of the networks."""
+        return NetworkRegression(models, self.columns)
+
+
+class Regression(RegressionForm):
     """Mixtures of one block and its predictions from several columns of the other block.
 
-    Kernel ridge regression predicts the classes, or the block with fewer columns if there are no classes. If
-    the size of its residuals can be predicted as well, a second regression does so. The training rows of the
-    first member choose columns, width and ridge. The predictions that a mixture is fitted to come from five
-    folds within the training rows. Leave-one-out predictions in closed form are unsuitable, because they
+    The regression with the smallest error on other rows predicts the classes, or the block with fewer columns
+    if there are no classes. If the size of its residuals can be predicted as well, a second regression does
+    so. The training rows of the first member choose the regressions. Mixtures are fitted to predictions that
+    come from parts of the training rows. Leave-one-out predictions in closed form are unsuitable, because they
     depend on their own row.
     """
 
-    def __init__(self):
-        super().__init__()
-        self._regressions: WeakKeyDictionary[Sample, dict] = WeakKeyDictionary()
-
-    def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Plan, ...], int]]:
-        """The plan with the smallest error, if it explains anything; and a plan for the size of residuals."""
-        given, target = roles(sample)
-        x, y, weight = _rows(sample, given, target)[0]
-        choices = _choices(sample, given)
-        plan, error = _best_plan(x, y, weight, choices)
+    def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Regressor, ...], int]]:
+        """The regression with the smallest error, if it explains anything; also with the size of residuals."""
+        n_targets = roles(sample)[1].shape[1]
+        chosen, error = _best(sample.first, ())
         if error >= 1:
             return
-        yield (plan,), 2 * target.shape[1]
+        yield chosen, 2 * n_targets
         if sample.classes is None:
-            *_, predicted = self._regress(sample.first, (plan,))[0]
-            spread, error = _best_plan(x, _size(y - predicted), weight, choices)
-            if error < LEAST_FALL:
-                yield (plan, spread), 3 * target.shape[1]
+            chosen, error = _best(sample.first, chosen)
+            if error < _LEAST_FALL:
+                yield chosen, 3 * n_targets
 
-    def read(self, sample: Sample, source: tuple[Plan, ...]) -> tuple[list[nn.Module], Tensor]:
-        """Predictions, and the columns of y."""
+    def read(self, sample: Sample, source: tuple[Regressor, ...]) -> tuple[list[nn.Module], Tensor]:
+        """Predictions, and the columns of the target."""
         given, target = roles(sample)
-        sides, columns = [], []
-        for k in range(len(source)):
-            kernels, coefficients, predicted = zip(*self._regress(sample, source[: k + 1]), strict=True)
-            sides.append(Regression(kernels, torch.stack(coefficients)))
-            columns.append(torch.stack(predicted))
-        side = sides[0] if len(sides) == 1 else SideBySide(sides)
-        return beside_target(sample, side, torch.cat(columns, 2), target, given)
+        learnt = [_learn(sample, source[: k + 1]) for k in range(len(source))]
+        sides = [one.side([member.model for member in of]) for one, of in zip(source, learnt, strict=True)]
+        predicted = torch.cat([torch.stack([member.predicted for member in of]) for of in learnt], 2)
+        return beside_target(sample, SideBySide(sides), predicted, target, given)
 
-    def _regress(self, sample: Sample, plans: tuple[Plan, ...]) -> list[tuple[Kernel, Tensor, Tensor]]:
-        """The last of several regressions, for each member.
 
-        It predicts the size of the residuals of the one before.
-        """
-        known = self._regressions.setdefault(sample, {})
-        if plans not in known:
-            rows = _rows(sample, *roles(sample))
-            if len(plans) > 1:
-                before = self._regress(sample, plans[:-1])
-                rows = [
-                    (x, _size(y - predicted), weight)
-                    for (x, y, weight), (*_, predicted) in zip(rows, before, strict=True)
-                ]
-            known[plans] = [plans[-1].regress(*member) for member in rows]
-        return known[plans]
+def _best(first: Sample, before: tuple[Regressor, ...]) -> tuple[tuple[Regressor, ...], float]:
+    """The regressor of the target, or of the residuals of others, with the smallest error; and this error."""
+    (target,), _ = _targets(first, before)
+    (rows,) = first.fitted
+    values, y = (first.x, first.y)[first.given].values[rows].double(), target[rows]
+    weight = first.row_weight[rows].double()
+    choices = _choices(first, every=True)
+    plans = [choose(values, y, weight, choices) for choose in (choose_plan, choose_sum)]
+    regressors: list[Regressor] = [KernelRegressor(min(plans, key=itemgetter(1))[0])]
+    regressors += [NetworkRegressor(columns) for columns in _choices(first, every=False)]
+
+    def variance(values: Tensor) -> Tensor:
+        share = (weight / weight.sum()).unsqueeze(1)
+        return (share * (values - (share * values).sum(0)).square()).sum(0)
+
+    errors = []
+    for one in regressors:
+        ((_, predicted),) = _learn(first, (*before, one))
+        errors.append(float((variance(y - predicted) / variance(y).clamp_min(1e-12)).mean()))
+    least = errors.index(min(errors))
+    return (*before, regressors[least]), errors[least]
+
+
+def _learn(sample: Sample, regressors: tuple[Regressor, ...]) -> list[Learnt]:
+    """The last of several regressions, for each member; it predicts the residuals of the one before."""
+    name = regressors, str(sample.members)
+    if name not in sample.shared:
+        sample.shared[name] = regressors[-1].learn(sample, _targets(sample, regressors[:-1]))
+    return sample.shared[name]
+
+
+def _targets(sample: Sample, before: tuple[Regressor, ...]) -> Targets:
+    """What is predicted, or the size of the residuals if a regression came before."""
+    _, target = roles(sample)
+    if not before:
+        return Targets([target] * sample.n_members, sample.folds.learning)
+    values, known = [], torch.zeros_like(sample.folds.learning)
+    for rows, is_known, learnt in zip(sample.fitted, known, _learn(sample, before), strict=True):
+        size = torch.zeros_like(target)
+        size[rows], is_known[rows] = _size(target[rows] - learnt.predicted), True
+        values.append(size)
+    return Targets(values, known)
 
 
 class SideBySide(nn.Module):
@@ -81,11 +188,11 @@ class SideBySide(nn.Module):
 
     Parameters
     ----------
-    parts : sequence of Regression
-        Regressions of the same bank.
+    parts : sequence of nn.Module
+        Predictions by the same bank.
     """
 
-    def __init__(self, parts: Sequence["Regression"]):
+    def __init__(self, parts: Sequence[Any]):
         super().__init__()
         self.parts = nn.ModuleList(parts)
         self.width = sum(part.width for part in parts)
@@ -95,14 +202,14 @@ class SideBySide(nn.Module):
         return torch.cat([part(x) for part in self.parts], -1)
 
 
-class Regression(nn.Module):
+class KernelPredictions(nn.Module):
     """Predictions of kernel ridge regressions, one per bank member.
 
     Parameters
     ----------
     kernels : sequence of Kernel
         One kernel per member, of the same columns.
-    coefficients : Tensor of shape (n_members, n_functions, n_targets)
+    coefficients : sequence of Tensor of shape (n_functions, n_targets)
         Coefficients of the kernels at their landmarks.
     """
 
@@ -110,12 +217,12 @@ class Regression(nn.Module):
     landmarks: Tensor
     coefficients: Tensor
 
-    def __init__(self, kernels: Sequence[Kernel], coefficients: Tensor):
+    def __init__(self, kernels: Sequence[Kernel], coefficients: Sequence[Tensor]):
         super().__init__()
         self.columns, self.is_sum = list(kernels[0].columns), kernels[0].is_sum
         self.register_buffer("transform", torch.stack([kernel.transform for kernel in kernels]))
         self.register_buffer("landmarks", torch.stack([kernel.landmarks for kernel in kernels]))
-        self.register_buffer("coefficients", coefficients)
+        self.register_buffer("coefficients", torch.stack(list(coefficients)))
 
     @property
     def width(self) -> int:
@@ -129,11 +236,6 @@ class Regression(nn.Module):
         return (values @ self.coefficients).view(*x.shape[:-1], -1)
 
 
-def _best_plan(x: Tensor, y: Tensor, weight: Tensor, choices: list[tuple[int, ...]]) -> tuple[Plan, float]:
-    """The plan with the smaller error: a function of all columns, or a sum of functions of single columns."""
-    return min((choose(x, y, weight, choices) for choose in (choose_plan, choose_sum)), key=itemgetter(1))
-
-
 def _size(residual: Tensor) -> Tensor:
     """Size of residuals, as a power that is nearly normal if the residuals are normal.
 
@@ -144,19 +246,17 @@ def _size(residual: Tensor) -> Tensor:
     return residual.abs().pow(2 / 3)
 
 
-def _rows(sample: Sample, given: int, target: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Encoded columns, targets and weights of the rows to which each member is fitted."""
-    block = (sample.x, sample.y)[given]
-    return [
-        (block.values[rows].double(), target[rows], sample.row_weight[rows].double())
-        for rows in sample.fitted
-    ]
+def _choices(sample: Sample, every: bool) -> list[tuple[int, ...]]:
+    """Candidate columns: those of a unit, and those that show dependence alone.
 
-
-def _choices(sample: Sample, given: int) -> list[tuple[int, ...]]:
-    """Candidate columns: all columns in one unit, or those that show dependence alone."""
+    Kernels choose between both. Networks find out which columns matter, but their number is limited.
+    """
     choices: dict[tuple[int, ...], None] = {}
-    for reading in (pair[given] for pair in sample.readings):
-        every = tuple(range(reading.start, reading.stop))
-        choices |= dict.fromkeys([every, tuple(reading.start + j for j in reading.relevant)])
-    return list(choices)
+    for reading in (pair[sample.given] for pair in sample.readings):
+        columns = tuple(range(reading.start, reading.stop))
+        relevant = tuple(reading.start + j for j in reading.relevant)
+        if every:
+            choices |= dict.fromkeys([columns, relevant])
+        else:
+            choices[columns if len(columns) <= _MOST_COLUMNS else relevant] = None
+    return [columns for columns in choices if columns and (every or len(columns) <= _MOST_COLUMNS)]
