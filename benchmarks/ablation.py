@@ -7,11 +7,12 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 import numpy as np
+import torch
 
 from benchmarks._run import run_all, timed_fit, write_rows
 from benchmarks.known_joints import SUITES, joints_of
-from skmine._engine import contest, judge, scoring
-from skmine._engine.forms import FLEXIBLE, STARTS, BoostedTrees, Network, gaussian, network
+from skmine._engine import contest, judge, misfit, scoring
+from skmine._engine.forms import FLEXIBLE, STARTS, BoostedTrees, Network, gaussian, network, regression
 
 #: The suites of known joints, and a draw of the random joints.
 ALL_SUITES = [*SUITES, "random-20"]
@@ -36,6 +37,10 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: variates": without_form("NonlinearVariates"),
     "form: mixture": without_form("GaussianMixture"),
     "form: regression": without_form("Regression"),
+    "networks of regression": with_value(regression, _MOST_COLUMNS=0),
+    "trees in the test of misfit": with_value(
+        misfit, _of_trees=lambda x, residual, _: torch.zeros_like(residual)
+    ),
     "halves of trees": lambda: [mock.patch.object(BoostedTrees, "learns_halves", False)],
     "form: boosted trees": without_form("BoostedTrees"),
     "form: grid": without_form("Grid"),

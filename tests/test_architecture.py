@@ -11,8 +11,8 @@ import skmine
 LEAVES = {"_columns", "_encoding", "_copula", "_validation", "_views", "distributions", "_sklearn"}
 #: What these modules may import besides the standard library: parts of the package, and other libraries.
 MAY_IMPORT = {"nn": (set(), {"torch"}), "_engine": ({"nn"}, {"torch", "numpy", "scipy"})}
-#: The only module of `_engine` that may import scikit-learn, because it fits its models.
-FITS_MODELS = "skmine/_engine/forms/predictive"
+#: The only modules of `_engine` that may import scikit-learn, because they fit its models.
+FIT_MODELS = {"skmine/_engine/forms/predictive", "skmine/_engine/misfit"}
 READERS = {
     "_containers",
     "_dates",
@@ -103,7 +103,7 @@ def violations(root):
             top, target = [*name.split("."), ""][:2]
             if unit in MAY_IMPORT:
                 of_package, of_others = MAY_IMPORT[unit]
-                of_others = of_others | ({"sklearn"} if where == FITS_MODELS else set())
+                of_others = of_others | ({"sklearn"} if where in FIT_MODELS else set())
                 allowed = target in {unit, *of_package} if top == root.name else top in of_others
                 if not allowed and top not in sys.stdlib_module_names:
                     found.append(f"{where}: {unit} imports {name}")

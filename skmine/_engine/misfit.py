@@ -4,7 +4,8 @@ A log ratio T determines the distribution of y given x: it is the marginal distr
 exp(T(x, y)). If T is correct, functions of y minus their means under these weights are therefore uncorrelated
 with all functions of x. Three tests use fixed sets of functions: polynomials of the rank of each column,
 kernels of all columns at some rows, and the views of the columns that a network reads. The fourth test uses
-the function of x that kernel ridge regression fits on other rows.
+the functions of x that kernel ridge regression and randomised trees fit on other rows. The former follows
+fast waves across columns; the latter find steps.
 
 References
 ----------

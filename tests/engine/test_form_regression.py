@@ -7,7 +7,14 @@ from blocks import draw_pairs, held_out_value, make_folds, make_sample
 
 from skmine._engine import em
 from skmine._engine.forms.mixture import ClassMixtureReference, MixtureReference
-from skmine._engine.forms.regression import KernelPredictions, KernelRegressor, NetworkRegressor, Regression, SideBySide, Targets
+from skmine._engine.forms.regression import (
+    KernelPredictions,
+    KernelRegressor,
+    NetworkRegressor,
+    Regression,
+    SideBySide,
+    Targets,
+)
 from skmine._engine.kernel import Kernel
 
 
@@ -42,9 +49,7 @@ def test_applies__a_few_classes(n_classes, expected):
     one_hot = torch.eye(n_classes)[torch.arange(60) % n_classes]
 
     assert Regression().applies(make_sample(x, one_hot, is_y_discrete=True)) is expected
-    assert not Regression().applies(
-        make_sample(one_hot, one_hot, is_x_discrete=True, is_y_discrete=True)
-    )
+    assert not Regression().applies(make_sample(one_hot, one_hot, is_x_discrete=True, is_y_discrete=True))
 
 
 def test_settings__nothing_to_explain__none_or_nothing_is_found(seed):

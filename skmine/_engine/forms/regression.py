@@ -5,6 +5,7 @@ rows. The remaining problem has only as many columns as y.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from skmine._engine.crossfit import CrossFitting
 from skmine._engine.dependence import MOST_ROWS
-from skmine._engine.evidence import NetworkRegression, fit_network, n_units
+from skmine._engine.evidence import EvidenceNetwork, NetworkRegression, fit_network, n_units
 from skmine._engine.forms.form import Start
 from skmine._engine.forms.mixture import RegressionForm, beside_target, roles
 from skmine._engine.kernel import Kernel, Plan, at_landmarks, choose_plan, choose_sum
@@ -89,19 +90,25 @@ class NetworkRegressor(NamedTuple):
     def learn(self, sample: Sample, targets: Targets) -> list[Learnt]:
         """Networks of all parts, one per target."""
         x = (sample.x, sample.y)[sample.given].values[:, list(self.columns)].double()
-        weight, known, members = sample.row_weight.double(), {}, []
-        if all(values is targets.values[0] for values in targets.values):  # members may share networks
-            known = sample.shared.setdefault((self, "networks"), known)
+        m, members = n_units(x.shape[1], targets.values[0].shape[1]), []
+        can_share = all(values is targets.values[0] for values in targets.values)
         for part, rows, target, may_learn in zip(sample.folds.part, sample.fitted, *targets, strict=True):
-            m = n_units(x.shape[1], target.shape[1])
+            known = sample.shared.setdefault((self, "networks"), {}) if can_share else {}
             crossfitting = CrossFitting(
-                lambda rows, y=target, m=m: [fit_network(x[rows], c[rows], weight[rows], m) for c in y.T],
+                partial(self._fit, x, target, sample.row_weight.double(), m, known),
                 lambda networks, rows: torch.stack([network.predict(x[rows]) for network in networks], 1),
                 MOST_ROWS,
                 known,
             )
             members.append(Learnt(*crossfitting.run(part, rows, may_learn)))
         return members
+
+    @staticmethod
+    def _fit(
+        x: Tensor, y: Tensor, weight: Tensor, m: int, known: dict, rows: Tensor
+    ) -> list[EvidenceNetwork]:
+        """Networks of some rows. The networks of a bank start in different places."""
+        return [fit_network(x[rows], column[rows], weight[rows], m, seed=len(known)) for column in y.T]
 
     def side(self, models: Sequence[Any]) -> nn.Module:
         """Mean predictions of the networks."""
