@@ -198,7 +198,7 @@ class NetworkRegression(nn.Module):
 
     def __init__(self, networks: Sequence[Sequence[Sequence[EvidenceNetwork]]], columns: Sequence[int]):
         super().__init__()
-        self.columns, self.width = list(columns), len(networks[0][0])
+        self.columns, self.n_networks, self.width = list(columns), len(networks[0]), len(networks[0][0])
         for k, name in enumerate(EvidenceNetwork._fields):
             stacked = [
                 torch.stack([torch.stack([one[k] for one in targets]) for targets in member])
@@ -209,10 +209,9 @@ class NetworkRegression(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shape (n_members, ..., d) -> (n_members, ..., n_targets)."""
         flat = x[..., self.columns].flatten(1, -2)
-        n_networks, n_targets = self.constant.shape[1:]
         targets = [
-            sum(self._predict(flat, number, target) for number in range(n_networks)) / n_networks
-            for target in range(n_targets)
+            torch.stack([self._predict(flat, number, target) for number in range(self.n_networks)]).mean(0)
+            for target in range(self.width)
         ]
         return torch.stack(targets, -1).view(*x.shape[:-1], -1)
 

@@ -113,7 +113,7 @@ def _of_kernels(x: Tensor, residual: Tensor, weight: Tensor, choices: Iterable[t
 
 
 def _of_trees(x: Tensor, residual: Tensor, weight: Tensor) -> Tensor:
-    """Predictions by randomised trees, minus their mean. Each half of the rows is predicted from the other."""
+    """Predictions by randomised trees of the other half of the rows, minus their mean."""
     predicted, halves = torch.zeros_like(residual), torch.arange(len(x)).tensor_split(2)
     for one, other in (halves, halves[::-1]):
         one = one[:: max(1, len(one) // _LEARNING_ROWS)]

@@ -98,15 +98,10 @@ def test_fit__weights__as_repeated_rows():
     x, noise = draw(200, 0)
     y = x[:, 0].square() + 0.2 * noise
     weight = 1.0 + torch.arange(200) % 3
-    repeats = weight.long()
+    many_x, many_y = (rows.repeat_interleave(weight.long(), 0) for rows in (x, y))
 
     weighted = fit_network(x, y, weight.double(), 6)
-    repeated = fit_network(
-        x.repeat_interleave(repeats, 0),
-        y.repeat_interleave(repeats),
-        torch.ones(int(repeats.sum())).double(),
-        6,
-    )
+    repeated = fit_network(many_x, many_y, torch.ones(len(many_x)).double(), 6)
 
     # Repeated rows are more rows for the evidence, but of the same distribution.
     difference = weighted.predict(x) - repeated.predict(x)

@@ -194,7 +194,8 @@ class _Trained(NamedTuple):
     Attributes
     ----------
     models, of_half : list of list
-        Models whose mean prediction is used, one per target; models of half of the rows, if a form needs them.
+        Sets of models whose mean prediction is used, with one model per target. The same with models of half
+        of the rows, if a form needs them.
     predicted : Tensor of shape (n_fitted, width)
         Predictions of the rows that mixtures are fitted to, by models of other rows.
     """

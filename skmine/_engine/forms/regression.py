@@ -59,7 +59,7 @@ class Regressor(Protocol):
 
 
 class KernelRegressor(NamedTuple):
-    """Kernel ridge regression: smooth functions of a few directions, or sums of functions of single columns."""
+    """Kernel ridge regression: smooth functions of a few directions, or sums of curves of single columns."""
 
     plan: Plan
 
@@ -95,7 +95,7 @@ class NetworkRegressor(NamedTuple):
         for part, rows, target, may_learn in zip(sample.folds.part, sample.fitted, *targets, strict=True):
             known = sample.shared.setdefault((self, "networks"), {}) if can_share else {}
             crossfitting = CrossFitting(
-                partial(self._fit, x, target, sample.row_weight.double(), m, known),
+                partial(_fit_networks, x, target, sample.row_weight.double(), m, known),
                 lambda networks, rows: torch.stack([network.predict(x[rows]) for network in networks], 1),
                 MOST_ROWS,
                 known,
@@ -103,16 +103,16 @@ class NetworkRegressor(NamedTuple):
             members.append(Learnt(*crossfitting.run(part, rows, may_learn)))
         return members
 
-    @staticmethod
-    def _fit(
-        x: Tensor, y: Tensor, weight: Tensor, m: int, known: dict, rows: Tensor
-    ) -> list[EvidenceNetwork]:
-        """Networks of some rows. The networks of a bank start in different places."""
-        return [fit_network(x[rows], column[rows], weight[rows], m, seed=len(known)) for column in y.T]
-
     def side(self, models: Sequence[Any]) -> nn.Module:
         """Mean predictions of the networks."""
         return NetworkRegression(models, self.columns)
+
+
+def _fit_networks(
+    x: Tensor, y: Tensor, weight: Tensor, m: int, known: dict, rows: Tensor
+) -> list[EvidenceNetwork]:
+    """Networks of some rows, one per target. The networks of a bank start in different places."""
+    return [fit_network(x[rows], column[rows], weight[rows], m, seed=len(known)) for column in y.T]
 
 
 class Regression(RegressionForm):
@@ -121,12 +121,12 @@ class Regression(RegressionForm):
     The regression with the smallest error on other rows predicts the classes, or the block with fewer columns
     if there are no classes. If the size of its residuals can be predicted as well, a second regression does
     so. The training rows of the first member choose the regressions. Mixtures are fitted to predictions that
-    come from parts of the training rows. Leave-one-out predictions in closed form are unsuitable, because they
-    depend on their own row.
+    come from parts of the training rows. Leave-one-out predictions in closed form are unsuitable, because
+    they depend on their own row.
     """
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Regressor, ...], int]]:
-        """The regression with the smallest error, if it explains anything; also with the size of residuals."""
+        """The regression with the smallest error, if it explains anything, and one of the size of residuals."""
         n_targets = roles(sample)[1].shape[1]
         chosen, error = _best(sample.first, ())
         if error >= 1:
@@ -181,13 +181,13 @@ def _targets(sample: Sample, before: tuple[Regressor, ...]) -> Targets:
     """What is predicted, or the size of the residuals if a regression came before."""
     _, target = roles(sample)
     if not before:
-        return Targets([target] * sample.n_members, sample.folds.learning)
+        return Targets([target] * sample.n_members, list(sample.folds.learning))
     values, known = [], torch.zeros_like(sample.folds.learning)
     for rows, is_known, learnt in zip(sample.fitted, known, _learn(sample, before), strict=True):
         size = torch.zeros_like(target)
         size[rows], is_known[rows] = _size(target[rows] - learnt.predicted), True
         values.append(size)
-    return Targets(values, known)
+    return Targets(values, list(known))
 
 
 class SideBySide(nn.Module):
