@@ -89,12 +89,13 @@ def test_network_regressor__members_of_five_folds__share_networks_and_others_do_
     for n_folds in (4, 5):
         sample = make_sample(x, y, make_folds(400, n_folds))
         target = y.double()
-        targets = Targets([target] * n_folds, sample.folds.learning)
-        learnt = NetworkRegressor(tuple(range(6))).learn(sample, targets)
-        networks = [one[0] for member in learnt for one in member.model]
-        counts.append((len(networks), len({id(one) for one in networks})))
+        for are_equal in (True, False):
+            targets = Targets([target] * n_folds, list(sample.folds.learning), are_equal)
+            learnt = NetworkRegressor(tuple(range(6))).learn(sample, targets)
+            networks = [one[0] for member in learnt for one in member.model]
+            counts.append((len(networks), len({id(one) for one in networks})))
 
-    assert counts == [(16, 16), (20, 10)]
+    assert counts == [(16, 16), (16, 16), (20, 10), (20, 20)]
 
 
 def test_fit__smooth_function__most_of_its_information(seed):

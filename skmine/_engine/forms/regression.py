@@ -35,10 +35,13 @@ class Targets(NamedTuple):
         One per member.
     known : sequence of BoolTensor of shape (n,)
         Rows whose values are known, and may be learnt from.
+    are_equal : bool
+        Whether all members predict the same columns, so that they can share models.
     """
 
     values: Sequence[Tensor]
     known: Sequence[Tensor]
+    are_equal: bool
 
 
 class Learnt(NamedTuple):
@@ -91,9 +94,9 @@ class NetworkRegressor(NamedTuple):
         """Networks of all parts, one per target."""
         x = (sample.x, sample.y)[sample.given].values[:, list(self.columns)].double()
         m, members = n_units(x.shape[1], targets.values[0].shape[1]), []
-        can_share = all(values is targets.values[0] for values in targets.values)
-        for part, rows, target, may_learn in zip(sample.folds.part, sample.fitted, *targets, strict=True):
-            known = sample.shared.setdefault((self, "networks"), {}) if can_share else {}
+        rows_of = zip(sample.folds.part, sample.fitted, targets.values, targets.known, strict=True)
+        for part, rows, target, may_learn in rows_of:
+            known = sample.shared.setdefault((self, "networks"), {}) if targets.are_equal else {}
             crossfitting = CrossFitting(
                 partial(_fit_networks, x, target, sample.row_weight.double(), m, known),
                 lambda networks, rows: torch.stack([network.predict(x[rows]) for network in networks], 1),
@@ -126,7 +129,7 @@ class Regression(RegressionForm):
     """
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Regressor, ...], int]]:
-        """The regression with the smallest error, if it explains anything, and one of the size of residuals."""
+        """The regression with the smallest error, if it explains anything, and one of the residuals' size."""
         n_targets = roles(sample)[1].shape[1]
         chosen, error = _best(sample.first, ())
         if error >= 1:
@@ -148,7 +151,7 @@ class Regression(RegressionForm):
 
 def _best(first: Sample, before: tuple[Regressor, ...]) -> tuple[tuple[Regressor, ...], float]:
     """The regressor of the target, or of the residuals of others, with the smallest error; and this error."""
-    (target,), _ = _targets(first, before)
+    (target,) = _targets(first, before).values
     (rows,) = first.fitted
     values, y = (first.x, first.y)[first.given].values[rows].double(), target[rows]
     weight = first.row_weight[rows].double()
@@ -181,13 +184,13 @@ def _targets(sample: Sample, before: tuple[Regressor, ...]) -> Targets:
     """What is predicted, or the size of the residuals if a regression came before."""
     _, target = roles(sample)
     if not before:
-        return Targets([target] * sample.n_members, list(sample.folds.learning))
+        return Targets([target] * sample.n_members, list(sample.folds.learning), are_equal=True)
     values, known = [], torch.zeros_like(sample.folds.learning)
     for rows, is_known, learnt in zip(sample.fitted, known, _learn(sample, before), strict=True):
         size = torch.zeros_like(target)
         size[rows], is_known[rows] = _size(target[rows] - learnt.predicted), True
         values.append(size)
-    return Targets(values, list(known))
+    return Targets(values, list(known), are_equal=False)
 
 
 class SideBySide(nn.Module):
