@@ -3,9 +3,9 @@
 A log ratio T determines the distribution of y given x: it is the marginal distribution of y, weighted by
 exp(T(x, y)). If T is correct, functions of y minus their means under these weights are therefore uncorrelated
 with all functions of x. Three tests use fixed sets of functions: polynomials of the rank of each column,
-kernels of all columns at some rows, and the views of the columns that a network reads. The fourth test uses
-the functions of x that kernel ridge regression and randomised trees fit on other rows. The former follows
-fast waves across columns; the latter find steps.
+kernels of all columns at some rows, and the views of the columns that a network reads. Two tests use functions
+of x that are fitted to other rows: randomised trees, which find steps, and kernel ridge regression, which finds
+fast waves across columns.
 
 References
 ----------
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from skmine._engine.dependence import rank_polynomials
 from skmine._engine.forms.form import Fit
-from skmine._engine.kernel import MOST_TARGETS, choose_plain, gaussian
+from skmine._engine.kernel import MOST_TARGETS, choose_plan, gaussian
 from skmine._engine.sample import Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
@@ -40,7 +40,7 @@ _MOST_COLUMNS = 64
 
 @torch.no_grad()
 def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Iterator[float]:
-    """Four statistics of what the log ratio does not explain, in standard deviations if it is correct.
+    """Five statistics of what the log ratio does not explain, in standard deviations if it is correct.
 
     Parameters
     ----------
@@ -89,23 +89,22 @@ def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Ite
             yield math.inf
             return
         yield statistic
-    yield _predictability(x, residual(_core), weight, blocks[0].n_core, relevant[0])
+    x, of_y, weight = (part.double().flatten(0, 2) for part in (x, residual(_core), weight))
+    of_y = of_y / of_y.square().mean(0).sqrt().clamp_min(1e-12)
+    yield _predictability(_of_trees(x[:, : blocks[0].n_core], of_y, weight), of_y, weight)
+    choices = dict.fromkeys([tuple(range(blocks[0].n_core)), tuple(relevant[0].nonzero().flatten().tolist())])
+    yield _predictability(_of_kernels(x, of_y, weight, choices), of_y, weight)
 
 
-def _predictability(x: Tensor, residual: Tensor, weight: Tensor, n_core: int, relevant: Tensor) -> float:
+def _predictability(predicted: Tensor, residual: Tensor, weight: Tensor) -> float:
     """Mean product of residuals and their predictions from other rows, in standard errors."""
-    x, residual = x.double().flatten(0, 2), residual.double().flatten(0, 2)
-    weight = weight.double().flatten()
-    choices = dict.fromkeys([tuple(range(n_core)), tuple(relevant.nonzero().flatten().tolist())])
-    residual = residual / residual.square().mean(0).sqrt().clamp_min(1e-12)
-    predicted = _of_kernels(x, residual, weight, choices) + _of_trees(x[:, :n_core], residual, weight)
     product = weight * (residual * predicted).sum(1)
     return float(product.sum() / product.square().sum().sqrt().clamp_min(1e-300))
 
 
 def _of_kernels(x: Tensor, residual: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]) -> Tensor:
     """Predictions by kernel ridge regression, each from other rows."""
-    plan, error = choose_plain(x, residual - weight @ residual / weight.sum(), weight, choices)
+    plan, error = choose_plan(x, residual, weight, choices)
     if error >= 1:
         return torch.zeros_like(residual)
     *_, predicted = plan.regress(x, residual, weight)
