@@ -16,8 +16,8 @@ from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_infor
 from skmine.nn.training import TrainingResult
 
 #: Largest misfit that passes, in standard deviations. If the critic is correct, the largest of five
-#: statistics exceeds this limit once in five times. Because the misfit of a wrong critic grows with the number
-#: of rows, the limit is lower if all members hold out fewer rows than this.
+#: statistics exceeds this limit once in five times. Because the misfit of a wrong critic grows with the
+#: number of rows, the limit is lower if all members hold out fewer rows than this.
 _LARGEST_MISFIT, _ENOUGH_ROWS = 1.7, 4096
 #: A path is left after this many consecutive settings that are worse than its best setting.
 _PATIENCE = 2

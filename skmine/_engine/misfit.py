@@ -3,9 +3,9 @@
 A log ratio T determines the distribution of y given x: it is the marginal distribution of y, weighted by
 exp(T(x, y)). If T is correct, functions of y minus their means under these weights are therefore uncorrelated
 with all functions of x. Three tests use fixed sets of functions: polynomials of the rank of each column,
-kernels of all columns at some rows, and the views of the columns that a network reads. Two tests use functions
-of x that are fitted to other rows: randomised trees, which find steps, and kernel ridge regression, which finds
-fast waves across columns.
+kernels of all columns at some rows, and the views of the columns that a network reads. Two tests use
+functions of x that are fitted to other rows: randomised trees, which find steps, and kernel ridge regression,
+which finds fast waves across columns.
 
 References
 ----------
