@@ -319,7 +319,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
         -------
         table of shape (n_samples, `n_features_`)
             The selected columns, of the same type as X. A LazyFrame, a Dataset or a Dask collection stays
-            lazy, unless :meth:`set_output` asks for a frame.
+            lazy, unless ``set_output`` asks for a frame.
         """
         check_is_fitted(self)
         chosen, output = np.flatnonzero(self.support_), output_container(self)
