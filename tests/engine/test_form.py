@@ -11,8 +11,8 @@ from skmine.nn.training import TrainingResult
 
 #: The forms that apply to each kind of blocks of two columns, in order.
 APPLYING = {
-    "continuous": ["Gaussian", "NonlinearVariates", "GaussianMixture", "KernelRegression", "Grid", "Network"],
-    "classes": ["Discriminant", "GaussianMixture", "KernelRegression", "Network"],
+    "continuous": ["Gaussian", "NonlinearVariates", "GaussianMixture", "Regression", "Grid", "Network"],
+    "classes": ["Discriminant", "GaussianMixture", "Regression", "Network"],
     "discrete": ["Table"],
     "single class": ["Table", "GaussianMixture"],
 }
