@@ -43,9 +43,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     """Estimate the mutual information I(X; Y), in nats, between two sets of columns.
 
     Each fit compares several models of the log density ratio of X and y, called critics: closed forms,
-    mixtures of Gaussians, regressions by kernels, small networks or boosted trees, counts on a grid of ranks,
-    and a neural network (MINE). It keeps the critic with the highest value on held-out rows, by
-    cross-validation.
+    mixtures of Gaussians, regressions, boosted trees, counts on a grid of ranks, and a neural network (MINE).
+    It keeps the critic with the highest value on held-out rows, by cross-validation.
 
     Columns can be continuous, discrete, boolean or categorical, and can have missing values. Nothing is
     imputed: a missing value counts as a value of its own.

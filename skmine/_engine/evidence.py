@@ -91,7 +91,7 @@ def n_units(d: int, n_targets: int) -> int:
     d : int
         Number of columns.
     n_targets : int
-        Number of targets, each of which has a network of its own.
+        Number of targets. Each has a network of its own.
 
     Returns
     -------
