@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from skmine._engine.forms.form import Fit, Form, Start
@@ -129,9 +128,9 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
     if contest.best is None:
         raise KeyboardInterrupt("MutualInfoEstimator was interrupted before it had a first critic.")
     values = contest.best.held_out, contest.best.estimate
-    if not np.isfinite(values).all():
+    if not all(map(math.isfinite, values)):
         raise ValueError(
-            f"Training diverged, or the critic returned NaN or infinity: critic must have a finite value on "
+            "Training diverged, or the critic returned NaN or infinity: critic must have a finite value on "
             f"held-out rows; got {values[0]}. Lower learning_rate_init, or correct the critic."
         )
     return Outcome(contest.best, contest.training, interrupted)

@@ -156,9 +156,10 @@ def _maximise(x: Tensor, y: Tensor, weight: Tensor, parameters: Tensor, d: int) 
     for number in range(_MOST_STEPS):
         predicted, derivatives = EvidenceNetwork.of(parameters, d).derivatives(x)
         weighted = weight.unsqueeze(1) * derivatives
-        gradient = noise * (weighted.T @ (y - predicted)) - precision[group] * parameters
+        residual = y - predicted
+        gradient = noise * (weighted.T @ residual) - precision[group] * parameters
         curvature = noise * (derivatives.T @ weighted) + precision[group].diag()
-        before, _ = loss(parameters)
+        before = noise * float(weight @ residual.square()) + float(precision[group] @ parameters.square())
         for _ in range(_MOST_DAMPINGS):
             damped = curvature + (damping * noise * n) * torch.eye(len(group), dtype=x.dtype)
             root, failed = torch.linalg.cholesky_ex(damped)

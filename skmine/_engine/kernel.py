@@ -36,7 +36,7 @@ _JITTER = 1e-7
 _FAR = 1e4
 #: Maximum number of metrics, each learnt from the previous one. Each must lower the error to this share of
 #: it.
-_MOST_STEPS, _LEAST_FALL = 3, 0.97
+_MOST_STEPS, LEAST_FALL = 3, 0.97
 #: Maximum number of predicted columns, or of classes minus one.
 MOST_TARGETS = 10
 #: Number of parts of the rows. Each part is predicted from the others.
@@ -331,7 +331,7 @@ def choose_plan(
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
         longer, next_error = _choose_width(longer, longer.widest(first_half, few[0]), second_half)
-        if next_error > _LEAST_FALL * error:
+        if next_error > LEAST_FALL * error:
             break
         error, plan = next_error, longer
     learning = judging = [x, y, weight]

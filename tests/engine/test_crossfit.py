@@ -8,7 +8,7 @@ from skmine._engine.sample import Folds
 
 
 def cross_fit(folds, most_rows=10**6):
-    """What each member learns if a model is the set of its rows, which it tells for each row it predicts."""
+    """What each member learns if a model is the set of its rows. It predicts whether a row is among them."""
     known = {}
     fitting = CrossFitting(
         lambda rows: set(rows.tolist()),

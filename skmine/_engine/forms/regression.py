@@ -17,13 +17,11 @@ from skmine._engine.dependence import MOST_ROWS
 from skmine._engine.evidence import EvidenceNetwork, NetworkRegression, fit_network, n_units
 from skmine._engine.forms.form import Start
 from skmine._engine.forms.mixture import RegressionForm, beside_target, roles
-from skmine._engine.kernel import Kernel, Plan, at_landmarks, choose_plan, choose_sum
+from skmine._engine.kernel import LEAST_FALL, Kernel, Plan, at_landmarks, choose_plan, choose_sum
 from skmine._engine.sample import Sample
 
 #: Maximum number of columns that networks read, to limit time.
 _MOST_COLUMNS = 64
-#: The size of residuals is predicted if this lowers its mean squared error to this share.
-_LEAST_FALL = 0.97
 
 
 class Targets(NamedTuple):
@@ -137,7 +135,7 @@ class Regression(RegressionForm):
         yield chosen, 2 * n_targets
         if sample.classes is None:
             chosen, error = _best(sample.first, chosen)
-            if error < _LEAST_FALL:
+            if error < LEAST_FALL:
                 yield chosen, 3 * n_targets
 
     def read(self, sample: Sample, source: tuple[Regressor, ...]) -> tuple[list[nn.Module], Tensor]:
