@@ -242,7 +242,7 @@ class ClusterTable:
         plan = [(range(len(margins)), self.grids, margins, sides)]
         means = self._sums(plan, tasks.sum_block_products, tasks.add_arrays, tasks.all_arrays, "pass")[0]
         for side, total in zip(sides, means, strict=True):
-            side.mean = total / n
+            side.standardise(total / n)
         sums = self._sums(plan, tasks.sum_moments, tasks.add_arrays, tasks.all_arrays, "pass")[0]
         return law_of_sums(sums, n)
 

@@ -74,6 +74,17 @@ def test_test_given__two_columns_that_matter_together__found(seed):
     assert result.pvalue < 1e-4
 
 
+@pytest.mark.statistical
+@pytest.mark.parametrize("given", [False, True])
+def test_test__row_in_which_two_gaps_meet__does_not_hide_dependence(given, seed):
+    rng = np.random.default_rng(seed)
+    X, Z = rng.normal(size=(1000, 3)), rng.normal(size=(1000, 1))
+    y = 0.6 * X[:, 0] + rng.normal(size=1000)
+    X[0, 1:] = np.nan  # the product of two such indicators has a variance of n
+
+    assert mutual_info_test(X, y, Z if given else None, random_state=0).pvalue < 1e-4
+
+
 def test_test_given__mixed_table_with_gaps__same_for_shuffled_rows_and_monotone_maps_of_X_and_y():
     rng = np.random.default_rng(0)
     X, y, Z = confounded(rng, strength=0.1)

@@ -254,7 +254,7 @@ def block_law(first: list[Margin], second: list[Margin]) -> BlockLaw:
         for start in range(0, n, _ROWS)
     ]
     for number, side in enumerate(sides):
-        side.mean = np.add.reduce([side.product_sums(codes[number]) for codes in blocks]) / n
+        side.standardise(np.add.reduce([side.product_sums(codes[number]) for codes in blocks]) / n)
     sums = moment_sums(*sides, *blocks[0])
     for codes in blocks[1:]:
         for total, part in zip(sums, moment_sums(*sides, *codes), strict=True):
@@ -335,7 +335,8 @@ class BlockFunctions:
     """Functions of the rows of a block of columns, scaled by the root of their weights.
 
     They are functions of each column and, if that does not make too many, centred products for pairs of
-    columns.
+    columns. A product has at most the variance that it has if the two columns are independent. Otherwise a
+    single row, in which two rare values meet, could decide the test.
 
     Parameters
     ----------
@@ -346,8 +347,9 @@ class BlockFunctions:
 
     Attributes
     ----------
-    mean : ndarray of shape (n_products,)
-        Means of the products. Set them from :meth:`product_sums` before calling :meth:`values`.
+    mean, scale : ndarray of shape (n_products,)
+        Means of the products, and factors that limit their variances. Call :meth:`standardise` before
+        :meth:`values`.
     """
 
     def __init__(self, margins: list[Margin], n: int):
@@ -363,7 +365,10 @@ class BlockFunctions:
             if n_pairs * max(part.shape[1] for part in paired) ** 2 <= most:
                 self.paired = paired
                 break
-        self.mean = np.zeros(0)
+        variance = [margin.mass @ part**2 for margin, part in zip(margins, self.paired, strict=False)]
+        largest = [np.outer(one, other).ravel() for j, one in enumerate(variance) for other in variance[:j]]
+        self._largest = np.concatenate([np.empty(0), *largest])
+        self.mean, self.scale = np.zeros(0), np.ones(0)
 
     def _products(self, codes: list[np.ndarray]) -> np.ndarray:
         parts = [np.empty((len(codes[0]), 0))]
@@ -374,18 +379,21 @@ class BlockFunctions:
         return np.hstack(parts)
 
     def product_sums(self, codes: list[np.ndarray]) -> np.ndarray:
-        """Sums of the products over rows, given their cells, shape (n_products,)."""
-        return self._products(codes).sum(axis=0)
+        """Sums over rows of the products and of their squares, given their cells, shape (2, n_products)."""
+        products = self._products(codes)
+        return np.stack([products.sum(axis=0), (products**2).sum(axis=0)])
+
+    def standardise(self, means: np.ndarray) -> None:
+        """Set the means and factors of the products from their means and mean squares."""
+        self.mean, square = means
+        self.scale = 1 / np.sqrt(np.maximum((square - self.mean**2) / self._largest, 1.0))
 
     def values(self, codes: list[np.ndarray]) -> np.ndarray:
         """Values of the functions in rows, given their cells, shape (n_rows, n_functions)."""
         single = [functions[c] for functions, c in zip(self.single, codes, strict=True)]
-        return np.hstack([*single, self._products(codes) - self.mean])
+        return np.hstack([*single, (self._products(codes) - self.mean) * self.scale])
 
 
 def _scaled(margins: list[Margin], degree: int) -> list[np.ndarray]:
-    parts = []
-    for margin in margins:
-        functions, order = margin.polynomials(degree)
-        parts.append(functions / np.sqrt(order))
-    return parts
+    found = [margin.polynomials(degree) for margin in margins]
+    return [functions / np.sqrt(order) for functions, order in found]

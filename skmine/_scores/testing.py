@@ -371,6 +371,17 @@ def _block_functions(columns: list[Column], discrete) -> np.ndarray:
         factors = single(degree)
         pairs = [(one, other) for j, one in enumerate(factors) for other in factors[:j]]
         if sum(one.shape[1] * other.shape[1] for one, other in pairs) <= most:
-            products = [(a[:, :, None] * b[:, None, :]).reshape(n, -1) for a, b in pairs]
-            return np.hstack([*parts, *(p - p.mean(axis=0) for p in products)])
+            return np.hstack([*parts, *(_products(one, other) for one, other in pairs)])
     return np.hstack(parts)
+
+
+def _products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Centred products of the functions of two columns.
+
+    Their variances are at most those for independent columns. Otherwise a single row, in which two rare
+    values meet, could decide the test.
+    """
+    products = (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
+    products -= products.mean(axis=0)
+    largest = np.outer(one.var(axis=0), other.var(axis=0)).ravel()
+    return products / np.sqrt(np.maximum(products.var(axis=0) / largest, 1.0))
