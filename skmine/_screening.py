@@ -17,7 +17,7 @@ from scipy.stats import chi2
 from skmine._copula import Margin
 from skmine._functions import block_functions, blocks, products, runs, sums, whitened
 from skmine._row_groups import RowGroups
-from skmine._smoothing import Kernel, Smoother, kernel_table
+from skmine._smoothing import Kernel, Smoother, kernel_table, sharp_residual
 from skmine._validation import effective_samples
 
 #: Degree of the polynomials of a feature and of the target, and maximum number of functions for levels.
@@ -98,12 +98,13 @@ class Screen:
         self.weight = weight
         self.groups = None if groups is None else RowGroups(groups)
         self.n_features = len(features)
-        self.codes = [[m.codes for m in margins] for margins in features]
-        self.tables = [[kernel_table(m) for m in margins] for margins in features]
+        self.features = features
+        self._cells: dict[int, tuple[list[np.ndarray], list[np.ndarray]]] = {}
         parts = [block_functions(margins, _DEGREE, _MOST_FUNCTIONS, weight).T for margins in features]
         self.functions = np.vstack(parts).astype(np.float32)
         self.owner = np.repeat(np.arange(self.n_features), [len(part) for part in parts])
         self.residuals, self.residual_owner = self.functions, self.owner
+        targets = [margin.finer() for margin in targets]
         self.target = block_functions(targets, _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS, weight).T
         self.residual_target = self.target.astype(np.float32)
         self.judged_rows = np.linspace(0, self.n - 1, min(self.n, _JUDGE_ROWS)).round().astype(int)
@@ -127,7 +128,7 @@ class Screen:
             Features.
         """
         self.chosen = list(chosen)
-        can_be_additive = sum(len(self.codes[j]) for j in chosen) > 1
+        can_be_additive = sum(len(self.features[j]) for j in chosen) > 1
         kinds = (False, True) if can_be_additive and not self.additive else (self.additive,)
         judged = []
         for additive in kinds:
@@ -136,9 +137,11 @@ class Screen:
         self.judged_kernel, self.judged, self.additive = min(judged, key=lambda one: one[1].error)
         kernel = self._kernel(chosen, slice(None), _LANDMARKS, self.additive)
         smoother = Smoother(kernel, self.target, self.weight)
-        residual = smoother.left_out_residual(self.target, self._folds(slice(None)))
-        largest = max(residual.var(axis=1).max(initial=0.0), 1e-12)
-        self.residual_target = whitened(residual, _LEAST_VARIANCE * largest, self.weight).astype(np.float32)
+        folds = self._folds(slice(None))
+        residual = smoother.left_out_residual(self.target, folds)
+        cells = self._columns(chosen, slice(None))[1]
+        residual = sharp_residual(residual, self.target, cells, self.weight, folds)
+        self.residual_target = whitened(residual, _LEAST_VARIANCE, self.weight).astype(np.float32)
         self.freedom_left = smoother.freedom_left
         parts = []
         free = ~np.isin(self.owner, chosen)
@@ -160,11 +163,15 @@ class Screen:
         return None if self.groups is None else self.groups.folds[rows]
 
     def _columns(self, features: Sequence[int], rows) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        tables = [table for j in features for table in self.tables[j]]
-        return tables, [code[rows] for j in features for code in self.codes[j]]
+        for j in features:
+            if j not in self._cells:
+                finer = [margin.finer() for margin in self.features[j]]
+                self._cells[j] = [kernel_table(m) for m in finer], [m.codes for m in finer]
+        tables = [table for j in features for table in self._cells[j][0]]
+        return tables, [code[rows] for j in features for code in self._cells[j][1]]
 
     def _kernel(self, features: Sequence[int], rows, n_landmarks: int, additive: bool) -> Kernel:
-        n, n_columns = self.target[:, rows].shape[1], sum(len(self.codes[j]) for j in features)
+        n, n_columns = self.target[:, rows].shape[1], sum(len(self.features[j]) for j in features)
         share = 1 / max(n_columns, 1) if additive else 1.0
         landmarks = np.linspace(0, n - 1, min(n, n_landmarks)).round().astype(int)
         return Kernel(*self._columns(features, rows), landmarks, share, n)

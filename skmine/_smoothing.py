@@ -5,6 +5,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.special import ndtri
 
 from skmine._copula import Margin
+from skmine._copula.levels import ratio_of_variances
 
 _RIDGES = np.geomspace(1e-4, 1e3, 15)
 #: Share of the mean diagonal that is added to the kernel of the landmarks, so that it can be decomposed.
@@ -14,6 +15,8 @@ _LEAST_SHRINK = 1e-2
 _ROWS_AT_ONCE = 256
 #: Minimum share of a row's residual that remains after its own effect on the fit.
 _LEAST_LEFT = 0.05
+#: Variance of residuals, relative to that of their functions, that counts as rounding error.
+_SMALLEST_VARIANCE = 1e-12
 
 
 def kernel_table(margin: Margin) -> np.ndarray:
@@ -159,3 +162,66 @@ class Smoother:
             weights = np.linalg.solve(curvature, fitted - features[out].T @ shown[:, out].T)
             residual[:, out] = shown[:, out] - (features[out] @ weights).T
         return residual if self.root is None else residual / self.root
+
+
+def sharp_residual(
+    smooth: np.ndarray,
+    target: np.ndarray,
+    columns: list[np.ndarray],
+    weight: np.ndarray | None = None,
+    folds: np.ndarray | None = None,
+) -> np.ndarray:
+    """Residuals without the jumps and sharp bends of single columns that a smooth regression leaves.
+
+    They would look like dependence on every other column that follows one of these columns. For each column,
+    the mean of the other rows in a cell is subtracted, shrunk towards 0 by as much as chance explains. Each
+    function starts from its smooth residual or, if less remains, from its values.
+
+    Parameters
+    ----------
+    smooth, target : ndarray of shape (n_functions, n)
+        Residuals of a smooth regression on held-out rows, and the functions.
+    columns : list of ndarray of shape (n,)
+        Cell of each row, for each column.
+    weight : ndarray of shape (n,) or None, default=None
+        Weights of the rows, of mean 1.
+    folds : ndarray of shape (n,) or None, default=None
+        Fold of each row. The other rows of a row are those of other folds. None: each row is a fold.
+
+    Returns
+    -------
+    ndarray of shape (n_functions, n)
+    """
+    found = []
+    for residual in (smooth, target):
+        for cells in columns:
+            residual = _less_cell_means(residual, cells, weight, folds)
+        found.append(residual)
+    squares = [_sums(residual**2, weight) for residual in found]
+    return np.where((squares[0] <= squares[1])[:, None], *found)
+
+
+def _less_cell_means(residual: np.ndarray, cells: np.ndarray, weight, folds) -> np.ndarray:
+    rows, sums = _sums_of_cells(residual, cells, weight)
+    n, n_used = rows.sum(), np.count_nonzero(rows)
+    mean = sums / np.where(rows > 0, rows, 1)
+    within = (_sums(residual**2, weight) - (rows * mean**2).sum(axis=1)) / max(n - n_used, 1)
+    within = np.maximum(within, _SMALLEST_VARIANCE)[:, None]
+    ratio = ratio_of_variances(np.broadcast_to(rows, mean.shape), mean, within)
+    own_rows = np.ones(len(cells)) if weight is None else weight
+    own = residual * own_rows
+    if folds is not None:
+        number = np.unique(cells * (int(folds.max()) + 1) + folds, return_inverse=True)[1]
+        own_rows, own = (part[..., number] for part in _sums_of_cells(residual, number, weight))
+    return residual - ratio * (sums[:, cells] - own) / (1 + ratio * (rows[cells] - own_rows))
+
+
+def _sums(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    return values.sum(axis=1) if weight is None else values @ weight
+
+
+def _sums_of_cells(values: np.ndarray, cells: np.ndarray, weight) -> tuple[np.ndarray, np.ndarray]:
+    """Number of rows of each cell, and sums of functions over them, shape (n_functions, n_cells)."""
+    rows = np.bincount(cells, weight)
+    weighted = values if weight is None else values * weight
+    return rows, np.stack([np.bincount(cells, row, len(rows)) for row in weighted])

@@ -46,6 +46,29 @@ def draw_column(kind, rng, n=300):
 KINDS = ["continuous", "tied", "zero-inflated", "missing", "binary"]
 
 
+@pytest.mark.parametrize(("n", "expected"), [(200, 32), (800, 100), (9000, 255)])
+def test_finer__more_rows__more_cells_up_to_a_byte(n, expected):
+    values = np.random.default_rng(0).normal(size=n)
+    values[:20] = np.nan
+    column = margin(values)
+
+    finer = column.finer()
+
+    # In the tails, two cells can share a row, and become one. Missing values have the last cell.
+    assert 0.9 * expected <= finer.codes.max() == len(finer.mass) - 1 <= expected
+    np.testing.assert_allclose(np.bincount(finer.codes) / n, finer.mass)
+    ranks = finer.rank[finer.codes]
+    assert (np.diff(ranks[np.argsort(values)][: n - 20]) >= 0).all()
+    assert np.isnan(ranks[:20]).all()
+
+
+def test_finer__labels_and_few_numbers__as_they_are():
+    values = np.arange(2000) % 7.0
+
+    for column in (margin(values), margin(values, discrete=True)):
+        assert column.finer() is column
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("discrete", [False, True])
 def test_margin__functions_and_polynomials__are_orthonormal_over_the_rows(kind, discrete):

@@ -22,6 +22,7 @@ from skmine._columns import read_columns
 from skmine._copula import Margin
 from skmine._functions import _triangular, products
 from skmine._screening import Screen
+from skmine._smoothing import sharp_residual
 from skmine._strategies import STRATEGIES, SelectionRanking
 
 
@@ -88,6 +89,67 @@ def test_condition_on__increasing_map_of_the_chosen__few_functions_are_left():
     assert copied < others == 4
     assert after.pvalue[0] > 0.01
     assert after.gain[0] < 0.005
+
+
+#: Targets that the first column determines.
+DETERMINED = {
+    "increasing": np.exp,
+    "bend": lambda x: x**2,
+    "steps": lambda x: np.digitize(x, [-1, 0, 0.3, 1.5]),
+    "levels": lambda x: (np.round(3 * x) // 2).clip(-3, 3),
+}
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("form", DETERMINED)
+def test_condition_on__target_is_a_function_of_the_chosen__columns_that_follow_it_add_nothing(form, seed):
+    rng = np.random.default_rng(seed)
+    x, *noise = rng.normal(size=(5, 2000))
+    if form == "levels":
+        x = np.round(3 * x) / 3
+    followers = [np.abs(x) + 0.3 * noise[0], np.floor(x) + noise[1], np.sin(2 * x) + 0.3 * noise[2]]
+    classes = form in ("steps", "levels")
+    screen = screen_of(np.column_stack([x, *followers, noise[3]]), DETERMINED[form](x), classes)
+
+    screen.condition_on([0])
+
+    # Residuals of the smooth regression alone have p-values below 1e-9 for each form.
+    assert screen.singles().pvalue.min() > 1e-3
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sharp_residual__step_and_noise__only_the_step_is_removed(weighted, seed):
+    rng = np.random.default_rng(seed)
+    cells = np.repeat(np.arange(100), 20)
+    step, noise = np.sign(cells - 30.0), rng.normal(size=2000)
+    functions = np.stack([step + 0.1 * noise, noise])
+    weight = rng.permutation(np.tile([0.5, 1.5], 1000)) if weighted else None
+
+    left = sharp_residual(functions, functions, [cells], weight)
+
+    # The means of 19 other rows add a nineteenth of the variance. Under chance, they are shrunk to nothing.
+    assert left[0].var() == pytest.approx(0.01, rel=0.2)
+    assert left[1].var() == pytest.approx(1.0, abs=0.02 + abs(noise.var() - 1))
+
+
+def test_sharp_residual__cells_of_one_fold__are_not_used():
+    rng = np.random.default_rng(0)
+    folds = np.repeat(np.arange(4), 50)
+    functions = rng.normal(size=(1, 200)) + folds
+
+    np.testing.assert_array_equal(sharp_residual(functions, functions, [folds], None, folds), functions)
+    shared = sharp_residual(functions, functions, [folds], None, np.tile(np.arange(4), 50))
+    assert shared.var() < functions.var() / 1.5
+
+
+def test_sharp_residual__smooth_residual_is_larger_than_the_function__function_is_used():
+    functions = np.repeat([[-1.0, 1.0]], 50, axis=1).repeat(2, axis=0)
+    smooth = functions * np.array([[2.0], [0.5]])
+
+    left = sharp_residual(smooth, functions, [])
+
+    np.testing.assert_array_equal(left, functions * np.array([[1.0], [0.5]]))
 
 
 @pytest.mark.statistical

@@ -311,7 +311,7 @@ def level_means(
     of_ties = mean_of(lambda i: rounding[:, i])
     possible = enough & (within >= of_ties) & (within > 0)
     within = np.where(possible, within + of_ties, 1.0)
-    ratio = _ratio_of_variances(np.divide(rows, one, out=np.zeros(rows.shape), where=used), mean, within)
+    ratio = ratio_of_variances(np.divide(rows, one, out=np.zeros(rows.shape), where=used), mean, within)
 
     def log_ratio(i: slice) -> np.ndarray:
         level = pair, levels[:, i]
@@ -328,7 +328,7 @@ def level_means(
     return np.where(possible, mean_of(log_ratio) / 2, 0.0)[:, 0]
 
 
-def _ratio_of_variances(rows: np.ndarray, mean: np.ndarray, within: np.ndarray) -> np.ndarray:
+def ratio_of_variances(rows: np.ndarray, mean: np.ndarray, within: np.ndarray) -> np.ndarray:
     """Variance of the means of levels relative to that within levels, shape (n_pairs, 1).
 
     Parameters

@@ -17,6 +17,9 @@ N_FUNCTIONS = 8
 MAX_LEVELS = 64
 #: Number of cells of ranks, for columns with more distinct values than this.
 N_CELLS = 32
+#: Minimum number of rows of a finer cell, and maximum number of finer cells (a byte holds their numbers and
+#: that of missing values).
+_ROWS_A_FINE_CELL, _MOST_FINE_CELLS = 8, 255
 #: A column counts as repeating, so that its numbers may be codes, if its share of distinct values is at most
 #: this.
 MOST_DISTINCT = 0.9
@@ -121,6 +124,14 @@ class Margin:
             return _of_levels(Column(self.levels[rows].astype(np.float64), False), times, weighted)
         assert self.values is not None
         return _of_ranks(Column(self.values[rows], False), times, self.coarse and not self.tied, weighted)
+
+    def finer(self) -> "Margin":
+        """The margin with as many cells of ranks as the rows allow. Levels stay as they are."""
+        n_cells = int(np.clip(len(self) // _ROWS_A_FINE_CELL, N_CELLS, _MOST_FINE_CELLS))
+        if not self.coarse or self.values is None or n_cells == N_CELLS:
+            return self
+        weighted, rounded = self.unit is not None, not self.tied
+        return _of_ranks(Column(self.values, False), self.times, rounded, weighted, n_cells)
 
     @property
     def number(self) -> np.ndarray:
@@ -310,7 +321,9 @@ def _number(column: Column) -> tuple[np.ndarray, int]:
     return np.array([level_of[value] for value in objects]), len(ordered)
 
 
-def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool, weighted: bool) -> Margin:
+def _of_ranks(
+    column: Column, times: np.ndarray | None, rounded: bool, weighted: bool, n_cells: int = N_CELLS
+) -> Margin:
     missing = column.missing
     values = column.values
     if times is None:
@@ -320,8 +333,8 @@ def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool, weighted:
         ordered, last = values[order], np.cumsum(times[order])
     new = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
     n_levels = np.count_nonzero(new)
-    levels = ordered[new] if n_levels <= N_CELLS else None
-    starts = _cell_starts(ordered, last) if levels is None else levels
+    levels = ordered[new] if n_levels <= n_cells else None
+    starts = _cell_starts(ordered, last, n_cells) if levels is None else levels
     codes = np.maximum(np.searchsorted(starts, values, side="right") - 1, 0)
     codes[missing] = len(starts)
     counts = np.bincount(codes, times, len(starts) + 1)
@@ -345,13 +358,13 @@ def _of_ranks(column: Column, times: np.ndarray | None, rounded: bool, weighted:
     )
 
 
-def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:
+def _cell_starts(ordered: np.ndarray, last: np.ndarray | None, n_cells: int) -> np.ndarray:
     """Smallest value of each cell. A value that is more frequent than a cell gets a cell of its own.
 
     `last` is the number of rows up to each value, if values have several rows.
     """
     n = len(ordered) if last is None else round(last[-1])
-    at = (cell_edges(n) * n).astype(np.int64)
+    at = (cell_edges(n, n_cells) * n).astype(np.int64)
     if last is not None:
         at = np.searchsorted(last, at, side="right")
     starts, times = np.unique(ordered[at], return_counts=True)
@@ -360,14 +373,14 @@ def _cell_starts(ordered: np.ndarray, last: np.ndarray | None) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def cell_edges(n: int) -> np.ndarray:
+def cell_edges(n: int, n_cells: int = N_CELLS) -> np.ndarray:
     """Inner edges of the cells as ranks, in equal steps of the mean of rank and normal score."""
     largest = -ndtri(0.5 / max(n, 2))
     score = np.linspace(-largest, largest, 4_001)
     rank = ndtr(score)
     position = rank + (score + largest) / (2 * largest)
     position = (position - position[0]) / (position[-1] - position[0])
-    return np.interp(np.arange(1, N_CELLS) / N_CELLS, position, rank)
+    return np.interp(np.arange(1, n_cells) / n_cells, position, rank)
 
 
 @lru_cache(maxsize=64)  # columns without ties have the same cells
