@@ -298,11 +298,11 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
         >>> from skmine import MINEFeatureSelector
         >>> selector = MINEFeatureSelector(2).fit(*load_iris(return_X_y=True, as_frame=True))
         >>> print(selector.explain()[["feature", "reason"]].to_string(index=False))
-                  feature                                                                         reason
-         petal width (cm)                                                     adds 0.75 nats (p < 0.001)
-         sepal width (cm)                                                    adds 0.097 nats (p < 0.001)
-        petal length (cm) redundant given petal width (cm), sepal width (cm): adds 0.034 nats (p = 0.17)
-        sepal length (cm)        redundant given petal width (cm), sepal width (cm): adds 0 nats (p = 1)
+                  feature                                                     reason
+         petal width (cm)                                 adds 0.75 nats (p < 0.001)
+        petal length (cm)      fills the number asked for: adds 0.021 nats (p = 0.7)
+        sepal length (cm)      redundant given petal width (cm): adds 0 nats (p = 1)
+         sepal width (cm) redundant given petal width (cm): adds 0.0085 nats (p = 1)
         """
         check_is_fitted(self)
         return make_frame(explain(self, unit), self._library)
