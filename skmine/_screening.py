@@ -17,7 +17,7 @@ from scipy.stats import chi2
 from skmine._copula import Margin
 from skmine._functions import block_functions, blocks, products, runs, sums, whitened
 from skmine._row_groups import RowGroups
-from skmine._smoothing import Kernel, Smoother, kernel_table, sharp_residual
+from skmine._smoothing import Kernel, Smoother, are_determined, kernel_table, sharp_residual
 from skmine._validation import effective_samples
 
 #: Degree of the polynomials of a feature and of the target, and maximum number of functions for levels.
@@ -104,6 +104,7 @@ class Screen:
         self.functions = np.vstack(parts).astype(np.float32)
         self.owner = np.repeat(np.arange(self.n_features), [len(part) for part in parts])
         self.residuals, self.residual_owner = self.functions, self.owner
+        self._determined = np.zeros(len(self.owner), dtype=bool)
         targets = [margin.finer() for margin in targets]
         self.target = block_functions(targets, _TARGET_DEGREE, _MOST_TARGET_FUNCTIONS, weight).T
         self.residual_target = self.target.astype(np.float32)
@@ -125,8 +126,10 @@ class Screen:
         Parameters
         ----------
         chosen : list of int
-            Features.
+            Features, including those of earlier calls.
         """
+        new = [margin.codes for j in chosen if j not in self.chosen for margin in self.features[j]]
+        self._determined |= are_determined(self.functions, new, _LEAST_VARIANCE, self.weight)
         self.chosen = list(chosen)
         can_be_additive = sum(len(self.features[j]) for j in chosen) > 1
         kinds = (False, True) if can_be_additive and not self.additive else (self.additive,)
@@ -138,20 +141,18 @@ class Screen:
         kernel = self._kernel(chosen, slice(None), _LANDMARKS, self.additive)
         smoother = Smoother(kernel, self.target, self.weight)
         folds = self._folds(slice(None))
-        residual = smoother.left_out_residual(self.target, folds)
-        cells = self._columns(chosen, slice(None))[1]
-        residual = sharp_residual(residual, self.target, cells, self.weight, folds)
+        smooth, cells = smoother.left_out_residual(self.target, folds), self._columns(chosen, slice(None))[1]
+        residual = sharp_residual(smooth, self.target, cells, self.weight, folds)
         self.residual_target = whitened(residual, _LEAST_VARIANCE, self.weight).astype(np.float32)
         self.freedom_left = smoother.freedom_left
         parts = []
-        free = ~np.isin(self.owner, chosen)
+        free = ~np.isin(self.owner, chosen) & ~self._determined
         residuals = smoother.residual(self.functions[free])
         for feature, start, stop in runs(self.owner[free]):
             parts.append((feature, whitened(residuals[start:stop], _LEAST_VARIANCE, self.weight)))
         parts += [(j, self.functions[self.owner == j]) for j in chosen]
         parts = sorted(((j, part) for j, part in parts if len(part)), key=lambda one: one[0])
-        empty = np.empty((0, self.n), dtype=np.float32)
-        self.residuals = np.vstack([empty, *(part for _, part in parts)])
+        self.residuals = np.vstack([self.functions[:0], *(part for _, part in parts)])
         self.residual_owner = np.repeat([j for j, _ in parts], [len(part) for _, part in parts]).astype(int)
 
     def _judge(self, kernel: Kernel) -> Smoother:

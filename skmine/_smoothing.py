@@ -201,6 +201,37 @@ def sharp_residual(
     return np.where((squares[0] <= squares[1])[:, None], *found)
 
 
+def are_determined(
+    functions: np.ndarray, columns: list[np.ndarray], least: float, weight: np.ndarray | None = None
+) -> np.ndarray:
+    """Mask of the functions that have less than a share of their variance within the cells of some column.
+
+    Copies and increasing maps of a column have the same cells. A smooth regression on many columns does not
+    explain them completely.
+
+    Parameters
+    ----------
+    functions : ndarray of shape (n_functions, n)
+        Functions with mean 0 and variance 1.
+    columns : list of ndarray of shape (n,)
+        Cell of each row, for each column.
+    least : float
+        The share.
+    weight : ndarray of shape (n,) or None, default=None
+        Weights of the rows, of mean 1.
+
+    Returns
+    -------
+    ndarray of shape (n_functions,)
+    """
+    determined = np.zeros(len(functions), dtype=bool)
+    for cells in columns if len(functions) else []:
+        rows, sums = _sums_of_cells(functions, cells, weight)
+        between = (sums**2 / np.where(rows > 0, rows, 1)).sum(axis=1) / functions.shape[1]
+        determined |= between > 1 - least
+    return determined
+
+
 def _less_cell_means(residual: np.ndarray, cells: np.ndarray, weight, folds) -> np.ndarray:
     rows, sums = _sums_of_cells(residual, cells, weight)
     n, n_used = rows.sum(), np.count_nonzero(rows)

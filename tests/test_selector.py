@@ -22,7 +22,7 @@ from skmine._columns import read_columns
 from skmine._copula import Margin
 from skmine._functions import _triangular, products
 from skmine._screening import Screen
-from skmine._smoothing import sharp_residual
+from skmine._smoothing import are_determined, sharp_residual
 from skmine._strategies import STRATEGIES, SelectionRanking
 
 
@@ -116,6 +116,33 @@ def test_condition_on__target_is_a_function_of_the_chosen__columns_that_follow_i
     # The smooth regression alone leaves p-values below 1e-15 for the last three forms. For the first one, it
     # leaves a variance of 1e-4. If that were tested, p-values would be below 5e-4.
     assert screen.singles().pvalue.min() > 1e-3
+
+
+def test_condition_on__eight_columns__nothing_is_left_of_copies_and_increasing_maps():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 8))
+    X[:, 4:] = np.round(2 * X[:, 4:])
+    screen = screen_of(np.hstack([X, X[:, :2], np.sinh(X)]), X.sum(axis=1) + rng.normal(size=1000))
+
+    screen.condition_on(list(range(4)))
+    screen.condition_on(list(range(8)))
+
+    # The smoother of the target leaves some of each.
+    assert screen.n_functions[8:18].tolist() == [0] * 10
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_are_determined__steps_of_a_column_and_noise__only_the_steps_are(weighted):
+    rng = np.random.default_rng(0)
+    cells = rng.integers(0, 20, 1000)
+    weight = rng.permutation(np.tile([0.5, 1.5], 500)) if weighted else None
+    functions = np.stack([cells**2.0, cells + rng.normal(size=1000), rng.normal(size=1000)])
+    functions -= np.average(functions, axis=1, weights=weight)[:, None]
+    functions /= np.sqrt(np.average(functions**2, axis=1, weights=weight))[:, None]
+
+    assert are_determined(functions, [cells], 1e-6, weight).tolist() == [True, False, False]
+    assert are_determined(functions, [cells], 0.5, weight).tolist() == [True, True, False]
+    assert not are_determined(functions, [], 0.5, weight).any()
 
 
 @pytest.mark.statistical
