@@ -1,7 +1,9 @@
-"""Mutual information with a column of unordered levels, by leave-one-out predictions.
+"""Mutual information with a column of unordered levels, by predictions of each row.
 
-Every row is predicted from the other rows. Many levels, or levels with one row, therefore do not raise the
-value by chance.
+A row that is predicted from the other rows loses information, because the shares or means are estimated. A
+row that is predicted from all rows gains as much, to first order. The value is the mean of both. The mean over
+left-out rows, which is the expected value on new rows, decides how much an estimate counts. Many levels, or
+levels with one row, therefore do not raise the value by chance.
 """
 
 from typing import NamedTuple
@@ -28,7 +30,7 @@ def level_mixtures(
     times: np.ndarray | None = None,
     unit: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Leave-one-out mean log ratio of a class given a level, in nats, for several pairs of columns.
+    """Mean log ratio of a class given a level, in nats, for several pairs of columns.
 
     A level has either the class shares of all rows, or its own. Own shares are drawn from a Dirichlet
     distribution around those of all rows, with one of several concentrations. The frequency of each case is
@@ -43,19 +45,21 @@ def level_mixtures(
 
     Returns
     -------
-    ndarray of shape (n_pairs,)
-        Nats. About 0, or slightly below, if classes do not depend on levels.
+    ndarray of shape (2, n_pairs)
+        The values, and the means over left-out rows, in nats. The latter are about 0, or slightly below, if
+        classes do not depend on levels.
 
     References
     ----------
     Minka (2000), Estimating a Dirichlet distribution; Good (1965), The estimation of probabilities, for
-    mixtures of Dirichlet priors.
+    mixtures of Dirichlet priors; Watanabe (2010), Asymptotic equivalence of Bayes cross validation and widely
+    applicable information criterion in singular learning theory, for the errors of both predictions.
     """
-    values = np.zeros(len(pairs))
+    values = np.zeros((2, len(pairs)))
     prepared = [_repeating_levels(*pair, times, unit) for pair in pairs]
     used = [k for k, one in enumerate(prepared) if one is not None]
     if used:
-        values[used] = _mixtures([one for one in prepared if one is not None])
+        values[:, used] = _mixtures([one for one in prepared if one is not None])
     return values
 
 
@@ -139,15 +143,25 @@ def _mixtures(columns: list[_LevelCounts]) -> np.ndarray:
     evidence = np.add.reduceat(evidence, np.flatnonzero(np.diff(level, prepend=-1)), axis=1)
     evidence += gammaln(strength) - gammaln(strength + rows)
     evidence = np.vstack([np.zeros(len(rows)), evidence])  # first case: the shares of all rows
-    log_share = np.repeat(_estimate_shares(evidence, n_levels), n_cells, axis=1)
+    log_shares = _estimate_shares(evidence, n_levels)
     # Predictions from the other rows of the level: the class of the row, and the case of the level.
     left = rows[level] - own
     ratio = np.vstack([np.ones(len(level)), (relative(count - own, others) + strength) / (left + strength)])
     drawn = np.vstack([np.ones(len(level)), (count - own + prior) / (left + strength) / share])
-    without = evidence[:, level] - np.log(drawn) + log_share
-    weight = np.exp(without - without.max(axis=0))
-    gain = in_all * np.log((weight * ratio).sum(axis=0) / weight.sum(axis=0))
-    return np.add.reduceat(gain, np.cumsum([0, *n_cells[:-1]])) / [c.n for c in columns]
+    without = evidence[:, level] - np.log(drawn) + np.repeat(log_shares, n_cells, axis=1)
+    left_out = _log_mean(ratio, without - without.max(axis=0))
+    # Predictions from all rows of the level.
+    evidence += np.repeat(log_shares, n_levels, axis=1)
+    ratio[1:] = (count / share + strength) / (rows[level] + strength)
+    fitted = _log_mean(ratio, (evidence - evidence.max(axis=0))[:, level])
+    gains = in_all * [(left_out + fitted) / 2, left_out]
+    return np.add.reduceat(gains, np.cumsum([0, *n_cells[:-1]]), axis=1) / [c.n for c in columns]
+
+
+def _log_mean(ratio: np.ndarray, log_weight: np.ndarray) -> np.ndarray:
+    """Log of the weighted mean over the first axis."""
+    weight = np.exp(log_weight)
+    return np.log((weight * ratio).sum(axis=0) / weight.sum(axis=0))
 
 
 def unit_of_classes(classes, times, unit, n_classes: int) -> np.ndarray:
@@ -249,7 +263,7 @@ def level_means(
     times: np.ndarray | None = None,
     unit: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Leave-one-out mean log ratio of the normal score given the level, for several pairs of columns.
+    """Mean log ratio of the normal score given the level, for several pairs of columns.
 
     The scores of a level are normal around the mean of the level, and these means are normal around the
     overall mean. Both variances are estimated from all levels.
@@ -267,8 +281,9 @@ def level_means(
 
     Returns
     -------
-    ndarray of shape (n_pairs,)
-        Nats. 0 if ties are wider than the spread within levels.
+    ndarray of shape (2, n_pairs)
+        The values, and the means over left-out rows, in nats. 0 if ties are wider than the spread within
+        levels.
 
     References
     ----------
@@ -325,7 +340,28 @@ def level_means(
         square = ((score[:, i] - expected) ** 2 + rounding[:, i]) / variance
         return score[:, i] ** 2 + rounding[:, i] - square - np.log(variance)
 
-    return np.where(possible, mean_of(log_ratio) / 2, 0.0)[:, 0]
+    left_out = mean_of(log_ratio) / 2
+    squares = score**2 + rounding
+    square = by_level(squares if times is None else squares * times)
+    fitted = _gain_of_means(rows, one, mean, square, ratio, within) / n / 2
+    return np.where(possible, np.hstack([(left_out + fitted) / 2, left_out]), 0.0).T
+
+
+def _gain_of_means(rows, one, mean, square, ratio, within) -> np.ndarray:
+    """Twice the log ratio of all rows, predicted from all rows of their level, shape (n_pairs, 1).
+
+    Parameters
+    ----------
+    rows, one, mean, square : ndarray of shape (n_pairs, n_levels)
+        Number of rows of each level, how much one row counts, mean of the scores, and sum of their squares.
+    ratio, within : ndarray of shape (n_pairs, 1)
+        As in :func:`ratio_of_variances`.
+    """
+    number = np.divide(rows, one, out=np.zeros(rows.shape), where=rows > (1 + ROUNDING) * one)
+    expected = ratio * number / (1 + ratio * number) * mean  # a row alone in its level is not predicted
+    variance = within * (1 + ratio / (1 + ratio * number))
+    about = square - 2 * expected * rows * mean + rows * expected**2
+    return (square - about / variance - rows * np.log(variance)).sum(axis=1, keepdims=True)
 
 
 def ratio_of_variances(rows: np.ndarray, mean: np.ndarray, within: np.ndarray) -> np.ndarray:
