@@ -105,7 +105,7 @@ class ClassCounts:
         sizes = range(first, min(_FINEST, first) - 1, -1)
         sums = np.zeros((2, len(sizes), len(_STRENGTHS)))
         for ratio, rows in self._narrow(np.flatnonzero(alone), cell, [0]):
-            sums += np.log(ratio) @ rows
+            sums += (np.log(ratio) @ rows)[:, None]
         for size, (ratio, rows) in enumerate(self._narrow(np.flatnonzero(~alone), cell, sizes)):
             sums[:, size] += np.log(ratio) @ rows
         fitted, left_out = sums

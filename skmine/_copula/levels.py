@@ -318,6 +318,9 @@ def level_means(
         one = np.stack(
             [row_share(level, times, unit, most) * own for level, own in zip(levels, used, strict=True)]
         )
+        # Rows with large weights and scores far from the mean change the mean of a level by more.
+        square = (score**2 + rounding) * times
+        one *= (square @ unit / (square.sum(axis=1) * (times @ unit / times.sum())))[:, None]
     freedom = n - one.sum(axis=1, keepdims=True)  # without the part that the means of the levels use up
     enough = freedom >= 0.5
     within = (
