@@ -189,7 +189,8 @@ def _by_labels(found: list[list], margins: list[Margin], target: Margin, which, 
         for start in range(0, len(asked), at_once):
             some = asked[start : start + at_once]
             for k, value, lower, evidence in estimates([margins[j] for j in some], target):
-                found[some[k]].append((value, lower, evidence, 0.0))
+                # What estimation costs is at most as much as is left, so that chance does not add much.
+                found[some[k]].append((min(value, max(lower, 2 * lower)), lower, evidence, 0.0))
 
 
 def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float, float]]:
