@@ -176,7 +176,8 @@ def test_level_mixtures__pairs_of_many_and_few_levels__as_one_at_a_time():
 
     values = level_mixtures(pairs)
 
-    assert values.T == pytest.approx(np.array([level_mixture(*pair) for pair in pairs]), abs=1e-12)
+    expected = np.transpose([level_mixture(*pair) for pair in pairs])
+    assert values == pytest.approx(expected, abs=1e-12)
     assert (values[:, 0] > 0.1).all()
     assert (values[:, 1] == 0).all()
 
@@ -190,7 +191,7 @@ def test_level_means__several_pairs__as_one_at_a_time():
     values = levels.level_means(level, scores, np.stack([rounding] * 3))
 
     expected = [level_means(own, of_pair, rounding) for own, of_pair in zip(level, scores, strict=True)]
-    assert values.T == pytest.approx(np.array(expected), abs=1e-12)
+    assert values == pytest.approx(np.transpose(expected), abs=1e-12)
     assert (values[:, 2] > 0.1).all()
 
 

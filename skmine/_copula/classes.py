@@ -279,5 +279,7 @@ class _Table:
             evidence[k, used] = one * (gain + gammaln(strength) - gammaln(strength + rows))
             left_out[k, used] = one * (ratio - rows * np.log(left_rows + strength))
             gap = one * (fitted - rows * np.log(rows + strength)) - left_out[k, used]
-            value[k, used] = left_out[k, used] + np.where(others, gap / 2, 0.0)  # a single row is not predicted
+            value[k, used] = left_out[k, used] + np.where(
+                others, gap / 2, 0.0
+            )  # a single row is not predicted
         return evidence.reshape(4, *self.shape), np.stack([value, left_out]).reshape(2, 4, *self.shape)

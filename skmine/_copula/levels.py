@@ -1,9 +1,9 @@
 """Mutual information with a column of unordered levels, by predictions of each row.
 
 A row that is predicted from the other rows loses information, because the shares or means are estimated. A
-row that is predicted from all rows gains as much, to first order. The value is the mean of both. The mean over
-left-out rows, which is the expected value on new rows, decides how much an estimate counts. Many levels, or
-levels with one row, therefore do not raise the value by chance.
+row that is predicted from all rows gains as much, to first order. The value is the mean of both. The mean
+over left-out rows, which is the expected value on new rows, decides how much an estimate counts. Many levels,
+or levels with one row, therefore do not raise the value by chance.
 """
 
 from typing import NamedTuple
