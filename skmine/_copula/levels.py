@@ -313,19 +313,14 @@ def level_means(
     mean = by_level(score if times is None else score * times) / np.where(used, rows, 1)
     n = rows.sum(axis=1, keepdims=True)
     own = np.ones(n_entries) if unit is None else unit
+    squares = score**2 + rounding
     one = used.astype(np.float64)
     if times is not None and unit is not None:
-        one = np.stack(
-            [row_share(level, times, unit, most) * own for level, own in zip(levels, used, strict=True)]
-        )
-        # Rows with large weights and scores far from the mean change the mean of a level by more.
-        square = (score**2 + rounding) * times
-        one *= (square @ unit / (square.sum(axis=1) * (times @ unit / times.sum())))[:, None]
+        one *= _unit_of_levels(levels, squares, times, unit)
     freedom = n - one.sum(axis=1, keepdims=True)  # without the part that the means of the levels use up
     enough = freedom >= 0.5
-    within = (
-        mean_of(lambda i: (score[:, i] - mean[pair, levels[:, i]]) ** 2) * n / np.where(enough, freedom, 1)
-    )
+    within = mean_of(lambda i: (score[:, i] - mean[pair, levels[:, i]]) ** 2)
+    within *= n / np.where(enough, freedom, 1)
     of_ties = mean_of(lambda i: rounding[:, i])
     possible = enough & (within >= of_ties) & (within > 0)
     within = np.where(possible, within + of_ties, 1.0)
@@ -335,8 +330,7 @@ def level_means(
         level = pair, levels[:, i]
         left = rows[level] - own[i]
         others = left / one[level]
-        # Mean of the level without the row, shrunk towards the overall mean, and the variance of the row
-        # around it.
+        # Mean of the level without the row, shrunk towards the overall mean, and the variance around it.
         of_others = (rows[level] * mean[level] - own[i] * score[:, i]) / np.where(others > ROUNDING, left, 1)
         expected = ratio * others / (1 + ratio * others) * of_others
         variance = within * (1 + ratio / (1 + ratio * others))
@@ -344,10 +338,25 @@ def level_means(
         return score[:, i] ** 2 + rounding[:, i] - square - np.log(variance)
 
     left_out = mean_of(log_ratio) / 2
-    squares = score**2 + rounding
-    square = by_level(squares if times is None else squares * times)
-    fitted = _gain_of_means(rows, one, mean, square, ratio, within) / n / 2
+    squares = by_level(squares if times is None else squares * times)
+    fitted = _gain_of_means(rows, one, mean, squares, ratio, within) / n / 2
     return np.where(possible, np.hstack([(left_out + fitted) / 2, left_out]), 0.0).T
+
+
+def _unit_of_levels(levels: np.ndarray, squares: np.ndarray, times: np.ndarray, unit: np.ndarray):
+    """How much one row of each level counts in its mean, shape (n_pairs, n_levels).
+
+    The mean weight of the rows of a level is too low if rows far from the mean have larger weights, because
+    they change the mean of a level by more.
+
+    References
+    ----------
+    Takeuchi (1976), as in Burnham and Anderson (2002), Model selection and multimodel inference, eq. 7.33.
+    """
+    most = int(levels.max()) + 1
+    by_level = np.stack([row_share(level, times, unit, most) for level in levels])
+    spread = (squares * times) @ unit / (squares @ times)
+    return by_level * (spread / (times @ unit / times.sum()))[:, None]
 
 
 def _gain_of_means(rows, one, mean, square, ratio, within) -> np.ndarray:
