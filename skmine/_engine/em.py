@@ -88,7 +88,7 @@ def _pairs_of_columns(d: int) -> Tensor:
     return torch.triu_indices(d, d)
 
 
-def _moments(z: Tensor) -> Tensor:
+def moments(z: Tensor) -> Tensor:
     """One, the columns, and their products, (n_members, n, d) -> (n_members, n, 1 + d + d (d + 1) / 2)."""
     first, second = _pairs_of_columns(z.shape[2])
     return torch.cat([torch.ones_like(z[..., :1]), z, z[..., first] * z[..., second]], 2)
@@ -108,7 +108,7 @@ class _Rows:
     """
 
     def __init__(self, z: Tensor, weight: Tensor, one_hot: Tensor | None):
-        self.z, self.moments = z, _moments(z)
+        self.z, self.moments = z, moments(z)
         self.share = weight / weight.sum(1, keepdim=True)
         self.weight = self.share / (self.share**2).sum(1, keepdim=True)  # sums to the effective rows
         self.has_classes = one_hot is not None

@@ -37,8 +37,6 @@ _FAR = 1e4
 #: Maximum number of metrics, each learnt from the previous one. Each must lower the error to this share of
 #: it.
 _MOST_STEPS, LEAST_FALL = 3, 0.97
-#: Maximum number of predicted columns, or of classes minus one.
-MOST_TARGETS = 10
 #: Number of parts of the rows. Each part is predicted from the others.
 _PARTS = 5
 

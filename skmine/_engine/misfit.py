@@ -14,15 +14,15 @@ Bierens (1982), Journal of Econometrics 20, for tests of conditional moments; Mu
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import torch
-from sklearn.ensemble import ExtraTreesRegressor
 from torch import Tensor
 
 from skmine._engine.dependence import rank_polynomials
 from skmine._engine.forms.form import Fit
-from skmine._engine.kernel import MOST_TARGETS, choose_plan, gaussian
+from skmine._engine.kernel import gaussian
+from skmine._engine.learners import predicted_by_kernels, predicted_by_trees
 from skmine._engine.sample import Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
@@ -32,10 +32,8 @@ _MOST_ROWS = 2**14
 _GROUP = 64
 #: Widths of the kernels, in root mean square distances of the rows from the centre.
 _WIDTHS = (0.15, 0.5, 1.5)
-#: Number of trees, minimum number of rows in a leaf, and about half the maximum number of rows to learn from.
-_TREES, _LEAF_ROWS, _LEARNING_ROWS = 20, 5, 1024
-#: Maximum number of columns of a block with polynomials, to limit time.
-_MOST_COLUMNS = 64
+#: Maximum number of columns of a block with polynomials, and of columns that are predicted, to limit time.
+_MOST_COLUMNS, _MOST_TARGETS = 64, 10
 
 
 @torch.no_grad()
@@ -91,36 +89,15 @@ def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Ite
         yield statistic
     x, of_y, weight = (part.double().flatten(0, 2) for part in (x, residual(_core), weight))
     of_y = of_y / of_y.square().mean(0).sqrt().clamp_min(1e-12)
-    yield _predictability(_of_trees(x[:, : blocks[0].n_core], of_y, weight), of_y, weight)
+    yield _predictability(predicted_by_trees(x[:, : blocks[0].n_core], of_y, weight), of_y, weight)
     choices = dict.fromkeys([tuple(range(blocks[0].n_core)), tuple(relevant[0].nonzero().flatten().tolist())])
-    yield _predictability(_of_kernels(x, of_y, weight, choices), of_y, weight)
+    yield _predictability(predicted_by_kernels(x, of_y, weight, choices), of_y, weight)
 
 
 def _predictability(predicted: Tensor, residual: Tensor, weight: Tensor) -> float:
     """Mean product of residuals and their predictions from other rows, in standard errors."""
     product = weight * (residual * predicted).sum(1)
     return float(product.sum() / product.square().sum().sqrt().clamp_min(1e-300))
-
-
-def _of_kernels(x: Tensor, residual: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]) -> Tensor:
-    """Predictions by kernel ridge regression, each from other rows."""
-    plan, error = choose_plan(x, residual, weight, choices)
-    if error >= 1:
-        return torch.zeros_like(residual)
-    *_, predicted = plan.regress(x, residual, weight)
-    return predicted
-
-
-def _of_trees(x: Tensor, residual: Tensor, weight: Tensor) -> Tensor:
-    """Predictions by randomised trees of the other half of the rows, minus their mean."""
-    predicted, halves = torch.zeros_like(residual), torch.arange(len(x)).tensor_split(2)
-    for one, other in (halves, halves[::-1]):
-        one = one[:: max(1, len(one) // _LEARNING_ROWS)]
-        model = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF_ROWS, random_state=0)
-        model.fit(x[one].numpy(), residual[one].squeeze(1).numpy(), weight[one].numpy())
-        values = torch.from_numpy(model.predict(x[other].numpy())).view(len(other), -1)
-        predicted[other] = values - weight[other] @ values / weight[other].sum()
-    return predicted
 
 
 def _weights(scores: Tensor) -> Tensor:
@@ -138,8 +115,8 @@ def _weights(scores: Tensor) -> Tensor:
 
 
 def _core(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
-    """The first core columns, at most as many as kernel ridge regression predicts."""
-    return z[..., : block.n_core][..., :MOST_TARGETS].float()
+    """The first core columns."""
+    return z[..., : block.n_core][..., :_MOST_TARGETS].float()
 
 
 def _polynomials(z: Tensor, block: Block, relevant: Tensor) -> Tensor:

@@ -43,8 +43,8 @@ def test_applies__several_columns_against_a_few(d_x, d_y, expected):
     assert Regression().applies(make_sample(x, y)) is expected
 
 
-@pytest.mark.parametrize(("n_classes", "expected"), [(1, False), (2, True), (11, True), (12, False)])
-def test_applies__a_few_classes(n_classes, expected):
+@pytest.mark.parametrize(("n_classes", "expected"), [(1, False), (2, True), (12, True)])
+def test_applies__classes(n_classes, expected):
     x = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
     one_hot = torch.eye(n_classes)[torch.arange(60) % n_classes]
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from skmine._engine.canonical import Projection
+from skmine._engine.classes import class_scores
 from skmine._engine.critics import OneHot, Reference, ReferencedCritic, normalised, of_members
 from skmine._engine.em import Mixture, fit_mixtures, log_determinant, whitening_factor
 from skmine._engine.forms.form import Fit, Form, Start
-from skmine._engine.kernel import MOST_TARGETS
 from skmine._engine.sample import Reading, Sample
 
 #: Maximum number of components, to limit time.
@@ -24,6 +24,8 @@ _MOST_COMPONENTS = 32
 #: Maximum number of columns of a block in a mixture. If there are more, as many canonical coordinates replace
 #: them.
 _MOST_COLUMNS = 10
+#: Maximum number of predicted columns, to limit time.
+_MOST_TARGETS = 10
 #: Minimum number of rows per component and column, on average.
 _ROWS_A_COLUMN = 2
 
@@ -137,17 +139,18 @@ class RegressionForm(MixtureForm):
     """Mixtures of one block and its predictions from several columns of the other block."""
 
     def applies(self, sample: Sample) -> bool:
-        """Whether one block has several columns, and the other has a few columns or classes."""
-        if sample.x.probability is not None:
+        """Whether one block has several columns, and the other has a few columns, or classes."""
+        if sample.x.probability is not None or sample.readings[0][sample.given].stop <= 1:
             return False
-        given, target = roles(sample)
-        return sample.readings[0][given].stop > 1 and 0 < target.shape[1] <= MOST_TARGETS
+        if sample.classes is not None:
+            return len(sample.classes) > 1
+        return 0 < (sample.y, sample.x)[sample.given].n_core <= _MOST_TARGETS
 
 
 def roles(sample: Sample) -> tuple[int, Tensor]:
-    """Index of the predicting block, and the predicted columns (the last class is left out)."""
+    """Index of the predicting block, and the predicted columns: those of the other block, or class scores."""
     if sample.classes is not None:
-        return sample.given, sample.y.core[:, :-1].double()
+        return sample.given, sample.y.core.double() @ class_scores(sample)
     return sample.given, (sample.y, sample.x)[sample.given].core.double()
 
 

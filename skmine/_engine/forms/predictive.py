@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor, nn
 
@@ -88,7 +88,7 @@ class Predictive(MixtureForm):
 
     def problem(self, sample: Sample) -> "Problem":
         """Predict y from all core columns of x."""
-        return Problem(0, list(range(sample.x.n_core)), sample.y.core)
+        return Problem(0, list(range(sample.x.n_core)), sample.y.core, sample.classes is not None)
 
     def read(self, sample: Sample, source: Any) -> tuple[list[nn.Module], Tensor]:
         """Predictions, and the columns of y."""
@@ -106,7 +106,7 @@ class Predictive(MixtureForm):
     def _learn(self, sample: Sample, source: Any) -> "_Bank":
         problem, folds = self.problem(sample), sample.folds
         x = (sample.x, sample.y)[problem.given].core[:, problem.columns].double().numpy()
-        task = _Task.of(source, problem.target.double().numpy(), sample.classes is not None)
+        task = _Task.of(source, problem.target.double().numpy(), problem.are_classes)
         weight = None if sample.weight is None else sample.weight.double().numpy()
         fitting = CrossFitting(
             lambda rows: task.fit(x, weight, rows.numpy()),
@@ -148,18 +148,13 @@ class BoostedTrees(RegressionForm, Predictive):
         return 0 < len(self._columns(sample)) <= _MOST_COLUMNS
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[Any, int]]:
-        """A regressor or a classifier."""
+        """The model."""
         n_columns = roles(sample)[1].shape[1]
-        if sample.classes is None:
-            yield self.model, 2 * n_columns
-        else:
-            yield HistGradientBoostingClassifier(**_BOOSTING), n_columns
+        yield self.model, n_columns if sample.classes is not None else 2 * n_columns
 
     def problem(self, sample: Sample) -> "Problem":
-        """Predict the block that has fewer columns, or the classes."""
+        """Predict the block that has fewer columns, or the scores of the classes."""
         given, target = roles(sample)
-        if sample.classes is not None:
-            target = sample.y.core
         return Problem(given, self._columns(sample), target)
 
     def _columns(self, sample: Sample) -> list[int]:
@@ -181,11 +176,14 @@ class Problem(NamedTuple):
         Core columns of that block that the model reads.
     target : Tensor of shape (n, n_targets)
         Predicted columns, or classes, one-hot.
+    are_classes : bool, default=False
+        Whether the target is one-hot.
     """
 
     given: int
     columns: list[int]
     target: Tensor
+    are_classes: bool = False
 
 
 class _Trained(NamedTuple):

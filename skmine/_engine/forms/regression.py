@@ -119,11 +119,11 @@ def _fit_networks(
 class Regression(RegressionForm):
     """Mixtures of one block and its predictions from several columns of the other block.
 
-    The regression with the smallest error on other rows predicts the classes, or the block with fewer columns
-    if there are no classes. If the size of its residuals can be predicted as well, a second regression does
-    so. The training rows of the first member choose the regressions. Mixtures are fitted to predictions that
-    come from parts of the training rows. Leave-one-out predictions in closed form are unsuitable, because
-    they depend on their own row.
+    The regression with the smallest error on other rows predicts the block with fewer columns, or the scores
+    of the classes. If the size of its residuals can be predicted as well, a second regression does so. The
+    training rows of the first member choose the regressions. Mixtures are fitted to predictions that come
+    from parts of the training rows. Leave-one-out predictions in closed form are unsuitable, because they
+    depend on their own row.
     """
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Regressor, ...], int]]:
@@ -132,7 +132,7 @@ class Regression(RegressionForm):
         chosen, error = _best(sample.first, ())
         if error >= 1:
             return
-        yield chosen, 2 * n_targets
+        yield chosen, n_targets if sample.classes is not None else 2 * n_targets
         if sample.classes is None:
             chosen, error = _best(sample.first, chosen)
             if error < LEAST_FALL:

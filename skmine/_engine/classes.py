@@ -1,0 +1,87 @@
+"""Scores of classes: the few columns in which classes differ, so that regressions can predict them."""
+
+import torch
+from torch import Tensor
+
+from skmine._engine.canonical import canonical_solutions
+from skmine._engine.em import fit_mixtures, moments
+from skmine._engine.learners import predicted_by_kernels, predicted_by_trees
+from skmine._engine.sample import Sample
+
+#: Ridge on the covariances: as small as rounding allows, because the predictions of a rare class vary little.
+_RIDGE = 1e-6
+#: Maximum number of scores of a class, and number of parts of the rows that choose it.
+_MOST_SCORES, _PARTS = 10, 5
+
+
+def class_scores(sample: Sample) -> Tensor:
+    """Optimal scores of the classes of y, in double precision.
+
+    Levels of an ordered y, or classes that differ in a few directions only, need few scores. A regression of
+    the scores then replaces a regression of an indicator of each class. The scores are canonical variates of
+    the indicators and of their predictions by kernels and trees, as many as help to predict other rows. The
+    training rows of the first member determine them for all.
+
+    Parameters
+    ----------
+    sample : Sample
+        The rows. y is discrete.
+
+    Returns
+    -------
+    Tensor of shape (n_classes, n_scores)
+
+    References
+    ----------
+    Hastie, Tibshirani and Buja (1994), "Flexible discriminant analysis by optimal scoring", Journal of the
+    American Statistical Association 89.
+    """
+    name = "scores of classes"
+    if name not in sample.shared:
+        sample.shared[name] = _optimal_scores(sample.first)
+    return sample.shared[name]
+
+
+def _optimal_scores(first: Sample) -> Tensor:
+    classes = torch.eye(first.y.n_core, dtype=torch.float64)
+    if len(classes) == 2:
+        return classes[:, :1]
+    x, one_hot, weight = (part.double().squeeze(0) for part in first.read(first.fitted))
+    indicator = one_hot - weight @ one_hot / weight.sum()
+    columns = tuple(range(first.x.n_core))
+    relevant = tuple(first.dependence.relevant[0].nonzero().flatten().tolist())
+    predicted = torch.cat(
+        [
+            predicted_by_kernels(x, indicator, weight, dict.fromkeys([columns, relevant])),
+            predicted_by_trees(x[:, : len(columns)], indicator, weight),
+        ],
+        1,
+    )
+    predicted = predicted / predicted.square().mean(0).sqrt().clamp_min(1e-12)
+    rows = torch.arange(len(x)).unsqueeze(0)
+    (solution,) = canonical_solutions(predicted, indicator, rows, weight, (_RIDGE,), (1.0,))
+    n_scores = min(max(int((solution.correlations > 0).sum()), 1), _MOST_SCORES)
+    variates = solution.projection_x.leading(n_scores)(predicted.unsqueeze(0))
+    n_scores = _n_useful(variates, one_hot.unsqueeze(0), weight.unsqueeze(0))
+    return solution.projection_y.leading(n_scores)(classes.unsqueeze(0)).squeeze(0)
+
+
+def _n_useful(variates: Tensor, one_hot: Tensor, weight: Tensor) -> int:
+    """Number of leading variates with which Gaussian classes predict other rows best.
+
+    Later variates can be functions of the first ones. The levels of an ordered y, for example, have one score
+    that is linear in them, one that is quadratic, and so on.
+    """
+    n, n_variates = variates.shape[1:]
+
+    def log_likelihood(k: int) -> float:
+        total = 0.0
+        for others in torch.arange(n).tensor_split(_PARTS):
+            own = torch.ones(n, dtype=torch.bool)
+            own[others] = False
+            mixture = next(fit_mixtures(variates[:, own, :k], weight[:, own], one_hot[:, own]))
+            log_posterior = mixture.component_log_densities(moments(variates[:, others, :k])).log_softmax(2)
+            total += float((weight[:, others] * (log_posterior * one_hot[:, others]).sum(2)).sum())
+        return total
+
+    return max(range(1, n_variates + 1), key=log_likelihood)

@@ -1,0 +1,56 @@
+"""Predictions of some rows from other rows, by methods that find very different functions.
+
+Randomised trees find steps and rules in many columns. Kernel ridge regression finds smooth functions and fast
+waves across columns.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from sklearn.ensemble import ExtraTreesRegressor
+from torch import Tensor
+
+from skmine._engine.kernel import choose_plan
+
+#: Number of trees, minimum number of rows in a leaf, and about half the maximum number of rows to learn from.
+_TREES, _LEAF_ROWS, _LEARNING_ROWS = 20, 5, 1024
+
+
+def predicted_by_kernels(x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]) -> Tensor:
+    """Predictions of rows by kernel ridge regression of other rows.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, d)
+        Rows in random order.
+    y : Tensor of shape (n, n_targets)
+        Columns to predict, minus their means.
+    weight : Tensor of shape (n,)
+        Weights of the rows.
+    choices : iterable of tuple of int
+        Columns of x that may be read.
+
+    Returns
+    -------
+    Tensor of shape (n, n_targets)
+    """
+    plan, error = choose_plan(x, y, weight, choices)
+    if error >= 1:
+        return torch.zeros_like(y)
+    *_, predicted = plan.regress(x, y, weight)
+    return predicted
+
+
+def predicted_by_trees(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+    """Predictions of each half of the rows by randomised trees of the other half, minus their mean.
+
+    See :func:`predicted_by_kernels`.
+    """
+    predicted, halves = torch.zeros_like(y), torch.arange(len(x)).tensor_split(2)
+    for one, other in (halves, halves[::-1]):
+        one = one[:: max(1, len(one) // _LEARNING_ROWS)]
+        model = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF_ROWS, random_state=0)
+        model.fit(x[one].numpy(), y[one].squeeze(1).numpy(), weight[one].numpy())
+        values = torch.from_numpy(model.predict(x[other].numpy())).view(len(other), -1)
+        predicted[other] = values - weight[other] @ values / weight[other].sum()
+    return predicted
