@@ -14,11 +14,10 @@ Hagan (1997), "Gauss-Newton approximation to Bayesian learning", for both with L
 """
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 #: Maximum number of hidden units, and of parameters of all targets: the time of a step grows with its square.
 _MOST_UNITS, _MOST_PARAMETERS = 16, 256
@@ -184,43 +183,3 @@ def _maximise(x: Tensor, y: Tensor, weight: Tensor, parameters: Tensor, d: int) 
             precision = (known / size).clamp(*_PRECISIONS)
         noise = (n - min(float(known.sum()), 0.9 * n)) / max(squared, 1e-9 * n)
     return parameters
-
-
-class NetworkRegression(nn.Module):
-    """Predictions for each member of a bank: means of several networks.
-
-    Parameters
-    ----------
-    networks : sequence of sequence of sequence of EvidenceNetwork
-        For each member, several networks of each target.
-    columns : sequence of int
-        Columns that the networks read.
-    """
-
-    def __init__(self, networks: Sequence[Sequence[Sequence[EvidenceNetwork]]], columns: Sequence[int]):
-        super().__init__()
-        self.columns, self.n_networks, self.width = list(columns), len(networks[0]), len(networks[0][0])
-        for k, name in enumerate(EvidenceNetwork._fields):
-            stacked = [
-                torch.stack([torch.stack([one[k] for one in targets]) for targets in member])
-                for member in networks
-            ]
-            self.register_buffer(name, torch.stack(stacked))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape (n_members, ..., d) -> (n_members, ..., n_targets)."""
-        flat = x[..., self.columns].flatten(1, -2)
-        targets = [
-            torch.stack([self._predict(flat, number, target) for number in range(self.n_networks)]).mean(0)
-            for target in range(self.width)
-        ]
-        return torch.stack(targets, -1).view(*x.shape[:-1], -1)
-
-    def _predict(self, flat: Tensor, number: int, target: int) -> Tensor:
-        """Predictions of one network of each member, (n_members, n, d) -> (n_members, n)."""
-        hidden, offset, out, slope, constant = (
-            getattr(self, name)[:, number, target] for name in EvidenceNetwork._fields
-        )
-        units = (flat @ hidden + offset.unsqueeze(1)).tanh()
-        linear = flat @ slope.unsqueeze(2) + constant.view(-1, 1, 1)
-        return (units @ out.unsqueeze(2) + linear).squeeze(2)

@@ -37,8 +37,6 @@ _FAR = 1e4
 #: Maximum number of metrics, each learnt from the previous one. Each must lower the error to this share of
 #: it.
 _MOST_STEPS, LEAST_FALL = 3, 0.97
-#: Number of parts of the rows. Each part is predicted from the others.
-_PARTS = 5
 
 
 class Kernel(NamedTuple):
@@ -167,50 +165,50 @@ class Plan(NamedTuple):
             return Kernel.sum_at(x, self.columns, self.share)
         return Kernel.at(x, self.columns, self.transform(x, y, weight), self.share, _LANDMARKS)
 
-    def regress(self, x: Tensor, y: Tensor, weight: Tensor) -> tuple[Kernel, Tensor, Tensor]:
-        """A regression, and predictions of each part of the rows from the other parts.
+    def fit(self, x: Tensor, y: Tensor, weight: Tensor) -> "KernelModel":
+        """Kernel ridge regression of some rows.
 
         Parameters
         ----------
         x : Tensor of shape (n, d)
             Encoded rows.
         y : Tensor of shape (n, n_targets)
-            Columns to predict, minus their means.
+            Columns to predict.
         weight : Tensor of shape (n,)
             Weights of the rows.
 
         Returns
         -------
-        kernel : Kernel
-            Kernel learnt from all rows.
-        coefficients : Tensor of shape (n_functions, n_targets)
-            Coefficients of the kernel at its landmarks.
-        predictions : Tensor of shape (n, n_targets)
+        KernelModel
         """
         weight = weight / weight.mean()
-        y = y - weight @ y / len(y)
-        parts = torch.arange(len(y)).tensor_split(_PARTS)
-
-        def moments_of_parts(kernel: Kernel) -> tuple:
-            functions = kernel.functions(x)
-            by_part = [moments(functions[rows], y[rows], weight[rows]) for rows in parts]
-            return functions, by_part, *(torch.stack(part).sum(0) for part in zip(*by_part, strict=True))
-
+        mean = weight @ y / len(y)
+        y = y - mean
         kernel = self.kernel(x, y, weight)
-        functions, by_part, gram, moment = moments_of_parts(kernel)
-        coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
-        predictions = torch.empty_like(y)
-        halves = slice(_PARTS // 2), slice(_PARTS // 2, None)
-        for group in halves if self.steps else (slice(None),):
-            if self.steps:
-                others = torch.ones(len(y), dtype=torch.bool)
-                others[torch.cat(parts[group])] = False
-                own = self.kernel(x[others], y[others], weight[others])
-                functions, by_part, gram, moment = moments_of_parts(own)
-            for rows, left_out in zip(parts[group], by_part[group], strict=True):
-                ridge = self.ridge * (len(y) - len(rows))
-                predictions[rows] = functions[rows] @ solve(gram - left_out[0], moment - left_out[1], ridge)
-        return kernel, coefficients, predictions
+        gram, moment = moments(kernel.functions(x), y, weight)
+        return KernelModel(kernel, kernel.axes @ solve(gram, moment, self.ridge * len(y)), mean)
+
+
+class KernelModel(NamedTuple):
+    """A fitted kernel ridge regression.
+
+    Attributes
+    ----------
+    kernel : Kernel
+        The kernel.
+    coefficients : Tensor of shape (n_functions, n_targets)
+        Coefficients of the kernel at its landmarks.
+    mean : Tensor of shape (n_targets,)
+        Mean of the targets.
+    """
+
+    kernel: Kernel
+    coefficients: Tensor
+    mean: Tensor
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Predictions, (n, d) -> (n, n_targets)."""
+        return self.kernel.at_landmarks(x) @ self.coefficients + self.mean
 
 
 def moments(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

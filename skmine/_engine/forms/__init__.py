@@ -6,11 +6,11 @@ from skmine._engine.forms.gaussian import Gaussian
 from skmine._engine.forms.grid import Grid
 from skmine._engine.forms.mixture import GaussianMixture
 from skmine._engine.forms.network import Network
-from skmine._engine.forms.predictive import BoostedTrees, Predictive, is_model
-from skmine._engine.forms.regression import Regression
+from skmine._engine.forms.regression import BoostedTrees, Predictive, Regression
 from skmine._engine.forms.student import StudentCopula
 from skmine._engine.forms.table import Table
 from skmine._engine.forms.variates import NonlinearVariates
+from skmine._engine.models import is_model
 
 #: Closed forms and flexible forms in the order of their cost. The network comes last.
 STARTS = (Table, Discriminant, Gaussian, StudentCopula, NonlinearVariates)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from skmine._engine.canonical import Projection
-from skmine._engine.classes import class_scores
 from skmine._engine.critics import OneHot, Reference, ReferencedCritic, normalised, of_members
 from skmine._engine.em import Mixture, fit_mixtures, log_determinant, whitening_factor
 from skmine._engine.forms.form import Fit, Form, Start
@@ -24,8 +23,6 @@ _MOST_COMPONENTS = 32
 #: Maximum number of columns of a block in a mixture. If there are more, as many canonical coordinates replace
 #: them.
 _MOST_COLUMNS = 10
-#: Maximum number of predicted columns, to limit time.
-_MOST_TARGETS = 10
 #: Minimum number of rows per component and column, on average.
 _ROWS_A_COLUMN = 2
 
@@ -135,25 +132,6 @@ class GaussianMixture(MixtureForm):
         return sides, torch.cat([side(block) for side, block in zip(sides, blocks, strict=False)], 2)
 
 
-class RegressionForm(MixtureForm):
-    """Mixtures of one block and its predictions from several columns of the other block."""
-
-    def applies(self, sample: Sample) -> bool:
-        """Whether one block has several columns, and the other has a few columns, or classes."""
-        if sample.x.probability is not None or sample.readings[0][sample.given].stop <= 1:
-            return False
-        if sample.classes is not None:
-            return len(sample.classes) > 1
-        return 0 < (sample.y, sample.x)[sample.given].n_core <= _MOST_TARGETS
-
-
-def roles(sample: Sample) -> tuple[int, Tensor]:
-    """Index of the predicting block, and the predicted columns: those of the other block, or class scores."""
-    if sample.classes is not None:
-        return sample.given, sample.y.core.double() @ class_scores(sample)
-    return sample.given, (sample.y, sample.x)[sample.given].core.double()
-
-
 class _Chain:
     """Mixtures of all members with 1, 2, 4, ... components, each computed when it is needed."""
 
@@ -176,37 +154,6 @@ def _projection(reading: Reading, coordinates) -> Any:
     n_members = len(next(coordinates.buffers()))
     numbers = [number + reading.start for number in reading.relevant]
     return Projection.of_columns(numbers, reading.stop, n_members)
-
-
-def beside_target(
-    sample: Sample, side: nn.Module, predicted: Tensor, target: Tensor, given: int = 0
-) -> tuple[list[nn.Module], Tensor]:
-    """Columns of a form that predicts one block from the other, as returned by :meth:`MixtureForm.read`.
-
-    Parameters
-    ----------
-    sample : Sample
-        The rows.
-    side : nn.Module
-        Map from the predicting block to its predictions.
-    predicted : Tensor of shape (n_members, n_fitted, n_predictions)
-        Predictions for the rows that mixtures are fitted to.
-    target : Tensor of shape (n, n_targets)
-        Predicted columns. Not used if y is discrete.
-    given : int, default=0
-        Index of the predicting block.
-
-    Returns
-    -------
-    list of nn.Module, Tensor
-    """
-    if sample.classes is not None:
-        return [side], predicted
-    d = target.shape[1]
-    own = Projection.of_columns(range(d), d, sample.n_members)
-    sides: list[tuple[nn.Module, Tensor]] = [(side, predicted), (own, target[sample.fitted])]
-    maps, columns = zip(*(sides if given == 0 else reversed(sides)), strict=True)
-    return list(maps), torch.cat(columns, 2)
 
 
 class MixtureReference(Reference):

@@ -1,198 +1,279 @@
-"""The regression form: mixtures of the target and its predictions by kernel ridge regression or networks.
+"""Regression forms: mixtures of the target and its predictions by kernels, networks, trees or a model.
 
 For any function f, I(f(X); Y) is at most I(X; Y). A regression finds a function of several columns from few
 rows. The remaining problem has only as many columns as y.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from dataclasses import replace
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from scipy.optimize import nnls
 from torch import Tensor, nn
 
-from skmine._engine.crossfit import CrossFitting
-from skmine._engine.dependence import MOST_ROWS
-from skmine._engine.evidence import EvidenceNetwork, NetworkRegression, fit_network, n_units
-from skmine._engine.forms.form import Start
-from skmine._engine.forms.mixture import RegressionForm, beside_target, roles
-from skmine._engine.kernel import LEAST_FALL, Kernel, Plan, at_landmarks, choose_plan, choose_sum
+from skmine._engine.canonical import Projection
+from skmine._engine.classes import class_scores
+from skmine._engine.forms.form import Fit, Start
+from skmine._engine.forms.mixture import MixtureForm, MixtureSetting
+from skmine._engine.kernel import LEAST_FALL, choose_plan, choose_sum
+from skmine._engine.models import ModelRegressor, TreesRegressor, seeded
+from skmine._engine.regressors import (
+    KernelRegressor,
+    Learnt,
+    NetworkRegressor,
+    Predictions,
+    Regressor,
+    Targets,
+    learn,
+)
 from skmine._engine.sample import Sample
 
-#: Maximum number of columns that networks read, to limit time.
-_MOST_COLUMNS = 64
+#: Maximum number of predicted columns, and of columns that networks and trees read, to limit time.
+_MOST_TARGETS, _MOST_COLUMNS = 10, 64
+#: Minimum number of training rows for trees: twenty leaves with scikit-learn's minimum of 20 rows.
+_LEAST_ROWS = 400
 
 
-class Targets(NamedTuple):
-    """Columns that each member predicts.
+class Problem(NamedTuple):
+    """What is predicted.
 
     Attributes
     ----------
-    values : sequence of Tensor of shape (n, n_targets)
-        One per member.
-    known : sequence of BoolTensor of shape (n,)
-        Rows whose values are known, and may be learnt from.
-    are_equal : bool
-        Whether all members predict the same columns, so that they can share models.
+    given : int
+        Index of the predicting block.
+    target : Tensor of shape (n, n_targets)
+        Columns of the other block, or scores of its classes.
+    n_predicted : int
+        Number of predicted columns. A column less than those of the target if these are all classes.
     """
 
-    values: Sequence[Tensor]
-    known: Sequence[Tensor]
-    are_equal: bool
+    given: int
+    target: Tensor
+    n_predicted: int
 
 
-class Learnt(NamedTuple):
-    """What one member has learnt, and its predictions (n_fitted, n_targets) by models of other rows."""
+class Stack(NamedTuple):
+    """A weighted sum of the predictions of several regressors.
 
-    model: Any
-    predicted: Tensor
+    Attributes
+    ----------
+    parts : tuple of Regressor
+        The regressors.
+    weights : tuple of tuple of float
+        For each regressor, its weight in the prediction of each target.
+    """
+
+    parts: tuple[Regressor, ...]
+    weights: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, regressor: Regressor, n_targets: int) -> "Stack":
+        """A single regressor."""
+        return cls((regressor,), ((1.0,) * n_targets,))
 
 
-class Regressor(Protocol):
-    """A way to predict some columns."""
+class RegressionForm(MixtureForm):
+    """Mixtures of one block and its predictions by regressors.
 
-    def learn(self, sample: Sample, targets: Targets) -> list[Learnt]:
-        """What each member learns."""
+    A source is a sequence of stacks of regressors. The first one predicts the target. A second one, if any,
+    predicts the size of the residuals. Mixtures are fitted to predictions by models that have not seen the
+    row. Leave-one-out predictions in closed form are unsuitable, because they depend on their own row.
+    """
 
-    def side(self, models: Sequence[Any]) -> nn.Module:
-        """Map of the predicting block to predictions, with an attribute `width`, by the models of a bank."""
+    def problem(self, sample: Sample) -> Problem:
+        """Predict the block that has fewer columns, or the scores of the classes."""
+        if sample.classes is not None:
+            target = sample.y.core.double() @ class_scores(sample)
+        else:
+            target = (sample.y, sample.x)[sample.given].core.double()
+        return Problem(sample.given, target, target.shape[1])
 
+    def stacks(self, sample: Sample) -> Iterator[tuple[Stack, ...]]:
+        """Sequences of stacks, each of which is a source of columns."""
+        raise NotImplementedError
 
-class KernelRegressor(NamedTuple):
-    """Kernel ridge regression: smooth functions of a few directions, or sums of curves of single columns."""
+    def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Stack, ...], int]]:
+        """Stacks, and the number of predicted columns and of those of y, unless y consists of classes."""
+        n_predicted = self.problem(sample).n_predicted
+        for stacks in self.stacks(sample):
+            yield stacks, n_predicted * (len(stacks) + (sample.classes is None))
 
-    plan: Plan
+    def read(self, sample: Sample, source: tuple[Stack, ...]) -> tuple[list[nn.Module], Tensor]:
+        """Predictions, and the columns of the target."""
+        learnt = [self.learn(sample, source[: k + 1]) for k in range(len(source))]
+        predicted = torch.cat([torch.stack([member.predicted for member in of]) for of in learnt], 2)
+        models = [[member.models for member in of] for of in learnt]
+        problem, side = self.problem(sample), self._side(sample, source, models)
+        if sample.classes is not None:
+            return [side], predicted
+        d = problem.target.shape[1]
+        own = Projection.of_columns(range(d), d, sample.n_members)
+        both: list[tuple[nn.Module, Tensor]] = [(side, predicted), (own, problem.target[sample.fitted])]
+        sides, columns = zip(*(both if problem.given == 0 else reversed(both)), strict=True)
+        return list(sides), torch.cat(columns, 2)
 
-    def learn(self, sample: Sample, targets: Targets) -> list[Learnt]:
-        """Kernels and coefficients."""
-        values, weight = (sample.x, sample.y)[sample.given].values, sample.row_weight
+    def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
+        """Fit one mixture per member."""
+        fit, source = super().fit(sample, setting), setting.source
+        if not any(part.memorises for stack in source for part in stack.parts):
+            return fit
+        of_half = None
+        if all(part.learns_halves for stack in source for part in stack.parts):
+            sides, mixture = self.mixture(sample, setting)
+            sides = sides.copy()
+            halves = [[m.of_half for m in self.learn(sample, source[: k + 1])] for k in range(len(source))]
+            sides[self.problem(sample).given] = self._side(sample, source, halves)
+            of_half = self.critic(sample, sides, mixture)
+        return replace(fit, knows_rows=True, of_half=of_half)
+
+    def learn(self, sample: Sample, stacks: tuple[Stack, ...]) -> list[Learnt]:
+        """What each member learns with the last of several stacks: models of each of its regressors."""
+        *before, last = stacks
+        parts = [self._learn_part(sample, tuple(before), part) for part in last.parts]
+        weights = torch.tensor(last.weights, dtype=torch.float64)
         members = []
-        for rows, target in zip(sample.fitted, targets.values, strict=True):
-            x, y, share = values[rows].double(), target[rows], weight[rows].double()
-            kernel, coefficients, predicted = self.plan.regress(x, y, share)
-            members.append(Learnt((kernel, coefficients), predicted))
+        for own in zip(*parts, strict=True):
+            predicted = torch.stack([learnt.predicted for learnt in own])
+            models, halves = ([getattr(one, name) for one in own] for name in ("models", "of_half"))
+            members.append(Learnt(models, halves, (weights.unsqueeze(1) * predicted).sum(0)))
         return members
 
-    def side(self, models: Sequence[tuple[Kernel, Tensor]]) -> nn.Module:
-        """Predictions by kernels."""
-        return KernelPredictions(*zip(*models, strict=True))
+    def _learn_part(self, sample: Sample, before: tuple[Stack, ...], part: Regressor) -> list[Learnt]:
+        """What each member learns with a regressor. It is computed once."""
+        name = part, before, str(sample.members)
+        if name not in sample.shared:
+            targets, given = self._targets(sample, before), self.problem(sample).given
+            sample.shared[name] = learn(part, sample, given, targets)
+        return sample.shared[name]
 
+    def _targets(self, sample: Sample, before: tuple[Stack, ...]) -> Targets:
+        """What is predicted, or the size of the residuals if a stack came before."""
+        target = self.problem(sample).target
+        if not before:
+            return Targets([target] * sample.n_members, list(sample.folds.learning), are_equal=True)
+        values, known = [], torch.zeros_like(sample.folds.learning)
+        for rows, is_known, learnt in zip(sample.fitted, known, self.learn(sample, before), strict=True):
+            size = torch.zeros_like(target)
+            size[rows], is_known[rows] = _size(target[rows] - learnt.predicted), True
+            values.append(size)
+        return Targets(values, list(known), are_equal=False)
 
-class NetworkRegressor(NamedTuple):
-    """Small neural networks: functions of linear combinations of columns.
-
-    A network learns from all parts of the training rows but one, which it predicts. New rows are predicted by
-    the mean of the networks.
-    """
-
-    columns: tuple[int, ...]
-
-    def learn(self, sample: Sample, targets: Targets) -> list[Learnt]:
-        """Networks of all parts, one per target."""
-        x = (sample.x, sample.y)[sample.given].values[:, list(self.columns)].double()
-        m, members = n_units(x.shape[1], targets.values[0].shape[1]), []
-        rows_of = zip(sample.folds.part, sample.fitted, targets.values, targets.known, strict=True)
-        for part, rows, target, may_learn in rows_of:
-            known = sample.shared.setdefault((self, "networks"), {}) if targets.are_equal else {}
-            crossfitting = CrossFitting(
-                partial(_fit_networks, x, target, sample.row_weight.double(), m, known),
-                lambda networks, rows: torch.stack([network.predict(x[rows]) for network in networks], 1),
-                MOST_ROWS,
-                known,
-            )
-            members.append(Learnt(*crossfitting.run(part, rows, may_learn)))
-        return members
-
-    def side(self, models: Sequence[Any]) -> nn.Module:
-        """Mean predictions of the networks."""
-        return NetworkRegression(models, self.columns)
-
-
-def _fit_networks(
-    x: Tensor, y: Tensor, weight: Tensor, m: int, known: dict, rows: Tensor
-) -> list[EvidenceNetwork]:
-    """Networks of some rows, one per target. The networks of a bank start in different places."""
-    return [fit_network(x[rows], column[rows], weight[rows], m, seed=len(known)) for column in y.T]
+    def _side(self, sample: Sample, source: Sequence[Stack], models: list[list[Any]]) -> nn.Module:
+        """Map to predictions, with the models of each stack and each member."""
+        parts = [Predictions(*stack, bank) for stack, bank in zip(source, models, strict=True)]
+        return parts[0] if len(parts) == 1 else SideBySide(parts)
 
 
 class Regression(RegressionForm):
-    """Mixtures of one block and its predictions from several columns of the other block.
+    """Stacked predictions by kernels, sums of curves and small networks.
 
-    The regression with the smallest error on other rows predicts the block with fewer columns, or the scores
-    of the classes. If the size of its residuals can be predicted as well, a second regression does so. The
-    training rows of the first member choose the regressions. Mixtures are fitted to predictions that come
-    from parts of the training rows. Leave-one-out predictions in closed form are unsuitable, because they
-    depend on their own row.
+    If the size of the residuals can be predicted as well, a second stack does so. The training rows of the
+    first member choose the regressors and their weights.
+
+    References
+    ----------
+    Wolpert (1992), "Stacked generalization", Neural Networks 5; Breiman (1996), "Stacked regressions",
+    Machine Learning 24, for weights that are not negative.
     """
 
-    def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Regressor, ...], int]]:
-        """The regression with the smallest error, if it explains anything, and one of the residuals' size."""
-        n_targets = roles(sample)[1].shape[1]
-        chosen, error = _best(sample.first, ())
+    def applies(self, sample: Sample) -> bool:
+        """Whether one block has several columns, and the other has a few columns, or classes."""
+        if sample.x.probability is not None or sample.readings[0][sample.given].stop <= 1:
+            return False
+        if sample.classes is not None:
+            return len(sample.classes) > 1
+        return 0 < (sample.y, sample.x)[sample.given].n_core <= _MOST_TARGETS
+
+    def stacks(self, sample: Sample) -> Iterator[tuple[Stack, ...]]:
+        """The stack of the target, if it explains anything, and one of the residuals' size."""
+        chosen, error = self._stacked(sample.first, ())
         if error >= 1:
             return
-        yield chosen, n_targets if sample.classes is not None else 2 * n_targets
+        yield chosen
         if sample.classes is None:
-            chosen, error = _best(sample.first, chosen)
+            chosen, error = self._stacked(sample.first, chosen)
             if error < LEAST_FALL:
-                yield chosen, 3 * n_targets
+                yield chosen
 
-    def read(self, sample: Sample, source: tuple[Regressor, ...]) -> tuple[list[nn.Module], Tensor]:
-        """Predictions, and the columns of the target."""
-        given, target = roles(sample)
-        learnt = [_learn(sample, source[: k + 1]) for k in range(len(source))]
-        sides = [one.side([member.model for member in of]) for one, of in zip(source, learnt, strict=True)]
-        predicted = torch.cat([torch.stack([member.predicted for member in of]) for of in learnt], 2)
-        return beside_target(sample, SideBySide(sides), predicted, target, given)
-
-
-def _best(first: Sample, before: tuple[Regressor, ...]) -> tuple[tuple[Regressor, ...], float]:
-    """The regressor of the target, or of the residuals of others, with the smallest error; and this error."""
-    (target,) = _targets(first, before).values
-    (rows,) = first.fitted
-    values, y = (first.x, first.y)[first.given].values[rows].double(), target[rows]
-    weight = first.row_weight[rows].double()
-    choices = _choices(first, every=True)
-    plans = [choose(values, y, weight, choices) for choose in (choose_plan, choose_sum)]
-    regressors: list[Regressor] = [KernelRegressor(min(plans, key=itemgetter(1))[0])]
-    regressors += [NetworkRegressor(columns) for columns in _choices(first, every=False)]
-
-    def variance(values: Tensor) -> Tensor:
-        share = (weight / weight.sum()).unsqueeze(1)
-        return (share * (values - (share * values).sum(0)).square()).sum(0)
-
-    errors = []
-    for one in regressors:
-        ((_, predicted),) = _learn(first, (*before, one))
-        errors.append(float((variance(y - predicted) / variance(y).clamp_min(1e-12)).mean()))
-    least = errors.index(min(errors))
-    return (*before, regressors[least]), errors[least]
+    def _stacked(self, first: Sample, before: tuple[Stack, ...]) -> tuple[tuple[Stack, ...], float]:
+        """Several stacks with another one added, and its error as a share of the variance of its target."""
+        (target,) = self._targets(first, before).values
+        (rows,) = first.fitted
+        x, y = (first.x, first.y)[first.given].values[rows].double(), target[rows]
+        weight = first.row_weight[rows].double()
+        choices = _choices(first, every=True)
+        plans = [choose(x, y, weight, choices)[0] for choose in (choose_plan, choose_sum)]
+        candidates: list[Regressor] = [KernelRegressor(plan) for plan in plans if plan.columns]
+        candidates += [NetworkRegressor(columns) for columns in _choices(first, every=False)]
+        predicted = [self._learn_part(first, before, one)[0].predicted for one in candidates]
+        weights, error = _stacking_weights(torch.stack(predicted), y, weight)
+        used = [k for k, of_targets in enumerate(weights) if any(of_targets)]
+        stack = Stack(tuple(candidates[k] for k in used), tuple(tuple(weights[k]) for k in used))
+        return (*before, stack), error
 
 
-def _learn(sample: Sample, regressors: tuple[Regressor, ...]) -> list[Learnt]:
-    """The last of several regressions, for each member; it predicts the residuals of the one before."""
-    name = regressors, str(sample.members)
-    if name not in sample.shared:
-        sample.shared[name] = regressors[-1].learn(sample, _targets(sample, regressors[:-1]))
-    return sample.shared[name]
+class BoostedTrees(RegressionForm):
+    """Predictions by gradient-boosted trees.
+
+    Steps, thresholds and rules for a part of the rows are not smooth, but trees can learn them from few rows.
+    Trees that learnt from half of the rows show what overfitting costs.
+    """
+
+    def applies(self, sample: Sample) -> bool:
+        """Whether there are enough rows for trees, and columns for a regression."""
+        if sample.folds.train.shape[1] < _LEAST_ROWS or not Regression().applies(sample):
+            return False
+        return 0 < len(self._columns(sample)) <= _MOST_COLUMNS
+
+    def stacks(self, sample: Sample) -> Iterator[tuple[Stack, ...]]:
+        """Trees."""
+        yield (Stack.of(TreesRegressor(self._columns(sample)), self.problem(sample).n_predicted),)
+
+    def _columns(self, sample: Sample) -> list[int]:
+        """All columns of the predicting block, or those that depend on the other block if they are many."""
+        n_core = (sample.x, sample.y)[sample.given].n_core
+        if n_core <= _MOST_COLUMNS:
+            return list(range(n_core))
+        return sample.dependence.relevant[sample.given].nonzero().flatten().tolist()
 
 
-def _targets(sample: Sample, before: tuple[Regressor, ...]) -> Targets:
-    """What is predicted, or the size of the residuals if a regression came before."""
-    _, target = roles(sample)
-    if not before:
-        return Targets([target] * sample.n_members, list(sample.folds.learning), are_equal=True)
-    values, known = [], torch.zeros_like(sample.folds.learning)
-    for rows, is_known, learnt in zip(sample.fitted, known, _learn(sample, before), strict=True):
-        size = torch.zeros_like(target)
-        size[rows], is_known[rows] = _size(target[rows] - learnt.predicted), True
-        values.append(size)
-    return Targets(values, list(known), are_equal=False)
+class Predictive(RegressionForm):
+    """Predictions of y by a scikit-learn model, from the encoded core columns of x.
+
+    Mixtures recalibrate the probabilities of classes.
+
+    Parameters
+    ----------
+    model : object
+        A scikit-learn regressor or classifier. It is cloned.
+    generator : torch.Generator
+        Source of the random states that are None in the model.
+    """
+
+    def __init__(self, model: Any, generator: torch.Generator):
+        super().__init__()
+        self.model = seeded(model, generator)
+
+    def applies(self, sample: Sample) -> bool:
+        """Whether y is not constant."""
+        return sample.classes is None or len(sample.classes) > 1
+
+    def problem(self, sample: Sample) -> Problem:
+        """Predict the columns of y, or an indicator of each class but the last."""
+        d = sample.y.n_core
+        return Problem(0, sample.y.core.double(), d if sample.classes is None else d - 1)
+
+    def stacks(self, sample: Sample) -> Iterator[tuple[Stack, ...]]:
+        """The model."""
+        n_classes = 0 if sample.classes is None else len(sample.classes)
+        regressor = ModelRegressor(self.model, range(sample.x.n_core), n_classes)
+        yield (Stack.of(regressor, self.problem(sample).n_predicted),)
 
 
 class SideBySide(nn.Module):
-    """The predictions of several regressions, side by side.
+    """The predictions of several regressors, side by side.
 
     Parameters
     ----------
@@ -210,38 +291,31 @@ class SideBySide(nn.Module):
         return torch.cat([part(x) for part in self.parts], -1)
 
 
-class KernelPredictions(nn.Module):
-    """Predictions of kernel ridge regressions, one per bank member.
+def _stacking_weights(predicted: Tensor, y: Tensor, weight: Tensor) -> tuple[list[list[float]], float]:
+    """Weights of several predictions whose sum has the smallest error, and this error.
 
     Parameters
     ----------
-    kernels : sequence of Kernel
-        One kernel per member, of the same columns.
-    coefficients : sequence of Tensor of shape (n_functions, n_targets)
-        Coefficients of the kernels at their landmarks.
+    predicted : Tensor of shape (n_predictions, n, n_targets)
+        Predictions.
+    y : Tensor of shape (n, n_targets)
+        What is predicted.
+    weight : Tensor of shape (n,)
+        Weights of the rows.
+
+    Returns
+    -------
+    weights : list of list of float
+        For each prediction, its weight for each target. No weight is negative.
+    error : float
+        Mean squared error as a share of the variance, averaged over the targets.
     """
-
-    transform: Tensor
-    landmarks: Tensor
-    coefficients: Tensor
-
-    def __init__(self, kernels: Sequence[Kernel], coefficients: Sequence[Tensor]):
-        super().__init__()
-        self.columns, self.is_sum = list(kernels[0].columns), kernels[0].is_sum
-        self.register_buffer("transform", torch.stack([kernel.transform for kernel in kernels]))
-        self.register_buffer("landmarks", torch.stack([kernel.landmarks for kernel in kernels]))
-        self.register_buffer("coefficients", torch.stack(list(coefficients)))
-
-    @property
-    def width(self) -> int:
-        """Number of columns returned."""
-        return self.coefficients.shape[2]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape (n_members, ..., d) -> (n_members, ..., n_targets)."""
-        flat = x[..., self.columns].reshape(len(x), -1, len(self.columns)) @ self.transform
-        values = at_landmarks(flat, self.landmarks, self.is_sum)
-        return (values @ self.coefficients).view(*x.shape[:-1], -1)
+    share = (weight / weight.sum()).unsqueeze(1)
+    predicted, y = (share.sqrt() * (part - (share * part).sum(-2, keepdim=True)) for part in (predicted, y))
+    found = [nnls(predicted[..., k].T.numpy(), y[:, k].numpy()) for k in range(y.shape[1])]
+    squares = y.square().sum(0).clamp_min(1e-12)
+    errors = [residual**2 / float(square) for (_, residual), square in zip(found, squares, strict=True)]
+    return np.column_stack([weights for weights, _ in found]).tolist(), float(np.mean(errors))
 
 
 def _size(residual: Tensor) -> Tensor:
