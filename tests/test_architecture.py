@@ -12,7 +12,7 @@ LEAVES = {"_columns", "_encoding", "_copula", "_validation", "_views", "distribu
 #: What these modules may import besides the standard library: parts of the package, and other libraries.
 MAY_IMPORT = {"nn": (set(), {"torch"}), "_engine": ({"nn"}, {"torch", "numpy", "scipy"})}
 #: The only modules of `_engine` that may import scikit-learn, because they fit its models.
-FIT_MODELS = {"skmine/_engine/forms/predictive", "skmine/_engine/learners"}
+FIT_MODELS = {"skmine/_engine/models", "skmine/_engine/learners"}
 READERS = {
     "_containers",
     "_dates",
@@ -251,7 +251,7 @@ def test_violations__one_rule_broken__named(tmp_path, module, text, message):
         ("nn/training.py", "import torch\nfrom .bounds import BOUNDS\nfrom skmine.nn import train"),
         ("_engine/forms/grid.py", "import math\nimport numpy, scipy.ndimage\nfrom skmine.nn.pairs import A"),
         ("_engine/forms/grid.py", "from skmine._engine.sample import Sample\nfrom .form import Form"),
-        ("_engine/forms/predictive.py", "from sklearn.base import clone"),
+        ("_engine/models.py", "from sklearn.base import clone"),
         ("_estimator.py", "from . import _encoding, nn\nfrom ._validation import check"),
         ("_scores.py", "from skmine._estimator import MutualInfoEstimator"),
         ("__init__.py", "from ._selector import MINEFeatureSelector"),

@@ -167,7 +167,7 @@ class RegressionForm(MixtureForm):
 
 
 class Regression(RegressionForm):
-    """Stacked predictions by kernels, sums of curves and small networks.
+    """Stacked predictions by kernels, by sums of curves and by small networks, the best of each kind.
 
     If the size of the residuals can be predicted as well, a second stack does so. The training rows of the
     first member choose the regressors and their weights.
@@ -205,13 +205,21 @@ class Regression(RegressionForm):
         weight = first.row_weight[rows].double()
         choices = _choices(first, every=True)
         plans = [choose(x, y, weight, choices)[0] for choose in (choose_plan, choose_sum)]
-        candidates: list[Regressor] = [KernelRegressor(plan) for plan in plans if plan.columns]
-        candidates += [NetworkRegressor(columns) for columns in _choices(first, every=False)]
-        predicted = [self._learn_part(first, before, one)[0].predicted for one in candidates]
-        weights, error = _stacking_weights(torch.stack(predicted), y, weight)
+        kinds: list[list[Regressor]] = [[KernelRegressor(plan)] for plan in plans if plan.columns]
+        if not before:  # the size of residuals is too noisy for networks
+            kinds.append([NetworkRegressor(columns) for columns in _choices(first, every=False)])
+
+        def predicted(one: Regressor) -> Tensor:
+            return self._learn_part(first, before, one)[0].predicted
+
+        def error(one: Regressor) -> float:
+            return _stacking_weights(predicted(one).unsqueeze(0), y, weight)[1]
+
+        candidates = [min(kind, key=error) for kind in kinds if kind]
+        weights, least = _stacking_weights(torch.stack([predicted(one) for one in candidates]), y, weight)
         used = [k for k, of_targets in enumerate(weights) if any(of_targets)]
         stack = Stack(tuple(candidates[k] for k in used), tuple(tuple(weights[k]) for k in used))
-        return (*before, stack), error
+        return (*before, stack), least
 
 
 class BoostedTrees(RegressionForm):
