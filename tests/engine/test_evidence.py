@@ -1,11 +1,10 @@
 """Small networks whose evidence chooses their smoothness."""
 
-import numpy as np
 import pytest
 import torch
 
 from skmine._engine import evidence as module
-from skmine._engine.evidence import EvidenceNetwork, NetworkRegression, fit_network, n_units
+from skmine._engine.evidence import EvidenceNetwork, fit_network, n_units
 
 
 def draw(n, seed, d=3):
@@ -133,14 +132,3 @@ def test_fit__degenerate_rows__finite(kind):
 )
 def test_n_units__fewer_for_many_columns_or_targets(d, n_targets, expected):
     assert n_units(d, n_targets) == expected
-
-
-def test_network_regression__any_leading_axes__means_of_the_networks_of_a_member():
-    networks = [[[some_network(2, 3, 10 * i + k)] for k in range(2)] for i in range(4)]
-    x = torch.randn(4, 5, 6, 3, generator=torch.Generator().manual_seed(0)).double()
-
-    values = NetworkRegression(networks, [0, 2])(x)
-
-    assert values.shape == (4, 5, 6, 1)
-    expected = np.mean([float(one.predict(x[1, 2, 3:4, [0, 2]])[0]) for (one,) in networks[1]])
-    assert float(values[1, 2, 3, 0]) == pytest.approx(expected)

@@ -24,9 +24,10 @@ from skmine._encoding import encodings
 from skmine._engine.critics import member_lists, of_members, stack_states
 from skmine._engine.forms import is_model
 from skmine._engine.forms.gaussian import Gaussian
-from skmine._engine.forms.predictive import BoostedTrees, Predictive, Problem
-from skmine._engine.forms.regression import Regression
+from skmine._engine.forms.regression import BoostedTrees, Predictive, Regression
 from skmine._engine.judge import Judge
+from skmine._engine.models import ModelRegressor, TreesRegressor
+from skmine._engine.regressors import Targets, learn
 from skmine._engine.sample import Folds
 from skmine._input import Rows
 from skmine.distributions import MultivariateNormal
@@ -46,6 +47,13 @@ class Recorder(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         return np.where(np.isin(X[:, 0], self.seen_), -1.0, len(self.seen_))
+
+
+class RecorderAsTrees(TreesRegressor):
+    """A recorder of the first column in place of the trees."""
+
+    def __init__(self):
+        ModelRegressor.__init__(self, Recorder(), [0])
 
 
 class Overconfident(LogisticRegression):
@@ -70,7 +78,9 @@ def normal_classes(n, seed):
 
 def read(model, sample):
     """Predictions as a map of x, and the columns to which mixtures are fitted."""
-    sides, columns = Predictive(model, torch.Generator()).read(sample, model)
+    form = Predictive(model, torch.Generator())
+    (source,) = form.stacks(sample)
+    sides, columns = form.read(sample, source)
     return sides[0], columns
 
 
@@ -240,7 +250,7 @@ def test_applies__y_that_is_not_constant(n_classes, expected):
     assert form.applies(make_sample(x, x))
 
 
-def test_settings__two_columns_for_each_target__of_classes_one_less_than_there_are():
+def test_settings__predictions_beside_targets__of_classes_alone_one_less_than_there_are():
     x, y = torch.randn(2, 400, 3, generator=torch.Generator().manual_seed(0))
     four = torch.eye(4)[torch.arange(400) % 4]
     form = Predictive(LinearRegression(), torch.Generator())
@@ -248,9 +258,9 @@ def test_settings__two_columns_for_each_target__of_classes_one_less_than_there_a
     (path,) = form.settings(make_sample(x, y), None)
     (classes,) = form.settings(make_sample(x, four, is_y_discrete=True), None)
 
-    # At most 300 / (2 * 6) = 25 components, doubled from one; 300 / (2 * 2 * 3), doubled from four.
+    # At most 300 / (2 * 6) = 25 components, doubled from one; at most 32, doubled from four.
     assert [setting.n_cuts for setting in path] == [0, 1, 2, 3, 4]
-    assert [setting.n_cuts for setting in classes] == [0, 1, 2]
+    assert [setting.n_cuts for setting in classes] == [0, 1, 2, 3]
 
 
 def test_fit__overconfident_classifier__is_recalibrated(seed):
@@ -328,13 +338,11 @@ def test_learn__groups__half_of_the_rows_and_parts_are_whole_groups(n_folds):
     x, y = numbered_rows(2000)
     groups = torch.arange(2000) // 10
     sample = make_sample((x // 10).float(), y, make_folds(2000, n_folds, groups))
-    form = BoostedTrees()
-    form.model = Recorder()
-    form.problem = lambda sample: Problem(0, [0], y)
+    targets = Targets([y.double()] * n_folds, list(sample.folds.learning), are_equal=True)
 
-    bank = form.learn(sample, form.model)
+    members = learn(RecorderAsTrees(), sample, 0, targets)
 
-    for member, train in zip(bank.members, sample.folds.train, strict=True):
+    for member, train in zip(members, sample.folds.train, strict=True):
         assert (member.predicted[:, 0] > 0).all()  # no row has a group that its model has seen
         assert len(member.models) == 4
         seen = set(member.of_half[0][0].seen_.tolist())
@@ -427,11 +435,12 @@ def test_boosted_trees__many_columns_of_which_some_matter__these_are_read():
     sample = make_sample(normal_scores(x), normal_scores(y))
     form = BoostedTrees()
 
-    sides, _ = form.read(sample, form.model)
+    ((stack,),) = form.stacks(sample)
 
     assert form.applies(sample)
-    assert {0, 1, 2} <= {*sides[0].columns}
-    assert len(sides[0].columns) < 20
+    (trees,) = stack.parts
+    assert {0, 1, 2} <= {*trees.columns}
+    assert len(trees.columns) < 20
 
 
 @pytest.mark.parametrize("swapped", [False, True])

@@ -3,19 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from blocks import draw_pairs, held_out_value, make_folds, make_sample
+from blocks import draw_pairs, held_out_value, make_sample
 
 from skmine._engine import em
 from skmine._engine.forms.mixture import ClassMixtureReference, MixtureReference
-from skmine._engine.forms.regression import (
-    KernelPredictions,
-    KernelRegressor,
-    NetworkRegressor,
-    Regression,
-    SideBySide,
-    Targets,
-)
-from skmine._engine.kernel import Kernel
+from skmine._engine.forms.regression import Regression, _stacking_weights
+from skmine._engine.regressors import KernelRegressor, NetworkRegressor, Predictions
 
 
 def product(n, seed, n_noise=0):
@@ -74,28 +67,39 @@ def gate(n, seed):
 
 
 @pytest.mark.parametrize(("function", "kind"), [(fast_wave, KernelRegressor), (gate, NetworkRegressor)])
-def test_settings__regression_of_the_smaller_error__is_chosen(function, kind, seed):
+def test_settings__regression_of_the_smaller_error__has_the_largest_weight(function, kind, seed):
     x, y = function(800, seed)
     noise = 0.1 * torch.randn(800, 1, generator=torch.Generator().manual_seed(seed + 1))
 
-    path = settings(make_sample(x, y + noise))[0]
+    (stack, *_) = settings(make_sample(x, y + noise))[0][0].source
 
-    assert isinstance(path[0].source[0], kind)
+    heaviest = max(zip(stack.weights, stack.parts, strict=True), key=lambda one: one[0])
+    assert isinstance(heaviest[1], kind)
 
 
-def test_network_regressor__members_of_five_folds__share_networks_and_others_do_not():
-    x, y = gate(400, 0)
-    counts = []
-    for n_folds in (4, 5):
-        sample = make_sample(x, y, make_folds(400, n_folds))
-        target = y.double()
-        for are_equal in (True, False):
-            targets = Targets([target] * n_folds, list(sample.folds.learning), are_equal)
-            learnt = NetworkRegressor(tuple(range(6))).learn(sample, targets)
-            networks = [one[0] for member in learnt for one in member.model]
-            counts.append((len(networks), len({id(one) for one in networks})))
+def test_settings__errors_that_differ__are_averaged_out(seed):
+    """A network and a sum of curves are each right about a half of the function."""
+    x = torch.randn(800, 4, generator=torch.Generator().manual_seed(seed))
+    y = (3 * x[:, :2]).sin().sum(1, keepdim=True) + torch.where(x[:, 2:3] > 0, x[:, 3:], -x[:, 3:])
 
-    assert counts == [(16, 16), (16, 16), (20, 10), (20, 20)]
+    (stack, *_) = settings(make_sample(x, y))[0][0].source
+
+    assert len(stack.parts) > 1
+    assert all(weight >= 0 for (weight,) in stack.weights)
+
+
+def test_stacking_weights__are_those_of_the_smallest_weighted_error_and_not_negative():
+    generator = torch.Generator().manual_seed(0)
+    first, second, third = torch.randn(3, 500, 2, generator=generator).double()
+    weight = (torch.arange(500) < 400).double()
+    y = 0.3 * first + 0.6 * second - 0.2 * third + 5
+    y[400:] = 100
+
+    weights, error = _stacking_weights(torch.stack([first, second, third]), y, weight)
+
+    assert np.shape(weights) == (3, 2)
+    np.testing.assert_allclose(weights, [[0.3, 0.3], [0.6, 0.6], [0, 0]], atol=0.03)
+    assert error == pytest.approx(0.04 / 0.49, rel=0.15)
 
 
 def test_fit__smooth_function__most_of_its_information(seed):
@@ -118,7 +122,7 @@ def test_fit__either_block__predicts_the_one_of_fewer_columns(swapped, seed):
     predicts, told = (
         (reference.project_y, reference.project_x) if swapped else (reference.project_x, reference.project_y)
     )
-    assert isinstance(predicts, SideBySide)
+    assert isinstance(predicts, Predictions)
     assert predicts.width == told.width == 1
     torch.testing.assert_close(told(y.expand(4, -1, -1)), y.expand(4, -1, -1))
 
@@ -218,18 +222,3 @@ def test_fit__first_member_and_others__equal_the_whole_bank(tolerance, error, mo
 
     whole = form.fit(sample, setting)
     assert held_out_value(sample, joined) == pytest.approx(held_out_value(sample, whole), abs=error)
-
-
-def test_regression__any_leading_axes__predictions_of_the_kernel():
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.randn(7, 3, generator=generator).double()
-    kernels = [Kernel.at(rows, (0, 2), torch.eye(2).double(), share, 7) for share in (0.5, 1.0, 2.0)]
-    regression = KernelPredictions(kernels, torch.randn(3, 7, 1, generator=generator).double())
-    x = torch.randn(3, 4, 5, 3, generator=generator).double()
-
-    values = regression(x)
-
-    assert values.shape == (3, 4, 5, 1)
-    width = torch.pdist(rows[:, [0, 2]]).median()
-    square = ((x[1, 2, 3, [0, 2]] - rows[:, [0, 2]]) ** 2).sum(1) / width**2
-    torch.testing.assert_close(values[1, 2, 3], (-square / 2).exp() @ regression.coefficients[1])

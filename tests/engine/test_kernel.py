@@ -76,34 +76,18 @@ def test_metric__against_differences__is_of_the_gradients():
     torch.testing.assert_close(root @ root / (root @ root).trace(), outer / outer.trace(), atol=1e-6, rtol=0)
 
 
-def test_regress__predictions__are_of_a_ridge_regression_on_the_other_parts():
+def test_fit__coefficients__are_of_a_ridge_regression_of_the_rows():
     x, y, _ = draw(50, 2, wave, 0)
     weight = torch.linspace(0.5, 2, 50).double()
-    plan = Plan((0, 1), (), 1.0, 0.1)
 
-    kernel, coefficients, predicted = plan.regress(x, y, weight)
+    kernel, coefficients, mean = model = Plan((0, 1), (), 1.0, 0.1).fit(x, y, weight)
 
     features, share = kernel.functions(x), (weight / weight.mean())[:, None]
-    y = y - (share * y).mean()
-    others, part = slice(10, None), slice(10)
-    gram = features[others].T @ (share[others] * features[others]) + 0.1 * 40 * torch.eye(50).double()
-    slope = torch.linalg.solve(gram, (share[others] * features[others]).T @ y[others])
-    torch.testing.assert_close(predicted[part], features[part] @ slope)
-    whole = features.T @ (share * features) + 0.1 * 50 * torch.eye(50).double()
-    expected = kernel.axes @ torch.linalg.solve(whole, features.T @ (share * y))
-    torch.testing.assert_close(coefficients, expected)
-
-
-@pytest.mark.parametrize("steps", [(), ((1.0, 1e-3), (1.0, 1e-3))])
-@pytest.mark.parametrize("d", [3, 40])
-def test_regress__noise__predictions_of_other_parts_are_no_function_of_the_targets(steps, d):
-    x, y, weight = draw(1000, d, lambda x: 0 * x[:, 0], 0, noise=1.0)
-
-    *_, predicted = Plan(tuple(range(d)), steps, 1.0, 1e-2).regress(x, y, weight)
-
-    # Shrunken predictions with the row left out one by one have a correlation near -1 with it, and a metric
-    # that knows the rows one above 0.5; chance is 1 / 1000^(1/2) = 0.03, of the mean of others 0.1.
-    assert abs(np.corrcoef(predicted[:, 0], y[:, 0])[0, 1]) < 0.2
+    torch.testing.assert_close(mean, (share * y).mean(0))
+    gram = features.T @ (share * features) + 0.1 * 50 * torch.eye(50).double()
+    slope = torch.linalg.solve(gram, features.T @ (share * (y - mean)))
+    torch.testing.assert_close(coefficients, kernel.axes @ slope)
+    torch.testing.assert_close(model.predict(x), features @ slope + mean)
 
 
 def test_choose_plan__one_direction_of_several_columns__is_learnt(seed, monkeypatch):
@@ -231,13 +215,12 @@ def test_choose_sum__columns_that_a_sum_can_follow__up_to_75(d, is_possible):
     assert math.isfinite(error) is is_possible
 
 
-def test_regress__sum_over_columns__predicts_other_parts_and_new_rows(seed):
+def test_fit__sum_over_columns__predicts_new_rows(seed):
     x, y, weight = draw(800, 4, lambda x: (2 * x).sin().sum(1), seed)
     plan, _ = choose_sum(x, y, weight, [(0, 1, 2, 3)])
 
-    kernel, coefficients, predicted = plan.regress(x, y, weight)
+    model = plan.fit(x, y, weight)
 
     new, target, _ = draw(800, 4, lambda x: (2 * x).sin().sum(1), seed + 100)
     assert plan.is_sum
-    assert np.corrcoef(predicted[:, 0], y[:, 0])[0, 1] > 0.95
-    assert np.corrcoef((kernel.at_landmarks(new) @ coefficients)[:, 0], target[:, 0])[0, 1] > 0.95
+    assert np.corrcoef(model.predict(new)[:, 0], target[:, 0])[0, 1] > 0.95

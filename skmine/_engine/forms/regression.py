@@ -188,8 +188,8 @@ class Regression(RegressionForm):
 
     def stacks(self, sample: Sample) -> Iterator[tuple[Stack, ...]]:
         """The stack of the target, if it explains anything, and one of the residuals' size."""
-        chosen, error = self._stacked(sample.first, ())
-        if error >= 1:
+        chosen, _ = self._stacked(sample.first, ())
+        if not chosen[-1].parts:
             return
         yield chosen
         if sample.classes is None:
@@ -321,8 +321,10 @@ def _stacking_weights(predicted: Tensor, y: Tensor, weight: Tensor) -> tuple[lis
     share = (weight / weight.sum()).unsqueeze(1)
     predicted, y = (share.sqrt() * (part - (share * part).sum(-2, keepdim=True)) for part in (predicted, y))
     found = [nnls(predicted[..., k].T.numpy(), y[:, k].numpy()) for k in range(y.shape[1])]
-    squares = y.square().sum(0).clamp_min(1e-12)
-    errors = [residual**2 / float(square) for (_, residual), square in zip(found, squares, strict=True)]
+    errors = [
+        residual**2 / max(float(of_y.square().sum()), 1e-12)
+        for (_, residual), of_y in zip(found, y.T, strict=True)
+    ]
     return np.column_stack([weights for weights, _ in found]).tolist(), float(np.mean(errors))
 
 
