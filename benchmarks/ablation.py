@@ -48,7 +48,6 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "faint columns": with_value(network, _FAINT=1.0),
     "patience on paths": with_value(contest, _PATIENCE=1),
     "caution": with_value(scoring, _CAUTION=0.0),
-    "three paths": with_value(contest, _MOST_PATHS=1),
     "bias of flexible forms": with_value(judge, _BIAS_SHARE=0.0),
     "refuted closed forms": with_value(judge, _REFUTING_NATS=math.inf),
     "first member decides": lambda: [mock.patch.object(judge.Judge, "first_decides", False)],

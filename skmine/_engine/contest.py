@@ -20,8 +20,6 @@ from skmine.nn.training import TrainingResult
 _LARGEST_MISFIT, _ENOUGH_ROWS = 1.7, 4096
 #: A path is left after this many consecutive settings that are worse than its best setting.
 _PATIENCE = 2
-#: Maximum number of paths that are fitted for all members, among those that are promising for the first.
-_MOST_PATHS = 3
 
 
 @dataclass(frozen=True)
@@ -220,14 +218,17 @@ class _Contest:
         by_first = self.best is not None and self.sample.n_members > 1
         if form.is_flexible:
             by_first = by_first and self.compete and self.judge.first_decides
-        for setting, scored in self._choose(form, paths, self.sample.first if by_first else self.sample):
-            self.training = scored.fit.training or self.training
-            if not by_first:
-                self._value(form, scored)
-            elif not self.judge.first_decides or self._is_promising(form, scored):
-                fit = self._of_all(form, setting, scored.fit)
-                if fit is not None:
-                    self._value(form, self.judge.score(fit))
+        chosen = self._choose(form, paths, self.sample.first if by_first else self.sample)
+        if chosen is None:
+            return
+        setting, scored = chosen
+        self.training = scored.fit.training or self.training
+        if not by_first:
+            self._value(form, scored)
+        elif not self.judge.first_decides or self._is_promising(form, scored):
+            fit = self._of_all(form, setting, scored.fit)
+            if fit is not None:
+                self._value(form, self.judge.score(fit))
 
     def _is_promising(self, form: Form, scored: Scored) -> bool:
         """Whether a critic of the first member is better than the best so far, alone or pooled with it."""
@@ -237,9 +238,9 @@ class _Contest:
         critics = [scored, scored.pooled(rival)] if form.is_flexible else [scored]
         return max(critic.cautious_value for critic in critics) > rival.cautious_value
 
-    def _choose(self, form: Form, paths: list[list], sample: Sample) -> list[tuple[Any, Scored]]:
-        """The best setting of each of the best paths, with its scores, best first."""
-        chosen = []
+    def _choose(self, form: Form, paths: list[list], sample: Sample) -> tuple[Any, Scored] | None:
+        """The best setting of all paths, with its scores; None if none can be fitted."""
+        chosen = None
         for path in paths:
             tried: list[tuple[Any, Scored]] = []
             best = 0
@@ -252,8 +253,9 @@ class _Contest:
                     best = len(tried) - 1
                 if len(tried) > best + _PATIENCE:
                     break
-            chosen += tried[best : best + 1]
-        return sorted(chosen, key=lambda one: -one[1].cautious_value)[:_MOST_PATHS]
+            if tried and (chosen is None or tried[best][1].cautious_value > chosen[1].cautious_value):
+                chosen = tried[best]
+        return chosen
 
     def _of_all(self, form: Form, setting: Any, first: Fit) -> Fit | None:
         """The bank of all members. The first member is already fitted.

@@ -309,25 +309,6 @@ def test_contest__further_paths_of_a_form__are_compared_with_its_first_that_won(
     assert outcome.verdict.held_out == 0.6
 
 
-def test_contest__first_path_of_a_form_lost__further_ones_better_than_before_are_fitted_for_all(sample):
-    form = closed("form", [(0.8, 0.4)], [(0.7, 0.9)], [(0.4, 2.0)])
-
-    outcome = hold_contest(sample, [closed("start", [0.5]), form], StubJudge())
-
-    assert [call for call in form.fitted if call[0] == 4] == [(4, (0.8, 0.4)), (4, (0.7, 0.9))]
-    assert outcome.verdict.held_out == 0.9
-
-
-def test_contest__further_path_of_a_form__counts_by_its_pool_with_the_first_that_won(sample):
-    form = StubForm("form", [(0.8, 0.8)], [(0.7, 0.7)], gain_of_pools=0.1)
-
-    # The pool of both is worth .85 for the first member. With the start alone it would be worth .6.
-    outcome = hold_contest(sample, [closed("start", [0.3]), form], StubJudge())
-
-    assert (3, (0.7, 0.7)) in form.fitted
-    assert outcome.verdict.held_out == pytest.approx(0.85)
-
-
 def test_contest__no_form_applies__raises(sample):
     with pytest.raises(ValueError, match="forms must hold one that applies"):
         hold_contest(sample, [StubForm("form", applies=False)], StubJudge())
@@ -362,16 +343,12 @@ def test_contest__path_that_determines_nothing__others_count(sample):
     assert hold_contest(sample, [closed("start", [0.3]), form], StubJudge()).verdict.held_out == 0.5
 
 
-def test_contest__many_paths__the_best_three_of_the_first_member_are_fitted_for_the_others_best_first(sample):
-    form = StubForm("form", *([(value, 0.0)] for value in (0.5, 0.7, 0.6, 0.9, 0.4)))
+def test_contest__many_paths__the_best_of_the_first_member_is_fitted_for_the_others(sample):
+    form = StubForm("form", *([(value, 0.0)] for value in (0.5, 0.7, 0.9, 0.4)))
 
     hold_contest(sample, [closed("start", [0.3]), form], StubJudge())
 
-    assert [setting for n_members, setting in form.fitted if n_members == 3] == [
-        (0.9, 0.0),
-        (0.7, 0.0),
-        (0.6, 0.0),
-    ]
+    assert [setting for n_members, setting in form.fitted if n_members == 3] == [(0.9, 0.0)]
 
 
 # --- Pools ---
