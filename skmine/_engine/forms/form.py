@@ -12,9 +12,6 @@ from skmine._engine.critics import Reference, member_lists
 from skmine._engine.sample import Sample
 from skmine.nn.training import TrainingResult
 
-#: Share of the gap between training and held-out value that is subtracted when critics are compared.
-GAP_PENALTY = 0.1
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -88,7 +85,7 @@ class Start(NamedTuple):
     Attributes
     ----------
     simplest, best : Reference
-        The first closed form, and the one with the highest merit.
+        The first closed form, and the one with the highest cautious value.
     """
 
     simplest: Reference
