@@ -21,7 +21,8 @@ _STOPPING_ROWS, _STOPPING_GROUP = 2048, 8
 #: If chance contributes at most this many nats to the products of the two blocks' coordinates, all are shown.
 _FEW_NATS = 0.01
 #: Scale of columns that show no dependence. If only a few of many columns matter, the network would otherwise
-#: learn the noise of the others first.
+#: learn the noise of the others first: with ``critic="concat"`` the error of `hidden-oscillation-10` is .04
+#: instead of .08 nats, and that of `parity-2-of-10` .10 instead of .17.
 _FAINT = 0.03
 #: Maximum number of whitened columns of each kind that are shown, to limit time.
 _MOST_COORDINATES = 64
