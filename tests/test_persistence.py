@@ -10,6 +10,7 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from skmine import MINEGAN, InformationBottleneckClassifier, MINEFeatureSelector, MutualInfoEstimator, nn
+from skmine._engine.critics import member_lists
 from skmine._frozen import FrozenModule
 
 RNG = np.random.default_rng(0)
@@ -35,6 +36,17 @@ def estimate(X, y, **parameters):
     return MutualInfoEstimator(**{"cv": 2, "max_iter": 50, "random_state": 0, **parameters}).fit(X, y)
 
 
+def estimate_by_regression(kinds, rows, y):
+    """An estimate whose best critic reads predictions of these kinds of regressors."""
+    estimator = estimate(rows, y, max_iter=0)
+    predictions = member_lists(estimator._critic.frozen.module)
+    assert kinds & {type(part).__name__ for one in predictions for part in one.regressors}
+    return estimator, rows
+
+
+GATE = RNG.normal(size=(400, 3))
+RULES = RNG.uniform(size=(1000, 4))
+RULED = (RULES[:, 0] > 0.4) * (RULES[:, 1] > 0.7) + (RULES[:, 2] > 0.5) + 0.2 * RNG.normal(size=1000)
 FITTED = {
     "gaussian": lambda: (estimate(X, LINEAR, critic="concat", max_iter=0), X),
     "contest": lambda: (estimate(X, np.sin(3 * X[:, 0]) + 0.1 * LINEAR), X),
@@ -45,6 +57,10 @@ FITTED = {
     "classes, network": lambda: (estimate(X, CLASSES, critic="concat"), X),
     "separable": lambda: (estimate(X, LINEAR, critic="separable", bound="infonce"), X),
     "own critic and bound": lambda: (estimate(X, LINEAR, critic=Gated, bound=nn.SMILE(2.0)), X),
+    "regression": lambda: estimate_by_regression(
+        {"KernelRegressor", "NetworkRegressor"}, GATE, np.where(GATE[:, 0] > 0, GATE[:, 1], GATE[:, 2])
+    ),
+    "trees": lambda: estimate_by_regression({"TreesRegressor"}, RULES, RULED),
     "model": lambda: (estimate(X, LINEAR, critic=LinearRegression()), X),
     "selector": lambda: (MINEFeatureSelector(2, random_state=0).fit(X, LINEAR), X),
     "bottleneck": lambda: (InformationBottleneckClassifier(max_iter=3).fit(X, CLASSES), X),
