@@ -91,7 +91,7 @@ class RegressionForm(MixtureForm):
         return Problem(sample.given, target, target.shape[1])
 
     def stacks(self, sample: Sample) -> Iterator[tuple[Stack, ...]]:
-        """Sequences of stacks, each of which is a source of columns."""
+        """Sequences of stacks. Each sequence is a source of columns."""
         raise NotImplementedError
 
     def sources(self, sample: Sample, start: Start | None) -> Iterator[tuple[tuple[Stack, ...], int]]:
