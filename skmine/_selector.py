@@ -67,13 +67,13 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
     discrete_features : "auto", bool or array-like, default="auto"
         Columns to treat as labels without order, as in :func:`mutual_info_regression`.
     mi_path : bool, default=False
-        Whether to estimate `mi_path_`. This trains a small critic for each selected feature, which takes
-        about half a second each for 1,000 rows, and needs at least 8 rows.
+        Whether to estimate `mi_path_`. This fits a :class:`MutualInfoEstimator` for each selected feature,
+        which takes about half a second each for 1,000 rows, and needs at least 8 rows.
     device : str or torch.device, default="auto"
-        Where to train the critics of `mi_path_`.
+        Where to train these estimators. ``"auto"`` uses CUDA if it is available, otherwise the CPU.
     random_state : int, RandomState or None, default=None
-        Seed of these critics, and of the 10,000 rows that are drawn from a larger X by strategies that
-        compare features jointly. Pass an int for reproducible results.
+        Seed of these estimators, and of the 10,000 rows that are drawn if there are more (by ``"marginal"`` only
+        with weights or groups). Pass an int for reproducible results.
     n_jobs : int or None, default=None
         Number of parallel jobs. The result does not depend on it.
     verbose : bool, default=False
@@ -84,25 +84,25 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
     support_ : ndarray of shape (`n_features_in_`,)
         Mask of the selected columns.
     ranking_ : ndarray of shape (`n_features_in_`,)
-        Rank of each column, 1 for the best. Columns of a group share a rank.
+        Rank of each column, 1 for the best. Columns of a group share a rank. Excluded columns come last.
     scores_ : ndarray of shape (`n_features_in_`,)
-        Score of each column, or of its group, in nats:
+        Score of each column, or of its group, in nats; NaN for excluded columns:
 
         - ``"marginal"``: its mutual information with y;
         - ``"mrmr"``: its mutual information with y, minus its mean redundancy with the selected features;
         - other strategies: the information that it added when it was selected, or would add now (an
           approximation to second order).
     pvalues_ : ndarray of shape (`n_features_in_`,)
-        P-value of the score, adjusted for the number of candidates. A small value is evidence that the
-        feature depends on y (``"marginal"`` and ``"mrmr"``), or that it adds information to the selected
-        features (other strategies).
+        P-value of the score, adjusted for the number of candidates; NaN for excluded columns. A small value
+        is evidence that the feature depends on y (``"marginal"`` and ``"mrmr"``), or that it adds information
+        to the selected features (other strategies).
     n_features_ : int
         Number of selected columns.
     mi_path_ : ndarray of shape (n_selected,)
         Mutual information in nats of y with the first 1, 2, ... selected features together. When it stops
         rising, further features add no information. The estimates can fall, although the information
-        cannot: critics with more columns underestimate it more. Only with ``mi_path=True`` and a strategy
-        other than ``"marginal"``.
+        cannot, because they are further below the truth if there are more columns. Only with
+        ``mi_path=True`` and a strategy other than ``"marginal"``.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -191,7 +191,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
         X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
             Columns of any kind. A missing value counts as a value of its own. Data larger than memory can be
             a polars LazyFrame, a pyarrow Dataset or a memory-mapped array, which are read a few columns at a
-            time, or a Dask collection (strategies other than ``"marginal"`` then use 10,000 rows).
+            time, or a Dask collection without `sample_weight` and `groups`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target columns of any kind.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -211,7 +211,8 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
         TypeError
             A column holds dates, or objects that are neither strings nor numbers.
         ValueError
-            X or y is empty, infinite or complex; the lengths differ; `groups` has a single label; or
+            X or y is empty, infinite or complex; the lengths differ; a weight is negative; `groups` has a
+            single label; X is a Dask collection and `sample_weight` or `groups` is given; or
             `feature_groups`, `include`, `exclude` or `n_features_to_select` does not match the columns of X.
         IndexError
             `discrete_features` does not match the columns of X.
