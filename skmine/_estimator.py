@@ -70,7 +70,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     batch_size : int or "auto", default="auto"
         Rows in a minibatch of the network; ``"auto"`` uses at most 64.
     max_iter : int or "auto", default="auto"
-        Maximum number of minibatches. Raise it if a ``ConvergenceWarning`` asks for it; 0 skips the network.
+        Maximum number of minibatches. Raise it if a ``ConvergenceWarning`` asks for it. 0 skips the network.
         ``"auto"`` allows at least 1,000, and more for large samples.
     n_iter_no_change : int, default=3
         Patience: number of checks without an improvement of the held-out value before training restarts from
@@ -125,9 +125,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
 
     Notes
     -----
-    - `mi_` is the average of the training and held-out values, plus a small correction if the best critic is
-      not a closed form. If X and y are both discrete, it is the plug-in estimate. If both are Gaussian with
-      many columns, it is computed from determinants of covariances.
+    - `mi_` is `mi_lower_` plus an estimate of the loss by overfitting: about half the gap between training and
+      held-out value, and slightly more if the best critic is not a closed form. If X and y are both discrete,
+      `mi_` is the plug-in estimate. If both are Gaussian with many columns, it is computed from determinants
+      of covariances.
     - Columns are replaced by their ranks, so an increasing transformation of a column does not change the
       result. The exception is an X or y with several numeric columns, which are also used in their own units.
     - With at least 36 rows, each fold holds out at least 12. Up to 100 rows are split into folds three times,
