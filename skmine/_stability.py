@@ -68,8 +68,8 @@ def selection_stability(
 ):
     """Measure how stable a feature selection is on random subsamples of the rows.
 
-    The selector is fitted on each subsample. Features that are rarely selected were perhaps selected by
-    chance.
+    The selector is fitted on each subsample. Features that are selected in few subsamples may have been
+    selected by chance.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def selection_stability(
     Warns
     -----
     UserWarning
-        The selector selected no feature in any resample.
+        The selector selected no feature in any subsample.
 
     References
     ----------
@@ -141,8 +141,8 @@ def selection_stability(
     supports = np.array(run_counted(tasks, n_jobs, verbose, n_resamples, "resample"), dtype=bool)
     if not supports.any():
         warnings.warn(
-            f"The selector selected no feature in any of the {n_resamples} resamples, so jaccard is 1 and "
-            "is not informative. Raise sample_fraction, or pass more rows.",
+            f"The selector selected no feature in any of the {n_resamples} subsamples, so jaccard is 1, "
+            "which is not informative. Raise sample_fraction, or pass more rows.",
             UserWarning,
             stacklevel=3,
         )
