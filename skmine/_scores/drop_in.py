@@ -125,8 +125,8 @@ def mutual_info_regression(
 
     If X is a Dask collection with more than 2,000 rows, its workers count them on a grid of about 1,100
     ranks, and only the counts are sent. Up to 2.3 nats, scores then agree with those in memory within 0.005
-    nats. Higher scores are too low (by 0.02 to 0.07 at 3.5 nats), cannot exceed about 4.8 nats, and raise a
-    warning above 3 nats. Text is always treated as labels, even if it holds numbers.
+    nats. Higher scores are too low (by 0.02 at 3.5 nats), cannot exceed about 4.8 nats, and raise a warning
+    above 3 nats. Text is always treated as labels, even if it holds numbers.
 
     References
     ----------

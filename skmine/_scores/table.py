@@ -106,10 +106,10 @@ def dependence_table(
 
     Notes
     -----
-    If the dependence is fine, such as a fast oscillation, few rows show only a part of it, and the value is
-    too low. The upper end of the interval includes what more rows would add, judged from half of the rows. If
-    the rows show nothing of a dependence, the interval misses it. With fewer than a few hundred rows, or
-    where a smooth function fits poorly, the truth is above the interval more often than in 2.5 % of samples.
+    Few rows show only a part of some dependence, such as a fast oscillation, and the value is then too low.
+    The upper end of the interval includes what more rows would add, judged from half of the rows, but not
+    what the rows do not show at all. With fewer than a few hundred rows, or if the dependence is not smooth,
+    the truth is above the interval more often than in 2.5 % of samples.
 
     References
     ----------

@@ -74,8 +74,8 @@ def mutual_info_test(
 ):
     """Test whether X and y are independent, or independent given Z.
 
-    The test detects dependence of any form, not only linear, and needs no permutations. It also reports how
-    weak a dependence it could have detected.
+    The test detects dependence of any form, not only linear, and needs no permutations. It also reports the
+    weakest dependence that it would have detected.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def mutual_info_test(
         ratios matter. Rows with weight 0 are ignored.
     groups : array-like of shape (n_samples,) or None, default=None
         Group label of each row, such as a patient. Pass it if rows of a group depend on each other. With
-        fewer than about 50 groups, the test has little power.
+        fewer than about 50 groups, the test detects little.
     random_state : int, RandomState or None, default=None
         Seed of the random rows that are used in the regressions on Z and, with more than 5,000 rows, for the
         null distribution. It has an effect only with `Z`, `sample_weight` or `groups`. Pass an int for
@@ -122,8 +122,9 @@ def mutual_info_test(
     With Z, each function is first replaced by its residual after kernel ridge regression on Z. Two statistics
     are combined: one of the products of residuals, and one of these products weighted by each column of Z,
     which detects dependence that changes sign with Z. The null distribution accounts for overfitting of the
-    regressions. If columns of Z have more than 32 levels, rows are compared only within the levels of the
-    column that has most of them. A label that occurs only once leaves nothing to compare.
+    regressions. If a column of labels in Z has more than 32 levels, rows are compared only within its levels,
+    so a level that occurs only once contributes nothing. If several columns have, it is the one with most
+    levels.
 
     No test is valid for every form of dependence on Z (Shah and Peters, 2020). If X and y both depend on Z in
     a way that the regressions cannot follow, p-values are too small.
