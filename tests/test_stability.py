@@ -75,7 +75,7 @@ def test_stability__groups__are_drawn_whole():
     X = np.column_stack([groups, np.arange(80)])
 
     whole = selection_stability(SelectByGroups(), X, groups, groups=groups, n_resamples=5, random_state=0)
-    with pytest.warns(UserWarning, match="selected no feature in any of the 5 resamples"):
+    with pytest.warns(UserWarning, match="selected no feature in any of the 5 subsamples"):
         rows = selection_stability(SelectByGroups(), X, groups, n_resamples=5, random_state=0)
 
     assert whole.frequency.tolist() == [1, 0]

@@ -122,9 +122,9 @@ def mutual_info_test(
     With Z, each function is first replaced by its residual after kernel ridge regression on Z. Two statistics
     are combined: one of the products of residuals, and one of these products weighted by each column of Z,
     which detects dependence that changes sign with Z. The null distribution accounts for overfitting of the
-    regressions. If a column of labels in Z has more than 32 levels, rows are compared only within its levels,
-    so a level that occurs only once contributes nothing. If several columns have, it is the one with most
-    levels.
+    regressions. If a column of Z has more than 32 levels (labels, or numbers that repeat often), rows are
+    compared only within its levels, so a level that occurs only once contributes nothing. If there are
+    several such columns, the one with most levels is used.
 
     No test is valid for every form of dependence on Z (Shah and Peters, 2020). If X and y both depend on Z in
     a way that the regressions cannot follow, p-values are too small.
