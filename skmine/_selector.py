@@ -72,8 +72,8 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
     device : str or torch.device, default="auto"
         Where to train these estimators. ``"auto"`` uses CUDA if it is available, otherwise the CPU.
     random_state : int, RandomState or None, default=None
-        Seed of these estimators, and of the 10,000 rows that are drawn if there are more (by ``"marginal"`` only
-        with weights or groups). Pass an int for reproducible results.
+        Seed of these estimators, and of the 10,000 rows that are drawn if there are more (by ``"marginal"``
+        only with weights or groups). Pass an int for reproducible results.
     n_jobs : int or None, default=None
         Number of parallel jobs. The result does not depend on it.
     verbose : bool, default=False
