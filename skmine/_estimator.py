@@ -125,10 +125,9 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
 
     Notes
     -----
-    - `mi_` is `mi_lower_` plus what overfitting costs: about half the gap between training and held-out value,
-      and slightly more if the best critic is not a closed form. If X and y are both discrete, `mi_` is the
-      plug-in estimate. If both are Gaussian with many columns, it is computed from determinants of
-      covariances.
+    - `mi_` is `mi_lower_` plus about half the gap between training and held-out value, and slightly more if
+      the best critic is not a closed form. If X and y are both discrete, `mi_` is the plug-in estimate. If
+      both are Gaussian with many columns, it is computed from determinants of covariances.
     - Columns are replaced by their ranks, so an increasing transformation of a column does not change the
       result. The exception is an X or y with several numeric columns, which are also used in their own units.
     - With at least 36 rows, each fold holds out at least 12. Up to 100 rows are split into folds three times,
