@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import re
+import warnings
 
 import numpy as np
 
@@ -39,6 +41,8 @@ _NUMPY = {
 #: Python's dates and durations as a NumPy array. Values that are not equal to themselves are missing.
 _AS_NUMPY = 't = np.array([None if t != t else t for t in {c}], dtype="{dtype}[us]"); '
 _OBJECT_DTYPES = {"date objects": "datetime64", "duration objects": "timedelta64"}
+#: Text such as 2024-05-31, 2024/5/31 10:00 or 31/05/2024.
+_DATE_TEXT = re.compile(r"(\d{4}([-/])\d\d?\2\d\d?|\d\d?([-/])\d\d?\3\d{4})([T ].*)?")
 
 
 def temporal_error(name: str, dtype, line: str) -> TypeError:
@@ -61,6 +65,25 @@ def temporal_error(name: str, dtype, line: str) -> TypeError:
         f"{name} must hold numbers or categories; got {dtype}, a date or a duration. Convert it to a number "
         f"first (use the same start date for new rows):\n    {line}"
     )
+
+
+def warn_of_date_text(name: str, labels: list[str]) -> None:
+    """Warn if all labels of a column are written like dates.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    labels : list of str
+        Its distinct labels, at least one.
+    """
+    if all(_DATE_TEXT.fullmatch(label.strip()) for label in labels):
+        warnings.warn(
+            f"{name} is text that holds dates, so each date is a category of its own. Convert it with "
+            "pandas.to_datetime, then to a number such as its year.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def kind_of_objects(present: np.ndarray, types: set[type]) -> str | None:

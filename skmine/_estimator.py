@@ -244,7 +244,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         Warns
         -----
         UserWarning
-            A column is empty, text was read as numbers, or many rows are copies of other rows.
+            A column is empty, text was read as numbers or holds dates, or many rows are copies of others.
         ConvergenceWarning
             Training stopped at ``max_iter``, or there are too few rows to verify `mi_` or to judge a network.
         """

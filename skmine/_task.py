@@ -129,6 +129,7 @@ def _relevance(features: Sequence[list[Margin]], targets: list[Margin]) -> np.nd
     largest, smallest = np.zeros(len(blocks)), np.ones(len(blocks))
     np.maximum.at(largest, owner, mi)
     np.minimum.at(smallest, owner, pvalue)
+    largest += 0.0  # turns -0.0 into 0.0
     return np.stack([largest, np.minimum(smallest * np.bincount(owner) * len(targets), 1.0)])
 
 

@@ -328,6 +328,21 @@ def test_read_features__text_of_numbers__is_numbers_and_is_told(make):
     np.testing.assert_array_equal(column.values, [1.5, 2, -30, 4] * 10 + [np.nan, np.nan])
 
 
+@pytest.mark.parametrize("text", ["2024-05-31", "2024-05-31 10:00:00+00:00", "31/05/2024", " 2024/5/1 "])
+def test_read_features__text_of_dates__stays_text_with_a_warning(text):
+    with pytest.warns(UserWarning, match=r"^X \(column 'day'\) is text that holds dates"):
+        (column,) = read_features(pd.DataFrame({"day": [text, None, "1999-12-01"]}))
+
+    assert column.categorical
+
+
+@pytest.mark.parametrize("text", ["2024-05", "12-34-56", "10.05.2024", "unknown", "12024-05-31"])
+def test_read_features__text_with_a_value_that_is_no_date__no_warning(text):
+    (column,) = read_features(pd.DataFrame({"day": [text, None, "1999-12-01"]}))  # a warning is an error
+
+    assert column.categorical
+
+
 @pytest.mark.parametrize(
     ("other", "n", "categorical"),
     [

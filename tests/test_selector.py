@@ -845,6 +845,15 @@ def test_explain__copy_noise_and_excluded__each_with_its_reason():
     assert bits.loc[original, "reason"].count("bits") == 1
 
 
+def test_explain__constant_column__information_is_not_a_negative_zero():
+    X = np.column_stack([np.arange(40.0), np.ones(40)])
+
+    table = MINEFeatureSelector().fit(X, X[:, 0]).explain()
+
+    assert table["alone"][1] == 0.0
+    assert not np.signbit(table["alone"][1])
+
+
 def test_explain__number_asked__more_and_filled_up():
     X, y = draw_copies(n=1000)
 

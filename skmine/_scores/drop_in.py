@@ -107,7 +107,8 @@ def mutual_info_regression(
     Warns
     -----
     UserWarning
-        A column is empty, or nearly every value of a column of labels is different, as in an id.
+        A column is empty, text was read as numbers or holds dates, or nearly every value of a column of
+        labels is different, as in an id.
 
     Notes
     -----
