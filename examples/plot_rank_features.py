@@ -64,8 +64,8 @@ for title, (data, names, function) in tables.items():
 # %%
 # All features together
 # ---------------------
-# Because some features are redundant, the joint mutual information is far below
-# the sum of the scores, which scores of single features cannot show.
+# Some features are redundant, so the joint mutual information is far below the
+# sum of the scores. Scores of single features cannot show this.
 #
 # - ``mi_`` is the estimate.
 # - ``mi_lower_`` is the value on held-out rows, a lower bound on average.
