@@ -32,6 +32,15 @@ class SelectionStability:
         Mask of the features selected in each subsample.
     feature_names : list
         Names of the features, or x0, x1, ... if X has no names.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.feature_selection import SelectKBest
+    >>> from skmine import selection_stability
+    >>> result = selection_stability(SelectKBest(k=2), *load_iris(return_X_y=True), random_state=0)
+    >>> print(result.frequency, result.jaccard)
+    [0. 0. 1. 1.] 1.0
     """
 
     frequency: np.ndarray

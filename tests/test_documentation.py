@@ -22,6 +22,7 @@ ESTIMATORS = [
     skmine.MINEGAN,
 ]
 URL = "https://docs.example"
+MODULES = (skmine, skmine.nn, skmine.distributions, skmine.plotting)
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_find_documentation__not_installed__none(monkeypatch):
 
 def _public_callables():
     """Yield the names and objects of all public functions, classes and methods."""
-    for module in (skmine, skmine.nn, skmine.distributions, skmine.plotting):
+    for module in MODULES:
         for name in module.__all__:
             thing = getattr(module, name)
             if not callable(thing):
@@ -96,6 +97,14 @@ def _public_callables():
 
 
 PUBLIC = dict(_public_callables())
+
+
+OBJECTS = [f"{module.__name__}.{name}" for module in MODULES for name in module.__all__]
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTS if name in PUBLIC])
+def test_docstring__public_object__has_an_example(name):
+    assert ">>> " in PUBLIC[name].__doc__
 
 
 def _documented_parameters(thing):

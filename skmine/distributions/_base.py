@@ -35,6 +35,23 @@ class JointDistribution(ABC):
         Standard error of `mi` in nats. It is 0.0 if `mi` is exact or computed by quadrature, whose error is
         below 1e-4 unless the class says otherwise. It is positive if `mi` is a mean of the exact log ratio
         over 1,000,000 rows, drawn with a fixed seed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmine.distributions import JointDistribution
+    >>> class SameCoin(JointDistribution):
+    ...     d_x = d_y = 1
+    ...
+    ...     def _sample(self, n_samples, rng):
+    ...         coin = rng.randint(2, size=(n_samples, 1))
+    ...         return coin, coin
+    ...
+    ...     def _mutual_information(self):
+    ...         return np.log(2)
+    >>> X, y = SameCoin().sample(100, random_state=0)
+    >>> print(f"{SameCoin().mi:.2f} nats")
+    0.69 nats
     """
 
     d_x: int

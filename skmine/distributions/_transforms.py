@@ -15,6 +15,20 @@ class Transform(ABC):
     `forward` maps the shape (n, d) to (n, n_outputs(d)), and `inverse` maps it back.
     `log_abs_det_jacobian` is evaluated at the points before the map. Maps that change the number of columns
     do not have it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmine.distributions import MultivariateNormal, Transform, Transformed
+    >>> class Exponential(Transform):
+    ...     def forward(self, points):
+    ...         return np.exp(points)
+    ...
+    ...     def inverse(self, points):
+    ...         return np.log(points)
+    >>> normal = MultivariateNormal.bivariate(0.8)
+    >>> Transformed(normal, transform_x=Exponential()).mi == normal.mi
+    True
     """
 
     @abstractmethod

@@ -88,6 +88,16 @@ class Sampler(nn.Module):
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
         Of the weights; None is torch's default.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import Sampler
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> sampler = Sampler(3, d_noise=2, n_components=1, n_codes=4, hidden_layer_sizes=(16,))
+    >>> code = sampler.draw_codes(100, generator, torch.zeros(()))
+    >>> code.shape, sampler(code, generator).shape
+    (torch.Size([100, 5]), torch.Size([100, 3]))
     """
 
     def __init__(
@@ -156,6 +166,14 @@ class CodeReader(nn.Module):
     -----
     The posterior of the code is its prior times the exponential of the score. It is represented by codes
     drawn from the prior, weighted by the softmax of their scores.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import CodeReader, ConcatCritic
+    >>> reader = CodeReader(ConcatCritic(3, 2), clip=12.0, codes=torch.randn(50, 2))
+    >>> reader(torch.zeros(100, 3)).shape
+    torch.Size([100, 2])
     """
 
     codes: Tensor
@@ -296,6 +314,28 @@ def train_gan(
     Goodfellow et al. (2014), Generative adversarial nets, for the non-saturating loss. Mescheder et al.
     (2018), Which training methods for GANs do actually converge?, for the penalty. Belghazi et al. (2018),
     section 5.1, eq. 15, for the information.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import MutualInformation, Sampler, train_gan
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> sampler = Sampler(2, 2, 1, 0, (16,), generator)
+    >>> discriminator = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.SiLU(), torch.nn.Linear(16, 1))
+    >>> result = train_gan(
+    ...     sampler,
+    ...     discriminator,
+    ...     MutualInformation(2, 1, generator=generator),
+    ...     torch.randn(200, 2, generator=generator),
+    ...     beta=1.0,
+    ...     penalty=2e-3,
+    ...     learning_rate=2e-3,
+    ...     batch_size=50,
+    ...     max_iter=10,
+    ...     generator=generator,
+    ... )
+    >>> result.n_iter
+    10
     """
     x = differentiable(x)
     players = _Adversaries(

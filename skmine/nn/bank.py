@@ -26,6 +26,20 @@ class CriticBank(nn.Module):
     generator : torch.Generator or None, default=None
         Source of the initial weights and of random operations in training, such as dropout. None takes a seed
         from the operating system. The global generator of torch is neither read nor advanced.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import CriticBank
+    >>> class Product(torch.nn.Module):
+    ...     def __init__(self, d_x, d_y):
+    ...         super().__init__()
+    ...         self.linear = torch.nn.Linear(d_x, d_y)
+    ...     def forward(self, x, y):
+    ...         return (self.linear(x) * y).sum(-1)
+    >>> bank = CriticBank(Product, d_x=2, d_y=1, n_members=5)
+    >>> bank(torch.zeros(5, 100, 2), torch.zeros(5, 100, 1)).shape
+    torch.Size([5, 100])
     """
 
     def __init__(

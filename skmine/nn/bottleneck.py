@@ -50,6 +50,15 @@ class GaussianEncoder(nn.Module):
     References
     ----------
     Alemi et al. (2017), Deep variational information bottleneck; Belghazi et al. (2018), section 5.3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import GaussianEncoder
+    >>> encoder = GaussianEncoder(4, 2, (16,))
+    >>> mean, log_scale = encoder(torch.zeros(100, 4), torch.zeros(100, encoder.d_noise))
+    >>> mean.shape
+    torch.Size([100, 2])
     """
 
     scale: Tensor
@@ -131,6 +140,15 @@ class Bottleneck(nn.Module):
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
         Of the weights; None is torch's default.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import Bottleneck, GaussianEncoder
+    >>> model = Bottleneck(GaussianEncoder(4, 2, (16,)), n_classes=3)
+    >>> probability, code = model.predict(torch.zeros(100, 4), n_draws=8)
+    >>> probability.shape, code.shape
+    (torch.Size([100, 3]), torch.Size([100, 2]))
     """
 
     def __init__(
@@ -262,6 +280,28 @@ def train_bottleneck(
     Returns
     -------
     BottleneckResult
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import Bottleneck, GaussianEncoder, VariationalRate, train_bottleneck
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(200, 4, generator=generator)
+    >>> y = (x[:, 0] > 0).long()
+    >>> model = Bottleneck(GaussianEncoder(4, 2, (16,), generator=generator), 2, generator)
+    >>> result = train_bottleneck(
+    ...     model,
+    ...     VariationalRate(),
+    ...     x,
+    ...     y,
+    ...     beta=0.01,
+    ...     learning_rate=1e-2,
+    ...     batch_size=50,
+    ...     max_iter=100,
+    ...     generator=generator,
+    ... )
+    >>> [entry["iteration"] for entry in result.history]
+    [50, 100]
     """
     x = differentiable(x)
     optimiser = Adam(model, learning_rate)

@@ -51,6 +51,14 @@ class DonskerVaradhan:
     References
     ----------
     Donsker and Varadhan (1983); Belghazi et al. (2018), MINE, eq. 4 and 10.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import DonskerVaradhan
+    >>> joint, marginal = torch.ones(100), torch.zeros(100, 3)  # scores of 100 paired rows and of 300 pairs
+    >>> DonskerVaradhan().estimate(joint, marginal)
+    tensor(1.)
     """
 
     #: Whether ``marginal`` also holds the paired row. Only InfoNCE needs it.
@@ -112,6 +120,16 @@ class MINE(DonskerVaradhan):
     References
     ----------
     Belghazi et al. (2018), MINE, section 3.2, eq. 12.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import MINE
+    >>> bound = MINE()
+    >>> scores = torch.ones(100), torch.zeros(100, 3)
+    >>> bound.estimate(*scores)
+    tensor(1.)
+    >>> objective = bound.surrogate(*scores)  # maximise it in each step of training
     """
 
     def __init__(self, decay: float = 0.9):
@@ -144,6 +162,13 @@ class MINEF(DonskerVaradhan):
     References
     ----------
     Nguyen, Wainwright and Jordan (2010); Belghazi et al. (2018), MINE, eq. 6.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import MINEF
+    >>> round(float(MINEF().estimate(torch.ones(100), torch.zeros(100, 3))), 3)  # 1 - exp(-1)
+    0.632
     """
 
     offset = 1.0
@@ -163,6 +188,14 @@ class InfoNCE(DonskerVaradhan):
     References
     ----------
     van den Oord et al. (2018), eq. 4; Poole et al. (2019), eq. 10.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import InfoNCE
+    >>> scores = 20 * torch.eye(100)  # a critic that recognises the paired row among 100
+    >>> round(float(InfoNCE().estimate(scores.diagonal(), scores)), 3)  # log(100)
+    4.605
     """
 
     includes_joint = True
@@ -183,6 +216,13 @@ class JensenShannon(DonskerVaradhan):
     References
     ----------
     Nowozin et al. (2016); Hjelm et al. (2019), eq. 4; Poole et al. (2019), section 2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import JensenShannon
+    >>> JensenShannon().estimate(torch.ones(100), torch.zeros(100, 3))
+    tensor(1.)
     """
 
     def estimate(self, joint, marginal, joint_weight=None, marginal_weight=None):
@@ -210,6 +250,14 @@ class SMILE(JensenShannon):
     References
     ----------
     Song and Ermon (2020), eq. 7 and algorithm 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import SMILE
+    >>> joint, marginal = torch.ones(100), torch.full((100, 3), -9.0)
+    >>> SMILE(clip=5.0).estimate(joint, marginal)  # the marginal scores are clipped to -5
+    tensor(6.)
     """
 
     def __init__(self, clip: float = 5.0):

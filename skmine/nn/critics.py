@@ -110,6 +110,14 @@ class ConcatCritic(nn.Module):
     -----
     The first layer is linear in x and in y, so it is applied to each of them once and the results are added.
     Scoring all pairs of a group then needs only one pass through that layer for each row.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import ConcatCritic
+    >>> critic = ConcatCritic(2, 1)
+    >>> critic(torch.zeros(100, 2), torch.zeros(100, 1)).shape
+    torch.Size([100])
     """
 
     #: Whether it takes ``n_products``.
@@ -162,6 +170,15 @@ class SeparableCritic(nn.Module):
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
         Of the weights; None is torch's default.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import SeparableCritic
+    >>> critic = SeparableCritic(2, 1)
+    >>> x, y = torch.zeros(100, 2), torch.zeros(100, 1)
+    >>> critic(x[:, None], y[None, :]).shape  # all pairs of rows
+    torch.Size([100, 100])
     """
 
     #: Whether it takes ``n_products``.
@@ -199,6 +216,15 @@ class ClassCritic(nn.Module):
         Number of classes. y is one-hot.
     hidden_layer_sizes, n_members, generator, dtype
         As in :class:`ConcatCritic`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import ClassCritic
+    >>> labels = torch.tensor([0, 1, 2, 1])
+    >>> critic = ClassCritic(2, 3)
+    >>> critic(torch.zeros(4, 2), torch.nn.functional.one_hot(labels, 3).float()).shape
+    torch.Size([4])
     """
 
     def __init__(

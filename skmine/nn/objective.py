@@ -170,6 +170,15 @@ def clipped_backward(loss: Tensor, information: Tensor, parameters: Iterable[nn.
     References
     ----------
     Belghazi et al. (2018), section 5.1, adaptive gradient clipping.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import clipped_backward
+    >>> weight = torch.nn.Parameter(torch.tensor(1.0))
+    >>> clipped_backward(2 * weight, 50 * weight, [weight])  # the gradient 50 is shortened to 2
+    >>> weight.grad
+    tensor(4.)
     """
     parameters = list(parameters)
     main, added = (

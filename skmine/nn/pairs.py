@@ -51,6 +51,16 @@ class SampledPairs:
         Whether the marginal scores include the pair of a row with itself. InfoNCE needs this.
     offset : float, default=0.0
         Added to all scores. MINE-f needs this.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import ConcatCritic, SampledPairs
+    >>> critic = ConcatCritic(2, 1, n_members=1)
+    >>> x, y = torch.zeros(1, 100, 2), torch.zeros(1, 100, 1)
+    >>> joint, marginal, _, _ = SampledPairs(group_size=4)(critic, x, y)
+    >>> joint.shape, marginal.shape
+    (torch.Size([1, 100]), torch.Size([1, 100, 3]))
     """
 
     group_size: int
@@ -116,6 +126,16 @@ class EnumeratedPairs:
         Probabilities of the classes of the one-hot y.
     offset : float, default=0.0
         Added to all scores. MINE-f needs this.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import ClassCritic, EnumeratedPairs
+    >>> critic = ClassCritic(2, 3, n_members=1)
+    >>> x, y = torch.zeros(1, 100, 2), torch.eye(3)[torch.arange(100) % 3][None]
+    >>> joint, marginal, _, _ = EnumeratedPairs(y.mean((0, 1)))(critic, x, y)
+    >>> joint.shape, marginal.shape
+    (torch.Size([1, 100]), torch.Size([1, 100, 3]))
     """
 
     probability: Tensor

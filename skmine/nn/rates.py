@@ -21,6 +21,14 @@ class VariationalRate(nn.Module):
     References
     ----------
     Alemi et al. (2017), Deep variational information bottleneck, eq. 14.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import VariationalRate
+    >>> mean, log_scale = torch.ones(100, 2), torch.zeros(100, 2)
+    >>> VariationalRate()(mean, mean, log_scale)  # mean**2 / 2 for each of two columns
+    tensor(1.)
     """
 
     def update(self, z: Tensor) -> None:

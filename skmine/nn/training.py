@@ -315,6 +315,28 @@ def train(
     - The learning rate rises linearly over the first 20 iterations, and falls to zero over the last quarter
       of `max_iter`.
     - The decay also applies to parameters that have no effect on the bound.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmine.nn import MINE, ConcatCritic, SampledPairs, train
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> x = torch.randn(400, 1, generator=generator)
+    >>> y = x + torch.randn(400, 1, generator=generator)
+    >>> result = train(
+    ...     ConcatCritic(1, 1, (16,), n_members=1, generator=generator),
+    ...     x,
+    ...     y,
+    ...     torch.arange(300)[None],
+    ...     [torch.arange(300, 400)[None]],
+    ...     bound=MINE(),
+    ...     pairs=SampledPairs(4),
+    ...     stopping_pairs=SampledPairs(50),
+    ...     max_iter=100,
+    ...     generator=generator,
+    ... )
+    >>> [entry["iteration"] for entry in result.history]
+    [0, 50, 100]
     """
     data = [None if part is None else differentiable(part) for part in (x, y, weight)]
     trainer = _Trainer(critic, data, stopping_rows, bound, pairs, stopping_pairs)
