@@ -38,7 +38,9 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: mixture": without_form("GaussianMixture"),
     "form: regression": without_form("Regression"),
     "networks of regression": with_value(regression, _MOST_COLUMNS=0),
-    "trees in the test of misfit": with_value(misfit, predicted_by_trees=lambda x, y, _: torch.zeros_like(y)),
+    "trees in the test of misfit": with_value(
+        misfit, predicted_by_trees=lambda x, y, *_: torch.zeros_like(y)
+    ),
     "halves of trees": lambda: [mock.patch.object(BoostedTrees, "learns_halves", False)],
     "form: boosted trees": without_form("BoostedTrees"),
     "form: grid": without_form("Grid"),

@@ -10,8 +10,8 @@ from skmine._engine.sample import Sample
 
 #: Ridge on the covariances: as small as rounding allows, because the predictions of a rare class vary little.
 _RIDGE = 1e-6
-#: Maximum number of scores of a class, and number of parts of the rows that choose it.
-_MOST_SCORES, _PARTS = 10, 5
+#: Maximum number of scores of a class, to limit time.
+_MOST_SCORES = 10
 
 
 def class_scores(sample: Sample) -> Tensor:
@@ -38,7 +38,7 @@ def class_scores(sample: Sample) -> Tensor:
     """
     name = "scores of classes"
     if name not in sample.shared:
-        sample.shared[name] = _optimal_scores(sample.first)
+        sample.shared[name] = _optimal_scores(sample.root.first)
     return sample.shared[name]
 
 
@@ -48,12 +48,12 @@ def _optimal_scores(first: Sample) -> Tensor:
         return classes[:, :1]
     x, one_hot, weight = (part.double().squeeze(0) for part in first.read(first.fitted))
     indicator = one_hot - weight @ one_hot / weight.sum()
-    columns = tuple(range(first.x.n_core))
+    part, columns = first.folds.part[0][first.fitted[0]], tuple(range(first.x.n_core))
     relevant = tuple(first.dependence.relevant[0].nonzero().flatten().tolist())
     predicted = torch.cat(
         [
-            predicted_by_kernels(x, indicator, weight, dict.fromkeys([columns, relevant])),
-            predicted_by_trees(x[:, : len(columns)], indicator, weight),
+            predicted_by_kernels(x, indicator, weight, part, dict.fromkeys([columns, relevant])),
+            predicted_by_trees(x[:, : len(columns)], indicator, weight, part),
         ],
         1,
     )
@@ -62,26 +62,24 @@ def _optimal_scores(first: Sample) -> Tensor:
     (solution,) = canonical_solutions(predicted, indicator, rows, weight, (_RIDGE,), (1.0,))
     n_scores = min(max(int((solution.correlations > 0).sum()), 1), _MOST_SCORES)
     variates = solution.projection_x.leading(n_scores)(predicted.unsqueeze(0))
-    n_scores = _n_useful(variates, one_hot.unsqueeze(0), weight.unsqueeze(0))
+    n_scores = _n_useful(variates, one_hot.unsqueeze(0), weight.unsqueeze(0), part)
     return solution.projection_y.leading(n_scores)(classes.unsqueeze(0)).squeeze(0)
 
 
-def _n_useful(variates: Tensor, one_hot: Tensor, weight: Tensor) -> int:
-    """Number of leading variates with which Gaussian classes predict other rows best.
+def _n_useful(variates: Tensor, one_hot: Tensor, weight: Tensor, part: Tensor) -> int:
+    """Number of leading variates with which Gaussian classes predict other parts best.
 
     Later variates can be functions of the first ones. The levels of an ordered y, for example, have one score
     that is linear in them, one that is quadratic, and so on.
     """
-    n, n_variates = variates.shape[1:]
 
     def log_likelihood(k: int) -> float:
         total = 0.0
-        for others in torch.arange(n).tensor_split(_PARTS):
-            own = torch.ones(n, dtype=torch.bool)
-            own[others] = False
+        for number in part.unique():
+            own, others = part != number, part == number
             mixture = next(fit_mixtures(variates[:, own, :k], weight[:, own], one_hot[:, own]))
             log_posterior = mixture.component_log_densities(moments(variates[:, others, :k])).log_softmax(2)
             total += float((weight[:, others] * (log_posterior * one_hot[:, others]).sum(2)).sum())
         return total
 
-    return max(range(1, n_variates + 1), key=log_likelihood)
+    return max(range(1, variates.shape[2] + 1), key=log_likelihood)

@@ -186,7 +186,9 @@ class Plan(NamedTuple):
         y = y - mean
         kernel = self.kernel(x, y, weight)
         gram, moment = moments(kernel.functions(x), y, weight)
-        return KernelModel(kernel, kernel.axes @ solve(gram, moment, self.ridge * len(y)), mean)
+        coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
+        # Predictions do not need the axes, which are large.
+        return KernelModel(kernel._replace(axes=kernel.axes[:0]), coefficients, mean)
 
 
 class KernelModel(NamedTuple):
@@ -195,7 +197,7 @@ class KernelModel(NamedTuple):
     Attributes
     ----------
     kernel : Kernel
-        The kernel.
+        The kernel, without its axes.
     coefficients : Tensor of shape (n_functions, n_targets)
         Coefficients of the kernel at its landmarks.
     mean : Tensor of shape (n_targets,)

@@ -14,12 +14,12 @@ from skmine._engine.kernel import choose_plan
 
 #: Number of trees, minimum number of rows in a leaf, and about half the maximum number of rows to learn from.
 _TREES, _LEAF_ROWS, _LEARNING_ROWS = 20, 5, 1024
-#: Number of parts of the rows. Kernels predict each part from the others.
-_PARTS = 5
 
 
-def predicted_by_kernels(x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]) -> Tensor:
-    """Predictions of rows by kernel ridge regression of other rows.
+def predicted_by_kernels(
+    x: Tensor, y: Tensor, weight: Tensor, part: Tensor, choices: Iterable[tuple[int, ...]]
+) -> Tensor:
+    """Predictions of each part of the rows by kernel ridge regression of the others.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ def predicted_by_kernels(x: Tensor, y: Tensor, weight: Tensor, choices: Iterable
         Columns to predict, minus their means.
     weight : Tensor of shape (n,)
         Weights of the rows.
+    part : LongTensor of shape (n,)
+        Part of each row.
     choices : iterable of tuple of int
         Columns of x that may be read.
 
@@ -40,19 +42,20 @@ def predicted_by_kernels(x: Tensor, y: Tensor, weight: Tensor, choices: Iterable
     if error >= 1:
         return torch.zeros_like(y)
     predicted = torch.empty_like(y)
-    for rows in torch.arange(len(y)).tensor_split(_PARTS):
-        others = torch.ones(len(y), dtype=torch.bool)
-        others[rows] = False
-        predicted[rows] = plan.fit(x[others], y[others], weight[others]).predict(x[rows])
+    for number in part.unique():
+        own, others = part == number, part != number
+        predicted[own] = plan.fit(x[others], y[others], weight[others]).predict(x[own])
     return predicted
 
 
-def predicted_by_trees(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-    """Predictions of each half of the rows by randomised trees of the other half, minus their mean.
+def predicted_by_trees(x: Tensor, y: Tensor, weight: Tensor, part: Tensor) -> Tensor:
+    """Predictions of each half of the parts by randomised trees of the other half, minus their mean.
 
     See :func:`predicted_by_kernels`.
     """
-    predicted, halves = torch.zeros_like(y), torch.arange(len(x)).tensor_split(2)
+    predicted, numbers = torch.zeros_like(y), part.unique()
+    is_first = torch.isin(part, numbers[: len(numbers) // 2])
+    halves = [rows.nonzero().flatten() for rows in (is_first, ~is_first)]
     for one, other in (halves, halves[::-1]):
         one = one[:: max(1, len(one) // _LEARNING_ROWS)]
         model = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF_ROWS, random_state=0)

@@ -34,6 +34,8 @@ _GROUP = 64
 _WIDTHS = (0.15, 0.5, 1.5)
 #: Maximum number of columns of a block with polynomials, and of columns that are predicted, to limit time.
 _MOST_COLUMNS, _MOST_TARGETS = 64, 10
+#: Number of parts of the rows. Fitted functions of x are fitted to other parts.
+_PARTS = 4
 
 
 @torch.no_grad()
@@ -89,9 +91,10 @@ def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Ite
         yield statistic
     x, of_y, weight = (part.double().flatten(0, 2) for part in (x, residual(_core), weight))
     of_y = of_y / of_y.square().mean(0).sqrt().clamp_min(1e-12)
-    yield _predictability(predicted_by_trees(x[:, : blocks[0].n_core], of_y, weight), of_y, weight)
+    part = torch.arange(len(x)) * _PARTS // len(x)
+    yield _predictability(predicted_by_trees(x[:, : blocks[0].n_core], of_y, weight, part), of_y, weight)
     choices = dict.fromkeys([tuple(range(blocks[0].n_core)), tuple(relevant[0].nonzero().flatten().tolist())])
-    yield _predictability(predicted_by_kernels(x, of_y, weight, choices), of_y, weight)
+    yield _predictability(predicted_by_kernels(x, of_y, weight, part, choices), of_y, weight)
 
 
 def _predictability(predicted: Tensor, residual: Tensor, weight: Tensor) -> float:

@@ -202,7 +202,14 @@ class Sample:
         Members of a larger bank that this sample contains.
     shared : dict or None, default=None
         What forms have computed for some members and may use again for others.
+
+    Attributes
+    ----------
+    root : Sample
+        The sample of all members.
     """
+
+    root: "Sample"
 
     def __init__(
         self,
@@ -217,6 +224,7 @@ class Sample:
         self.x, self.y, self.folds, self.weight = x, y, folds, weight
         self.members, self._dependence = members, dependence
         self.shared: dict = {} if shared is None else shared
+        self.root = self
 
     @property
     def n_members(self) -> int:
@@ -243,7 +251,9 @@ class Sample:
 
     def _of_members(self, members: slice) -> "Sample":
         folds = self.folds.of_members(members)
-        return Sample(self.x, self.y, folds, self.weight, self.dependence, members, self.shared)
+        part = Sample(self.x, self.y, folds, self.weight, self.dependence, members, self.shared)
+        part.root = self.root
+        return part
 
     @cached_property
     def first(self) -> "Sample":

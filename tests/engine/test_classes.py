@@ -1,7 +1,7 @@
 """Scores of classes: few columns that regressions predict instead of an indicator of each class."""
 
 import torch
-from blocks import make_sample, normal_scores
+from blocks import make_folds, make_sample, normal_scores
 
 from skmine._engine.classes import class_scores
 
@@ -68,7 +68,24 @@ def test_class_scores__rows_without_weight__do_not_count():
     assert (steps > 0).all() or (steps < 0).all()
 
 
-def test_class_scores__are_computed_once_for_all_members():
+def test_class_scores__groups__their_rows_do_not_predict_each_other():
+    generator = torch.Generator().manual_seed(0)
+    x, noise = (torch.randn(300, k, generator=generator).repeat_interleave(5, 0) for k in (2, 1))
+    x = x + 0.01 * torch.randn(1500, 2, generator=generator)
+    one_hot = torch.nn.functional.one_hot(levels(x, noise.squeeze(1))).float()
+    folds = make_folds(1500, 4, torch.arange(1500) // 5)
+
+    scores = class_scores(make_sample(normal_scores(x), one_hot, folds, is_y_discrete=True))
+
+    # Predictions that knew rows of the same group would need a score for nearly every level.
+    assert scores.shape[1] <= 2
+    middle = scores[1:-1, 0].diff()
+    assert (middle > 0).all() or (middle < 0).all()
+
+
+def test_class_scores__whoever_asks_first__are_those_of_the_first_member():
+    expected = class_scores(draw_classes(300, 3, sectors))
     sample = draw_classes(300, 3, sectors)
 
-    assert class_scores(sample.others) is class_scores(sample.first) is class_scores(sample)
+    assert class_scores(sample.others) is class_scores(sample.first)
+    torch.testing.assert_close(class_scores(sample), expected, atol=0, rtol=0)

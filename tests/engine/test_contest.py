@@ -299,16 +299,6 @@ def test_contest__closed_forms__the_first_member_chooses_and_with_rows_enough_re
     assert second.fitted == ([(1, 0.2)] if first_decides else [(1, 0.2), (4, 0.2)])
 
 
-def test_contest__further_paths_of_a_form__are_compared_with_its_first_that_won(sample):
-    # For the first member, and for all.
-    form = closed("form", [(0.8, 0.6)], [(0.7, 0.9)])
-
-    outcome = hold_contest(sample, [closed("start", [0.5]), form], StubJudge())
-
-    assert [call for call in form.fitted if call[0] == 4] == [(4, (0.8, 0.6))]
-    assert outcome.verdict.held_out == 0.6
-
-
 def test_contest__no_form_applies__raises(sample):
     with pytest.raises(ValueError, match="forms must hold one that applies"):
         hold_contest(sample, [StubForm("form", applies=False)], StubJudge())

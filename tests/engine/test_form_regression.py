@@ -97,6 +97,8 @@ def test_stacking_weights__are_those_of_the_smallest_weighted_error_and_not_nega
 
     weights, error = _stacking_weights(torch.stack([first, second, third]), y, weight)
 
+    constant, no_error = _stacking_weights(torch.stack([first]), 0 * y, weight)
+    assert (constant, no_error) == ([[0, 0]], 1)
     assert np.shape(weights) == (3, 2)
     np.testing.assert_allclose(weights, [[0.3, 0.3], [0.6, 0.6], [0, 0]], atol=0.03)
     assert error == pytest.approx(0.04 / 0.49, rel=0.15)
@@ -160,12 +162,16 @@ def test_fit__rows_of_weight_zero__are_not_read():
     assert values[1] > 0.3
 
 
-@pytest.mark.parametrize("kind", ["constant target", "constant columns", "atoms", "few rows"])
+@pytest.mark.parametrize(
+    "kind", ["constant target", "constant and copied target", "constant columns", "atoms", "few rows"]
+)
 def test_fit__degenerate_columns__are_finite(kind):
     x, y = draw_pairs(40 if kind == "few rows" else 200, [0.9, 0.5, 0.2])
     y = y[:, :1]
     if kind == "constant target":
         y = torch.zeros_like(y)
+    if kind == "constant and copied target":
+        y = torch.cat([torch.zeros_like(y), x[:, :1], y], 1)
     if kind == "constant columns":
         x = torch.zeros_like(x)
     if kind == "atoms":

@@ -80,9 +80,12 @@ def test_fit__coefficients__are_of_a_ridge_regression_of_the_rows():
     x, y, _ = draw(50, 2, wave, 0)
     weight = torch.linspace(0.5, 2, 50).double()
 
-    kernel, coefficients, mean = model = Plan((0, 1), (), 1.0, 0.1).fit(x, y, weight)
+    plan, share = Plan((0, 1), (), 1.0, 0.1), (weight / weight.mean())[:, None]
 
-    features, share = kernel.functions(x), (weight / weight.mean())[:, None]
+    _, coefficients, mean = model = plan.fit(x, y, weight)
+
+    kernel = plan.kernel(x, y, weight)
+    features = kernel.functions(x)
     torch.testing.assert_close(mean, (share * y).mean(0))
     gram = features.T @ (share * features) + 0.1 * 50 * torch.eye(50).double()
     slope = torch.linalg.solve(gram, features.T @ (share * (y - mean)))

@@ -17,7 +17,7 @@ def draw(n, d, function, seed=0):
 
 PREDICT = {
     "trees": predicted_by_trees,
-    "kernels": lambda x, y, weight: predicted_by_kernels(x, y, weight, [tuple(range(x.shape[1]))]),
+    "kernels": lambda x, *rest: predicted_by_kernels(x, *rest, [tuple(range(x.shape[1]))]),
 }
 
 
@@ -26,7 +26,7 @@ PREDICT = {
 def test_predicted__noise__is_no_function_of_its_own_row(name, d):
     x, y, weight = draw(1000, d, lambda x: 0 * x[:, 0])
 
-    predicted = PREDICT[name](x, y, weight)
+    predicted = PREDICT[name](x, y, weight, torch.arange(1000) % 4)
 
     # Chance is 1 / 1000^(1/2) = 0.03. Models that knew the row would have a correlation above 0.5 with it.
     correlation = np.corrcoef(predicted[:, 0], y[:, 0])[0, 1] if predicted.any() else 0.0
@@ -43,6 +43,18 @@ def test_predicted__noise__is_no_function_of_its_own_row(name, d):
 def test_predicted__function_of_their_kind__is_found(name, function):
     x, y, weight = draw(1000, 2, function)
 
-    predicted = PREDICT[name](x, y, weight)
+    predicted = PREDICT[name](x, y, weight, torch.arange(1000) % 4)
 
     assert np.corrcoef(predicted[:, 0], y[:, 0])[0, 1] > 0.7
+
+
+@pytest.mark.parametrize("name", PREDICT)
+def test_predicted__copies_of_rows_in_one_part__are_not_known(name):
+    x, y, weight = draw(200, 3, lambda x: 0 * x[:, 0])
+    x, y, weight = (part.repeat_interleave(5, 0) for part in (x, y, weight))
+
+    predicted = PREDICT[name](x, y, weight, (torch.arange(1000) // 5) % 4)
+
+    # Models that knew a copy would be sure of its value. Chance is 1 / 200^(1/2) = 0.07.
+    correlation = np.corrcoef(predicted[:, 0], y[:, 0])[0, 1] if predicted.any() else 0.0
+    assert abs(correlation) < 0.3

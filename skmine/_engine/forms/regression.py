@@ -194,7 +194,7 @@ class Regression(RegressionForm):
         yield chosen
         if sample.classes is None:
             chosen, error = self._stacked(sample.first, chosen)
-            if error < LEAST_FALL:
+            if chosen[-1].parts and error < LEAST_FALL:
                 yield chosen
 
     def _stacked(self, first: Sample, before: tuple[Stack, ...]) -> tuple[tuple[Stack, ...], float]:
@@ -316,16 +316,16 @@ def _stacking_weights(predicted: Tensor, y: Tensor, weight: Tensor) -> tuple[lis
     weights : list of list of float
         For each prediction, its weight for each target. No weight is negative.
     error : float
-        Mean squared error as a share of the variance, averaged over the targets.
+        Mean squared error as a share of the variance, averaged over the targets that vary; 1 if none does.
     """
     share = (weight / weight.sum()).unsqueeze(1)
     predicted, y = (share.sqrt() * (part - (share * part).sum(-2, keepdim=True)) for part in (predicted, y))
     found = [nnls(predicted[..., k].T.numpy(), y[:, k].numpy()) for k in range(y.shape[1])]
+    squares = [float(of_y.square().sum()) for of_y in y.T]
     errors = [
-        residual**2 / max(float(of_y.square().sum()), 1e-12)
-        for (_, residual), of_y in zip(found, y.T, strict=True)
+        residual**2 / square for (_, residual), square in zip(found, squares, strict=True) if square > 1e-12
     ]
-    return np.column_stack([weights for weights, _ in found]).tolist(), float(np.mean(errors))
+    return np.column_stack([weights for weights, _ in found]).tolist(), float(np.mean(errors or [1.0]))
 
 
 def _size(residual: Tensor) -> Tensor:
