@@ -12,7 +12,7 @@ import torch
 from benchmarks._run import run_all, timed_fit, write_rows
 from benchmarks.known_joints import SUITES, joints_of
 from skmine._engine import contest, judge, misfit, scoring
-from skmine._engine.forms import FLEXIBLE, STARTS, BoostedTrees, Network, network, regression
+from skmine._engine.forms import FLEXIBLE, STARTS, BoostedTrees, Network, gaussian, network, regression
 
 #: The suites of known joints, and a draw of the random joints.
 ALL_SUITES = [*SUITES, "random-20"]
@@ -46,6 +46,7 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: grid": without_form("Grid"),
     "form: network": without_form("Network"),
     "pools": lambda: [mock.patch.object(scoring.Scored, "pooled", lambda self, other: self)],
+    "gap penalty": lambda: [mock.patch.object(module, "GAP_PENALTY", 0.0) for module in (judge, gaussian)],
     "faint columns": with_value(network, _FAINT=1.0),
     "patience on paths": with_value(contest, _PATIENCE=1),
     "caution": with_value(scoring, _CAUTION=0.0),

@@ -79,7 +79,7 @@ class Outcome:
 
 
 def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete: bool = True) -> Outcome:
-    """Fit forms to a sample and keep the critic with the highest cautious value.
+    """Fit forms to a sample and keep the critic with the highest merit.
 
     If there are several members, each form is first tried on the first one, which chooses the settings of a
     closed form. If the first member holds out 200 rows, it also chooses the settings of other forms, and
@@ -285,7 +285,7 @@ class _Contest:
         reference = scored.fit.reference
         if reference is None:
             self._consider(verdict)
-        elif self.start_verdict is None or verdict.cautious_value > self.start_verdict.cautious_value:
+        elif self.start_verdict is None or verdict.merit > self.start_verdict.merit:
             self.start_verdict = verdict
             self._consider(verdict)
             self.start = Start(self.start.simplest if self.start else reference, reference)
@@ -319,8 +319,8 @@ class _Contest:
             self.best = verdict
             return
         winner, loser = self.best, verdict
-        if verdict.cautious_value > self.best.cautious_value:
+        if verdict.merit > self.best.merit:
             winner, loser = verdict, self.best
-        if loser.cautious_value > winner.cautious_value - winner.standard_error:
+        if loser.merit > winner.merit - winner.standard_error:
             winner = replace(winner, least_upper=max(winner.least_upper, loser.interval[1]))
         self.best = winner

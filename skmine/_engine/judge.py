@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from skmine._engine.forms.form import Fit
+from skmine._engine.forms.form import GAP_PENALTY, Fit
 from skmine._engine.sample import Sample, effective_rows
 from skmine._engine.scoring import Scored
 from skmine._engine.unbiased import UnbiasedValue
@@ -96,10 +96,10 @@ class Verdict:
         """What overfitting subtracts from the held-out value; see :func:`_overfit`."""
         return _overfit(self.held_out, self.training)
 
-    @property
-    def cautious_value(self) -> float:
-        """Measure that compares critics; see :attr:`Scored.cautious_value`."""
-        return self.scored.cautious_value
+    @cached_property
+    def merit(self) -> float:
+        """Measure that compares critics: the cautious held-out value minus a share of the gap."""
+        return self.scored.cautious_value - GAP_PENALTY * max(self.training - self.held_out, 0.0)
 
     @property
     def rests_on_form(self) -> bool:

@@ -164,7 +164,7 @@ def test_contest__forms__in_their_order_and_those_that_apply(sample):
     assert order == ["a", "c", "d"]
 
 
-def test_contest__best__is_that_of_the_highest_cautious_value(sample):
+def test_contest__best__is_that_of_the_highest_merit(sample):
     forms = [closed("start", [0.1]), StubForm("low", [0.2]), StubForm("high", [0.4]), StubForm("last", [0.3])]
 
     outcome = hold_contest(sample, forms, StubJudge())

@@ -5,7 +5,8 @@ import pytest
 import torch
 from blocks import draw_pairs, held_out_value, make_sample, one_split
 
-from skmine._engine.forms.gaussian import Gaussian
+from skmine._engine.canonical import canonical_solutions
+from skmine._engine.forms.gaussian import Gaussian, GaussianReference
 
 
 def fit(x, y, weight=None):
@@ -177,3 +178,13 @@ def test_fit__more_columns_than_rows__leading_components_are_read(seed):
     # 0.80. The standard error is 0.9 / 240^(1/2) = 0.06; four of these.
     assert held_out_value(sample, Gaussian().fit(sample, None)) == pytest.approx(0.8, abs=0.25)
     assert (reference.correlations[:, 0] > 0.8).all()
+
+
+def test_mean_of__solution__is_the_mean_log_ratio_of_its_rows():
+    x, y = draw_pairs(200, [0.9, 0.5, 0.1])
+    rows = torch.arange(200).unsqueeze(0)
+
+    for solution in canonical_solutions(x, y, rows, torch.ones(200), ranks=(1, 2)):
+        reference = GaussianReference.of(solution)
+        expected = reference(reference.project_x(x[rows]), reference.project_y(y[rows])).mean(1)
+        torch.testing.assert_close(reference.mean_of(solution), expected, atol=1e-4, rtol=1e-4)

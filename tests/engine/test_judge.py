@@ -1,4 +1,4 @@
-"""The judge: scores, estimate, bias, interval, and values that the rows cannot test."""
+"""The judge: scores, merit, estimate, bias, interval, and values that the rows cannot test."""
 
 import math
 from dataclasses import replace
@@ -389,6 +389,11 @@ def make_verdict(**changes):
         "n_effective": 1e9,
     }
     return Verdict(**(values | changes))
+
+
+@pytest.mark.parametrize(("training", "merit"), [(1.0, 0.7), (1.5, 0.65), (0.5, 0.7)])
+def test_merit__gap__a_tenth_of_it_is_taken_off_the_cautious_value(training, merit):
+    assert make_verdict(training=training).merit == pytest.approx(merit)
 
 
 @pytest.mark.parametrize(

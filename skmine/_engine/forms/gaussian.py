@@ -9,7 +9,7 @@ from torch import Tensor
 
 from skmine._engine.canonical import RANKS, CanonicalSolution, Projection, canonical_solutions
 from skmine._engine.critics import Reference, ReferencedCritic
-from skmine._engine.forms.form import Fit, Form
+from skmine._engine.forms.form import GAP_PENALTY, Fit, Form
 from skmine._engine.sample import Sample
 
 
@@ -37,7 +37,9 @@ class Gaussian(Form):
             for solution in canonical_solutions(x, y, sample.folds.train, weight, ranks=RANKS):
                 reference = GaussianReference.of(solution)
                 joint = reference(read_x(solution.projection_x), read_y(solution.projection_y))
-                value = float((share * joint).sum())
+                held_out = float((share * joint).sum())
+                gap = float(reference.mean_of(solution).mean()) - held_out
+                value = held_out - GAP_PENALTY * max(gap, 0.0)
                 # With correlations close to one, rounding can make the constant NaN.
                 yield value if math.isfinite(value) else -math.inf, reference
 
@@ -113,6 +115,13 @@ class GaussianReference(Reference):
         v_term = (quadratic * v**2).sum(-1)
         cross = torch.einsum("...k,...k->...", u * (r / (1 - r**2)), v)
         return cross - u_term - v_term + self.constant.view(bank)
+
+    def mean_of(self, solution: CanonicalSolution) -> Tensor:
+        """Mean log ratio of the rows whose second moments are in a solution, (n_members,)."""
+        r = self.correlations
+        square = sum(part.diagonal(0, 1, 2) for part in (solution.covariance_x, solution.covariance_y))
+        product = solution.sample_correlations
+        return ((r * product - r**2 * square / 2) / (1 - r**2)).sum(1) + self.constant.flatten()
 
     def all_pairs(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio of each row of u with each row of v: two (n_members, n, d') -> (n_members, n, n)."""
