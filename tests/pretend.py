@@ -41,7 +41,9 @@ class PretendDevice(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if function == torch.Tensor.device.__get__:
             return DEVICE if self.is_there(args[0]) else _CPU
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        # A deep copy also gets a memo of earlier copies, which are no operands.
+        operands = args[:1] if function is torch.Tensor.__deepcopy__ else (args, kwargs)
+        tensors = [leaf for leaf in tree_leaves(operands) if isinstance(leaf, torch.Tensor)]
         there = [self.is_there(tensor) for tensor in tensors]
         target, args, kwargs = self._target(function, args, kwargs)
         if target is None and any(there):
