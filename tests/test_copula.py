@@ -15,8 +15,6 @@ from skmine._copula import (
     Margin,
     block_law,
     independence_pvalues,
-    information,
-    pair_information,
     plug_in_information,
     score_pairs,
     weighted_chi2_isf,
@@ -414,16 +412,3 @@ def test_weighted_chi2_isf__probability_of_it__that_asked_for(weights, spread):
         statistic = weighted_chi2_isf(probability, weights, spread)
 
         assert weighted_chi2_sf(statistic, weights, spread) == pytest.approx(probability, rel=1e-6)
-
-
-def test_pair_information__left_out_labels_show_little__at_most_twice_that(monkeypatch):
-    """The cost of estimation can be many times what chance shows in left-out rows."""
-    rng = np.random.default_rng(0)
-    first, second = (margin(rng.integers(0, 40, 2000), discrete=True) for _ in range(2))
-    monkeypatch.setattr(
-        information, "level_mixtures", lambda pairs, *_: np.full((len(pairs), 2), [0.5, 0.1]).T
-    )
-
-    value = pair_information([first], second)[0]
-
-    assert value == pytest.approx(0.2, abs=1e-6)

@@ -10,18 +10,15 @@ from skmine._copula.levels import level_mixtures
 
 
 def level_mixture(level, label):
-    """Value, and mean over left-out rows."""
-    return level_mixtures([(level, label)])[:, 0]
+    return level_mixtures([(level, label)])[0]
 
 
 def level_information(first, second):
-    """Value and mean over left-out rows, in the direction in which the latter is larger."""
-    return max(level_mixtures([(first, second), (second, first)]).T, key=lambda both: both[1])
+    return max(level_mixtures([(first, second), (second, first)]))
 
 
 def level_means(level, score, rounding):
-    """Value, and mean over left-out rows."""
-    return levels.level_means(*(values[None] for values in (level, score, rounding)))[:, 0]
+    return levels.level_means(*(values[None] for values in (level, score, rounding)))[0]
 
 
 def entropy_of(labels):
@@ -45,29 +42,23 @@ def urn(labels, strength, shares):
 
 
 def mixture_by_hand(level, label, log_share):
-    """Value and mean over left-out rows. A row that is alone in its level is not predicted."""
     shares = np.bincount(label) / len(label)
-
-    def predict(known, kind, share):
-        weight = [np.exp(log_share[0]) * np.prod(shares[known])]
+    total = 0.0
+    for i in range(len(label)):
+        others = label[(level == level[i]) & (np.arange(len(label)) != i)]
+        share = (np.delete(label, i) == label[i]).mean()
+        weight = [np.exp(log_share[0]) * np.prod(shares[others])]
         predicted = [1.0]
         for strength, log_weight in zip(levels.CONCENTRATIONS, log_share[1:], strict=True):
-            weight.append(np.exp(log_weight) * urn(known, strength, shares))
-            count = ((known == kind).sum() + strength * share) / share
-            predicted.append(count / (len(known) + strength))
-        return np.log(np.average(predicted, weights=weight))
-
-    fitted, left_out = np.zeros((2, len(label)))
-    for i in np.flatnonzero(np.bincount(level)[level] > 1):
-        same = level == level[i]
-        others = label[same & (np.arange(len(label)) != i)]
-        left_out[i] = predict(others, label[i], (np.delete(label, i) == label[i]).mean())
-        fitted[i] = predict(label[same], label[i], shares[label[i]])
-    return (fitted.mean() + left_out.mean()) / 2, left_out.mean()
+            weight.append(np.exp(log_weight) * urn(others, strength, shares))
+            count = ((others == label[i]).sum() + strength * share) / share
+            predicted.append(count / (len(others) + strength))
+        total += np.log(np.average(predicted, weights=weight))
+    return total / len(label)
 
 
 @pytest.mark.parametrize(("n_levels", "n_classes"), [(2, 2), (5, 3), (25, 4), (60, 2)])
-def test_level_mixture__few_rows__each_row_by_its_level_with_and_without_it(monkeypatch, n_levels, n_classes):
+def test_level_mixture__few_rows__each_row_by_the_others_of_its_level(monkeypatch, n_levels, n_classes):
     level, label = draw_labels(n_levels, n_classes, 60)
     share = np.random.default_rng(1).dirichlet(np.ones(1 + len(levels.CONCENTRATIONS)))
     monkeypatch.setattr(levels, "_estimate_shares", lambda evidence, n_levels: np.log(share)[:, None])
@@ -111,9 +102,7 @@ def test_level_mixture__names_and_order_of_rows__do_not_matter():
 @pytest.mark.parametrize("n_levels", [5, 50, 500, 1500])
 def test_level_information__levels_of_no_effect__about_zero(n_levels, seed):
     rng = np.random.default_rng(seed)
-    values = [
-        level_information(rng.integers(0, n_levels, 2000), rng.integers(0, 4, 2000))[1] for _ in range(5)
-    ]
+    values = [level_information(rng.integers(0, n_levels, 2000), rng.integers(0, 4, 2000)) for _ in range(5)]
 
     # Left-out rows show no dependence, up to the shares of the kinds of levels. The plug-in value would be
     # 3 * (n_levels - 1) / 4000: 0.37 for 500 levels.
@@ -126,12 +115,9 @@ def test_level_information__column_equal_to_the_class__its_entropy(n_classes):
     label = np.random.default_rng(0).integers(0, n_classes, 2000)
     renamed = np.random.default_rng(1).permutation(n_classes)[label]
 
-    value, left_out = level_information(renamed, label)
-
     # The shares of the other rows predict a class worse than those of all rows: by about 1 / n a class.
     lost = (n_classes - 1) / 2000
-    assert left_out == pytest.approx(entropy_of(label) + lost, abs=0.005)
-    assert value == pytest.approx(entropy_of(label) + lost / 2, abs=0.005)
+    assert level_information(renamed, label) == pytest.approx(entropy_of(label) + lost, abs=0.005)
 
 
 @pytest.mark.statistical
@@ -140,34 +126,9 @@ def test_level_mixture__levels_that_change_the_shares__near_the_truth(seed):
     # Of 4 classes the own one has 0.6 + 0.1, each of the others 0.1.
     truth = np.log(4) - entropy([0.7, 0.1, 0.1, 0.1])
 
-    value, left_out = level_mixture(level, label)
-
     # The log ratio is log 2.8 or log 0.4, with a deviation of 0.9: a standard error of 0.014, three of
-    # them. 20 levels with three free shares cost left-out rows 60 / 2 / 4000 = 0.0075.
-    assert value == pytest.approx(truth, abs=3 * 0.014)
-    assert value - left_out == pytest.approx(0.0075, abs=0.002)
-
-
-@pytest.mark.statistical
-@pytest.mark.parametrize(("n_levels", "n_classes", "n"), [(60, 2, 600), (20, 10, 1000), (40, 3, 5000)])
-def test_level_mixture__few_rows_a_level__nearer_to_the_truth_than_left_out_rows(
-    n_levels, n_classes, n, seed
-):
-    rng = np.random.default_rng(seed)
-    errors = []
-    for _ in range(10):
-        shares = rng.dirichlet(np.ones(n_classes), n_levels)
-        truth = np.mean(shares * np.log(shares / shares.mean(axis=0))) * n_classes
-        level = rng.integers(0, n_levels, n)
-        label = (rng.uniform(size=(n, 1)) > shares[level].cumsum(axis=1)).sum(axis=1)
-        errors.append(level_mixture(level, label) - truth)
-
-    # Free shares cost left-out rows (n_levels - 1) * (n_classes - 1) / (2 n): 0.05, 0.085 and 0.008. A draw
-    # has a deviation of about 0.6 / n^(1/2), and the prior shrinks shares by a part of the cost.
-    cost = (n_levels - 1) * (n_classes - 1) / 2 / n
-    value, left_out = np.mean(errors, axis=0)
-    assert abs(value) < 0.35 * cost + 3 * 0.6 / (10 * n) ** 0.5
-    assert value - left_out == pytest.approx(cost, rel=0.35)
+    # them. 20 levels with three free shares cost 60 / 4000 = 0.015 on left-out rows.
+    assert level_mixture(level, label) == pytest.approx(truth - 0.0075, abs=3 * 0.014 + 0.0075)
 
 
 def test_level_mixtures__pairs_of_many_and_few_levels__as_one_at_a_time():
@@ -176,10 +137,9 @@ def test_level_mixtures__pairs_of_many_and_few_levels__as_one_at_a_time():
 
     values = level_mixtures(pairs)
 
-    expected = np.transpose([level_mixture(*pair) for pair in pairs])
-    assert values == pytest.approx(expected, abs=1e-12)
-    assert (values[:, 0] > 0.1).all()
-    assert (values[:, 1] == 0).all()
+    assert values == pytest.approx([level_mixture(*pair) for pair in pairs], abs=1e-12)
+    assert values[0] > 0.1
+    assert values[1] == 0
 
 
 def test_level_means__several_pairs__as_one_at_a_time():
@@ -191,19 +151,16 @@ def test_level_means__several_pairs__as_one_at_a_time():
     values = levels.level_means(level, scores, np.stack([rounding] * 3))
 
     expected = [level_means(own, of_pair, rounding) for own, of_pair in zip(level, scores, strict=True)]
-    assert values == pytest.approx(np.transpose(expected), abs=1e-12)
-    assert (values[:, 2] > 0.1).all()
+    assert values == pytest.approx(expected, abs=1e-12)
+    assert values[2] > 0.1
 
 
 def test_level_information__two_directions__is_the_larger_and_symmetric():
     level, label = draw_labels(100, 3, 600)
 
-    both = level_mixture(level, label)[1], level_mixture(label, level)[1]
+    both = level_mixture(level, label), level_mixture(label, level)
 
-    first, second = level_information(level, label), level_information(label, level)
-
-    assert first.tolist() == second.tolist()
-    assert first[1] == max(both)
+    assert level_information(level, label) == level_information(label, level) == max(both)
 
 
 def fine(values):
@@ -214,64 +171,51 @@ def fine(values):
 @pytest.mark.statistical
 @pytest.mark.parametrize("rows", [5, 20])
 @pytest.mark.parametrize("share", [0.2, 0.6])
-def test_level_means__random_effects__value_near_the_truth_and_what_a_left_out_row_gains(rows, share, seed):
+def test_level_means__random_effects__what_a_left_out_row_gains(rows, share, seed):
     rng = np.random.default_rng(seed)
     n = 4000
     level = np.repeat(np.arange(n // rows), rows)
     y = share**0.5 * rng.normal(size=n // rows)[level] + (1 - share) ** 0.5 * rng.normal(size=n)
 
-    value, left_out = level_means(level, *fine(y))
+    value = level_means(level, *fine(y))
 
     # Given the other rows of its level a row has the variance (1 - s) (1 + r / (1 + r m)), r = s / (1 - s)
     # and m rows; its log ratio has a deviation of about the root of what they explain. Rows of a level share
     # an effect, whose square the estimated share follows: four deviations of (2 / n_levels)^(1/2) times
     # the derivative 1 / (2 (1 - s)), times s (1 - s).
     ratio = share / (1 - share)
-    gain = -np.log((1 - share) * (1 + ratio / (1 + ratio * (rows - 1)))) / 2
-    tolerance = 4 * (2 * rows / n) ** 0.5 * share / 2 + 0.01
-    assert left_out == pytest.approx(gain, abs=tolerance)
-    # Of m rows without shrinkage, the mean of both predictions is short by 0.02 nats for m = 5.
-    assert value == pytest.approx(-np.log(1 - share) / 2 - 0.01, abs=tolerance + 0.01)
+    truth = -np.log((1 - share) * (1 + ratio / (1 + ratio * (rows - 1)))) / 2
+    assert value == pytest.approx(truth, abs=4 * (2 * rows / n) ** 0.5 * share / 2 + 0.01)
 
 
-def test_level_means__by_hand__each_row_by_the_mean_of_its_level_with_and_without_it():
+def test_level_means__by_hand__each_row_by_the_mean_of_the_others_of_its_level():
     rng = np.random.default_rng(0)
-    level = rng.integers(0, 11, 80)
-    level[0] = 11  # alone in its level
+    level = rng.integers(0, 12, 80)
     score = rng.normal(size=80) + rng.normal(size=12)[level]
     score = (score - score.mean()) / score.std()
     rows = np.bincount(level)
     within = sum(((score[level == k] - score[level == k].mean()) ** 2).sum() for k in range(12)) / 68
     between = sum(rows[k] * score[level == k].mean() ** 2 for k in range(12)) / 11
     effect = max((between - within) / ((80 - (rows**2).sum() / 80) / 11), 0)  # variance of the effects
-
-    def gain(own, known):
-        precision = len(known) / within + 1 / effect  # of the effect, given the known rows
-        expected = known.sum() / within / precision
-        variance = within + 1 / precision
-        return (own**2 - (own - expected) ** 2 / variance - np.log(variance)) / 2
-
-    fitted, left_out = np.zeros((2, 80))
+    total = 0.0
     for i in range(80):
-        same = level == level[i]
-        others = same & (np.arange(80) != i)
-        left_out[i] = gain(score[i], score[others])
-        fitted[i] = gain(score[i], score[same if others.any() else others])
+        others = score[(level == level[i]) & (np.arange(80) != i)]
+        precision = len(others) / within + 1 / effect  # of the effect, given the other rows
+        expected = others.sum() / within / precision
+        variance = within + 1 / precision
+        total += (score[i] ** 2 - (score[i] - expected) ** 2 / variance - np.log(variance)) / 2
 
-    values = level_means(level, score, np.zeros(80))
+    value = level_means(level, score, np.zeros(80))
 
     assert effect > 0
-    expected = (fitted.mean() + left_out.mean()) / 2, left_out.mean()
-    assert values == pytest.approx(expected, abs=1e-10)
+    assert value == pytest.approx(total / 80, abs=1e-10)
 
 
 @pytest.mark.statistical
 @pytest.mark.parametrize("n_levels", [3, 50, 500])
 def test_level_means__levels_of_no_effect__about_zero(n_levels, seed):
     rng = np.random.default_rng(seed)
-    values = [
-        level_means(rng.integers(0, n_levels, 2000), *fine(rng.normal(size=2000)))[1] for _ in range(10)
-    ]
+    values = [level_means(rng.integers(0, n_levels, 2000), *fine(rng.normal(size=2000))) for _ in range(10)]
 
     # Means of m rows vary by 1 / m by chance; a row gains half their excess, (2 / n_levels)^(1/2) / m, on
     # average nothing.
@@ -295,4 +239,4 @@ def test_level_means__names_and_order_of_rows__do_not_matter():
     ids=["each row a level", "no spread within levels"],
 )
 def test_level_means__nothing_to_learn_a_spread_from__zero(level, y):
-    assert level_means(level, *fine(y)).tolist() == [0.0, 0.0]
+    assert level_means(level, *fine(y)) == 0.0

@@ -8,9 +8,7 @@ import pandas as pd
 import pytest
 import sklearn.feature_selection
 from scipy import sparse
-from scipy.integrate import trapezoid
-from scipy.special import entr
-from scipy.stats import kstest, norm
+from scipy.stats import kstest
 from sklearn.datasets import make_classification, make_regression
 from sklearn.feature_selection import GenericUnivariateSelect, SelectKBest, SelectPercentile
 from sklearn.feature_selection import mutual_info_regression as nearest_neighbours
@@ -783,29 +781,6 @@ def test_scores__one_of_several_targets_does_not_fit__is_named():
         ValueError, match=r"y must have a class in every row; got 25 missing in y \(column 'bad'\)"
     ):
         mutual_info_classif(X, frame)
-
-
-@pytest.mark.statistical
-@pytest.mark.parametrize(
-    ("means", "noise", "n", "tolerance"),
-    [(np.arange(20.0), 0.5, 1000, 0.045), (norm.ppf((np.arange(60) + 0.5) / 60), 1.0, 200, 0.075)],
-    ids=["20 levels side by side", "60 levels, 3 rows each"],
-)
-def test_regression__labels_with_few_rows__near_the_truth(means, noise, n, tolerance, seed):
-    """Rows predicted from the other rows alone are 0.08 and 0.11 nats below the truth."""
-    rng = np.random.default_rng(seed)
-    grid = np.linspace(means.min() - 6 * noise, means.max() + 6 * noise, 20_001)
-    density = norm.pdf(grid[:, None], means, noise).mean(axis=1)
-    entropy = trapezoid(entr(density), grid)
-    truth = entropy - norm(scale=noise).entropy()
-    values = []
-    for _ in range(10):
-        level = rng.integers(0, len(means), n)
-        y = means[level] + noise * rng.normal(size=n)
-        values.append(mutual_info_regression(level[:, None], y, discrete_features=True)[0])
-
-    # A draw has a deviation of 0.02 and 0.04, ten of them a third of it.
-    assert np.mean(values) == pytest.approx(truth, abs=tolerance)
 
 
 def draw_selected(rng, n, share):

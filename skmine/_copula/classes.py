@@ -1,9 +1,8 @@
-"""Mutual information of ranks with a column of classes, by predictions of the class of each row.
+"""Mutual information of ranks with a column of classes, by leave-one-out predictions of the class.
 
 Every row is predicted from the other rows, and compared with the shares of the classes in all other rows.
 Under independence, the ratio of the two has the mean 1 over all permutations of the rows. The mean log ratio
-is therefore at most 0 by chance. It decides how much an estimate counts. As in ``levels``, the value is the
-mean of this log ratio and that of rows that are predicted from all rows.
+is therefore at most 0 by chance.
 """
 
 from collections.abc import Iterator
@@ -76,8 +75,8 @@ class ClassCounts:
         self.shares = total / self.n
         self.others = np.maximum(total - own, 0) / np.maximum(self.n - own, own)
 
-    def nested(self, frequent: np.ndarray) -> tuple[float, float]:
-        """Mean log ratio of the class given the rank, in nats, for many classes.
+    def nested(self, frequent: np.ndarray) -> float:
+        """Leave-one-out mean log ratio of the class given the rank, in nats, for many classes.
 
         With many classes, most intervals have too few rows for shares of their own. Here the shares of an
         interval are a mean of those of its rows and those of the interval around it, down to intervals of one
@@ -91,9 +90,8 @@ class ClassCounts:
 
         Returns
         -------
-        value, left_out : float
-            The value, and the log of the mean ratio over left-out rows, in nats. The latter is at most about
-            0 if classes do not depend on ranks.
+        float
+            Nats. At most about 0 if classes do not depend on ranks.
 
         References
         ----------
@@ -103,21 +101,17 @@ class ClassCounts:
         alone = frequent[cell]
         first = self.depth if alone.any() else self.depth - 1
         sizes = range(first, min(_FINEST, first) - 1, -1)
-        sums = np.zeros((2, len(sizes), len(_STRENGTHS)))
+        sums = np.zeros((len(sizes), len(_STRENGTHS)))
         for ratio, rows in self._narrow(np.flatnonzero(alone), cell, [0]):
-            sums += (np.log(ratio) @ rows)[:, None]
+            sums += np.log(ratio) @ rows
         for size, (ratio, rows) in enumerate(self._narrow(np.flatnonzero(~alone), cell, sizes)):
-            sums[:, size] += np.log(ratio) @ rows
-        fitted, left_out = sums
-        total = logsumexp(left_out)
-        gap = (np.exp(left_out - total) * (fitted - left_out)).sum()
-        lower = total - np.log(left_out.size)
-        return float((lower + gap / 2) / self.n), float(lower / self.n)
+            sums[size] += np.log(ratio) @ rows
+        return float((logsumexp(sums) - np.log(sums.size)) / self.n)
 
     def _narrow(
         self, which: np.ndarray, cell: np.ndarray, halvings
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Ratios of the pairs for each size of intervals, and their numbers of rows.
+        """Leave-one-out ratios of the pairs for each size of intervals, and their numbers of rows.
 
         Parameters
         ----------
@@ -130,15 +124,14 @@ class ClassCounts:
 
         Yields
         ------
-        ratio : ndarray of shape (2, n_strengths, n_pairs)
-            Predicted from all rows, and from the other rows.
+        ratio : ndarray of shape (n_strengths, n_pairs)
         rows : ndarray of shape (n_pairs,)
         """
         cell, kind = cell[which], self.pairs[-1][which] >> self.depth
         count, square = self.counts[-1][which], self.squares[-1][which]
         new_kind = np.diff(kind, prepend=-1) != 0
         # Ratios, and rows of the interval, for each pair of a class and an interval of the size before.
-        ratio, around, number = np.ones((2, len(_STRENGTHS), 1)), np.array([self.n]), np.zeros_like(which)
+        ratio, around, number = np.ones((len(_STRENGTHS), 1)), np.array([self.n]), np.zeros_like(which)
         for level in halvings if len(which) else []:
             place = cell >> level
             starts = np.flatnonzero(new_kind | (np.diff(place, prepend=-1) != 0))
@@ -153,18 +146,15 @@ class ClassCounts:
                 of_all = (np.bincount(place, v) for v in (squares, in_class, expected))
                 strength = _STRENGTHS * unit_of_groups(*of_all)[place]
             excess = relative(in_class - own, self.others[of_kind])
-            mixed = ratio[:, :, outer] * strength
-            mixed[0] = (mixed[0] + in_class / self.shares[of_kind]) / (rows + strength)
-            mixed[1] = (mixed[1] + excess) / (rows - own + strength)
-            # An interval with all rows of the one around it adds nothing, nor does one of a single row.
-            adds = (rows < (1 - ROUNDING) * around[outer]) & (rows > (1 + ROUNDING) * own)
-            ratio = np.where(adds, mixed, ratio[:, :, outer])
+            mixed = (excess + strength * ratio[:, outer]) / (rows - own + strength)
+            # An interval with all rows of the one around it adds nothing.
+            ratio = np.where(rows < (1 - ROUNDING) * around[outer], mixed, ratio[:, outer])
             yield ratio, in_class
             around, number = rows, np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(cell))))
 
 
-def class_trees(columns: list[ClassCounts]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean log ratios of the class given the rank, and their evidence, in nats.
+def class_trees(columns: list[ClassCounts]) -> tuple[np.ndarray, np.ndarray]:
+    """Leave-one-out mean log ratios of the class given the rank, and their evidence, in nats.
 
     An interval of ranks has the class shares of all rows, or its own, or is cut in half. Each choice is
     weighted by its evidence. The mean over all trees of such choices is exact.
@@ -176,9 +166,8 @@ def class_trees(columns: list[ClassCounts]) -> tuple[np.ndarray, np.ndarray, np.
 
     Returns
     -------
-    value, left_out : ndarray of shape (n_columns,)
-        The values, and the means over left-out rows, in nats. The latter are about 0 if classes do not depend
-        on ranks.
+    value : ndarray of shape (n_columns,)
+        Nats. About 0 if classes do not depend on ranks.
     evidence : ndarray of shape (n_columns,)
         Log evidence against independence, divided by the number of rows. If classes do not depend on ranks,
         it exceeds ``log(k) / n`` with a probability of at most about 1 / k.
@@ -188,21 +177,20 @@ def class_trees(columns: list[ClassCounts]) -> tuple[np.ndarray, np.ndarray, np.
     Willems, Shtarkov and Tjalkens (1995), The context-tree weighting method.
     """
     table = _Table(columns)
-    evidence, gain = table.own_shares()
+    evidence, value = table.own_shares()
     below: tuple = ()
     for level in range(columns[0].depth, -1, -1):
         here = slice(2**level, 2 ** (level + 1))
-        options, gains, one = evidence[:, :, here], gain[..., here], table.one[:, here]
+        options, values, one = evidence[:, :, here], value[:, :, here], table.one[:, here]
         if below:
-            options[3], gains[:, 3] = (halves[..., 0::2] + halves[..., 1::2] for halves in below)
+            options[3], values[3] = (halves[:, 0::2] + halves[:, 1::2] for halves in below)
         top = options.max(axis=0)
         weight = _CHOICES * np.exp((options - top) / one)
         total = weight.sum(axis=0)
         # The deepest intervals cannot be cut.
-        below = top + one * np.log(total if below else total * 2), (weight * gains).sum(axis=1) / total
+        below = top + one * np.log(total if below else total * 2), (weight * values).sum(axis=0) / total
     n = np.array([column.n for column in columns])
-    value, left_out = below[1][:, :, 0] / n
-    return value, left_out, below[0][:, 0] / n
+    return below[1][:, 0] / n, below[0][:, 0] / n
 
 
 class _Table:
@@ -250,20 +238,19 @@ class _Table:
         self.one = one.reshape(self.shape)
 
     def own_shares(self) -> tuple[np.ndarray, np.ndarray]:
-        """Log evidence and log ratios of overall, own sparse and own dense class shares.
+        """Log evidence and leave-one-out log ratios of overall, own sparse and own dense class shares.
 
-        They have the shapes (4, n_columns, n_intervals) and (2, 4, n_columns, n_intervals): the values, and
-        the log ratios of left-out rows. The last of the 4 is for two halves, which are not possible yet.
+        Both have the shape (4, n_columns, n_intervals). The last row is for two halves, which are not
+        possible yet.
         """
         used = np.flatnonzero(self.rows)
         rows, left_rows, one = self.rows[used], self.left_rows[used], self.one.ravel()[used]
-        evidence, value, left_out = np.zeros((3, 4, len(self.rows)))
+        evidence, left_out = np.zeros((2, 4, len(self.rows)))
         evidence[3] = -np.inf
         more = np.flatnonzero((self.count != 1) | (self.own != 1))
         count, own, share = self.count[more], self.own[more], self.shares[self.kind[more]]
         log_share = count * np.log(share)
         excess = relative(count - own, self.others[self.kind[more]])
-        others = left_rows > ROUNDING
         dense = self.n_classes.astype(np.float64)
         for k, of_columns in enumerate((np.ones_like(dense), dense), start=1):
             strength = of_columns[used // self.shape[1]]
@@ -272,14 +259,7 @@ class _Table:
             gain, ratio = np.log(of_cell), np.log(of_cell)  # for a single row
             gain[more] = gammaln(prior + count) - gammaln(prior) - log_share
             ratio[more] = count * np.log(excess + of_cell[more])
-            fitted = self.count * np.log(self.count / self.shares[self.kind] + of_cell)
-            gain, ratio, fitted = (
-                np.bincount(self.interval, v, len(self.rows))[used] for v in (gain, ratio, fitted)
-            )
+            gain, ratio = (np.bincount(self.interval, v, len(self.rows))[used] for v in (gain, ratio))
             evidence[k, used] = one * (gain + gammaln(strength) - gammaln(strength + rows))
             left_out[k, used] = one * (ratio - rows * np.log(left_rows + strength))
-            gap = one * (fitted - rows * np.log(rows + strength)) - left_out[k, used]
-            value[k, used] = left_out[k, used] + np.where(
-                others, gap / 2, 0.0
-            )  # a single row is not predicted
-        return evidence.reshape(4, *self.shape), np.stack([value, left_out]).reshape(2, 4, *self.shape)
+        return evidence.reshape(4, *self.shape), left_out.reshape(4, *self.shape)

@@ -188,13 +188,12 @@ def _by_labels(found: list[list], margins: list[Margin], target: Margin, which, 
     for estimates, asked in ((_by_classes, by_classes), (_by_levels, by_levels)):
         for start in range(0, len(asked), at_once):
             some = asked[start : start + at_once]
-            for k, value, lower, evidence in estimates([margins[j] for j in some], target):
-                # What estimation costs is at most as much as is left, so that chance does not add much.
-                found[some[k]].append((min(value, max(lower, 2 * lower)), lower, evidence, 0.0))
+            for k, value, evidence in estimates([margins[j] for j in some], target):
+                found[some[k]].append((value, value, evidence, 0.0))
 
 
-def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float, float]]:
-    """Values, left-out values and evidence of trees over ranks that predict classes, in nats."""
+def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float]]:
+    """Leave-one-out estimates, and their evidence, by trees over ranks that predict classes, in nats."""
     depth = int(np.clip(np.ceil(np.log2(len(second))), 1, _DEEPEST))
     columns, owners = [], []
     for k, first in enumerate(firsts):
@@ -216,14 +215,14 @@ def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, flo
             if is_nested:
                 frequent = np.zeros(2**depth, dtype=bool)
                 frequent[cells[ranked.frequent()]] = True
-                value, lower = counts.nested(frequent)
-                yield k, value, lower, lower
+                value = counts.nested(frequent)
+                yield k, value, value
     if columns:
         yield from zip(owners, *class_trees(columns), strict=True)
 
 
-def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float, float]]:
-    """Values, left-out values and evidence of labels that predict labels or ranks, in nats."""
+def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float]]:
+    """Leave-one-out estimates, and their evidence, by labels that predict labels or ranks, in nats."""
     mixtures, means, of_mean = [], [], []
     of_mixture: list[tuple] = []
     of_ranked: dict[int, list[np.ndarray]] = {}
@@ -245,13 +244,12 @@ def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, floa
                 mixtures.append((own, cell))
                 of_mixture.append((k, column is second))
     values = level_mixtures(mixtures, second.times, second.unit)
-    best: dict[tuple, tuple[float, float]] = {}
-    for key, value, lower in zip(of_mixture, *values.tolist(), strict=True):
-        if key not in best or lower > best[key][1]:
-            best[key] = value, lower
-    found = [(k, *both) for (k, *_), both in best.items()]
+    best: dict[tuple, float] = {}
+    for key, value in zip(of_mixture, values.tolist(), strict=True):
+        best[key] = max(value, best.get(key, value))
+    found = [(k, value) for (k, *_), value in best.items()]
     if means:
         levels, score, spread = map(np.stack, zip(*means, strict=True))
-        found += zip(of_mean, *level_means(levels, score, spread, second.times, second.unit), strict=True)
-    for k, value, lower in found:
-        yield k, value, lower, _PAIR_ONCE * lower
+        found += zip(of_mean, level_means(levels, score, spread, second.times, second.unit), strict=True)
+    for k, value in found:
+        yield k, value, _PAIR_ONCE * value
