@@ -37,6 +37,7 @@ from skmine._copula.levels import count_values
 from skmine._copula.loglinear import PairScores, score_pairs
 from skmine._copula.margins import Margin
 from skmine._copula.moments import block_information, column_blocks, product_sums, screen_pairs
+from skmine._copula.orthonormal import excess_scale
 
 __all__ = [
     "BlockFunctions",
@@ -49,6 +50,7 @@ __all__ = [
     "block_law",
     "column_blocks",
     "count_values",
+    "excess_scale",
     "independence_laws",
     "independence_pvalues",
     "law_of_sums",

@@ -7,6 +7,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, norm
 
 from skmine._copula.margins import Margin
+from skmine._copula.orthonormal import excess_scale
 
 _BISECTIONS = 80
 #: A variance over permutations below this share of its limit for many rows counts as rounding error.
@@ -335,8 +336,7 @@ class BlockFunctions:
     """Functions of the rows of a block of columns, scaled by the root of their weights.
 
     They are functions of each column and, if that does not make too many, centred products for pairs of
-    columns. A product has at most the variance that it has if the two columns are independent. Otherwise a
-    single row, in which two rare values meet, could decide the test.
+    columns, whose variances are limited (:func:`excess_scale`).
 
     Parameters
     ----------
@@ -386,7 +386,7 @@ class BlockFunctions:
     def standardise(self, means: np.ndarray) -> None:
         """Set the means and factors of the products from their means and mean squares."""
         self.mean, square = means
-        self.scale = 1 / np.sqrt(np.maximum((square - self.mean**2) / self._largest, 1.0))
+        self.scale = 1 / excess_scale(square - self.mean**2, self._largest)
 
     def values(self, codes: list[np.ndarray]) -> np.ndarray:
         """Values of the functions in rows, given their cells, shape (n_rows, n_functions)."""

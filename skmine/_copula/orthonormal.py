@@ -1,4 +1,4 @@
-"""Orthonormal functions of the cells of a column."""
+"""Orthonormal functions of the cells of a column, and the scale of products of two columns."""
 
 import numpy as np
 
@@ -59,3 +59,20 @@ def orthonormal(raw: np.ndarray, mass: np.ndarray, return_kept: bool = False):
             basis.append(vector / norm)
     functions = np.array(basis[1:]).reshape(-1, len(mass)).T / root[:, None]
     return (functions, kept) if return_kept else functions
+
+
+def excess_scale(variance: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """Divisors that give products of functions of two columns at most the variance of independent columns.
+
+    Otherwise a single row, in which two rare values meet, could decide the test.
+
+    Parameters
+    ----------
+    variance, largest : ndarray of shape (n_products,)
+        Variances of the products, and those that they have if the columns are independent.
+
+    Returns
+    -------
+    ndarray of shape (n_products,)
+    """
+    return np.sqrt(np.maximum(variance / largest, 1.0))

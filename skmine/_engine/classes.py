@@ -5,13 +5,11 @@ from torch import Tensor
 
 from skmine._engine.canonical import canonical_solutions
 from skmine._engine.em import fit_mixtures, moments
-from skmine._engine.learners import predicted_by_kernels, predicted_by_trees
+from skmine._engine.learners import MOST_TARGETS, predicted_by_kernels, predicted_by_trees
 from skmine._engine.sample import Sample
 
 #: Ridge on the covariances: as small as rounding allows, because the predictions of a rare class vary little.
 _RIDGE = 1e-6
-#: Maximum number of scores of a class, to limit time.
-_MOST_SCORES = 10
 
 
 def class_scores(sample: Sample) -> Tensor:
@@ -60,7 +58,7 @@ def _optimal_scores(first: Sample) -> Tensor:
     predicted = predicted / predicted.square().mean(0).sqrt().clamp_min(1e-12)
     rows = torch.arange(len(x)).unsqueeze(0)
     (solution,) = canonical_solutions(predicted, indicator, rows, weight, (_RIDGE,), (1.0,))
-    n_scores = min(max(int((solution.correlations > 0).sum()), 1), _MOST_SCORES)
+    n_scores = min(max(int((solution.correlations > 0).sum()), 1), MOST_TARGETS)
     variates = solution.projection_x.leading(n_scores)(predicted.unsqueeze(0))
     n_scores = _n_useful(variates, one_hot.unsqueeze(0), weight.unsqueeze(0), part)
     return solution.projection_y.leading(n_scores)(classes.unsqueeze(0)).squeeze(0)

@@ -85,7 +85,7 @@ class Kernel(NamedTuple):
     ) -> "Kernel":
         """The kernel at some landmarks, in its coordinates."""
         m = len(landmarks)
-        kernel = at_landmarks(landmarks, landmarks, is_sum).unflatten(1, (-1, m)).transpose(0, 1)
+        kernel = _at_landmarks(landmarks, landmarks, is_sum).unflatten(1, (-1, m)).transpose(0, 1)
         eye = torch.eye(m, dtype=kernel.dtype)
         root = torch.linalg.cholesky(kernel + _JITTER * m * eye)
         axes = torch.linalg.solve_triangular(root.mT, eye, upper=True)
@@ -101,7 +101,7 @@ class Kernel(NamedTuple):
 
     def at_landmarks(self, x: Tensor) -> Tensor:
         """Kernel between encoded rows and the landmarks, (n, d) -> (n, n_functions)."""
-        return at_landmarks(self.coordinates(x), self.landmarks, self.is_sum)
+        return _at_landmarks(self.coordinates(x), self.landmarks, self.is_sum)
 
     def functions(self, x: Tensor) -> Tensor:
         """Orthonormal functions of encoded rows, (n, d) -> (n, n_functions)."""
@@ -243,25 +243,17 @@ def _typical(distance: Tensor) -> Tensor:
     return torch.where(median > 0, median, distance.mean(0)).clamp_min(1e-6)
 
 
-def at_landmarks(z: Tensor, landmarks: Tensor, is_sum: bool) -> Tensor:
-    """Kernel between rows and landmarks, or those of each column, in the coordinates of the kernel.
+def _at_landmarks(z: Tensor, landmarks: Tensor, is_sum: bool) -> Tensor:
+    """Kernel between rows and landmarks, (n, d), (n_landmarks, d) -> (n, n_functions).
 
-    Parameters
-    ----------
-    z, landmarks : Tensor of shape (..., n, d), (..., n_landmarks, d)
-        Rows and landmarks.
-    is_sum : bool
-        Whether the kernel is a sum over columns.
-
-    Returns
-    -------
-    Tensor of shape (..., n, n_functions)
+    The rows and landmarks are in the coordinates of the kernel. If it is a sum, there is a function for each
+    column of each landmark.
     """
     if not is_sum:
         return gaussian(z, landmarks)
     z, landmarks = z.clamp(-_FAR, _FAR), landmarks.clamp(-_FAR, _FAR)
-    distance = z.unsqueeze(-1) - landmarks.mT.unsqueeze(-3)  # (..., n, d, n_landmarks)
-    return distance.square_().mul_(-0.5).exp_().flatten(-2)
+    distance = z.unsqueeze(2) - landmarks.T  # (n, d, n_landmarks)
+    return distance.square_().mul_(-0.5).exp_().flatten(1)
 
 
 def gaussian(one: Tensor, other: Tensor) -> Tensor:

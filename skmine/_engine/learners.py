@@ -10,8 +10,11 @@ import torch
 from sklearn.ensemble import ExtraTreesRegressor
 from torch import Tensor
 
+from skmine._engine.crossfit import CrossFitting
 from skmine._engine.kernel import choose_plan
 
+#: Maximum number of columns to predict, to limit time.
+MOST_TARGETS = 10
 #: Number of trees, minimum number of rows in a leaf, and about half the maximum number of rows to learn from.
 _TREES, _LEAF_ROWS, _LEARNING_ROWS = 20, 5, 1024
 
@@ -41,11 +44,13 @@ def predicted_by_kernels(
     plan, error = choose_plan(x, y, weight, choices)
     if error >= 1:
         return torch.zeros_like(y)
-    predicted = torch.empty_like(y)
-    for number in part.unique():
-        own, others = part == number, part != number
-        predicted[own] = plan.fit(x[others], y[others], weight[others]).predict(x[own])
-    return predicted
+    fitting = CrossFitting(
+        lambda rows: plan.fit(x[rows], y[rows], weight[rows]),
+        lambda model, rows: model.predict(x[rows]),
+        len(x),
+        {},
+    )
+    return fitting.run(part, torch.arange(len(x)), torch.ones(len(x), dtype=torch.bool)).predicted
 
 
 def predicted_by_trees(x: Tensor, y: Tensor, weight: Tensor, part: Tensor) -> Tensor:

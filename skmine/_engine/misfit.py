@@ -22,8 +22,8 @@ from torch import Tensor
 from skmine._engine.dependence import rank_polynomials
 from skmine._engine.forms.form import Fit
 from skmine._engine.kernel import gaussian
-from skmine._engine.learners import predicted_by_kernels, predicted_by_trees
-from skmine._engine.sample import Block, Sample
+from skmine._engine.learners import MOST_TARGETS, predicted_by_kernels, predicted_by_trees
+from skmine._engine.sample import PARTS, Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
 #: Maximum number of tested rows of all members.
@@ -32,10 +32,8 @@ _MOST_ROWS = 2**14
 _GROUP = 64
 #: Widths of the kernels, in root mean square distances of the rows from the centre.
 _WIDTHS = (0.15, 0.5, 1.5)
-#: Maximum number of columns of a block with polynomials, and of columns that are predicted, to limit time.
-_MOST_COLUMNS, _MOST_TARGETS = 64, 10
-#: Number of parts of the rows. Fitted functions of x are fitted to other parts.
-_PARTS = 4
+#: Maximum number of columns of a block with polynomials, to limit time.
+_MOST_COLUMNS = 64
 
 
 @torch.no_grad()
@@ -91,7 +89,7 @@ def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Ite
         yield statistic
     x, of_y, weight = (part.double().flatten(0, 2) for part in (x, residual(_core), weight))
     of_y = of_y / of_y.square().mean(0).sqrt().clamp_min(1e-12)
-    part = torch.arange(len(x)) * _PARTS // len(x)
+    part = torch.arange(len(x)) * PARTS // len(x)
     yield _predictability(predicted_by_trees(x[:, : blocks[0].n_core], of_y, weight, part), of_y, weight)
     choices = dict.fromkeys([tuple(range(blocks[0].n_core)), tuple(relevant[0].nonzero().flatten().tolist())])
     yield _predictability(predicted_by_kernels(x, of_y, weight, part, choices), of_y, weight)
@@ -119,7 +117,7 @@ def _weights(scores: Tensor) -> Tensor:
 
 def _core(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
     """The first core columns."""
-    return z[..., : block.n_core][..., :_MOST_TARGETS].float()
+    return z[..., : block.n_core][..., :MOST_TARGETS].float()
 
 
 def _polynomials(z: Tensor, block: Block, relevant: Tensor) -> Tensor:

@@ -152,10 +152,9 @@ def learn(regressor: Regressor, sample: Sample, given: int, targets: Targets) ->
     -------
     list of Learnt
     """
-    shared: dict = sample.shared.setdefault((regressor, given), {}) if targets.are_equal else {}
     members = []
     for rows, part, y, known in zip(sample.fitted, sample.folds.part, *targets[:2], strict=True):
-        models = shared if targets.are_equal else {}
+        models: dict = sample.shared.setdefault((regressor, given), {}) if targets.are_equal else {}
         fit, predict = _on_rows(regressor, sample, given, y, models)
         fitting = CrossFitting(fit, predict, regressor.most_rows, models)
         of_parts, predicted = fitting.run(part, rows, known)

@@ -11,8 +11,8 @@ from torch import Tensor
 from skmine._engine.dependence import MOST_ROWS, Dependence, thinned
 from skmine.nn.pairs import choose_pairs, choose_valuing_pairs
 
-#: Number of parts of the training rows. Models that learn from all parts but one predict this one.
-_PARTS = 4
+#: Number of parts of the rows. Models that learn from all parts but one predict this one.
+PARTS = 4
 #: A column counts as having a density if at most this share of its rows have values that repeat.
 _MOST_TIED = 0.5
 
@@ -169,7 +169,7 @@ def _parts(learning: Tensor, splits: Sequence[tuple[Tensor, Tensor]], groups: Te
     n = learning.shape[1]
     part = torch.empty(learning.shape, dtype=torch.long)
     held_out = torch.cat([rows for _, rows in splits])
-    if len(splits) == _PARTS + 1 and len(held_out) == n == len(held_out.unique()):
+    if len(splits) == PARTS + 1 and len(held_out) == n == len(held_out.unique()):
         for number, (_, rows) in enumerate(splits):
             part[:, rows] = number
         return part
@@ -180,7 +180,7 @@ def _parts(learning: Tensor, splits: Sequence[tuple[Tensor, Tensor]], groups: Te
             label = groups
         rank = torch.zeros(int(label.max()) + 1, dtype=torch.long)
         values = label[rows].unique()
-        rank[values] = torch.randperm(len(values), generator=generator) * _PARTS // len(values)
+        rank[values] = torch.randperm(len(values), generator=generator) * PARTS // len(values)
         part[member] = rank[label]
     return part
 

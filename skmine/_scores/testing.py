@@ -14,6 +14,7 @@ from skmine._copula import (
     BlockLaw,
     Margin,
     block_law,
+    excess_scale,
     independence_laws,
     pvalues_of,
 )
@@ -377,12 +378,8 @@ def _block_functions(columns: list[Column], discrete) -> np.ndarray:
 
 
 def _products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Centred products of the functions of two columns.
-
-    Their variances are at most those for independent columns. Otherwise a single row, in which two rare
-    values meet, could decide the test.
-    """
+    """Centred products of the functions of two columns, whose variances are limited."""
     products = (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
     products -= products.mean(axis=0)
     largest = np.outer(one.var(axis=0), other.var(axis=0)).ravel()
-    return products / np.sqrt(np.maximum(products.var(axis=0) / largest, 1.0))
+    return products / excess_scale(products.var(axis=0), largest)

@@ -18,6 +18,7 @@ from skmine._engine.classes import class_scores
 from skmine._engine.forms.form import Fit, Start
 from skmine._engine.forms.mixture import MixtureForm, MixtureSetting
 from skmine._engine.kernel import LEAST_FALL, choose_plan, choose_sum
+from skmine._engine.learners import MOST_TARGETS
 from skmine._engine.models import ModelRegressor, TreesRegressor, seeded
 from skmine._engine.regressors import (
     KernelRegressor,
@@ -30,8 +31,8 @@ from skmine._engine.regressors import (
 )
 from skmine._engine.sample import Sample
 
-#: Maximum number of predicted columns, and of columns that networks and trees read, to limit time.
-_MOST_TARGETS, _MOST_COLUMNS = 10, 64
+#: Maximum number of columns that networks and trees read, to limit time.
+_MOST_COLUMNS = 64
 #: Minimum number of training rows for trees: twenty leaves with scikit-learn's minimum of 20 rows.
 _LEAST_ROWS = 400
 
@@ -82,6 +83,14 @@ class RegressionForm(MixtureForm):
     row. Leave-one-out predictions in closed form are unsuitable, because they depend on their own row.
     """
 
+    def applies(self, sample: Sample) -> bool:
+        """Whether one block has several columns, and the other has a few columns, or classes."""
+        if sample.x.probability is not None or sample.readings[0][sample.given].stop <= 1:
+            return False
+        if sample.classes is not None:
+            return len(sample.classes) > 1
+        return 0 < (sample.y, sample.x)[sample.given].n_core <= MOST_TARGETS
+
     def problem(self, sample: Sample) -> Problem:
         """Predict the block that has fewer columns, or the scores of the classes."""
         if sample.classes is not None:
@@ -102,7 +111,7 @@ class RegressionForm(MixtureForm):
 
     def read(self, sample: Sample, source: tuple[Stack, ...]) -> tuple[list[nn.Module], Tensor]:
         """Predictions, and the columns of the target."""
-        learnt = [self.learn(sample, source[: k + 1]) for k in range(len(source))]
+        learnt = self._learn_all(sample, source)
         predicted = torch.cat([torch.stack([member.predicted for member in of]) for of in learnt], 2)
         models = [[member.models for member in of] for of in learnt]
         problem, side = self.problem(sample), self._side(sample, source, models)
@@ -123,10 +132,14 @@ class RegressionForm(MixtureForm):
         if all(part.learns_halves for stack in source for part in stack.parts):
             sides, mixture = self.mixture(sample, setting)
             sides = sides.copy()
-            halves = [[m.of_half for m in self.learn(sample, source[: k + 1])] for k in range(len(source))]
+            halves = [[member.of_half for member in of] for of in self._learn_all(sample, source)]
             sides[self.problem(sample).given] = self._side(sample, source, halves)
             of_half = self.critic(sample, sides, mixture)
         return replace(fit, knows_rows=True, of_half=of_half)
+
+    def _learn_all(self, sample: Sample, stacks: tuple[Stack, ...]) -> list[list[Learnt]]:
+        """What each member learns with each of several stacks."""
+        return [self.learn(sample, stacks[: k + 1]) for k in range(len(stacks))]
 
     def learn(self, sample: Sample, stacks: tuple[Stack, ...]) -> list[Learnt]:
         """What each member learns with the last of several stacks: models of each of its regressors."""
@@ -178,14 +191,6 @@ class Regression(RegressionForm):
     Machine Learning 24, for weights that are not negative.
     """
 
-    def applies(self, sample: Sample) -> bool:
-        """Whether one block has several columns, and the other has a few columns, or classes."""
-        if sample.x.probability is not None or sample.readings[0][sample.given].stop <= 1:
-            return False
-        if sample.classes is not None:
-            return len(sample.classes) > 1
-        return 0 < (sample.y, sample.x)[sample.given].n_core <= _MOST_TARGETS
-
     def stacks(self, sample: Sample) -> Iterator[tuple[Stack, ...]]:
         """The stack of the target, if it explains anything, and one of the residuals' size."""
         chosen, _ = self._stacked(sample.first, ())
@@ -231,7 +236,7 @@ class BoostedTrees(RegressionForm):
 
     def applies(self, sample: Sample) -> bool:
         """Whether there are enough rows for trees, and columns for a regression."""
-        if sample.folds.train.shape[1] < _LEAST_ROWS or not Regression().applies(sample):
+        if sample.folds.train.shape[1] < _LEAST_ROWS or not super().applies(sample):
             return False
         return 0 < len(self._columns(sample)) <= _MOST_COLUMNS
 
