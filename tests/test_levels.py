@@ -10,15 +10,18 @@ from skmine._copula.levels import level_mixtures
 
 
 def level_mixture(level, label):
-    return level_mixtures([(level, label)])[0]
+    """Means over left-out rows, and over rows predicted from all rows."""
+    return level_mixtures([(level, label)])[:, 0]
 
 
 def level_information(first, second):
-    return max(level_mixtures([(first, second), (second, first)]))
+    """Mean over left-out rows, in the direction in which it is larger."""
+    return max(level_mixtures([(first, second), (second, first)])[0])
 
 
 def level_means(level, score, rounding):
-    return levels.level_means(*(values[None] for values in (level, score, rounding)))[0]
+    """Means over left-out rows, and over rows predicted from all rows."""
+    return levels.level_means(*(values[None] for values in (level, score, rounding)))[:, 0]
 
 
 def entropy_of(labels):
@@ -42,30 +45,36 @@ def urn(labels, strength, shares):
 
 
 def mixture_by_hand(level, label, log_share):
+    """Means over left-out rows, and over rows predicted from all rows. A row alone in its level adds 0."""
     shares = np.bincount(label) / len(label)
-    total = 0.0
-    for i in range(len(label)):
-        others = label[(level == level[i]) & (np.arange(len(label)) != i)]
-        share = (np.delete(label, i) == label[i]).mean()
-        weight = [np.exp(log_share[0]) * np.prod(shares[others])]
+
+    def predict(known, kind, share):
+        weight = [np.exp(log_share[0]) * np.prod(shares[known])]
         predicted = [1.0]
         for strength, log_weight in zip(levels.CONCENTRATIONS, log_share[1:], strict=True):
-            weight.append(np.exp(log_weight) * urn(others, strength, shares))
-            count = ((others == label[i]).sum() + strength * share) / share
-            predicted.append(count / (len(others) + strength))
-        total += np.log(np.average(predicted, weights=weight))
-    return total / len(label)
+            weight.append(np.exp(log_weight) * urn(known, strength, shares))
+            count = ((known == kind).sum() + strength * share) / share
+            predicted.append(count / (len(known) + strength))
+        return np.log(np.average(predicted, weights=weight))
+
+    gains = np.zeros((2, len(label)))
+    for i in np.flatnonzero(np.bincount(level)[level] > 1):
+        same = level == level[i]
+        others = label[same & (np.arange(len(label)) != i)]
+        gains[0, i] = predict(others, label[i], (np.delete(label, i) == label[i]).mean())
+        gains[1, i] = predict(label[same], label[i], shares[label[i]])
+    return gains.mean(axis=1)
 
 
 @pytest.mark.parametrize(("n_levels", "n_classes"), [(2, 2), (5, 3), (25, 4), (60, 2)])
-def test_level_mixture__few_rows__each_row_by_the_others_of_its_level(monkeypatch, n_levels, n_classes):
+def test_level_mixture__few_rows__each_row_by_its_level_without_and_with_it(monkeypatch, n_levels, n_classes):
     level, label = draw_labels(n_levels, n_classes, 60)
     share = np.random.default_rng(1).dirichlet(np.ones(1 + len(levels.CONCENTRATIONS)))
     monkeypatch.setattr(levels, "_estimate_shares", lambda evidence, n_levels: np.log(share)[:, None])
 
-    value = level_mixture(level, label)
+    values = level_mixture(level, label)
 
-    assert value == pytest.approx(mixture_by_hand(level, label, np.log(share)), abs=1e-10)
+    assert values == pytest.approx(mixture_by_hand(level, label, np.log(share)), abs=1e-10)
 
 
 def test_estimate_shares__levels_of_two_kinds__their_shares():
@@ -126,9 +135,13 @@ def test_level_mixture__levels_that_change_the_shares__near_the_truth(seed):
     # Of 4 classes the own one has 0.6 + 0.1, each of the others 0.1.
     truth = np.log(4) - entropy([0.7, 0.1, 0.1, 0.1])
 
-    # The log ratio is log 2.8 or log 0.4, with a deviation of 0.9: a standard error of 0.014, three of
-    # them. 20 levels with three free shares cost 60 / 4000 = 0.015 on left-out rows.
-    assert level_mixture(level, label) == pytest.approx(truth - 0.0075, abs=3 * 0.014 + 0.0075)
+    left_out, fitted = level_mixture(level, label)
+
+    # The log ratio is log 2.8 or log 0.4, with a deviation of 0.9: a standard error of 0.014, three of them.
+    # Shares of 19 levels with three free ones each cost left-out rows 57 / 2 / 4000 = 0.007, and add as much
+    # to rows that are predicted from all rows. The prior saves a part of it.
+    assert (left_out + fitted) / 2 == pytest.approx(truth, abs=3 * 0.014)
+    assert fitted - left_out == pytest.approx(0.014, abs=0.005)
 
 
 def test_level_mixtures__pairs_of_many_and_few_levels__as_one_at_a_time():
@@ -137,9 +150,10 @@ def test_level_mixtures__pairs_of_many_and_few_levels__as_one_at_a_time():
 
     values = level_mixtures(pairs)
 
-    assert values == pytest.approx([level_mixture(*pair) for pair in pairs], abs=1e-12)
-    assert values[0] > 0.1
-    assert values[1] == 0
+    expected = np.transpose([level_mixture(*pair) for pair in pairs])
+    assert values == pytest.approx(expected, abs=1e-12)
+    assert (values[:, 0] > 0.1).all()
+    assert (values[:, 1] == 0).all()
 
 
 def test_level_means__several_pairs__as_one_at_a_time():
@@ -151,14 +165,14 @@ def test_level_means__several_pairs__as_one_at_a_time():
     values = levels.level_means(level, scores, np.stack([rounding] * 3))
 
     expected = [level_means(own, of_pair, rounding) for own, of_pair in zip(level, scores, strict=True)]
-    assert values == pytest.approx(expected, abs=1e-12)
-    assert values[2] > 0.1
+    assert values == pytest.approx(np.transpose(expected), abs=1e-12)
+    assert (values[:, 2] > 0.1).all()
 
 
 def test_level_information__two_directions__is_the_larger_and_symmetric():
     level, label = draw_labels(100, 3, 600)
 
-    both = level_mixture(level, label), level_mixture(label, level)
+    both = level_mixture(level, label)[0], level_mixture(label, level)[0]
 
     assert level_information(level, label) == level_information(label, level) == max(both)
 
@@ -171,51 +185,59 @@ def fine(values):
 @pytest.mark.statistical
 @pytest.mark.parametrize("rows", [5, 20])
 @pytest.mark.parametrize("share", [0.2, 0.6])
-def test_level_means__random_effects__what_a_left_out_row_gains(rows, share, seed):
+def test_level_means__random_effects__what_left_out_rows_gain_and_all_rows_lack(rows, share, seed):
     rng = np.random.default_rng(seed)
     n = 4000
     level = np.repeat(np.arange(n // rows), rows)
     y = share**0.5 * rng.normal(size=n // rows)[level] + (1 - share) ** 0.5 * rng.normal(size=n)
 
-    value = level_means(level, *fine(y))
+    left_out, fitted = level_means(level, *fine(y))
 
     # Given the other rows of its level a row has the variance (1 - s) (1 + r / (1 + r m)), r = s / (1 - s)
     # and m rows; its log ratio has a deviation of about the root of what they explain. Rows of a level share
     # an effect, whose square the estimated share follows: four deviations of (2 / n_levels)^(1/2) times
     # the derivative 1 / (2 (1 - s)), times s (1 - s).
     ratio = share / (1 - share)
-    truth = -np.log((1 - share) * (1 + ratio / (1 + ratio * (rows - 1)))) / 2
-    assert value == pytest.approx(truth, abs=4 * (2 * rows / n) ** 0.5 * share / 2 + 0.01)
+    gain = -np.log((1 - share) * (1 + ratio / (1 + ratio * (rows - 1)))) / 2
+    tolerance = 4 * (2 * rows / n) ** 0.5 * share / 2 + 0.01
+    assert left_out == pytest.approx(gain, abs=tolerance)
+    # A mean of m rows is off by 1 / m, which costs a left-out row 1 / (2 m) and adds as much to a row of it.
+    # Terms of second order, and the shrinkage of the means, are below 1 / m^2.
+    assert (left_out + fitted) / 2 == pytest.approx(-np.log(1 - share) / 2, abs=tolerance + 1 / rows**2)
 
 
-def test_level_means__by_hand__each_row_by_the_mean_of_the_others_of_its_level():
+def test_level_means__by_hand__each_row_by_the_mean_of_its_level_without_and_with_it():
     rng = np.random.default_rng(0)
-    level = rng.integers(0, 12, 80)
+    level = rng.integers(0, 11, 80)
+    level[0] = 11  # alone in its level, so that nothing predicts it
     score = rng.normal(size=80) + rng.normal(size=12)[level]
     score = (score - score.mean()) / score.std()
     rows = np.bincount(level)
     within = sum(((score[level == k] - score[level == k].mean()) ** 2).sum() for k in range(12)) / 68
     between = sum(rows[k] * score[level == k].mean() ** 2 for k in range(12)) / 11
     effect = max((between - within) / ((80 - (rows**2).sum() / 80) / 11), 0)  # variance of the effects
-    total = 0.0
+    gains = np.zeros((2, 80))
     for i in range(80):
-        others = score[(level == level[i]) & (np.arange(80) != i)]
-        precision = len(others) / within + 1 / effect  # of the effect, given the other rows
-        expected = others.sum() / within / precision
-        variance = within + 1 / precision
-        total += (score[i] ** 2 - (score[i] - expected) ** 2 / variance - np.log(variance)) / 2
+        same = level == level[i]
+        others = same & (np.arange(80) != i)
+        for k, known in enumerate((others, same if others.any() else others)):
+            precision = known.sum() / within + 1 / effect  # of the effect, given the known rows
+            expected = score[known].sum() / within / precision
+            variance = within + 1 / precision
+            gains[k, i] = (score[i] ** 2 - (score[i] - expected) ** 2 / variance - np.log(variance)) / 2
 
-    value = level_means(level, score, np.zeros(80))
+    values = level_means(level, score, np.zeros(80))
 
     assert effect > 0
-    assert value == pytest.approx(total / 80, abs=1e-10)
+    assert values == pytest.approx(gains.mean(axis=1), abs=1e-10)
 
 
 @pytest.mark.statistical
 @pytest.mark.parametrize("n_levels", [3, 50, 500])
 def test_level_means__levels_of_no_effect__about_zero(n_levels, seed):
     rng = np.random.default_rng(seed)
-    values = [level_means(rng.integers(0, n_levels, 2000), *fine(rng.normal(size=2000))) for _ in range(10)]
+    draws = [(rng.integers(0, n_levels, 2000), *fine(rng.normal(size=2000))) for _ in range(10)]
+    values = [level_means(*draw)[0] for draw in draws]
 
     # Means of m rows vary by 1 / m by chance; a row gains half their excess, (2 / n_levels)^(1/2) / m, on
     # average nothing.
@@ -239,4 +261,4 @@ def test_level_means__names_and_order_of_rows__do_not_matter():
     ids=["each row a level", "no spread within levels"],
 )
 def test_level_means__nothing_to_learn_a_spread_from__zero(level, y):
-    assert level_means(level, *fine(y)) == 0.0
+    assert level_means(level, *fine(y)).tolist() == [0.0, 0.0]

@@ -1,8 +1,8 @@
-"""Mutual information of ranks with a column of classes, by leave-one-out predictions of the class.
+"""Mutual information of ranks with a column of classes, by predictions of the class of each row.
 
 Every row is predicted from the other rows, and compared with the shares of the classes in all other rows.
 Under independence, the ratio of the two has the mean 1 over all permutations of the rows. The mean log ratio
-is therefore at most 0 by chance.
+is therefore at most 0 by chance. As in ``levels``, each row is also predicted from all rows.
 """
 
 from collections.abc import Iterator
@@ -75,8 +75,8 @@ class ClassCounts:
         self.shares = total / self.n
         self.others = np.maximum(total - own, 0) / np.maximum(self.n - own, own)
 
-    def nested(self, frequent: np.ndarray) -> float:
-        """Leave-one-out mean log ratio of the class given the rank, in nats, for many classes.
+    def nested(self, frequent: np.ndarray) -> tuple[float, float]:
+        """Mean log ratio of the class given the rank, in nats, for many classes.
 
         With many classes, most intervals have too few rows for shares of their own. Here the shares of an
         interval are a mean of those of its rows and those of the interval around it, down to intervals of one
@@ -90,8 +90,9 @@ class ClassCounts:
 
         Returns
         -------
-        float
-            Nats. At most about 0 if classes do not depend on ranks.
+        left_out, fitted : float
+            Log of the mean ratio of left-out rows, and the same plus the gain of rows predicted from all
+            rows, in nats. The former is at most about 0 if classes do not depend on ranks.
 
         References
         ----------
@@ -101,17 +102,21 @@ class ClassCounts:
         alone = frequent[cell]
         first = self.depth if alone.any() else self.depth - 1
         sizes = range(first, min(_FINEST, first) - 1, -1)
-        sums = np.zeros((len(sizes), len(_STRENGTHS)))
+        sums = np.zeros((2, len(sizes), len(_STRENGTHS)))
         for ratio, rows in self._narrow(np.flatnonzero(alone), cell, [0]):
-            sums += np.log(ratio) @ rows
+            sums += (np.log(ratio) @ rows)[:, None]
         for size, (ratio, rows) in enumerate(self._narrow(np.flatnonzero(~alone), cell, sizes)):
-            sums[size] += np.log(ratio) @ rows
-        return float((logsumexp(sums) - np.log(sums.size)) / self.n)
+            sums[:, size] += np.log(ratio) @ rows
+        left_out, fitted = sums
+        total = logsumexp(left_out)
+        value = total - np.log(left_out.size)
+        gap = (np.exp(left_out - total) * (fitted - left_out)).sum()
+        return float(value / self.n), float((value + gap) / self.n)
 
     def _narrow(
         self, which: np.ndarray, cell: np.ndarray, halvings
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Leave-one-out ratios of the pairs for each size of intervals, and their numbers of rows.
+        """Ratios of the pairs for each size of intervals, and their numbers of rows.
 
         Parameters
         ----------
@@ -124,14 +129,15 @@ class ClassCounts:
 
         Yields
         ------
-        ratio : ndarray of shape (n_strengths, n_pairs)
+        ratio : ndarray of shape (2, n_strengths, n_pairs)
+            Predicted from the other rows, and from all rows.
         rows : ndarray of shape (n_pairs,)
         """
         cell, kind = cell[which], self.pairs[-1][which] >> self.depth
         count, square = self.counts[-1][which], self.squares[-1][which]
         new_kind = np.diff(kind, prepend=-1) != 0
         # Ratios, and rows of the interval, for each pair of a class and an interval of the size before.
-        ratio, around, number = np.ones((len(_STRENGTHS), 1)), np.array([self.n]), np.zeros_like(which)
+        ratio, around, number = np.ones((2, len(_STRENGTHS), 1)), np.array([self.n]), np.zeros_like(which)
         for level in halvings if len(which) else []:
             place = cell >> level
             starts = np.flatnonzero(new_kind | (np.diff(place, prepend=-1) != 0))
@@ -146,15 +152,18 @@ class ClassCounts:
                 of_all = (np.bincount(place, v) for v in (squares, in_class, expected))
                 strength = _STRENGTHS * unit_of_groups(*of_all)[place]
             excess = relative(in_class - own, self.others[of_kind])
-            mixed = (excess + strength * ratio[:, outer]) / (rows - own + strength)
-            # An interval with all rows of the one around it adds nothing.
-            ratio = np.where(rows < (1 - ROUNDING) * around[outer], mixed, ratio[:, outer])
+            mixed = ratio[:, :, outer] * strength
+            mixed[0] = (mixed[0] + excess) / (rows - own + strength)
+            mixed[1] = (mixed[1] + in_class / self.shares[of_kind]) / (rows + strength)
+            # An interval with all rows of the one around it adds nothing, nor does one of a single row.
+            adds = (rows < (1 - ROUNDING) * around[outer]) & (rows > (1 + ROUNDING) * own)
+            ratio = np.where(adds, mixed, ratio[:, :, outer])
             yield ratio, in_class
             around, number = rows, np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(cell))))
 
 
-def class_trees(columns: list[ClassCounts]) -> tuple[np.ndarray, np.ndarray]:
-    """Leave-one-out mean log ratios of the class given the rank, and their evidence, in nats.
+def class_trees(columns: list[ClassCounts]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean log ratios of the class given the rank, and their evidence, in nats.
 
     An interval of ranks has the class shares of all rows, or its own, or is cut in half. Each choice is
     weighted by its evidence. The mean over all trees of such choices is exact.
@@ -166,8 +175,9 @@ def class_trees(columns: list[ClassCounts]) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    value : ndarray of shape (n_columns,)
-        Nats. About 0 if classes do not depend on ranks.
+    left_out, fitted : ndarray of shape (n_columns,)
+        Means over left-out rows, and over rows predicted from all rows, in nats. The former are about 0 if
+        classes do not depend on ranks.
     evidence : ndarray of shape (n_columns,)
         Log evidence against independence, divided by the number of rows. If classes do not depend on ranks,
         it exceeds ``log(k) / n`` with a probability of at most about 1 / k.
@@ -177,20 +187,21 @@ def class_trees(columns: list[ClassCounts]) -> tuple[np.ndarray, np.ndarray]:
     Willems, Shtarkov and Tjalkens (1995), The context-tree weighting method.
     """
     table = _Table(columns)
-    evidence, value = table.own_shares()
+    evidence, gain = table.own_shares()
     below: tuple = ()
     for level in range(columns[0].depth, -1, -1):
         here = slice(2**level, 2 ** (level + 1))
-        options, values, one = evidence[:, :, here], value[:, :, here], table.one[:, here]
+        options, gains, one = evidence[:, :, here], gain[..., here], table.one[:, here]
         if below:
-            options[3], values[3] = (halves[:, 0::2] + halves[:, 1::2] for halves in below)
+            options[3], gains[:, 3] = (halves[..., 0::2] + halves[..., 1::2] for halves in below)
         top = options.max(axis=0)
         weight = _CHOICES * np.exp((options - top) / one)
         total = weight.sum(axis=0)
         # The deepest intervals cannot be cut.
-        below = top + one * np.log(total if below else total * 2), (weight * values).sum(axis=0) / total
+        below = top + one * np.log(total if below else total * 2), (weight * gains).sum(axis=1) / total
     n = np.array([column.n for column in columns])
-    return below[1][:, 0] / n, below[0][:, 0] / n
+    left_out, fitted = below[1][:, :, 0] / n
+    return left_out, fitted, below[0][:, 0] / n
 
 
 class _Table:
@@ -238,19 +249,21 @@ class _Table:
         self.one = one.reshape(self.shape)
 
     def own_shares(self) -> tuple[np.ndarray, np.ndarray]:
-        """Log evidence and leave-one-out log ratios of overall, own sparse and own dense class shares.
+        """Log evidence and log ratios of overall, own sparse and own dense class shares.
 
-        Both have the shape (4, n_columns, n_intervals). The last row is for two halves, which are not
+        They have the shapes (4, n_columns, n_intervals) and (2, 4, n_columns, n_intervals): log ratios of
+        left-out rows, and of rows predicted from all rows. The last of the 4 is for two halves, which are not
         possible yet.
         """
         used = np.flatnonzero(self.rows)
         rows, left_rows, one = self.rows[used], self.left_rows[used], self.one.ravel()[used]
-        evidence, left_out = np.zeros((2, 4, len(self.rows)))
+        evidence, left_out, fitted = np.zeros((3, 4, len(self.rows)))
         evidence[3] = -np.inf
         more = np.flatnonzero((self.count != 1) | (self.own != 1))
         count, own, share = self.count[more], self.own[more], self.shares[self.kind[more]]
         log_share = count * np.log(share)
         excess = relative(count - own, self.others[self.kind[more]])
+        others = left_rows > ROUNDING
         dense = self.n_classes.astype(np.float64)
         for k, of_columns in enumerate((np.ones_like(dense), dense), start=1):
             strength = of_columns[used // self.shape[1]]
@@ -259,7 +272,12 @@ class _Table:
             gain, ratio = np.log(of_cell), np.log(of_cell)  # for a single row
             gain[more] = gammaln(prior + count) - gammaln(prior) - log_share
             ratio[more] = count * np.log(excess + of_cell[more])
-            gain, ratio = (np.bincount(self.interval, v, len(self.rows))[used] for v in (gain, ratio))
+            own_fit = self.count * np.log(self.count / self.shares[self.kind] + of_cell)
+            gain, ratio, own_fit = (
+                np.bincount(self.interval, v, len(self.rows))[used] for v in (gain, ratio, own_fit)
+            )
             evidence[k, used] = one * (gain + gammaln(strength) - gammaln(strength + rows))
             left_out[k, used] = one * (ratio - rows * np.log(left_rows + strength))
-        return evidence.reshape(4, *self.shape), left_out.reshape(4, *self.shape)
+            fit = one * (own_fit - rows * np.log(rows + strength))
+            fitted[k, used] = np.where(others, fit, left_out[k, used])  # a single row is not predicted
+        return evidence.reshape(4, *self.shape), np.stack([left_out, fitted]).reshape(2, 4, *self.shape)

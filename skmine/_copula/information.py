@@ -144,6 +144,36 @@ def weigh_against_independence(mi: np.ndarray, lower: np.ndarray, n: int) -> np.
     return mi / (1 + (np.sqrt(n) + _FEW / n) * np.exp(np.minimum(-n * lower, 690)))
 
 
+def _add_overfit(left_out: float, fitted: float, evidence: float) -> float:
+    """Left-out value plus what overfitting subtracts from it, in nats.
+
+    To first order, overfitting adds as much to the fitted value as it subtracts from the left-out value: half
+    of the gap. If x and y are independent, chance has to exceed this half for any evidence to remain. As a
+    signal is shrunk by its noise, the half is therefore multiplied by ``evidence^2 / (evidence^2 + half^2)``.
+
+    Parameters
+    ----------
+    left_out, fitted : float
+        Mean log ratios of rows that are predicted from the other rows, and from all rows.
+    evidence : float
+        Evidence against independence, divided by the number of rows.
+
+    Returns
+    -------
+    float
+        At least the left-out value, and at most half of the evidence more.
+
+    References
+    ----------
+    Watanabe (2010), Asymptotic equivalence of Bayes cross validation and widely applicable information
+    criterion in singular learning theory, for the errors of both predictions; Wiener (1949), for the factor.
+    """
+    half = (fitted - left_out) / 2
+    if min(half, evidence) <= 0:
+        return left_out
+    return left_out + half * evidence**2 / (evidence**2 + half**2)
+
+
 def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float, float]:
     """Weighted mean of estimates.
 
@@ -188,12 +218,13 @@ def _by_labels(found: list[list], margins: list[Margin], target: Margin, which, 
     for estimates, asked in ((_by_classes, by_classes), (_by_levels, by_levels)):
         for start in range(0, len(asked), at_once):
             some = asked[start : start + at_once]
-            for k, value, evidence in estimates([margins[j] for j in some], target):
-                found[some[k]].append((value, value, evidence, 0.0))
+            for k, left_out, fitted, evidence in estimates([margins[j] for j in some], target):
+                value = _add_overfit(left_out, fitted, evidence)
+                found[some[k]].append((value, left_out, evidence, 0.0))
 
 
-def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float]]:
-    """Leave-one-out estimates, and their evidence, by trees over ranks that predict classes, in nats."""
+def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float, float]]:
+    """Left-out and fitted values, and evidence, of trees over ranks that predict classes, in nats."""
     depth = int(np.clip(np.ceil(np.log2(len(second))), 1, _DEEPEST))
     columns, owners = [], []
     for k, first in enumerate(firsts):
@@ -215,14 +246,14 @@ def _by_classes(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, flo
             if is_nested:
                 frequent = np.zeros(2**depth, dtype=bool)
                 frequent[cells[ranked.frequent()]] = True
-                value = counts.nested(frequent)
-                yield k, value, value
+                left_out, fitted = counts.nested(frequent)
+                yield k, left_out, fitted, left_out
     if columns:
         yield from zip(owners, *class_trees(columns), strict=True)
 
 
-def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float]]:
-    """Leave-one-out estimates, and their evidence, by labels that predict labels or ranks, in nats."""
+def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, float, float, float]]:
+    """Left-out and fitted values, and evidence, of labels that predict labels or ranks, in nats."""
     mixtures, means, of_mean = [], [], []
     of_mixture: list[tuple] = []
     of_ranked: dict[int, list[np.ndarray]] = {}
@@ -244,12 +275,12 @@ def _by_levels(firsts: list[Margin], second: Margin) -> Iterator[tuple[int, floa
                 mixtures.append((own, cell))
                 of_mixture.append((k, column is second))
     values = level_mixtures(mixtures, second.times, second.unit)
-    best: dict[tuple, float] = {}
-    for key, value in zip(of_mixture, values.tolist(), strict=True):
-        best[key] = max(value, best.get(key, value))
-    found = [(k, value) for (k, *_), value in best.items()]
+    best: dict[tuple, tuple[float, float]] = {}
+    for key, *both in zip(of_mixture, *values.tolist(), strict=True):
+        best[key] = max(tuple(both), best.get(key, tuple(both)))
+    found = [(k, *both) for (k, *_), both in best.items()]
     if means:
         levels, score, spread = map(np.stack, zip(*means, strict=True))
-        found += zip(of_mean, level_means(levels, score, spread, second.times, second.unit), strict=True)
-    for k, value in found:
-        yield k, value, _PAIR_ONCE * value
+        found += zip(of_mean, *level_means(levels, score, spread, second.times, second.unit), strict=True)
+    for k, left_out, fitted in found:
+        yield k, left_out, fitted, _PAIR_ONCE * left_out

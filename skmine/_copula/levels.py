@@ -1,7 +1,7 @@
-"""Mutual information with a column of unordered levels, by leave-one-out predictions.
+"""Mutual information with a column of unordered levels, by predictions of each row.
 
 Every row is predicted from the other rows. Many levels, or levels with one row, therefore do not raise the
-value by chance.
+value by chance. Each row is also predicted from all rows, which shows what estimating shares and means costs.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,7 @@ def level_mixtures(
     times: np.ndarray | None = None,
     unit: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Leave-one-out mean log ratio of a class given a level, in nats, for several pairs of columns.
+    """Mean log ratio of a class given a level, in nats, for several pairs of columns.
 
     A level has either the class shares of all rows, or its own. Own shares are drawn from a Dirichlet
     distribution around those of all rows, with one of several concentrations. The frequency of each case is
@@ -43,19 +43,20 @@ def level_mixtures(
 
     Returns
     -------
-    ndarray of shape (n_pairs,)
-        Nats. About 0, or slightly below, if classes do not depend on levels.
+    ndarray of shape (2, n_pairs)
+        Means over left-out rows, and over rows predicted from all rows, in nats. The former are about 0, or
+        slightly below, if classes do not depend on levels.
 
     References
     ----------
     Minka (2000), Estimating a Dirichlet distribution; Good (1965), The estimation of probabilities, for
     mixtures of Dirichlet priors.
     """
-    values = np.zeros(len(pairs))
+    values = np.zeros((2, len(pairs)))
     prepared = [_repeating_levels(*pair, times, unit) for pair in pairs]
     used = [k for k, one in enumerate(prepared) if one is not None]
     if used:
-        values[used] = _mixtures([one for one in prepared if one is not None])
+        values[:, used] = _mixtures([one for one in prepared if one is not None])
     return values
 
 
@@ -139,15 +140,25 @@ def _mixtures(columns: list[_LevelCounts]) -> np.ndarray:
     evidence = np.add.reduceat(evidence, np.flatnonzero(np.diff(level, prepend=-1)), axis=1)
     evidence += gammaln(strength) - gammaln(strength + rows)
     evidence = np.vstack([np.zeros(len(rows)), evidence])  # first case: the shares of all rows
-    log_share = np.repeat(_estimate_shares(evidence, n_levels), n_cells, axis=1)
+    log_shares = _estimate_shares(evidence, n_levels)
     # Predictions from the other rows of the level: the class of the row, and the case of the level.
     left = rows[level] - own
     ratio = np.vstack([np.ones(len(level)), (relative(count - own, others) + strength) / (left + strength)])
     drawn = np.vstack([np.ones(len(level)), (count - own + prior) / (left + strength) / share])
-    without = evidence[:, level] - np.log(drawn) + log_share
-    weight = np.exp(without - without.max(axis=0))
-    gain = in_all * np.log((weight * ratio).sum(axis=0) / weight.sum(axis=0))
-    return np.add.reduceat(gain, np.cumsum([0, *n_cells[:-1]])) / [c.n for c in columns]
+    without = evidence[:, level] - np.log(drawn) + np.repeat(log_shares, n_cells, axis=1)
+    left_out = _log_mean(ratio, without - without.max(axis=0))
+    # Predictions from all rows of the level.
+    evidence += np.repeat(log_shares, n_levels, axis=1)
+    ratio[1:] = (count / share + strength) / (rows[level] + strength)
+    fitted = _log_mean(ratio, (evidence - evidence.max(axis=0))[:, level])
+    gains = in_all * [left_out, fitted]
+    return np.add.reduceat(gains, np.cumsum([0, *n_cells[:-1]]), axis=1) / [c.n for c in columns]
+
+
+def _log_mean(ratio: np.ndarray, log_weight: np.ndarray) -> np.ndarray:
+    """Log of the weighted mean over the first axis."""
+    weight = np.exp(log_weight)
+    return np.log((weight * ratio).sum(axis=0) / weight.sum(axis=0))
 
 
 def unit_of_classes(classes, times, unit, n_classes: int) -> np.ndarray:
@@ -249,7 +260,7 @@ def level_means(
     times: np.ndarray | None = None,
     unit: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Leave-one-out mean log ratio of the normal score given the level, for several pairs of columns.
+    """Mean log ratio of the normal score given the level, for several pairs of columns.
 
     The scores of a level are normal around the mean of the level, and these means are normal around the
     overall mean. Both variances are estimated from all levels.
@@ -267,8 +278,9 @@ def level_means(
 
     Returns
     -------
-    ndarray of shape (n_pairs,)
-        Nats. 0 if ties are wider than the spread within levels.
+    ndarray of shape (2, n_pairs)
+        Means over left-out rows, and over rows predicted from all rows, in nats. 0 if ties are wider than
+        the spread within levels.
 
     References
     ----------
@@ -305,9 +317,8 @@ def level_means(
         )
     freedom = n - one.sum(axis=1, keepdims=True)  # without the part that the means of the levels use up
     enough = freedom >= 0.5
-    within = (
-        mean_of(lambda i: (score[:, i] - mean[pair, levels[:, i]]) ** 2) * n / np.where(enough, freedom, 1)
-    )
+    within = mean_of(lambda i: (score[:, i] - mean[pair, levels[:, i]]) ** 2)
+    within = within * n / np.where(enough, freedom, 1)
     of_ties = mean_of(lambda i: rounding[:, i])
     possible = enough & (within >= of_ties) & (within > 0)
     within = np.where(possible, within + of_ties, 1.0)
@@ -317,15 +328,29 @@ def level_means(
         level = pair, levels[:, i]
         left = rows[level] - own[i]
         others = left / one[level]
-        # Mean of the level without the row, shrunk towards the overall mean, and the variance of the row
-        # around it.
+        # Mean of the level without the row, shrunk towards the overall mean, and the variance around it.
         of_others = (rows[level] * mean[level] - own[i] * score[:, i]) / np.where(others > ROUNDING, left, 1)
         expected = ratio * others / (1 + ratio * others) * of_others
         variance = within * (1 + ratio / (1 + ratio * others))
         square = ((score[:, i] - expected) ** 2 + rounding[:, i]) / variance
         return score[:, i] ** 2 + rounding[:, i] - square - np.log(variance)
 
-    return np.where(possible, mean_of(log_ratio) / 2, 0.0)[:, 0]
+    left_out = mean_of(log_ratio) / 2
+    square = by_level((score**2 + rounding) * (1.0 if times is None else times))
+    fitted = _fitted_gain(rows, one, mean, square, ratio, within) / n / 2
+    return np.where(possible, np.hstack([left_out, fitted]), 0.0).T
+
+
+def _fitted_gain(rows, one, mean, square, ratio, within) -> np.ndarray:
+    """Twice the sum of the log ratios of all rows, predicted from all rows of their level.
+
+    `square` are the sums over the levels of the squared scores, with rounding.
+    """
+    number = np.divide(rows, one, out=np.zeros(rows.shape), where=rows > (1 + ROUNDING) * one)
+    expected = ratio * number / (1 + ratio * number) * mean  # a row alone in its level is not predicted
+    variance = within * (1 + ratio / (1 + ratio * number))
+    about = square - 2 * expected * rows * mean + rows * expected**2
+    return (square - about / variance - rows * np.log(variance)).sum(axis=1, keepdims=True)
 
 
 def ratio_of_variances(rows: np.ndarray, mean: np.ndarray, within: np.ndarray) -> np.ndarray:
