@@ -124,7 +124,7 @@ def dependence_table(
     >>> print(table[["feature", "value", "low", "high"]].round(1).to_string(index=False))
               feature  value  low  high
     petal length (cm)    0.9  0.8   1.1
-     petal width (cm)    0.9  0.8   1.0
+     petal width (cm)    0.9  0.8   1.1
     sepal length (cm)    0.5  0.4   0.6
      sepal width (cm)    0.2  0.2   0.4
     """
