@@ -152,12 +152,15 @@ class ClassCounts:
                 of_all = (np.bincount(place, v) for v in (squares, in_class, expected))
                 strength = _STRENGTHS * unit_of_groups(*of_all)[place]
             excess = relative(in_class - own, self.others[of_kind])
-            mixed = ratio[:, :, outer] * strength
-            mixed[0] = (mixed[0] + excess) / (rows - own + strength)
-            mixed[1] = (mixed[1] + in_class / self.shares[of_kind]) / (rows + strength)
+            ratio = np.take(ratio, outer, axis=2)
+            mixed = ratio * strength
+            mixed[0] += excess
+            mixed[0] /= rows - own + strength
+            mixed[1] += in_class / self.shares[of_kind]
+            mixed[1] /= rows + strength
             # An interval with all rows of the one around it adds nothing, nor does one of a single row.
             adds = (rows < (1 - ROUNDING) * around[outer]) & (rows > (1 + ROUNDING) * own)
-            ratio = np.where(adds, mixed, ratio[:, :, outer])
+            ratio = np.where(adds, mixed, ratio)
             yield ratio, in_class
             around, number = rows, np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(cell))))
 
@@ -257,7 +260,7 @@ class _Table:
         """
         used = np.flatnonzero(self.rows)
         rows, left_rows, one = self.rows[used], self.left_rows[used], self.one.ravel()[used]
-        evidence, left_out, fitted = np.zeros((3, 4, len(self.rows)))
+        evidence, gains = np.zeros((4, len(self.rows))), np.zeros((2, 4, len(self.rows)))
         evidence[3] = -np.inf
         more = np.flatnonzero((self.count != 1) | (self.own != 1))
         count, own, share = self.count[more], self.own[more], self.shares[self.kind[more]]
@@ -269,15 +272,17 @@ class _Table:
             strength = of_columns[used // self.shape[1]]
             of_cell = of_columns[self.interval // self.shape[1]]
             prior = of_cell[more] * share
-            gain, ratio = np.log(of_cell), np.log(of_cell)  # for a single row
+            gain, left_out = np.log(of_cell), np.log(of_cell)  # for a single row
             gain[more] = gammaln(prior + count) - gammaln(prior) - log_share
-            ratio[more] = count * np.log(excess + of_cell[more])
-            own_fit = self.count * np.log(self.count / self.shares[self.kind] + of_cell)
-            gain, ratio, own_fit = (
-                np.bincount(self.interval, v, len(self.rows))[used] for v in (gain, ratio, own_fit)
+            left_out[more] = count * np.log(excess + of_cell[more])
+            fitted = np.log(1 / self.shares + np.repeat(of_columns, self.n_classes))[self.kind]
+            fitted[more] = count * np.log(count / share + of_cell[more])
+            gain, left_out, fitted = (
+                np.bincount(self.interval, v, len(self.rows))[used] for v in (gain, left_out, fitted)
             )
             evidence[k, used] = one * (gain + gammaln(strength) - gammaln(strength + rows))
-            left_out[k, used] = one * (ratio - rows * np.log(left_rows + strength))
-            fit = one * (own_fit - rows * np.log(rows + strength))
-            fitted[k, used] = np.where(others, fit, left_out[k, used])  # a single row is not predicted
-        return evidence.reshape(4, *self.shape), np.stack([left_out, fitted]).reshape(2, 4, *self.shape)
+            left_out = left_out - rows * np.log(left_rows + strength)
+            fitted = fitted - rows * np.log(rows + strength)
+            # A row that is alone in its interval is not predicted.
+            gains[:, k, used] = one * [left_out, np.where(others, fitted, left_out)]
+        return evidence.reshape(4, *self.shape), gains.reshape(2, 4, *self.shape)

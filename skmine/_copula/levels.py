@@ -146,19 +146,16 @@ def _mixtures(columns: list[_LevelCounts]) -> np.ndarray:
     ratio = np.vstack([np.ones(len(level)), (relative(count - own, others) + strength) / (left + strength)])
     drawn = np.vstack([np.ones(len(level)), (count - own + prior) / (left + strength) / share])
     without = evidence[:, level] - np.log(drawn) + np.repeat(log_shares, n_cells, axis=1)
-    left_out = _log_mean(ratio, without - without.max(axis=0))
+    weight = np.exp(without - without.max(axis=0))
+    left_out = (weight * ratio).sum(axis=0) / weight.sum(axis=0)
     # Predictions from all rows of the level.
     evidence += np.repeat(log_shares, n_levels, axis=1)
+    weight = np.exp(evidence - evidence.max(axis=0))
+    weight /= weight.sum(axis=0)
     ratio[1:] = (count / share + strength) / (rows[level] + strength)
-    fitted = _log_mean(ratio, (evidence - evidence.max(axis=0))[:, level])
-    gains = in_all * [left_out, fitted]
+    fitted = (weight[:, level] * ratio).sum(axis=0)
+    gains = in_all * np.log([left_out, fitted])
     return np.add.reduceat(gains, np.cumsum([0, *n_cells[:-1]]), axis=1) / [c.n for c in columns]
-
-
-def _log_mean(ratio: np.ndarray, log_weight: np.ndarray) -> np.ndarray:
-    """Log of the weighted mean over the first axis."""
-    weight = np.exp(log_weight)
-    return np.log((weight * ratio).sum(axis=0) / weight.sum(axis=0))
 
 
 def unit_of_classes(classes, times, unit, n_classes: int) -> np.ndarray:
