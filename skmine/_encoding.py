@@ -14,7 +14,11 @@ from skmine._columns import Column
 from skmine._views import COSINES, RankCosines, RobustViews, TailRadius
 
 MAX_KNOTS = 10_000
+#: Maximum number of indicators of a column, and of classes that several columns form.
 MAX_LEVELS = 64
+#: A single column of categories can have more classes: up to this number of indicators in all rows, with at
+#: least so many rows a class on average. Classes of single rows would reveal which rows are held out.
+_MOST_INDICATORS, _ROWS_A_LEVEL = 2**20, 3
 MAX_NUMERIC_LEVELS = 20
 #: Half turns of additional (fast) cosines of a single numeric column, and of slow cosines. The fast cosines
 #: are used if they depend on slow cosines of the other block.
@@ -59,8 +63,9 @@ def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
 
 def _most_levels(column: Column, n: int) -> int:
     """Maximum number of levels, besides missing, of a discrete column with n rows."""
-    limit = min(MAX_LEVELS, n // 10) if column.categorical else min(MAX_NUMERIC_LEVELS, n // 20)
-    return max(2, limit)
+    if column.categorical:
+        return max(2, min(n // _ROWS_A_LEVEL, max(MAX_LEVELS, _MOST_INDICATORS // n)))
+    return max(2, min(MAX_NUMERIC_LEVELS, n // 20))
 
 
 def _missing(column: Column, ranks: np.ndarray | None) -> np.ndarray:
@@ -140,7 +145,7 @@ class BlockEncoder:
     ----------
     entropy : float
         Upper limit of the information of the block in nats: its entropy if it has few distinct rows, the sum
-        of the entropies of its columns if each has few values, otherwise infinity.
+        of the entropies of its columns if each holds categories or few values, otherwise infinity.
     n_core : int
         Number of leading columns of the encoding that contain all information. The others are views of the
         same data.
@@ -177,7 +182,10 @@ class BlockEncoder:
         self.class_rows: np.ndarray | None = None
         self.probability: np.ndarray | None = None
         levels = [_levels(column) for column in columns]
-        if all(len(values) <= _most_levels(c, n) for c, (values, _) in zip(columns, levels, strict=True)):
+        if all(
+            c.categorical or len(values) <= _most_levels(c, n)
+            for c, (values, _) in zip(columns, levels, strict=True)
+        ):
             self.entropy = sum(_entropy(column, weight) for column in columns)
         self._find_classes(columns, [values for values, _ in levels], n, weight)
         if not as_classes:
@@ -253,7 +261,7 @@ class BlockEncoder:
         self.distinct = distinct
         codes = self._codes(columns)
         rows, inverse = np.unique(codes, axis=0, return_inverse=True)
-        if len(rows) > max(2, min(MAX_LEVELS, n // 10)):
+        if len(columns) > 1 and len(rows) > max(2, min(MAX_LEVELS, n // 10)):
             return
         self.class_rows = rows
         mass = np.bincount(inverse.ravel(), weights=weight, minlength=len(rows))

@@ -126,8 +126,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     Notes
     -----
     - `mi_` is `mi_lower_` plus about half the gap between training and held-out value, and slightly more if
-      the best critic is not a closed form. If X and y are both discrete, `mi_` is the plug-in estimate. If
-      both are Gaussian with many columns, it is computed from determinants of covariances.
+      the best critic is not a closed form. For many Gaussian columns it is computed from covariances.
     - Columns are replaced by their ranks, so an increasing transformation of a column does not change the
       result. The exception is an X or y with several numeric columns, which are also used in their own units.
     - With at least 36 rows, each fold holds out at least 12. Up to 100 rows are split into folds three times,
@@ -318,10 +317,11 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     def _set_results(self, outcome: Outcome, max_iter: int) -> None:
         """Set the fitted attributes, and collect the warnings about them."""
         verdict, training = outcome.verdict, outcome.training
-        self.mi_lower_ = verdict.held_out
+        self.mi_lower_ = min(verdict.held_out, self.mi_max_)
         self.mi_ = min(verdict.estimate, self.mi_max_)
         self.mi_std_ = verdict.standard_error
-        self.mi_interval_ = tuple(min(end, self.mi_max_) for end in verdict.interval)
+        low, high = verdict.interval  # a closed form beyond the entropy is wrong
+        self.mi_interval_ = (low if low <= self.mi_max_ else 0.0), min(high, self.mi_max_)
         untrained = {"iteration": 0, "training": verdict.training, "held_out": verdict.held_out}
         self.history_ = [untrained] if training is None else training.history
         self.n_iter_ = self.history_[-1]["iteration"]

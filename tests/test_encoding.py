@@ -155,7 +155,9 @@ def test_encoder__weights__count_in_the_probabilities():
         (np.arange(1000) % 300, False),
         (np.random.default_rng(3).normal(size=1000), False),
         (np.array([f"level {i % 60}" for i in range(1000)]), True),
-        (np.array([f"level {i % 70}" for i in range(1000)]), False),
+        (np.array([f"level {i % 333}" for i in range(1000)]), True),
+        (np.array([f"level {i % 334}" for i in range(1000)]), False),  # too few rows a level
+        (np.array([f"level {i % 100}" for i in range(20_000)]), False),  # too many indicators
     ],
 )
 def test_encoder__numbers_or_categories__are_classes_if_few(values, discrete):

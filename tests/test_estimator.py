@@ -556,15 +556,45 @@ def test_fit__discrete_target__near_the_truth_and_symmetric(seed):
     assert backward.mi_ == forward.mi_
 
 
-def test_fit__two_discrete_columns__agrees_with_the_plug_in_value(seed):
+def test_fit__two_discrete_columns_of_few_levels__close_to_the_plug_in_value(seed):
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 4, 2000)
     y = np.where(rng.random(2000) < 0.7, x, rng.integers(0, 4, 2000))
 
     estimator = quick().fit(x[:, None], y)
 
-    assert estimator.mi_ == pytest.approx(mutual_info_score(x, y), rel=1e-12)
+    # Chance adds (4 - 1)^2 / (2 n) to the plug-in value.
+    assert mutual_info_score(x, y) - 2 * 9 / 4000 < estimator.mi_ < mutual_info_score(x, y)
     assert estimator.n_iter_ == 0
+
+
+@pytest.mark.parametrize("n_levels", [5, 20, 60])
+def test_fit__independent_categories__about_zero(n_levels, seed):
+    numbers = np.random.default_rng(seed).integers(0, n_levels, size=(2, 1000))
+    X, y = np.char.add("level ", numbers.astype(str))
+
+    estimator = quick().fit(X[:, None], y)
+
+    # The plug-in value is 0.01, 0.19 and 1.1 nats.
+    assert estimator.mi_ == pytest.approx(0, abs=0.005)
+    assert estimator.mi_interval_[0] <= 0 <= estimator.mi_interval_[1] < 0.05
+
+
+@pytest.mark.parametrize(("n", "n_levels"), [(100, 20), (400, 100), (1000, 300)])
+def test_fit__category_that_is_copied_with_errors__interval_holds_the_truth(n, n_levels, seed):
+    rng = np.random.default_rng(seed)
+    x, others = rng.integers(0, n_levels, size=(2, n))
+    y = np.where(rng.random(n) < 0.8, x, others)
+    diagonal, other = 0.8 / n_levels + 0.2 / n_levels**2, 0.2 / n_levels**2
+    truth = diagonal * n_levels * np.log(n_levels**2 * diagonal)
+    truth += other * n_levels * (n_levels - 1) * np.log(n_levels**2 * other)
+
+    X, y = np.char.add("level ", np.stack([x, y]).astype(str))
+    estimator = quick().fit(X[:, None], y)
+
+    low, high = estimator.mi_interval_
+    assert 0 < low < truth < high <= estimator.mi_max_
+    assert estimator.mi_lower_ < estimator.mi_ == pytest.approx(truth, rel=0.3)
 
 
 LEARNING = {"cv": None, "max_iter": 300, "hidden_layer_sizes": (32, 32), "n_iter_no_change": 10, "tol": 0.0}
@@ -1118,28 +1148,26 @@ def test_fit__class_that_x_decides__at_most_its_entropy(n_classes, seed):
     assert estimator.mi_ <= estimator.mi_max_
 
 
-@pytest.mark.parametrize("n_levels", [2, 12])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_fit__two_discrete_columns__is_the_plug_in_value(n_levels, weighted, seed):
+def test_fit__two_discrete_columns_with_weights__near_the_plug_in_value_of_repeated_rows(seed):
     rng = np.random.default_rng(seed)
-    x = rng.integers(0, n_levels, 800)
+    x = rng.integers(0, 2, 800)
     y = np.where(rng.random(800) < 0.4, x, rng.integers(0, 3, 800)).astype(str)
-    counts = rng.integers(0, 4, 800) if weighted else np.ones(800, dtype=int)
+    counts = rng.integers(0, 4, 800)
 
-    estimator = quick().fit(x[:, None], y, sample_weight=counts.astype(float) if weighted else None)
+    estimator = quick().fit(x[:, None], y, sample_weight=counts.astype(float))
 
-    # Weights that count rows are rows repeated; they are kept in single precision, up to their scale.
     repeated = mutual_info_score(np.repeat(x, counts), np.repeat(y, counts))
-    assert estimator.mi_ == pytest.approx(repeated, rel=1e-5)
+    assert estimator.mi_ == pytest.approx(repeated, abs=0.005)
+    assert abs(quick().fit(x[:, None], y).mi_ - repeated) > 0.005
 
 
-def test_fit__two_discrete_columns_of_equal_rows__is_the_entropy():
+def test_fit__two_discrete_columns_of_equal_rows__is_nearly_the_entropy():
     x = np.arange(60) % 3
 
     estimator = quick().fit(x[:, None], np.array(["a", "b", "c"])[x])
 
-    assert estimator.mi_ == pytest.approx(np.log(3), rel=1e-12)
-    assert estimator.mi_ <= estimator.mi_max_
+    # The smallest pseudocount adds 0.03 rows to the 13 of each class.
+    assert np.log(3) - 0.03 / 13 < estimator.mi_ < estimator.mi_max_ == pytest.approx(np.log(3))
 
 
 TESTED = "these rows can test values up to"
@@ -1173,7 +1201,7 @@ def test_fit__many_classes__no_warning():
         warnings.simplefilter("error")
         estimator = quick().fit(np.char.add("class ", y[:, None].astype(str)), y.astype(str))
 
-    assert estimator.mi_ == pytest.approx(np.log(50))
+    assert estimator.mi_ == pytest.approx(np.log(50), abs=0.03 / 6)  # pseudocount per row of a class
 
 
 def test_interval__training_above_held_out__reaches_further_up_than_down():

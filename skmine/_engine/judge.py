@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor
 
 from skmine._engine.forms.form import GAP_PENALTY, Fit
 from skmine._engine.sample import Sample, effective_rows
@@ -57,8 +56,7 @@ class Verdict:
     held_out, training : float
         Mean over the members of the bound on held-out and on training rows, in nats.
     estimate : float
-        Held-out value plus `overfit`, which cancels overfitting to first order, plus `bias`. If x and y are
-        both discrete, the plug-in value.
+        Held-out value plus `overfit`, which cancels overfitting to first order, plus `bias`.
     bias : float
         Estimate in nats of what a flexible critic misses in addition to the cost of overfitting.
     standard_error : float
@@ -233,9 +231,7 @@ class Judge:
             least_upper = math.inf
         overfit, bias = _overfit(held_out, training), 0.0
         estimate = held_out + overfit
-        if sample.x.probability is not None and sample.classes is not None:
-            estimate = _table_information(sample.x.values, sample.y.values, sample.weight)
-        elif flexible:
+        if flexible:
             origin = start if scored.fit.training is not None else None  # only networks contain it
             own = overfit - (max(origin.overfit, 0.0) if origin else 0.0)
             bias = flexible * _BIAS_SHARE * max(own, 0.0)
@@ -290,15 +286,6 @@ def share_learnt(training: TrainingResult | None) -> float:
     if training is None:
         return 1.0
     return float(torch.stack(training.best_iterations).gt(0).double().mean())
-
-
-def _table_information(x: Tensor, y: Tensor, weight: Tensor | None) -> float:
-    """Plug-in mutual information of one-hot rows, from their observed shares, in nats."""
-    x, y = x.double(), y.double()
-    joint = x.T @ (y if weight is None else weight.double().unsqueeze(1) * y)
-    joint = joint / joint.sum()
-    independent = joint.sum(1, keepdim=True) * joint.sum(0)
-    return float(torch.xlogy(joint, joint / independent.clamp_min(1e-300)).sum())
 
 
 def _fisher_upper(information: float, n_rows: float) -> float:
