@@ -17,9 +17,6 @@ _PRIOR_ROWS = torch.logspace(-1.5, 2, 8, dtype=torch.float64)
 #: When a component is split along its longest axis, the halves are placed this many standard deviations from
 #: its mean.
 _CUT = 0.7
-#: Numbers of components for which a start from clusters is also tried, because splits along axes may end in a
-#: worse optimum.
-_CLUSTERED, _CLUSTER_ITERATIONS = (4, 8), 20
 #: Pseudocount: rows with the overall class shares that are added to each component.
 _CLASS_ROWS = 0.5
 
@@ -111,7 +108,6 @@ class _Rows:
         self.z, self.moments = z, moments(z)
         self.share = weight / weight.sum(1, keepdim=True)
         self.weight = self.share / (self.share**2).sum(1, keepdim=True)  # sums to the effective rows
-        self.has_classes = one_hot is not None
         self.one_hot = torch.ones_like(z[..., :1]) if one_hot is None else one_hot
         variance = (self.share.unsqueeze(2) * z**2).sum(1).mean(1).clamp_min(1)
         self.floor = _LEAST_VARIANCE * variance.view(-1, 1, 1, 1) * torch.eye(z.shape[2], dtype=z.dtype)
@@ -159,31 +155,6 @@ class _Rows:
             before = value
             mixture = self.mixture(membership)
         return mixture
-
-    def better(self, mixture: Mixture, other: Mixture) -> Mixture:
-        """For each member, the more likely of two mixtures with the same number of components."""
-        other_is = self.expect(other)[0] > self.expect(mixture)[0]
-        parts = zip(mixture, other, strict=True)
-        return Mixture(*(torch.where(other_is.view(-1, *[1] * (a.dim() - 1)), b, a) for a, b in parts))
-
-    def clusters(self, n_clusters: int) -> Tensor:
-        """Membership by k-means, (n_members, n, n_clusters). With few distinct rows, some clusters are empty.
-
-        Each centre starts at the row with the largest weighted squared distance from the previous centres
-        (Gonzalez 1985). The first one starts from the mean.
-        """
-        centre, found = (self.share.unsqueeze(2) * self.z).sum(1, keepdim=True), []
-        for _ in range(n_clusters):
-            farthest = (self.share * torch.cdist(self.z, centre).amin(2) ** 2).argmax(1, keepdim=True)
-            found.append(self.z.take_along_dim(farthest.unsqueeze(2), 1))
-            centre = torch.cat(found, 1)
-        eye = torch.eye(n_clusters, dtype=self.z.dtype)
-        for _ in range(_CLUSTER_ITERATIONS):
-            membership = eye[torch.cdist(self.z, centre).argmin(2)]
-            part = membership * self.share.unsqueeze(2)
-            share = part.sum(1).unsqueeze(2)
-            centre = torch.where(share > 0, part.mT @ self.z / share.clamp_min(1e-30), centre)
-        return membership
 
 
 def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
@@ -234,9 +205,7 @@ def _regularised(scatter: Tensor, rows: Tensor, floor: Tensor) -> Tensor:
 def fit_mixtures(z: Tensor, weight: Tensor, one_hot: Tensor | None = None) -> Iterator[Mixture]:
     """One Gaussian (or one per class), then mixtures with twice the components, each from the one before.
 
-    Without classes, a start from clusters is also tried for four and eight components, and the mixture with
-    the higher likelihood is kept. All members iterate until all have converged. Fitted one by one, each ends
-    when it has converged itself.
+    All members iterate until all have converged. Fitted one by one, each ends when it has converged itself.
 
     Parameters
     ----------
@@ -257,6 +226,3 @@ def fit_mixtures(z: Tensor, weight: Tensor, one_hot: Tensor | None = None) -> It
     while True:
         yield mixture
         mixture = rows.maximise(mixture.cut())
-        n_components = mixture.log_weight.shape[1]
-        if n_components in _CLUSTERED and not rows.has_classes:
-            mixture = rows.better(mixture, rows.maximise(rows.mixture(rows.clusters(n_components))))

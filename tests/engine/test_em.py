@@ -1,4 +1,4 @@
-"""Gaussian mixtures by expectation maximisation: likelihood, priors, splits and clusters."""
+"""Gaussian mixtures by expectation maximisation: likelihood, priors and splits."""
 
 from itertools import islice
 from operator import itemgetter
@@ -10,9 +10,6 @@ from scipy.special import multigammaln
 
 from skmine._engine import em
 from skmine._engine.em import Mixture, fit_mixtures
-
-#: Numbers of components with a second start from clusters.
-CLUSTERED = em._CLUSTERED
 
 
 def last_of(n_cuts, *data):
@@ -140,34 +137,6 @@ def test_maximise__cut_of_thin_and_thick_components__goes_on_where_the_first_ste
         after_one_step = rows.mixture(rows.expect(cut)[1])
         assert float(rows.expect(reached)[0]) > max(float(rows.expect(m)[0]) for m in (cut, after_one_step))
         start = reached
-
-
-def test_fit_mixtures__clusters__never_less_likely_than_cuts_alone_and_now_and_then_more(monkeypatch):
-    gains = []
-    for draw in range(8):
-        generator = torch.Generator().manual_seed(draw)
-        centre = 3 * torch.randn(4, 5, generator=generator).double()
-        z = (centre[torch.arange(400) % 4] + 0.5 * torch.randn(400, 5, generator=generator).double())[None]
-        rows = em._Rows(z, torch.ones(1, 400).double(), None)
-        values = []
-        for clustered in (CLUSTERED, ()):
-            monkeypatch.setattr(em, "_CLUSTERED", clustered)
-            four = last_of(2, z, torch.ones(1, 400).double())
-            values.append(float(rows.expect(four)[0]))
-        gains.append(values[0] - values[1])
-
-    assert min(gains) >= 0
-    assert max(gains) > 0.1
-
-
-def test_clusters__one_hot_rows__one_each_and_none_of_weight_zero():
-    z = torch.eye(5).double().repeat(10, 1)[None]
-    weight = torch.ones(1, 50).double()
-    weight[0, 4::5] = 0
-
-    clusters = em._Rows(z, weight, None).clusters(4)
-
-    assert sorted(clusters[0, weight[0] > 0].sum(0).tolist()) == [10, 10, 10, 10]
 
 
 def test_cut__two_halves__have_the_moments_of_the_whole():
