@@ -12,7 +12,9 @@ import torch
 from benchmarks._run import run_all, timed_fit, write_rows
 from benchmarks.known_joints import SUITES, joints_of
 from skmine._engine import contest, judge, misfit, scoring
-from skmine._engine.forms import FLEXIBLE, STARTS, BoostedTrees, Network, gaussian, network, regression
+from skmine._engine.forms import FLEXIBLE, STARTS, Network, gaussian, network, regression
+from skmine._engine.models import TreesRegressor
+from skmine._engine.regressors import Regressor
 
 #: The suites of known joints, and a draw of the random joints.
 ALL_SUITES = [*SUITES, "random-20"]
@@ -41,7 +43,9 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "trees in the test of misfit": with_value(
         misfit, predicted_by_trees=lambda x, y, *_: torch.zeros_like(y)
     ),
-    "halves of trees": lambda: [mock.patch.object(BoostedTrees, "learns_halves", False)],
+    "halves of regressions": lambda: [
+        mock.patch.object(kind, "learns_halves", False) for kind in (Regressor, TreesRegressor)
+    ],
     "form: boosted trees": without_form("BoostedTrees"),
     "form: grid": without_form("Grid"),
     "form: network": without_form("Network"),

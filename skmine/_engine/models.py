@@ -50,7 +50,7 @@ class ModelRegressor(Regressor):
 
     most_rows: ClassVar[int] = sys.maxsize
     averages_parts: ClassVar[bool] = False
-    memorises: ClassVar[bool] = True
+    learns_halves: ClassVar[bool] = False  # the value is what the model of the user finds
 
     def __init__(self, model: Any, columns: Sequence[int], n_classes: int = 0):
         _check_model(model, n_classes)

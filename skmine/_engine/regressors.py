@@ -1,6 +1,6 @@
 """Regressors: ways to predict a few columns of one block from the other block."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skmine._engine.critics import MemberList
-from skmine._engine.crossfit import CrossFitting
+from skmine._engine.crossfit import CrossFit, CrossFitting
 from skmine._engine.dependence import MOST_ROWS
 from skmine._engine.evidence import EvidenceNetwork, fit_network, n_units
 from skmine._engine.kernel import KernelModel, Plan
@@ -25,16 +25,13 @@ class Regressor:
     averages_parts : bool
         Whether new rows are predicted by the mean of the models of all parts of the training rows but one.
         Otherwise, one model of all training rows predicts them.
-    memorises : bool
-        Whether models may memorise their rows, so that predictions of these rows show nothing.
     learns_halves : bool
-        Whether models of half of the rows show what overfitting costs, if the models memorise their rows.
+        Whether models of half of the rows show what overfitting costs.
     """
 
     most_rows: ClassVar[int] = MOST_ROWS
     averages_parts: ClassVar[bool] = True
-    memorises: ClassVar[bool] = False
-    learns_halves: ClassVar[bool] = False
+    learns_halves: ClassVar[bool] = True
 
     def fit(self, x: Tensor, y: Tensor, weight: Tensor, seed: int) -> Any:
         """A model of some rows.
@@ -116,26 +113,8 @@ class Targets(NamedTuple):
     are_equal: bool
 
 
-class Learnt(NamedTuple):
-    """What one member of a bank has learnt.
-
-    Attributes
-    ----------
-    models : list
-        Models whose mean prediction is used for new rows.
-    of_half : list
-        The same with models of half of the rows, if the regressor needs them.
-    predicted : Tensor of shape (n_fitted, n_targets)
-        Predictions of the rows that mixtures are fitted to, by models of other rows.
-    """
-
-    models: list[Any]
-    of_half: list[Any]
-    predicted: Tensor
-
-
-def learn(regressor: Regressor, sample: Sample, given: int, targets: Targets) -> list[Learnt]:
-    """What each member of a bank learns.
+def learn(regressor: Regressor, sample: Sample, given: int, targets: Targets) -> list[CrossFit]:
+    """Models whose mean prediction each member of a bank uses for new rows, and predictions by other models.
 
     Parameters
     ----------
@@ -150,21 +129,34 @@ def learn(regressor: Regressor, sample: Sample, given: int, targets: Targets) ->
 
     Returns
     -------
-    list of Learnt
+    list of CrossFit
+        The predictions are those of the rows that mixtures are fitted to.
     """
     members = []
-    for rows, part, y, known in zip(sample.fitted, sample.folds.part, *targets[:2], strict=True):
-        models: dict = sample.shared.setdefault((regressor, given), {}) if targets.are_equal else {}
-        fit, predict = _on_rows(regressor, sample, given, y, models)
-        fitting = CrossFitting(fit, predict, regressor.most_rows, models)
+    fittings = _fittings(regressor, sample, given, targets)
+    for fitting, rows, part, known in zip(
+        fittings, sample.fitted, sample.folds.part, targets.known, strict=True
+    ):
         of_parts, predicted = fitting.run(part, rows, known)
-        of_half = []
-        if regressor.learns_halves:
-            parts = part[known].unique()
-            of_half = [fitting.model(known & torch.isin(part, parts[: len(parts) // 2]))]
-        used = of_parts if regressor.averages_parts else [fitting.model(known)]
-        members.append(Learnt(used, of_half, predicted))
+        members.append(CrossFit(of_parts if regressor.averages_parts else [fitting.model(known)], predicted))
     return members
+
+
+def learn_half(regressor: Regressor, sample: Sample, given: int, targets: Targets) -> list[list[Any]]:
+    """The model of half of the training rows of each member, alone in a list; see :func:`learn`."""
+    members = []
+    fittings = _fittings(regressor, sample, given, targets)
+    for fitting, part, known in zip(fittings, sample.folds.part, targets.known, strict=True):
+        parts = part[known].unique()
+        members.append([fitting.model(known & torch.isin(part, parts[: len(parts) // 2]))])
+    return members
+
+
+def _fittings(regressor: Regressor, sample: Sample, given: int, targets: Targets) -> Iterator[CrossFitting]:
+    """How each member learns. Members that predict the same columns share their models."""
+    for y in targets.values:
+        models: dict = sample.shared.setdefault((regressor, given), {}) if targets.are_equal else {}
+        yield CrossFitting(*_on_rows(regressor, sample, given, y, models), regressor.most_rows, models)
 
 
 def _on_rows(

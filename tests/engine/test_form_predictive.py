@@ -27,7 +27,7 @@ from skmine._engine.forms.gaussian import Gaussian
 from skmine._engine.forms.regression import BoostedTrees, Predictive, Regression
 from skmine._engine.judge import Judge
 from skmine._engine.models import ModelRegressor, TreesRegressor
-from skmine._engine.regressors import Targets, learn
+from skmine._engine.regressors import Targets, learn, learn_half
 from skmine._engine.sample import Folds
 from skmine._input import Rows
 from skmine.distributions import MultivariateNormal
@@ -294,8 +294,9 @@ def test_verdict__model_that_knows_its_rows__held_out_value_alone():
     assert abs(scored._mean(scored.training, scored.train_rows) - scored.held_out_value) > 0.1
 
 
-def test_training_value__trees__the_gap_follows_from_models_of_half_of_the_rows(seed):
-    sample, form = make_sample(*map(normal_scores, threshold_rules(1000, seed))), BoostedTrees()
+@pytest.mark.parametrize("kind", [BoostedTrees, Regression])
+def test_training_value__regression__the_gap_follows_from_models_of_half_of_the_rows(kind, seed):
+    sample, form = make_sample(*map(normal_scores, threshold_rules(1000, seed))), kind()
     judge, found = Judge(sample, DonskerVaradhan()), form.fit(sample, first_setting(form, sample))
 
     scored = judge.score(found)
@@ -341,11 +342,12 @@ def test_learn__groups__half_of_the_rows_and_parts_are_whole_groups(n_folds):
     targets = Targets([y.double()] * n_folds, list(sample.folds.learning), are_equal=True)
 
     members = learn(RecorderAsTrees(), sample, 0, targets)
+    halves = learn_half(RecorderAsTrees(), sample, 0, targets)
 
-    for member, train in zip(members, sample.folds.train, strict=True):
+    for member, (of_half,), train in zip(members, halves, sample.folds.train, strict=True):
         assert (member.predicted[:, 0] > 0).all()  # no row has a group that its model has seen
         assert len(member.models) == 4
-        seen = set(member.of_half[0][0].seen_.tolist())
+        seen = set(of_half[0].seen_.tolist())
         kept = [int(label) in seen for label in groups[train].unique()]
         assert sum(kept) == len(seen)
         assert 0.4 < np.mean(kept) < 0.6

@@ -4,7 +4,7 @@ For any function f, I(f(X); Y) is at most I(X; Y). A regression finds a function
 rows. The remaining problem has only as many columns as y.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from skmine._engine.canonical import Projection
 from skmine._engine.classes import class_scores
+from skmine._engine.crossfit import CrossFit
 from skmine._engine.forms.form import Fit, Start
 from skmine._engine.forms.mixture import MixtureForm, MixtureSetting
 from skmine._engine.kernel import LEAST_FALL, choose_plan, choose_sum
@@ -22,12 +23,12 @@ from skmine._engine.learners import MOST_TARGETS
 from skmine._engine.models import ModelRegressor, TreesRegressor, seeded
 from skmine._engine.regressors import (
     KernelRegressor,
-    Learnt,
     NetworkRegressor,
     Predictions,
     Regressor,
     Targets,
     learn,
+    learn_half,
 )
 from skmine._engine.sample import Sample
 
@@ -125,40 +126,44 @@ class RegressionForm(MixtureForm):
 
     def fit(self, sample: Sample, setting: MixtureSetting) -> Fit:
         """Fit one mixture per member."""
-        fit, source = super().fit(sample, setting), setting.source
-        if not any(part.memorises for stack in source for part in stack.parts):
+        fit, source = replace(super().fit(sample, setting), knows_rows=True), setting.source
+        if not all(part.learns_halves for stack in source for part in stack.parts):
             return fit
-        of_half = None
-        if all(part.learns_halves for stack in source for part in stack.parts):
-            sides, mixture = self.mixture(sample, setting)
-            sides = sides.copy()
-            halves = [[member.of_half for member in of] for of in self._learn_all(sample, source)]
-            sides[self.problem(sample).given] = self._side(sample, source, halves)
-            of_half = self.critic(sample, sides, mixture)
-        return replace(fit, knows_rows=True, of_half=of_half)
+        sides, mixture = self.mixture(sample, setting)
+        sides = sides.copy()
+        halves = [self._bank(sample, source[:k], stack, learn_half) for k, stack in enumerate(source)]
+        sides[self.problem(sample).given] = self._side(sample, source, halves)
+        return replace(fit, of_half=self.critic(sample, sides, mixture))
 
-    def _learn_all(self, sample: Sample, stacks: tuple[Stack, ...]) -> list[list[Learnt]]:
+    def _learn_all(self, sample: Sample, stacks: tuple[Stack, ...]) -> list[list[CrossFit]]:
         """What each member learns with each of several stacks."""
-        return [self.learn(sample, stacks[: k + 1]) for k in range(len(stacks))]
+        return [self.learn_stack(sample, stacks[: k + 1]) for k in range(len(stacks))]
 
-    def learn(self, sample: Sample, stacks: tuple[Stack, ...]) -> list[Learnt]:
+    def learn_stack(self, sample: Sample, stacks: tuple[Stack, ...]) -> list[CrossFit]:
         """What each member learns with the last of several stacks: models of each of its regressors."""
         *before, last = stacks
-        parts = [self._learn_part(sample, tuple(before), part) for part in last.parts]
-        weights = torch.tensor(last.weights, dtype=torch.float64)
+        weights = torch.tensor(last.weights, dtype=torch.float64).unsqueeze(1)
         members = []
-        for own in zip(*parts, strict=True):
+        for own in self._bank(sample, tuple(before), last, learn):
             predicted = torch.stack([learnt.predicted for learnt in own])
-            models, halves = ([getattr(one, name) for one in own] for name in ("models", "of_half"))
-            members.append(Learnt(models, halves, (weights.unsqueeze(1) * predicted).sum(0)))
+            members.append(CrossFit([learnt.models for learnt in own], (weights * predicted).sum(0)))
         return members
 
-    def _learn_part(self, sample: Sample, before: tuple[Stack, ...], part: Regressor) -> list[Learnt]:
+    def _bank(
+        self, sample: Sample, before: tuple[Stack, ...], stack: Stack, how: Callable[..., list]
+    ) -> list[list[Any]]:
+        """What each member learns with each regressor of a stack."""
+        parts = (self._learn_part(sample, before, part, how) for part in stack.parts)
+        return [list(own) for own in zip(*parts, strict=True)]
+
+    def _learn_part(
+        self, sample: Sample, before: tuple[Stack, ...], part: Regressor, how: Callable[..., list]
+    ) -> list[Any]:
         """What each member learns with a regressor. It is computed once."""
-        name = part, before, str(sample.members)
+        name = how, part, before, str(sample.members)
         if name not in sample.shared:
             targets, given = self._targets(sample, before), self.problem(sample).given
-            sample.shared[name] = learn(part, sample, given, targets)
+            sample.shared[name] = how(part, sample, given, targets)
         return sample.shared[name]
 
     def _targets(self, sample: Sample, before: tuple[Stack, ...]) -> Targets:
@@ -167,7 +172,9 @@ class RegressionForm(MixtureForm):
         if not before:
             return Targets([target] * sample.n_members, list(sample.folds.learning), are_equal=True)
         values, known = [], torch.zeros_like(sample.folds.learning)
-        for rows, is_known, learnt in zip(sample.fitted, known, self.learn(sample, before), strict=True):
+        for rows, is_known, learnt in zip(
+            sample.fitted, known, self.learn_stack(sample, before), strict=True
+        ):
             size = torch.zeros_like(target)
             size[rows], is_known[rows] = _size(target[rows] - learnt.predicted), True
             values.append(size)
@@ -215,7 +222,7 @@ class Regression(RegressionForm):
             kinds.append([NetworkRegressor(columns) for columns in _choices(first, every=False)])
 
         def predicted(one: Regressor) -> Tensor:
-            return self._learn_part(first, before, one)[0].predicted
+            return self._learn_part(first, before, one, learn)[0].predicted
 
         def error(one: Regressor) -> float:
             return _stacking_weights(predicted(one).unsqueeze(0), y, weight)[1]
