@@ -44,12 +44,25 @@ from skmine.distributions import (
     other_tasks,
 )
 
-# Short enough to test plumbing, long enough to change the weights.
-QUICK = {"cv": 3, "max_iter": 60, "n_iter_no_change": 1, "hidden_layer_sizes": (8,), "tol": 10.0}
+# Short enough to test plumbing, long enough to change the weights. A contest of all forms takes six times as
+# long, so only tests of what a form could break ask for one.
+QUICK = {
+    "critic": "concat",
+    "cv": 3,
+    "max_iter": 60,
+    "n_iter_no_change": 1,
+    "hidden_layer_sizes": (8,),
+    "tol": 10.0,
+}
 
 
 def quick(**parameters):
     return MutualInfoEstimator(**{"random_state": 0, **QUICK, **parameters})
+
+
+def quick_contest(**parameters):
+    """A contest of all forms, on a single split."""
+    return quick(**{"critic": "auto", "cv": None, **parameters})
 
 
 def draw_rows():
@@ -78,7 +91,7 @@ def fitted():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # after 20 minibatches
 @pytest.mark.filterwarnings("ignore:At least .* rows are exact copies:UserWarning")  # weights against repeats
 @parametrize_with_checks(
-    [MutualInfoEstimator(max_iter=20, cv=2), MutualInfoEstimator(max_iter=20, cv=None, critic="separable")]
+    [MutualInfoEstimator(max_iter=0, cv=None), MutualInfoEstimator(max_iter=20, cv=2, critic="separable")]
 )
 def test_estimator__scikit_learn_checks__pass(estimator, check):
     check(estimator)
@@ -90,7 +103,7 @@ def test_estimator__scikit_learn_checks__pass(estimator, check):
 def test_fit__containers_of_the_same_numbers__same_bits(rows):
     X, y = rows
     X[np.abs(X) < 0.5] = 0.0
-    expected = quick(cv=None, critic="concat").fit(X, y)
+    expected = quick(cv=None).fit(X, y)
     score = expected.score(X, y)
     frame = pd.DataFrame(X, columns=list("abc"))
     read_only = X.copy()
@@ -99,7 +112,7 @@ def test_fit__containers_of_the_same_numbers__same_bits(rows):
     containers = [X.tolist(), frame, pl.DataFrame(frame.to_dict("list")), read_only, np.asfortranarray(X)]
     containers += [sp.csr_matrix(X), sp.coo_array(X), sp.csc_array(X)]
     for container in containers:
-        estimator = quick(cv=None, critic="concat").fit(container, y)
+        estimator = quick(cv=None).fit(container, y)
         assert estimator.mi_ == expected.mi_, type(container)
         assert estimator.score(container, y) == score, type(container)
 
@@ -117,7 +130,7 @@ def test_fit__data_frame__keeps_feature_names(make, rows):
     X, y = rows
     frame = make({"a": X[:, 0], "b": X[:, 1]})
 
-    estimator = quick(cv=None, critic="concat").fit(frame, y)
+    estimator = quick(cv=None).fit(frame, y)
 
     assert estimator.feature_names_in_.tolist() == ["a", "b"]
     with pytest.raises(ValueError, match="feature names should match"):
@@ -208,8 +221,8 @@ def test_fit__weight_zero__is_a_row_left_out(rows):
     weight = np.ones(80)
     weight[::4] = 0
 
-    weighted = quick().fit(X, y, sample_weight=weight)
-    dropped = quick().fit(X[weight > 0], y[weight > 0], sample_weight=weight[weight > 0])
+    weighted = quick_contest().fit(X, y, sample_weight=weight)
+    dropped = quick_contest().fit(X[weight > 0], y[weight > 0], sample_weight=weight[weight > 0])
 
     assert weighted.mi_ == dropped.mi_
 
@@ -231,7 +244,7 @@ def test_fit__explicit_folds__are_used(rows):
     groups = np.arange(80) // 10
     splits = list(GroupKFold(4).split(X, y, groups))
 
-    first, again, other = (quick(cv=cv, critic="concat").fit(X, y).mi_ for cv in (splits, splits, KFold(4)))
+    first, again, other = (quick(cv=cv).fit(X, y).mi_ for cv in (splits, splits, KFold(4)))
 
     assert first == again != other
 
@@ -321,9 +334,9 @@ def test_fit__batch_above_the_training_rows__is_clipped_with_a_warning(batch_siz
     y = X[:, 0] ** 2
 
     with pytest.warns(UserWarning, match=rf"batch_size should be.*got {batch_size}, clipped to 26. L"):
-        estimator = quick(batch_size=batch_size, critic="concat").fit(X, y)
+        estimator = quick(batch_size=batch_size).fit(X, y)
 
-    assert estimator.mi_ == quick(batch_size=26, critic="concat").fit(X, y).mi_
+    assert estimator.mi_ == quick(batch_size=26).fit(X, y).mi_
 
 
 def test_fit__fails_the_second_time__keeps_the_first(rows):
@@ -412,7 +425,7 @@ def test_fit__one_all_missing_column__is_ignored_whatever_it_holds_later(others)
 )
 @pytest.mark.filterwarnings("ignore:mi_ is:sklearn.exceptions.ConvergenceWarning")  # duplicates of the target
 def test_fit__awkward_columns__finite(X):
-    estimator = quick().fit(X, TARGET)
+    estimator = quick_contest().fit(X, TARGET)
 
     values = [estimator.mi_, estimator.mi_lower_, estimator.mi_std_, estimator.score(X, TARGET)]
     assert np.isfinite([*values, *estimator.score_samples(X, TARGET)]).all()
@@ -527,7 +540,7 @@ def test_fit__known_truth__estimate_is_near(task, seed):
     joint = beyond_normal_tasks()[task]
     X, y = joint.sample(1500, seed)
 
-    estimator = MutualInfoEstimator(cv=3, random_state=seed).fit(X, y)
+    estimator = MutualInfoEstimator(cv=2, random_state=seed).fit(X, y)
 
     # Three standard errors of the mean log ratio, and 0.05 nats for incomplete training.
     assert estimator.mi_ == pytest.approx(joint.mi, abs=3 * estimator.mi_std_ + 0.05)
@@ -538,7 +551,7 @@ def test_fit__independent_blocks__near_zero_and_lower_value_not_above(seed):
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(1000, 5)), rng.normal(size=1000)
 
-    estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
+    estimator = MutualInfoEstimator(cv=2, random_state=seed).fit(X, y)
 
     assert estimator.mi_ == pytest.approx(0.0, abs=0.03)
     assert estimator.mi_lower_ < 0.01
@@ -716,14 +729,13 @@ def test_fit__own_critic_and_bound__work_and_pickle(rows):
 # --- Life as a scikit-learn estimator ---
 
 
-def test_fit__same_seed__same_bits(rows, fitted_to_rows):
+def test_fit__same_seed__same_bits(rows):
     X, y = rows
-    first, second = fitted_to_rows, quick().fit(X, y)
+    first, second, other = (quick_contest(random_state=seed).fit(X, y) for seed in (0, 0, 1))
 
-    assert first.mi_ == second.mi_
+    assert first.mi_ == second.mi_ != other.mi_
     assert first.history_ == second.history_
     assert (first.score_samples(X, y) == second.score_samples(X, y)).all()
-    assert quick(random_state=1).fit(X, y).mi_ != first.mi_
 
 
 @pytest.mark.parametrize(
@@ -733,13 +745,13 @@ def test_fit__same_seed__same_bits(rows, fitted_to_rows):
 )
 def test_fit__double_precision_by_default__same_value(target, double_precision):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(300, 8))
+    X = rng.normal(size=(120, 3))
     y = target(X + 0.1 * rng.normal(size=X.shape))
-    estimator = quick().fit(X, y)
+    estimator = quick_contest().fit(X, y)
     value, values = estimator.mi_, estimator.score_samples(X, y)
 
     torch.set_default_dtype(torch.float32)
-    expected = quick().fit(X, y)
+    expected = quick_contest().fit(X, y)
 
     assert value == pytest.approx(expected.mi_, abs=0.05)  # other initial weights
     assert np.corrcoef(values, expected.score_samples(X, y))[0, 1] > 0.95
@@ -770,7 +782,7 @@ def test_fit__global_state__is_as_found(random_state, rows):
 
 def test_fit__parameters_and_input__are_not_changed(rows):
     X, y = rows
-    estimator = quick(bound=nn.MINE())
+    estimator = quick_contest(bound=nn.MINE())
     before, X_before = estimator.get_params().copy(), X.copy()
 
     estimator.fit(X, y)
@@ -849,7 +861,7 @@ def test_fit__max_iter_reached__warns():
     X, y = beyond_normal_tasks()["1v1-additive-0.1"].sample(300, 0)
 
     with pytest.warns(ConvergenceWarning, match="not ended after max_iter=50.*Raise"):
-        MutualInfoEstimator(critic="concat", max_iter=50, random_state=0).fit(X, y)
+        MutualInfoEstimator(critic="concat", cv=None, max_iter=50, random_state=0).fit(X, y)
 
 
 def test_fit__interrupted__raises_and_keeps_the_best_so_far(rows, monkeypatch):
@@ -864,7 +876,7 @@ def test_fit__interrupted__raises_and_keeps_the_best_so_far(rows, monkeypatch):
 
     original = nn.training._Trainer.held_out
     monkeypatch.setattr(nn.training._Trainer, "held_out", interrupt)
-    estimator = MutualInfoEstimator(cv=3, hidden_layer_sizes=(8,), n_iter_no_change=4, random_state=0)
+    estimator = quick(max_iter="auto", n_iter_no_change=4, tol=2e-3)
 
     with pytest.raises(KeyboardInterrupt, match="best critics so far"):
         estimator.fit(X, y)
@@ -884,12 +896,15 @@ def test_fit__verbose__shows_progress_on_stderr(rows, capsys):
 
 def test_grid_search__bounds_and_critics__picks_by_the_held_out_value(rows):
     X, y = rows
-    grid = {"bound": ["mine", "mine-f"], "critic": ["concat", "separable"], "hidden_layer_sizes": [(4,), 8]}
+    grid = [
+        {"bound": ["mine", "mine-f"], "hidden_layer_sizes": [(4,)]},
+        {"critic": ["separable"], "hidden_layer_sizes": [8]},
+    ]
 
     search = GridSearchCV(quick(cv=None, validation_fraction=0.3), grid, cv=2).fit(X, y)
 
     values = search.cv_results_["mean_test_score"]
-    assert len(values) == 8
+    assert len(values) == 3
     assert search.best_score_ == values.max()
     assert np.isfinite(search.score(X, y))
 
@@ -930,7 +945,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_interval__any_kind__holds_the_estimate_up_to_the_most_possible(kind):
-    estimator = quick().fit(*KINDS[kind])
+    estimator = quick_contest().fit(*KINDS[kind])
 
     low, high = estimator.mi_interval_
     assert low <= estimator.mi_ <= high <= estimator.mi_max_
@@ -1012,7 +1027,7 @@ def test_fit__fifty_rows__finds_a_parabola_in_folds_that_can_judge_it(seed):
     x = np.random.default_rng(seed).normal(size=50)
     y = x**2 + 0.3 * np.random.default_rng(seed + 1).normal(size=50)
 
-    estimator = MutualInfoEstimator(random_state=seed).fit(x[:, None], y)
+    estimator = quick(critic="auto", cv=5, random_state=seed).fit(x[:, None], y)
 
     assert estimator.mi_ > 0.3  # about 1 nat, which a Gaussian copula does not find
 
@@ -1029,7 +1044,7 @@ def test_fit__five_rows_of_all_the_weight__is_valued_by_the_weight_of_each_half(
 
 
 @pytest.mark.parametrize("d", [1, 3])
-@pytest.mark.parametrize("n", [16, 24, 35])
+@pytest.mark.parametrize("n", [16, 35])
 @pytest.mark.filterwarnings("ignore:Folds hold out:sklearn.exceptions.ConvergenceWarning")
 def test_mi_interval__closed_form_of_few_rows__holds_the_truth_in_most(n, d, seed):
     held = 0
@@ -1108,17 +1123,17 @@ def test_fit__weights_that_vanish_beside_others__are_those_of_rows_left_out(rows
 
 @pytest.mark.statistical
 @pytest.mark.filterwarnings("ignore:Folds hold out:sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("n", [24, 35, 50, 100])
-def test_fit__few_rows_of_two_classes__is_near_the_closed_form_that_is_right(n, seed):
+@pytest.mark.parametrize(("n", "n_draws"), [(24, 6), (35, 6), (50, 3)])
+def test_fit__few_rows_of_two_classes__is_near_the_closed_form_that_is_right(n, n_draws, seed):
     errors = []
-    for draw in range(6):
+    for draw in range(n_draws):
         rng = np.random.default_rng([seed, draw])
         X = rng.normal(size=(n, 3))
         y = X[:, 0] + 0.5 * rng.normal(size=n) > 0  # 0.373 nats
         errors.append(MutualInfoEstimator(random_state=0).fit(X, y).mi_ - 0.373)
 
     # Networks that were judged by a few rows gave -.5 to -.15 on average. The error of a draw of 24 rows has
-    # a standard deviation of .12. Three standard errors of the mean, and .07 for bias.
+    # a standard deviation of .12, of 50 rows .08. Three standard errors of the mean, and .07 for bias.
     assert abs(np.mean(errors)) < 0.22
 
 
@@ -1191,7 +1206,7 @@ def test_fit__nats_that_rows_can_test__no_warning(correlation, seed):
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        quick().fit(X, y)
+        quick(critic="auto").fit(X, y)
 
 
 def test_fit__many_classes__no_warning():
@@ -1208,7 +1223,7 @@ def test_interval__training_above_held_out__reaches_further_up_than_down():
     joint = other_tasks()["two-scales"]  # few rows for fast waves, so the two values differ
     X, y = joint.sample(100, 0)
 
-    estimator = quick(max_iter=200).fit(X, y)
+    estimator = quick(critic="auto", max_iter=200).fit(X, y)
 
     low, high = estimator.mi_interval_
     assert estimator.mi_ > estimator.mi_lower_
@@ -1262,8 +1277,8 @@ def test_splits__one_large_group__fewer_folds():
 def test_fit__copies_in_groups__are_no_information_about_other_groups():
     X, y = grouped_rows()
 
-    apart = quick(critic="concat").fit(X, y).mi_lower_
-    together = quick(critic="concat").fit(X, y, groups=GROUPS).mi_lower_
+    apart = quick().fit(X, y).mi_lower_
+    together = quick().fit(X, y, groups=GROUPS).mi_lower_
 
     assert apart > 0.5
     assert together < 0.1
@@ -1441,7 +1456,7 @@ def test_cross_validation__groups_routed__reach_both_splitters_and_the_inner_wei
             return super().split(X, y, groups)
 
     with config_context(enable_metadata_routing=True):
-        estimator = quick(cv=Spy(2), critic="concat").set_fit_request(groups=True, sample_weight=True)
+        estimator = quick(cv=Spy(2)).set_fit_request(groups=True, sample_weight=True)
         params = {"groups": GROUPS, "sample_weight": np.ones(200)}
         estimator.set_score_request(sample_weight=False)
         cross_val_score(estimator, X, y, cv=GroupKFold(3), params=params, error_score="raise")
