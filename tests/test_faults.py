@@ -130,7 +130,7 @@ def test_fit__memory_is_exhausted__is_an_error_and_the_old_model_works():
 
 def test_fit__process_is_killed__file_of_the_last_dump_is_whole(tmp_path):
     path = tmp_path / "model.joblib"
-    first = MutualInfoEstimator(cv=2, max_iter=0, random_state=0).fit(X, Y)
+    first = MutualInfoEstimator(critic="concat", cv=2, max_iter=0, random_state=0).fit(X, Y)
     joblib.dump(first, path)
     script = f"""
         import joblib, sys

@@ -17,7 +17,7 @@ Y = (X[:, 0] + 0.5 * RNG.normal(size=80) > 0).astype(int)
 #: Estimators -> their predictions for rows, and a place where training can be made to fail.
 MODELS = {
     "estimator": (
-        lambda: MutualInfoEstimator(cv=2, max_iter=0, random_state=0),
+        lambda: MutualInfoEstimator(critic="concat", cv=2, max_iter=0, random_state=0),
         lambda model: model.score_samples(X, Y),
         "skmine._estimator.choose_sample",
     ),

@@ -38,7 +38,7 @@ WEIGHTED = {
         X[:, :1], Y, X[:, 1:], sample_weight=w, max_iter=0, cv=2
     ),
     "estimator": lambda w: MutualInfoEstimator(max_iter=0, cv=2).fit(X, Y, w),
-    "score": lambda w: MutualInfoEstimator(max_iter=0, cv=2, random_state=0).fit(X, Y).score(X, Y, w),
+    "score": lambda w: MutualInfoEstimator(critic="concat", max_iter=0, cv=2).fit(X, Y).score(X, Y, w),
     "selector": lambda w: MINEFeatureSelector(1).fit(X, Y, w),
     "bottleneck": lambda w: InformationBottleneckClassifier(max_iter=1).fit(X, Y > 0, w),
 }
