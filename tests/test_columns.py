@@ -203,7 +203,7 @@ def test_fit__arrow_table__is_that_of_the_frame():
     frame = pd.DataFrame({"a": rng.normal(size=60), "b": rng.choice(["u", "v"], 60)})
     y = frame["a"] + (frame["b"] == "u")
     quick = MutualInfoEstimator(
-        max_iter=20, hidden_layer_sizes=(4,), tol=10.0, n_iter_no_change=1, random_state=0
+        critic="concat", max_iter=20, hidden_layer_sizes=(4,), tol=10.0, n_iter_no_change=1, random_state=0
     )
 
     expected = quick.fit(frame, y).mi_

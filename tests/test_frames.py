@@ -170,15 +170,15 @@ def test_predict__text_in_new_rows__error_names_the_column():
 X = np.column_stack([COLUMNS["number"], COLUMNS["small"]])
 MODELS = {
     "continuous": (
-        lambda: MutualInfoEstimator(cv=2, max_iter=0, random_state=0).fit(X, Y),
+        lambda: MutualInfoEstimator(cv=None, max_iter=0, random_state=0).fit(X, Y),
         lambda model: [model.score(X, Y), model.score_samples(X), model.score_samples(X, Y)],
     ),
     "classes": (
-        lambda: MutualInfoEstimator(cv=2, max_iter=0, random_state=0).fit(X, COLUMNS["flag"]),
+        lambda: MutualInfoEstimator(cv=None, max_iter=0, random_state=0).fit(X, COLUMNS["flag"]),
         lambda model: [model.score(X, COLUMNS["flag"]), model.score_samples(X)],
     ),
     "infonce": (
-        lambda: MutualInfoEstimator(cv=2, bound="infonce", max_iter=0, random_state=0).fit(X, Y),
+        lambda: MutualInfoEstimator(cv=None, bound="infonce", max_iter=0, random_state=0).fit(X, Y),
         lambda model: [model.score(X, Y), model.score_samples(X, Y)],
     ),
     "selector": (

@@ -45,15 +45,15 @@ def estimate_by_regression(kinds, rows, y):
 
 
 GATE = RNG.normal(size=(400, 3))
-RULES = RNG.uniform(size=(1000, 4))
-RULED = (RULES[:, 0] > 0.4) * (RULES[:, 1] > 0.7) + (RULES[:, 2] > 0.5) + 0.2 * RNG.normal(size=1000)
+RULES = RNG.uniform(size=(820, 4))  # trees need 400 rows of training
+RULED = (RULES[:, 0] > 0.4) * (RULES[:, 1] > 0.7) + (RULES[:, 2] > 0.5) + 0.2 * RNG.normal(size=820)
 FITTED = {
     "gaussian": lambda: (estimate(X, LINEAR, critic="concat", max_iter=0), X),
     "contest": lambda: (estimate(X, np.sin(3 * X[:, 0]) + 0.1 * LINEAR), X),
-    "radial": lambda: (estimate(X, (X**2).sum(1) + 0.1 * LINEAR), X),
-    "mixed columns": lambda: (estimate(MIXED, LINEAR), MIXED),
+    "radial": lambda: (estimate(X, (X**2).sum(1) + 0.1 * LINEAR, cv=None), X),
+    "mixed columns": lambda: (estimate(MIXED, LINEAR, cv=None), MIXED),
     "discrete": lambda: (estimate(X[:, :1] > 0, CLASSES), X[:, :1] > 0),
-    "classes": lambda: (estimate(X, CLASSES), X),
+    "classes": lambda: (estimate(X, CLASSES, cv=None), X),
     "classes, network": lambda: (estimate(X, CLASSES, critic="concat"), X),
     "separable": lambda: (estimate(X, LINEAR, critic="separable", bound="infonce"), X),
     "own critic and bound": lambda: (estimate(X, LINEAR, critic=Gated, bound=nn.SMILE(2.0)), X),

@@ -40,7 +40,14 @@ from skmine.plotting import (
 from skmine.plotting._matrix import _cluster
 
 LOG_2 = math.log(2)
-QUICK = {"cv": None, "hidden_layer_sizes": (8,), "n_iter_no_change": 1, "tol": 1.0, "random_state": 0}
+QUICK = {
+    "critic": "concat",
+    "cv": None,
+    "hidden_layer_sizes": (8,),
+    "n_iter_no_change": 1,
+    "tol": 1.0,
+    "random_state": 0,
+}
 SCORES = np.array([0.1, 0.5, np.nan, 0.3])
 
 #: A display, its class method for an estimator, the class of the estimator, and further arguments.

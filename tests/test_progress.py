@@ -22,7 +22,14 @@ from skmine import (
 )
 from skmine._progress import counter, progress, run_counted
 
-QUICK = {"cv": None, "hidden_layer_sizes": (4,), "n_iter_no_change": 1, "tol": 1.0, "random_state": 0}
+QUICK = {
+    "critic": "concat",
+    "cv": None,
+    "hidden_layer_sizes": (4,),
+    "n_iter_no_change": 1,
+    "tol": 1.0,
+    "random_state": 0,
+}
 LINE = r"skmine: \d+(/\d+)? [\w ]+, \d+ s(, .* nats)?"
 
 
