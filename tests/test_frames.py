@@ -246,7 +246,7 @@ def test_conditional__bad_condition__error_is_of_z(Z, message):
 @pytest.mark.parametrize("block", ["X", "Z"])
 def test_conditional__column_without_values__is_a_constant_with_a_warning(block):
     gap = np.column_stack([COLUMNS["number"], np.full(N, np.nan)])
-    options = {"max_iter": 0, "cv": 2, "random_state": 0}
+    options = {"critic": "concat", "max_iter": 0, "cv": 2, "random_state": 0}
     blocks = {"X": X, "Z": X[:, 1:]}
 
     with pytest.warns(UserWarning, match=rf"{block} \(column 1\) is missing in every row"):

@@ -495,15 +495,14 @@ def test_estimator__more_nats_than_any_pair_can_show__is_not_above_the_truth(n, 
     assert 10 < estimator.mi_ < 1.5 * np.log1p(1e6) + 3 * (3 / n) ** 0.5
 
 
-@pytest.mark.parametrize("n", [100, 200, 400])
-def test_estimator__one_hot_columns_against_several__the_constant_distance_is_left_out(n):
-    rng = np.random.default_rng(0)
+def test_estimator__one_hot_columns_against_several__the_constant_distance_is_left_out():
+    rng, n = np.random.default_rng(0), 400
     x, classes, identity = (
         rng.normal(size=(n, 2)),
         rng.integers(0, (3, 2), size=(n, 2)),
         np.arange(n)[:, None],
     )
-    quick = {"cv": 3, "max_iter": 20, "random_state": 0}
+    quick = {"cv": 3, "max_iter": 0, "random_state": 0}
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
