@@ -142,14 +142,13 @@ def test_paired_columns__no_dependence_found__the_pair_of_single_columns_and_non
 # --- In the estimator ---
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 100 minibatches are too few
 def test_estimator__integer_columns_in_pairs_with_continuous_ones__exact_however_many_classes(seed):
     joint = other_tasks()["integer-uniform-three-columns"]
-    X, y = joint.sample(3000, seed)
+    X, y = joint.sample(700, seed)
 
-    estimator = MutualInfoEstimator(cv=3, max_iter=100, random_state=seed).fit(X, y)
+    estimator = MutualInfoEstimator(cv=2, max_iter=0, random_state=seed).fit(X, y)
 
-    # With the 64 classes, of 47 rows each, it would be 0.4 too low. Three standard errors, and 5 % of the
+    # With the 64 classes, of 11 rows each, it would be 0.7 too low. Three standard errors, and 5 % of the
     # truth.
     assert estimator.mi_ == pytest.approx(joint.mi, abs=3 * estimator.mi_std_ + 0.05 * joint.mi)
     assert estimator.mi_lower_ < joint.mi
