@@ -156,8 +156,8 @@ def test_fit__beta__rows_tell_more_of_their_code():
 
 @parametrize_with_checks(
     [
-        MINEGAN(max_iter=20, hidden_layer_sizes=16),
-        MINEGAN(max_iter=20, hidden_layer_sizes=16, n_codes=3, n_components=0, beta=0),
+        MINEGAN(max_iter=3, hidden_layer_sizes=4),
+        MINEGAN(max_iter=3, hidden_layer_sizes=4, n_codes=3, n_components=0, beta=0),
     ]
 )
 def test_gan__scikit_learn_checks__pass(estimator, check):

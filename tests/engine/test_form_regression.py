@@ -116,7 +116,7 @@ def test_fit__smooth_function__most_of_its_information(seed):
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_fit__either_block__predicts_the_one_of_fewer_columns(swapped, seed):
-    x, y = product(600, seed)
+    x, y = product(400, seed)
     sample = make_sample(y, x) if swapped else make_sample(x, y)
 
     reference = fit(sample).critic.reference
@@ -150,8 +150,8 @@ def test_fit__independent_blocks__next_to_nothing(seed):
 
 
 def test_fit__rows_of_weight_zero__are_not_read():
-    x, y = product(600, 0)
-    kept = torch.arange(600) % 3 > 0
+    x, y = product(420, 0)
+    kept = torch.arange(420) % 3 > 0
     spoilt = torch.where(kept[:, None], y, 9.0)
     values = []
     for target in (y, spoilt):
@@ -166,7 +166,7 @@ def test_fit__rows_of_weight_zero__are_not_read():
     "kind", ["constant target", "constant and copied target", "constant columns", "atoms", "few rows"]
 )
 def test_fit__degenerate_columns__are_finite(kind):
-    x, y = draw_pairs(40 if kind == "few rows" else 200, [0.9, 0.5, 0.2])
+    x, y = draw_pairs(40 if kind == "few rows" else 100, [0.9, 0.5, 0.2])
     y = y[:, :1]
     if kind == "constant target":
         y = torch.zeros_like(y)
@@ -220,7 +220,7 @@ def test_settings__noise_of_one_size__its_size_is_not_read():
 )
 def test_fit__first_member_and_others__equal_the_whole_bank(tolerance, error, monkeypatch):
     monkeypatch.setattr(em, "_TOLERANCE", tolerance)
-    sample = make_sample(*product(600, 0))
+    sample = make_sample(*product(400, 0))
     form = Regression()
     setting = next(list(path) for path in form.settings(sample, None))[1]
 
