@@ -66,7 +66,7 @@ TrainingDisplay.from_estimator(short).ax_.set_title("Too short")
 # the network overfit more than it would by default.
 
 pixels = load_digits().data
-few = MutualInfoEstimator(weight_decay=0, random_state=0).fit(
+few = MutualInfoEstimator(cv=3, weight_decay=0, random_state=0).fit(
     pixels[:100, 8:32], pixels[:100, 34]
 )
 TrainingDisplay.from_estimator(few).ax_.set_title("Too few rows")
@@ -78,7 +78,9 @@ TrainingDisplay.from_estimator(few).ax_.set_title("Too few rows")
 # line rises only because the network learns noise.
 
 shuffled = np.random.default_rng(0).permutation(y)
-nothing = MutualInfoEstimator(cv=3, random_state=0).fit(X, shuffled)
+nothing = MutualInfoEstimator(critic="concat", cv=3, random_state=0).fit(
+    X, shuffled
+)
 TrainingDisplay.from_estimator(nothing).ax_.set_title("No dependence")
 plt.show()
 

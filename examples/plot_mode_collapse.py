@@ -26,7 +26,7 @@ centres = 2.0 * np.array([(a, b) for a in range(3) for b in range(3)])
 X = centres[rng.integers(9, size=5000)] + 0.1 * rng.normal(size=(5000, 2))
 
 for name, beta in (("plain", 0.0), ("with information", 1.0)):
-    gan = MINEGAN(beta, max_iter=1300, random_state=0).fit(X)
+    gan = MINEGAN(beta, max_iter=1100, random_state=0).fit(X)
     rows = gan.sample(4000, random_state=0)
     # A cluster counts with at least a tenth of its share of the 4,000 rows.
     distance = np.linalg.norm(rows[:, None] - centres, axis=2)
