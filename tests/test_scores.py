@@ -749,8 +749,9 @@ def test_conditional__bits__are_those_nats_over_log_2():
     X, Z, noise = rng.normal(size=(3, 60, 1))
     y = (X + Z + noise)[:, 0]
 
-    value, interval = conditional_mutual_info(X, y, Z, return_interval=True, random_state=0, max_iter=0)
-    bits = conditional_mutual_info(X, y, Z, return_interval=True, random_state=0, max_iter=0, unit="bits")
+    quick = {"return_interval": True, "random_state": 0, "critic": "concat", "cv": None, "max_iter": 0}
+    value, interval = conditional_mutual_info(X, y, Z, **quick)
+    bits = conditional_mutual_info(X, y, Z, **quick, unit="bits")
 
     np.testing.assert_allclose(np.array(bits[0]) * np.log(2), value)
     np.testing.assert_allclose(np.array(bits[1]) * np.log(2), interval)
