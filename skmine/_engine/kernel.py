@@ -286,7 +286,7 @@ def choose_sum(
     if not chosen:
         return Plan(()), math.inf
     plan, _ = min(chosen, key=itemgetter(1))
-    ridge, _, error = left_out(plan.kernel(x, y, weight).functions(x), y, weight)
+    ridge, error = left_out(plan.kernel(x, y, weight).functions(x), y, weight)
     return plan._replace(ridge=ridge), error
 
 
@@ -317,7 +317,7 @@ def choose_plan(
     few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
     first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
     kernel = Kernel.at(few[0], plan.columns, plan.transform(*first_half), plan.share, _FEW_LANDMARKS)
-    _, _, error = left_out(kernel.functions(second_half[0]), *second_half[1:])
+    _, error = left_out(kernel.functions(second_half[0]), *second_half[1:])
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
         longer, next_error = _choose_width(longer, longer.widest(first_half, few[0]), second_half)
@@ -330,7 +330,7 @@ def choose_plan(
             [part[rows] for part in learning] for rows in torch.arange(len(y)).tensor_split(2)
         )
     kernel = plan.kernel(*learning)
-    ridge, _, error = left_out(kernel.functions(judging[0]), *judging[1:])
+    ridge, error = left_out(kernel.functions(judging[0]), *judging[1:])
     return plan._replace(ridge=ridge), error
 
 
@@ -341,13 +341,15 @@ def _choose_width(plan: Plan, widest: Kernel, rows) -> tuple[Plan, float]:
     for share in _WIDTHS:
         factor = _WIDTHS[0] / share
         kernel = widest.narrower(factor)
-        ridge, _, error = left_out(values.pow(factor**2) @ kernel.axes, y, weight)
+        ridge, error = left_out(values.pow(factor**2) @ kernel.axes, y, weight)
         tried.append((plan._replace(share=share, ridge=ridge), error))
     return min(tried, key=itemgetter(1))
 
 
-def left_out(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tensor, float]:
-    """Kernel ridge regression, in which each row is predicted from the others.
+def left_out(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[float, float]:
+    """The ridge with the smallest error if each row is predicted from the others, and this error.
+
+    The predictions are not returned, because each depends on its own row by the ridge.
 
     Parameters
     ----------
@@ -363,8 +365,7 @@ def left_out(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tenso
     Returns
     -------
     ridge : float
-        Ridge per row with the smallest error.
-    predictions : Tensor of shape (n, n_targets)
+        Ridge per row.
     error : float
         Mean squared error, as a share of the mean square of y.
     """
@@ -381,7 +382,7 @@ def left_out(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[float, Tenso
     total = (weight @ y.square() / len(y)).clamp_min(1e-12)
     errors = (torch.einsum("n,nrt->rt", weight, residual.square()) / len(y) / total).mean(1)
     least = int(errors.argmin())
-    return float(_RIDGES[least]), y - residual[:, least], float(errors[least])
+    return float(_RIDGES[least]), float(errors[least])
 
 
 def solve(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
