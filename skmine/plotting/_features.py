@@ -295,7 +295,7 @@ class FeatureScoresDisplay:
                     bar.set_label(name)
                     handles.append(bar)
         if handles:
-            self.ax_.legend(handles=handles, fontsize="small", loc="lower right")
+            self.ax_.legend(handles=handles, fontsize="small", loc="best")
 
 
 def _read_shape(values, shape: tuple[int, ...], name: str, dtype):
