@@ -38,7 +38,7 @@ def draw_atoms(kind, rng, n=1000):
 def test_estimator__atoms_on_both_sides__near_the_truth(kind, seed):
     X, y, truth = draw_atoms(kind, np.random.default_rng(seed))
 
-    estimator = MutualInfoEstimator(max_iter=0, cv=3, random_state=seed).fit(X, y)
+    estimator = MutualInfoEstimator(max_iter=0, cv=2, random_state=seed).fit(X, y)
 
     # The log ratio of one or two levels of atoms has a standard deviation of about 0.5, so three standard
     # errors are 0.05. The Gaussian value of such columns is 4 to 38 nats.
