@@ -48,5 +48,5 @@ plt.show()
 
 # %%
 # **In short:** Mostly yes for ``SelectKBest`` (an index of 0.93), and mostly
-# no for ``MINEFeatureSelector`` (0.34), because its choice among near-copies
+# no for ``MINEFeatureSelector`` (0.39), because its choice among near-copies
 # is partly due to chance.
