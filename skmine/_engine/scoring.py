@@ -126,15 +126,17 @@ class Scored:
 
         A critic that may have memorised them has no such value. The cost of overfitting is nearly inversely
         proportional to the number of rows, so it is what the held-out value lost with half of them. The
-        training value exceeds the held-out value by twice the cost.
+        training value exceeds the held-out value by twice the cost. Half of the rows may be too few to learn
+        the dependence at all. The loss therefore counts by the share of the value that they confirm.
         """
         fit, value = self.fit, self.held_out_value
         if not fit.knows_rows:
             return self._mean(self.training, self.train_rows)
-        if fit.of_half is None:
+        if fit.of_half is None or value <= 0:
             return value
         half = Scored(replace(fit, critic=fit.of_half), self.sample, self.bound).held_out_value
-        return value + 2 * max(value - max(half, 0.0), 0.0)
+        share = min(max(half / value, 0.0), 1.0)
+        return value + 2 * share * (1 - share) * value
 
     def _mean(self, scores: list[Scores], rows: Tensor) -> float:
         """Mean of the bound over sets of rows, weighted by the total weight of each."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from blocks import draw, held_out_value, make_folds, make_sample, normal_scores, one_split
+from blocks import draw, draw_pairs, held_out_value, make_folds, make_sample, normal_scores, one_split
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -23,12 +23,14 @@ from skmine import MutualInfoEstimator
 from skmine._encoding import encodings
 from skmine._engine.critics import member_lists, of_members, stack_states
 from skmine._engine.forms import is_model
+from skmine._engine.forms.form import Fit
 from skmine._engine.forms.gaussian import Gaussian
 from skmine._engine.forms.regression import BoostedTrees, Predictive, Regression
 from skmine._engine.judge import Judge
 from skmine._engine.models import ModelRegressor, TreesRegressor
 from skmine._engine.regressors import Targets, learn, learn_half
 from skmine._engine.sample import Folds
+from skmine._engine.scoring import Scored
 from skmine._input import Rows
 from skmine.distributions import MultivariateNormal
 from skmine.nn import DonskerVaradhan
@@ -303,8 +305,9 @@ def test_training_value__regression__the_gap_follows_from_models_of_half_of_the_
 
     assert found.knows_rows
     half = judge.score(replace(found, critic=found.of_half)).held_out_value
-    # With a cost c / n of overfitting, half of the rows cost as much again. Training rows add it twice.
-    gap = 2 * (scored.held_out_value - half)
+    # With a cost c / n of overfitting, half of the rows cost as much again. It counts by what they confirm.
+    # Training rows add it twice.
+    gap = 2 * (scored.held_out_value - half) * half / scored.held_out_value
     assert gap > 0
     assert scored.training_value - scored.held_out_value == pytest.approx(gap, abs=1e-9)
     closed = judge.score(Gaussian().fit(sample, None))
@@ -312,6 +315,18 @@ def test_training_value__regression__the_gap_follows_from_models_of_half_of_the_
         both = (gap + closed.training_value - closed.held_out_value) / 2
         assert pool.fit.knows_rows
         assert pool.training_value - pool.held_out_value == pytest.approx(both, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "gap"), [(1.0, 0.8, 0.32), (1.0, -0.1, 0), (1.0, 1.2, 0), (-0.1, -0.2, 0)]
+)
+def test_training_value__half_of_the_rows__counts_by_what_it_confirms(value, half, gap, monkeypatch):
+    sample, critic, of_half = make_sample(*draw_pairs(40, [0.5])), torch.nn.Identity(), torch.nn.Identity()
+    scored = Scored(Fit(critic, knows_rows=True, of_half=of_half), sample, DonskerVaradhan())
+    values = {critic: value, of_half: half}
+    monkeypatch.setattr(Scored, "held_out_value", property(lambda self: values[self.fit.critic]))
+
+    assert scored.training_value == pytest.approx(value + gap)
 
 
 @pytest.mark.parametrize("n_levels", [4, 16])
