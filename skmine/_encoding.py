@@ -61,9 +61,9 @@ def _levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
     return levels, np.array([counts[v] for v in levels], dtype=np.int64)
 
 
-def _most_levels(column: Column, n: int) -> int:
+def _most_levels(categorical: bool, n: int) -> int:
     """Maximum number of levels, besides missing, of a discrete column with n rows."""
-    if column.categorical:
+    if categorical:
         return max(2, min(n // _ROWS_A_LEVEL, max(MAX_LEVELS, _MOST_INDICATORS // n)))
     return max(2, min(MAX_NUMERIC_LEVELS, n // 20))
 
@@ -138,8 +138,9 @@ class BlockEncoder:
         ``"X"`` or ``"y"``, for messages.
     weight : ndarray of shape (n,) or None
         Weights of the rows, for ranks and for the probabilities of classes.
-    as_classes : bool, default=True
-        Whether discrete columns with few distinct rows are encoded as these classes.
+    classes : {"few", "many", "none"}, default="few"
+        Whether the distinct rows of the block are encoded as classes: if they are few and their columns are
+        discrete, if they are many but repeat, or never.
 
     Attributes
     ----------
@@ -165,7 +166,7 @@ class BlockEncoder:
         columns: list[Column],
         name: str,
         weight: np.ndarray | None = None,
-        as_classes: bool = True,
+        classes: str = "few",
     ):
         n = len(columns[0].values)
         self.name = name
@@ -183,12 +184,12 @@ class BlockEncoder:
         self.probability: np.ndarray | None = None
         levels = [_levels(column) for column in columns]
         if all(
-            c.categorical or len(values) <= _most_levels(c, n)
+            c.categorical or len(values) <= _most_levels(c.categorical, n)
             for c, (values, _) in zip(columns, levels, strict=True)
         ):
             self.entropy = sum(_entropy(column, weight) for column in columns)
-        self._find_classes(columns, [values for values, _ in levels], n, weight)
-        if not as_classes:
+        self._find_classes(columns, [values for values, _ in levels], weight, classes == "many")
+        if classes == "none":
             self.class_rows = self.probability = None
         if self.class_rows is not None:
             self.n_core: int = len(self.class_rows)
@@ -254,14 +255,16 @@ class BlockEncoder:
         self.in_ranks[0].half_turns = np.append(COSINES, FAST_COSINES[depends])
         self.origin = self._origin(columns)
 
-    def _find_classes(self, columns, distinct: list[np.ndarray], n: int, weight) -> None:
+    def _find_classes(self, columns, distinct: list[np.ndarray], weight, many: bool) -> None:
+        n = len(columns[0].values)
         for column, levels in zip(columns, distinct, strict=True):
-            if len(levels) > _most_levels(column, n):
+            if len(levels) > _most_levels(column.categorical or many, n):
                 return
         self.distinct = distinct
         codes = self._codes(columns)
         rows, inverse = np.unique(codes, axis=0, return_inverse=True)
-        if len(columns) > 1 and len(rows) > max(2, min(MAX_LEVELS, n // 10)):
+        most = _most_levels(True, n) if many else max(2, min(MAX_LEVELS, n // 10))
+        if len(rows) > most and (many or len(columns) > 1):
             return
         self.class_rows = rows
         mass = np.bincount(inverse.ravel(), weights=weight, minlength=len(rows))
@@ -341,7 +344,7 @@ def encodings(
     ------
     tuple of two BlockEncoder
     """
-    first = BlockEncoder(columns["X"], "X", weight, as_classes=not predicts)
+    first = BlockEncoder(columns["X"], "X", weight, "none" if predicts else "few")
     second = BlockEncoder(columns["y"], "y", weight)
     if first.probability is not None and second.probability is None:
         first, second = second, first
@@ -353,8 +356,13 @@ def encodings(
             tested_weight = None if weight is None else weight[tested]
             shown.show_oscillations(own, other.slow_functions(others), tested_weight)
     yield first, second
-    if predicts or first.probability is not None or second.probability is None:
+    if predicts:
         return
     block = columns[second.name]
-    if len(block) > 1 and second.n_core > _FEW_CLASSES and second.n_core * _ROWS_A_CLASS > n:
-        yield first, BlockEncoder(block, second.name, weight, as_classes=False)
+    if first.probability is None and second.probability is not None and len(block) > 1:
+        if second.n_core > _FEW_CLASSES and second.n_core * _ROWS_A_CLASS > n:
+            yield first, BlockEncoder(block, second.name, weight, "none")
+    if first.probability is None or second.probability is None:
+        tables = [BlockEncoder(columns[name], name, weight, "many") for name in ("X", "y")]
+        if all(block.probability is not None for block in tables):
+            yield tables[0], tables[1]

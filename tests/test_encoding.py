@@ -408,6 +408,25 @@ def test_encodings__oscillation_in_rows_of_weight_zero__is_not_seen():
     assert 20 not in half_turns(x[:, None], y, weight)["X"]
 
 
+def test_encodings__numbers_that_repeat_on_both_sides__are_also_classes():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 10, size=(1000, 2)), rng.integers(0, 200, 1000)
+
+    pairs = list(encodings({"X": read_columns(X, "X"), "y": read_columns(y, "y")}, None))
+
+    assert [[block.class_rows is not None for block in pair] for pair in pairs][-1] == [True, True]
+    assert len(pairs[-1][0].class_rows) == len(np.unique(X, axis=0))
+
+
+def test_encodings__numbers_that_hardly_repeat__are_never_classes():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 1000, size=(1000, 1)), rng.integers(0, 1000, 1000)
+
+    pairs = encodings({"X": read_columns(X, "X"), "y": read_columns(y, "y")}, None)
+
+    assert [[block.class_rows for block in pair] for pair in pairs] == [[None, None]]
+
+
 def test_encodings__several_columns__show_no_cosines():
     rng = np.random.default_rng(0)
     X = rng.uniform(size=(1000, 2))

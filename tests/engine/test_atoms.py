@@ -88,3 +88,21 @@ def test_block__tied_share_of_a_column__more_than_half_is_atoms(share, has_atoms
     values[: int(1000 * share), 1] = 0.0
 
     assert Block(values, 3).has_atoms is has_atoms
+
+
+@pytest.mark.statistical
+def test_estimator__integer_codes_copied_with_errors__near_the_truth_and_at_most_their_entropy(seed):
+    # Neighbouring codes have nothing in common, so functions of their ranks find 2.5 of 3.4 nats.
+    rng = np.random.default_rng(seed)
+    n, n_codes, share = 600, 60, 0.1
+    x = rng.integers(0, n_codes, n)
+    y = np.where(rng.uniform(size=n) < share, rng.integers(0, n_codes, n), rng.permutation(n_codes)[x])
+    kept, changed = 1 - share + share / n_codes, share / n_codes
+    truth = np.log(n_codes) + kept * np.log(kept) + (n_codes - 1) * changed * np.log(changed)
+
+    estimator = MutualInfoEstimator(max_iter=0, cv=2, random_state=seed).fit(x[:, None], y)
+
+    # The log ratio is about log(60) for the share that is kept and -3 for the others, so its standard
+    # deviation is 2, and three standard errors are 0.25.
+    assert estimator.mi_ == pytest.approx(truth, abs=0.25)
+    assert estimator.mi_interval_[1] <= estimator.mi_max_ <= np.log(n_codes)
