@@ -325,10 +325,13 @@ class BlockEncoder:
 def encodings(
     columns: dict[str, list[Column]], weight: np.ndarray | None, predicts: bool = False
 ) -> Iterator[tuple[BlockEncoder, BlockEncoder]]:
-    """Yield one or two pairs of encoders of X and y; the caller keeps the better pair.
+    """Yield pairs of encoders of X and y; the caller keeps the best pair.
 
-    A single numeric column gets as many cosines as the other block needs. A block of classes comes second in
-    the pair. If several columns form many classes, a second pair encodes these columns one by one.
+    - A single numeric column gets as many cosines as the other block needs.
+    - A block of classes comes second in the pair. If several columns form many classes, a further pair
+      encodes these columns one by one.
+    - If the rows of both blocks repeat, the last pair encodes them as classes. The codes of unordered
+      categories have no other dependence.
 
     Parameters
     ----------
@@ -358,11 +361,13 @@ def encodings(
     yield first, second
     if predicts:
         return
-    block = columns[second.name]
-    if first.probability is None and second.probability is not None and len(block) > 1:
-        if second.n_core > _FEW_CLASSES and second.n_core * _ROWS_A_CLASS > n:
-            yield first, BlockEncoder(block, second.name, weight, "none")
-    if first.probability is None or second.probability is None:
-        tables = [BlockEncoder(columns[name], name, weight, "many") for name in ("X", "y")]
-        if all(block.probability is not None for block in tables):
-            yield tables[0], tables[1]
+    block, has_classes = columns[second.name], first.probability is None and second.probability is not None
+    if has_classes and len(block) > 1 and second.n_core > max(_FEW_CLASSES, n / _ROWS_A_CLASS):
+        yield first, BlockEncoder(block, second.name, weight, "none")
+    if first.probability is not None and second.probability is not None:
+        return
+    y = BlockEncoder(columns["y"], "y", weight, "many")
+    if y.probability is not None:
+        X = BlockEncoder(columns["X"], "X", weight, "many")
+        if X.probability is not None:
+            yield X, y
