@@ -15,9 +15,11 @@ from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_infor
 from skmine.nn.training import TrainingResult
 
 #: Largest misfit that passes, in standard deviations. If the critic is correct, the largest of five
-#: statistics exceeds this limit once in five times. Because the misfit of a wrong critic grows with the
-#: number of rows, the limit is lower if all members hold out fewer rows than this.
-_LARGEST_MISFIT, _ENOUGH_ROWS = 1.7, 4096
+#: statistics exceeds this limit once in five times.
+_LARGEST_MISFIT = 1.7
+#: If all members hold out fewer rows than this, only large misfits are found, and a flexible form is tried
+#: before the contest may end.
+_ENOUGH_ROWS = 4096
 #: A path is left after this many consecutive settings that are worse than its best setting.
 _PATIENCE = 2
 
@@ -195,21 +197,20 @@ class _Contest:
     def explains_all(self) -> bool:
         """Whether held-out rows show that the best critic so far explains the dependence.
 
-        This is the case if there is no misfit and if overfitting costs at most the standard error. Few rows
-        reveal a misfit only if it is large, so with few rows a flexible form is tried before this is asked.
+        This is the case if there is no misfit and if overfitting costs at most the standard error.
         """
-        best, n_rows = self.best, self.sample.folds.held_out.numel()
-        if best is None or not self.compete or not self.judge.can_end:
+        best = self.best
+        if best is None or not self.compete:
             return False
-        if n_rows < _ENOUGH_ROWS and not self.has_tried_flexible:
+        if self.sample.folds.held_out.numel() < _ENOUGH_ROWS and not self.has_tried_flexible:
             return False
         before, self.examined = self.examined, best.scored
         if best.scored is before:
             return False
         if best.overfit > best.standard_error:
             return False
-        largest = _LARGEST_MISFIT * min(n_rows / _ENOUGH_ROWS, 1.0)
-        return all(misfit < largest for misfit in misfits(best.scored.fit, self.sample, self.judge.device))
+        found = misfits(best.scored.fit, self.sample, self.judge.device)
+        return all(misfit < _LARGEST_MISFIT for misfit in found)
 
     def enter(self, form: Form) -> None:
         """Fit a form, and keep it if it is the best so far."""

@@ -18,8 +18,7 @@ from skmine.nn.training import TrainingResult
 JUDGING_ROWS = 12
 #: Minimum effective number of rows in each half of them.
 _FEWEST_EFFECTIVE = 4.0
-#: Minimum number of held-out rows per member for the contest to end early, and for the first member to decide
-#: for all.
+#: Minimum number of held-out rows per member for the first member to decide for all.
 _DECIDING_ROWS = 200
 #: Marginal pairs can test a value I if it is at least this far below log(N), where N is the number of pairs.
 #: The relative variance of the mean of exp(T) over N pairs is at least (exp(I) - 1) / N, and about ten times
@@ -163,14 +162,10 @@ class Judge:
         return self.sample.x.values.device
 
     @property
-    def can_end(self) -> bool:
-        """Whether members hold out enough rows to find that the critic explains the dependence."""
-        return 2 * self.sample.folds.halves[0].shape[1] >= _DECIDING_ROWS
-
-    @property
     def first_decides(self) -> bool:
         """Whether the first of several members holds out enough rows to choose forms and settings for all."""
-        return self.sample.n_members > 1 and self.can_end
+        n_held_out = 2 * self.sample.folds.halves[0].shape[1]
+        return self.sample.n_members > 1 and n_held_out >= _DECIDING_ROWS
 
     def score(self, fit: Fit, sample: Sample | None = None) -> Scored:
         """Scores of a bank, or of its first member if the sample contains only the first member."""
