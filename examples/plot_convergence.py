@@ -19,6 +19,9 @@ Training ends when a restart no longer improves the held-out value.
 # -------------------------------------------------
 # The data are four years of weather in Seattle. How much information do the
 # day of the year and the rain carry about the highest temperature of the day?
+#
+# With ``critic="concat"``, the network has no competitors. By default, the
+# estimator trains a network only if simpler critics miss something.
 
 import warnings
 
@@ -34,7 +37,7 @@ from skmine.plotting import TrainingDisplay
 weather = local_data.seattle_weather()
 weather["day"] = weather["date"].dt.day_of_year
 X, y = weather[["day", "precipitation"]], weather["temp_max"]
-estimator = MutualInfoEstimator(cv=3, max_iter=2000, random_state=0).fit(X, y)
+estimator = MutualInfoEstimator(critic="concat", cv=3, random_state=0).fit(X, y)
 TrainingDisplay.from_estimator(estimator).ax_.set_title("Training went well")
 
 # %%
@@ -42,9 +45,6 @@ TrainingDisplay.from_estimator(estimator).ax_.set_title("Training went well")
 # --------------------------------------------------
 # Here ``max_iter`` and ``learning_rate_init`` are too low, so a
 # ``ConvergenceWarning`` appears. The remedy is to raise them.
-#
-# ``critic="concat"`` is set because the estimator tries other critics by
-# default, and here one of them would win against the network.
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)  # shown in the picture
@@ -66,9 +66,9 @@ TrainingDisplay.from_estimator(short).ax_.set_title("Too short")
 # the network overfit more than it would by default.
 
 pixels = load_digits().data
-few = MutualInfoEstimator(cv=3, weight_decay=0, random_state=0).fit(
-    pixels[:100, 8:32], pixels[:100, 34]
-)
+few = MutualInfoEstimator(
+    critic="concat", weight_decay=0, cv=3, random_state=0
+).fit(pixels[:100, 8:32], pixels[:100, 34])
 TrainingDisplay.from_estimator(few).ax_.set_title("Too few rows")
 
 # %%

@@ -23,16 +23,10 @@ from skmine import MutualInfoEstimator
 
 table = randhie.load_pandas().data.sample(frac=1, random_state=0)
 names = ["lncoins", "physlm", "disea", "hlthg", "hlthf", "hlthp"]
-settings = {
-    "cv": 3,
-    "hidden_layer_sizes": (32,),
-    "tol": 5e-3,
-    "random_state": 0,
-}
 sizes = [250, 500, 1000, 2000]
 fits = []
 for n in sizes:
-    fit = MutualInfoEstimator(**settings).fit(
+    fit = MutualInfoEstimator(cv=3, random_state=0).fit(
         table[names][:n], table["mdvis"][:n]
     )
     fits.append(fit)
@@ -82,4 +76,4 @@ plt.show()
 
 # %%
 # **In short:** The narrower ``mi_interval_``, the more certain the estimate:
-# the interval is 0.29 nats wide with 250 rows and 0.07 with 2,000 rows.
+# the interval is 0.25 nats wide with 250 rows and 0.07 with 2,000 rows.
