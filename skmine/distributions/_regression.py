@@ -9,7 +9,7 @@ from scipy.stats import qmc
 from skmine.distributions._base import LOG_SQRT_2_PI, JointDistribution, check_count
 
 _N_POINTS = 2**14  # quasi-random points of X
-_N_NODES = 8_000  # equally spaced points of y; about as many are added at steep parts of the density
+_N_NODES = 2_000  # equally spaced points of y; about as many are added at steep parts of the density
 _REACH = 7.0  # range of the noise, in standard deviations
 
 
@@ -90,12 +90,12 @@ class Regression(JointDistribution):
         """Sorted values of y and the density of Y."""
         mean, scale = self._moments(self._points)
         ends = (mean - _REACH * scale).min(), (mean + _REACH * scale).max()
-        narrow = np.argsort(scale)[:: len(scale) // 200]
+        narrow = np.argsort(scale)[:: len(scale) // 50]
         near = mean[narrow] + np.outer(np.linspace(-_REACH, _REACH, 41), scale[narrow])
         y = np.sort(np.concatenate([np.linspace(*ends, _N_NODES), near.ravel()]))
         density = [
-            np.mean(np.exp(-(((part - mean) / scale) ** 2) / 2) / scale, axis=1)
-            for part in np.array_split(y[:, np.newaxis], len(y) // 100)
+            np.exp(-(((part - mean) / scale) ** 2) / 2) @ (1 / scale) / len(scale)
+            for part in np.array_split(y[:, np.newaxis], len(y) // 8)  # each stays in the cache
         ]
         return y, np.concatenate(density) / np.exp(LOG_SQRT_2_PI)
 
