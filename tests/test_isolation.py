@@ -1,6 +1,7 @@
 """State that a fit neither uses nor changes: modes, generators, filters and thread counts."""
 
 import contextlib
+import functools
 import os
 import pickle
 import subprocess
@@ -110,9 +111,9 @@ CALLS = [
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few iterations
 
 
-@pytest.fixture(scope="module")
-def expected():
-    return {call: call() for call in CALLS}
+@functools.cache
+def alone(call):
+    return call()
 
 
 @contextlib.contextmanager
@@ -133,27 +134,33 @@ def deterministic():
         torch.use_deterministic_algorithms(False)
 
 
+DTYPES = {dtype: functools.partial(default_dtype, dtype) for dtype in (torch.float64, torch.bfloat16)}
+#: Several at once: if none of them has an effect, neither has any of them alone.
 MODES = {
-    "no_grad": torch.no_grad,
-    "inference": torch.inference_mode,
-    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
-    "deterministic": deterministic,
-    "default device": lambda: torch.device("meta"),
-    "float64": lambda: default_dtype(torch.float64),
-    "bfloat16": lambda: default_dtype(torch.bfloat16),
+    "no gradients, bfloat16": [torch.no_grad, DTYPES[torch.bfloat16]],
+    "inference and all others, float64": [
+        torch.inference_mode,
+        lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+        deterministic,
+        lambda: torch.device("meta"),
+        DTYPES[torch.float64],
+    ],
 }
 
 
-@pytest.mark.parametrize(
-    ("call", "mode"),
-    # A module written by a user has weights of torch's default dtype.
-    [(call, mode) for call in CALLS for mode in MODES if call is not fit_network or "float" not in mode],
-)
-def test_call__mode_of_the_callers__same_bits(call, mode, expected):
-    with MODES[mode]():
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("call", CALLS)
+def test_call__modes_of_the_callers__same_bits(call, mode):
+    expected = alone(call)
+
+    with contextlib.ExitStack() as stack:
+        for enter in MODES[mode]:
+            # A module written by a user has weights of torch's default dtype.
+            if call is not fit_network or enter not in DTYPES.values():
+                stack.enter_context(enter())
         values = call()
 
-    assert values == expected[call]
+    assert values == expected
 
 
 def test_fit__critic_of_the_users_in_another_dtype__trains():
@@ -198,7 +205,8 @@ class Watch(threading.Thread):
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_call__meanwhile_and_afterwards__state_of_the_process_is_as_found(call, expected):
+def test_call__meanwhile_and_afterwards__state_of_the_process_is_as_found(call):
+    alone(call)  # what it imports is there
     before = global_state()
 
     with Watch() as watch:
@@ -209,11 +217,13 @@ def test_call__meanwhile_and_afterwards__state_of_the_process_is_as_found(call, 
 
 
 @pytest.mark.parametrize("call", [fit_network, fit_contest, fit_model, fit_selector])
-def test_call__three_threads__same_bits_as_alone(call, expected):
+def test_call__three_threads__same_bits_as_alone(call):
+    expected = alone(call)
+
     with ThreadPoolExecutor(3) as pool:
         values = list(pool.map(lambda _: (torch.randn(3), call())[1], range(3)))
 
-    assert values == [expected[call]] * 3
+    assert values == [expected] * 3
 
 
 class Counting(torch.nn.Module):
