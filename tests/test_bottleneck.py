@@ -142,11 +142,11 @@ def test_bottleneck_predict__is_the_mean_over_draws_of_the_forward_pass(noise):
 
 @parametrize_with_checks(
     [
-        InformationBottleneckClassifier(max_iter=50, hidden_layer_sizes=32, learning_rate_init=1e-2),
+        InformationBottleneckClassifier(max_iter=20, hidden_layer_sizes=16, learning_rate_init=3e-2),
         InformationBottleneckClassifier(
-            max_iter=50,
-            hidden_layer_sizes=32,
-            learning_rate_init=1e-2,
+            max_iter=20,
+            hidden_layer_sizes=16,
+            learning_rate_init=3e-2,
             method="vib",
             noise="propagated",
             n_components=4,
@@ -168,7 +168,13 @@ def test_fit__rings__learns_what_no_line_separates(method, noise, seed):
     y = np.where(np.hypot(*X.T) < 0.85, "in", "out")
 
     classifier = InformationBottleneckClassifier(
-        method=method, noise=noise, noise_scale=0.1, max_iter=600, hidden_layer_sizes=64, random_state=seed
+        method=method,
+        noise=noise,
+        noise_scale=0.1,
+        max_iter=200,
+        hidden_layer_sizes=64,
+        learning_rate_init=5e-3,
+        random_state=seed,
     ).fit(X[:400], y[:400])
 
     # A quarter of the rows is inside, and the rim is blurred by noise. The standard error of 200 rows at 0.94
@@ -183,7 +189,7 @@ def test_fit__growing_beta__code_tells_less_and_then_nothing(method):
     X = StandardScaler().fit_transform(X)
 
     fits = [
-        quick(beta=b, method=method, max_iter=500, learning_rate_init=1e-2).fit(X, y)
+        quick(beta=b, method=method, max_iter=300, learning_rate_init=2e-2).fit(X, y)
         for b in (1e-4, 1e-1, 1e1)
     ]
 
@@ -201,7 +207,8 @@ def test_fit__mine__is_no_looser_than_vib_at_the_same_cross_entropy():
     # Clusters differ from one normal cloud, so the variational rate is loose.
     X, y = make_blobs(600, 2, centers=6, cluster_std=0.3, random_state=0)
     X = StandardScaler().fit_transform(X)
-    fits = {m: quick(beta=3e-2, method=m, max_iter=800, hidden_layer_sizes=64).fit(X, y) for m in METHODS}
+    settings = {"beta": 3e-2, "max_iter": 300, "hidden_layer_sizes": 32, "learning_rate_init": 4e-3}
+    fits = {m: quick(method=m, **settings).fit(X, y) for m in METHODS}
 
     assert fits["mine"].mi_xz_ < fits["vib"].mi_xz_
     assert fits["mine"].mi_zy_ > fits["vib"].mi_zy_ - 0.02
@@ -234,18 +241,19 @@ def test_predict__rows_apart__same_as_together(noise, rows):
     classifier = quick(noise=noise).fit(X, y)
 
     together = classifier.predict_proba(X)
-    apart = np.vstack([classifier.predict_proba(row[None]) for row in X])
+    apart = np.vstack([classifier.predict_proba(row[None]) for row in X[:20]])
 
-    np.testing.assert_allclose(apart, together, rtol=1e-12)
+    np.testing.assert_allclose(apart, together[:20], rtol=1e-12)
     np.testing.assert_allclose(together.sum(1), 1.0)
     assert (together == classifier.predict_proba(X)).all()
 
 
 def test_fit__double_precision_by_default__works_as_ever(rows, double_precision):
-    score = quick(max_iter=400).fit(*rows).score(*rows)
+    longer = {"max_iter": 100, "learning_rate_init": 1e-2}
+    score = quick(**longer).fit(*rows).score(*rows)
 
     torch.set_default_dtype(torch.float32)
-    assert score == pytest.approx(quick(max_iter=400).fit(*rows).score(*rows), abs=0.1)
+    assert score == pytest.approx(quick(**longer).fit(*rows).score(*rows), abs=0.1)
 
 
 def test_fit__global_state__is_left_as_it_was(rows):
@@ -317,14 +325,14 @@ def test_transform__pipeline__gives_named_columns_of_the_code():
 
 def test_grid_search__beta_and_method__scores_every_one():
     X, y = load_iris(return_X_y=True)
-    pipeline = make_pipeline(StandardScaler(), quick(max_iter=150, learning_rate_init=2e-2))
+    pipeline = make_pipeline(StandardScaler(), quick(max_iter=60, learning_rate_init=3e-2))
     name = "informationbottleneckclassifier"
     grid = {f"{name}__beta": [1e-3, 1e-1], f"{name}__method": METHODS}
 
     search = GridSearchCV(pipeline, grid, cv=2, scoring="neg_log_loss").fit(X, y)
 
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert cross_val_score(search.best_estimator_, X, y, cv=3).mean() > 0.85
+    assert cross_val_score(search.best_estimator_, X, y, cv=2).mean() > 0.85
 
 
 @pytest.mark.parametrize(
@@ -361,7 +369,7 @@ def test_fit__weights_of_the_rows__are_how_often_they_count(method, rows):
     flipped = np.concatenate([y, 1 - y])  # every row with both classes
     twice = np.vstack([X, X])
     weight = np.repeat([1.0, 0.01], len(X))
-    options = {"method": method, "max_iter": 300}
+    options = {"method": method, "max_iter": 100, "learning_rate_init": 1e-2}
 
     right = quick(**options).fit(twice, flipped, weight)
     wrong = quick(**options).fit(twice, flipped, sample_weight=weight[::-1])
@@ -382,7 +390,7 @@ def test_fit__class_without_weight__is_still_a_class(rows):
     X, y = rows
     weight = (y == y[0]).astype(float)
 
-    classifier = quick(max_iter=500).fit(X, y, weight)
+    classifier = quick(learning_rate_init=3e-2).fit(X, y, weight)
 
     assert (classifier.classes_ == np.unique(y)).all()
     assert (classifier.predict(X) == y[0]).all()
@@ -415,7 +423,7 @@ def test_fit__in_adaboost__gets_its_weights():
         class_sep=2,
         random_state=0,
     )
-    boosted = AdaBoostClassifier(quick(max_iter=400), n_estimators=2, random_state=0).fit(X, y)
+    boosted = AdaBoostClassifier(quick(max_iter=100, learning_rate_init=1e-2), n_estimators=2, random_state=0).fit(X, y)
 
     assert len(boosted.estimators_) == 2
     assert boosted.score(X, y) > 0.8

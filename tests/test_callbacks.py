@@ -19,9 +19,11 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 2))
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
 MODELS = {
-    "estimator": lambda: MutualInfoEstimator(critic="concat", cv=2, max_iter=200, tol=1e-9, random_state=0),
-    "bottleneck": lambda: InformationBottleneckClassifier(max_iter=200, random_state=0),
-    "gan": lambda: MINEGAN(max_iter=200, hidden_layer_sizes=8, random_state=0),
+    "estimator": lambda: MutualInfoEstimator(
+        critic="concat", cv=2, max_iter=150, hidden_layer_sizes=8, tol=1e-9, random_state=0
+    ),
+    "bottleneck": lambda: InformationBottleneckClassifier(max_iter=150, hidden_layer_sizes=8, random_state=0),
+    "gan": lambda: MINEGAN(max_iter=150, hidden_layer_sizes=8, random_state=0),
 }
 pytestmark = [
     pytest.mark.skipif(not FRAMES, reason="scikit-learn has callbacks from 1.9 on"),

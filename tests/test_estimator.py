@@ -31,6 +31,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmine import MutualInfoEstimator, nn
@@ -91,10 +92,32 @@ def fitted():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # after 20 minibatches
 @pytest.mark.filterwarnings("ignore:At least .* rows are exact copies:UserWarning")  # weights against repeats
 @parametrize_with_checks(
-    [MutualInfoEstimator(max_iter=0, cv=None), MutualInfoEstimator(max_iter=20, cv=2, critic="separable")]
+    [
+        MutualInfoEstimator(max_iter=0, cv=None, critic="concat"),
+        MutualInfoEstimator(max_iter=5, cv=2, critic="separable"),
+    ]
 )
 def test_estimator__scikit_learn_checks__pass(estimator, check):
     check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:At least .* rows are exact copies:UserWarning")  # weights against repeats
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_dict_unchanged,
+        estimator_checks.check_dtype_object,
+        estimator_checks.check_fit2d_1feature,
+        estimator_checks.check_fit2d_1sample,
+        estimator_checks.check_fit_idempotent,
+        estimator_checks.check_methods_sample_order_invariance,
+        estimator_checks.check_methods_subset_invariance,
+        estimator_checks.check_sample_weight_equivalence_on_dense_data,
+    ],
+)
+def test_estimator__scikit_learn_checks_of_values__pass_in_a_contest(check):
+    check("MutualInfoEstimator", MutualInfoEstimator(max_iter=0, cv=None))
 
 
 # --- Input of any kind ---
@@ -103,7 +126,7 @@ def test_estimator__scikit_learn_checks__pass(estimator, check):
 def test_fit__containers_of_the_same_numbers__same_bits(rows):
     X, y = rows
     X[np.abs(X) < 0.5] = 0.0
-    expected = quick(cv=None).fit(X, y)
+    expected = quick(cv=None, max_iter=2).fit(X, y)
     score = expected.score(X, y)
     frame = pd.DataFrame(X, columns=list("abc"))
     read_only = X.copy()
@@ -112,7 +135,7 @@ def test_fit__containers_of_the_same_numbers__same_bits(rows):
     containers = [X.tolist(), frame, pl.DataFrame(frame.to_dict("list")), read_only, np.asfortranarray(X)]
     containers += [sp.csr_matrix(X), sp.coo_array(X), sp.csc_array(X)]
     for container in containers:
-        estimator = quick(cv=None).fit(container, y)
+        estimator = quick(cv=None, max_iter=2).fit(container, y)
         assert estimator.mi_ == expected.mi_, type(container)
         assert estimator.score(container, y) == score, type(container)
 
@@ -538,7 +561,7 @@ def test_fit__more_nats_than_pairs_can_test__is_the_closed_form(correlation, see
 @pytest.mark.parametrize("task", ["1v1-bimodal-0.75", "multinormal-sparse-5-5-2-2.0", "1v1-additive-0.75"])
 def test_fit__known_truth__estimate_is_near(task, seed):
     joint = beyond_normal_tasks()[task]
-    X, y = joint.sample(1500, seed)
+    X, y = joint.sample(1000, seed)
 
     estimator = MutualInfoEstimator(cv=2, random_state=seed).fit(X, y)
 
@@ -559,10 +582,10 @@ def test_fit__independent_blocks__near_zero_and_lower_value_not_above(seed):
 
 def test_fit__discrete_target__near_the_truth_and_symmetric(seed):
     joint = NormalClasses([[-1.0, 0.0], [1.0, 0.5]], weights=[0.3, 0.7])
-    X, y = joint.sample(2000, seed)
+    X, y = joint.sample(1000, seed)
 
-    forward = MutualInfoEstimator(cv=3, random_state=seed).fit(X, y[:, 0])
-    backward = MutualInfoEstimator(cv=3, random_state=seed).fit(y, X)
+    forward = MutualInfoEstimator(cv=2, random_state=seed).fit(X, y[:, 0])
+    backward = MutualInfoEstimator(cv=2, random_state=seed).fit(y, X)
 
     assert forward.mi_ == pytest.approx(joint.mi, abs=3 * forward.mi_std_ + 0.02)
     # The roles are swapped inside: the class is always enumerated.
@@ -1130,7 +1153,7 @@ def test_fit__few_rows_of_two_classes__is_near_the_closed_form_that_is_right(n, 
         rng = np.random.default_rng([seed, draw])
         X = rng.normal(size=(n, 3))
         y = X[:, 0] + 0.5 * rng.normal(size=n) > 0  # 0.373 nats
-        errors.append(MutualInfoEstimator(random_state=0).fit(X, y).mi_ - 0.373)
+        errors.append(MutualInfoEstimator(hidden_layer_sizes=32, random_state=0).fit(X, y).mi_ - 0.373)
 
     # Networks that were judged by a few rows gave -.5 to -.15 on average. The error of a draw of 24 rows has
     # a standard deviation of .12, of 50 rows .08. Three standard errors of the mean, and .07 for bias.

@@ -161,7 +161,7 @@ def test_estimator__thin_relation__the_grid_wins(seed):
     joint = other_tasks()["sine-0.03"]
     X, y = joint.sample(5000, seed)
 
-    estimator = MutualInfoEstimator(cv=3, max_iter=300, random_state=seed).fit(X, y)
+    estimator = MutualInfoEstimator(cv=2, max_iter=300, random_state=seed).fit(X, y)
 
     # 300 minibatches alone reach 2.3. A tenth of the truth is allowed, and three standard errors.
     assert estimator.mi_ == pytest.approx(joint.mi, abs=0.28 + 3 * estimator.mi_std_)
@@ -183,7 +183,7 @@ def test_estimator__smooth_dependence__the_network_stays(seed):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 100 minibatches are too few
 def test_estimator__grid_won__history_is_of_the_network_and_the_network_alone_is_worse():
     X, y = other_tasks()["sine-0.03"].sample(3000, 0)
-    estimator = MutualInfoEstimator(cv=3, max_iter=100, random_state=0).fit(X, y)
+    estimator = MutualInfoEstimator(cv=2, max_iter=100, random_state=0).fit(X, y)
     alone = clone(estimator).set_params(critic="concat").fit(X, y)
 
     assert [entry["iteration"] for entry in estimator.history_] == [0, 50, 100]
@@ -196,7 +196,7 @@ def test_estimator__wave_beside_normal_columns__the_pool_wins_and_is_stored_whol
     joint = other_tasks()["wave-and-normal"]
     X, y = joint.sample(500, seed)
 
-    estimator = MutualInfoEstimator(cv=3, max_iter=100, random_state=seed).fit(X, y)
+    estimator = MutualInfoEstimator(cv=2, max_iter=100, random_state=seed).fit(X, y)
     alone = clone(estimator).set_params(critic="concat").fit(X, y)
 
     assert isinstance(estimator._critic.frozen.module, PooledCritic)

@@ -298,7 +298,7 @@ def test_verdict__model_that_knows_its_rows__held_out_value_alone():
 
 @pytest.mark.parametrize("kind", [BoostedTrees, Regression])
 def test_training_value__regression__the_gap_follows_from_models_of_half_of_the_rows(kind, seed):
-    sample, form = make_sample(*map(normal_scores, threshold_rules(1000, seed))), kind()
+    sample, form = make_sample(*map(normal_scores, threshold_rules(600, seed))), kind()
     judge, found = Judge(sample, DonskerVaradhan()), form.fit(sample, first_setting(form, sample))
 
     scored = judge.score(found)
@@ -366,19 +366,6 @@ def test_learn__groups__half_of_the_rows_and_parts_are_whole_groups(n_folds):
         kept = [int(label) in seen for label in groups[train].unique()]
         assert sum(kept) == len(seen)
         assert 0.4 < np.mean(kept) < 0.6
-
-
-def test_joined__trees__models_of_half_of_the_rows_of_all_members():
-    sample, form = make_sample(*map(normal_scores, threshold_rules(600, 0))), BoostedTrees()
-    setting = first_setting(form, sample)
-
-    joined = form.fit(sample.first, setting).joined(form.fit(sample.others, setting))
-
-    value, joined_value = (
-        Judge(sample, DonskerVaradhan()).score(one).training_value
-        for one in (form.fit(sample, setting), joined)
-    )
-    assert joined_value == pytest.approx(value, abs=1e-6)
 
 
 @pytest.mark.parametrize("model", [KNeighborsRegressor(3), DecisionTreeRegressor(random_state=0)])
@@ -462,8 +449,8 @@ def test_boosted_trees__many_columns_of_which_some_matter__these_are_read():
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_boosted_trees__threshold_rules__find_more_than_kernel_regression(swapped, seed):
-    x, y = map(normal_scores, threshold_rules(600, seed))
-    sample = make_sample(y, x) if swapped else make_sample(x, y)
+    blocks = list(map(normal_scores, threshold_rules(1000, seed)))
+    sample = make_sample(*(reversed(blocks) if swapped else blocks), make_folds(1000, 2))
 
     trees, kernel = (
         held_out_value(sample, form.fit(sample, form_setting[-1]))
@@ -475,9 +462,9 @@ def test_boosted_trees__threshold_rules__find_more_than_kernel_regression(swappe
 
 
 def test_boosted_trees__classes__near_the_truth(seed):
-    x, one_hot = normal_classes(3000, seed)
-    x = torch.cat([x, torch.randn(3000, 1, generator=torch.Generator().manual_seed(seed + 1))], 1)
-    sample = make_sample(x, one_hot, is_y_discrete=True)
+    x, one_hot = normal_classes(4500, seed)
+    x = torch.cat([x, torch.randn(4500, 1, generator=torch.Generator().manual_seed(seed + 1))], 1)
+    sample = make_sample(x, one_hot, one_split(4500), is_y_discrete=True)
     form = BoostedTrees()
 
     value = held_out_value(sample, form.fit(sample, first_setting(form, sample)))
@@ -488,6 +475,7 @@ def test_boosted_trees__classes__near_the_truth(seed):
 
 def test_boosted_trees__members_apart_in_two_states_and_joined__as_the_whole_bank():
     sample = make_sample(*map(normal_scores, threshold_rules(600, 0)))
+    judge = Judge(sample, DonskerVaradhan())
     form = BoostedTrees()
     setting = first_setting(form, sample)
     x, y, _ = sample.read(sample.folds.held_out)
@@ -500,19 +488,22 @@ def test_boosted_trees__members_apart_in_two_states_and_joined__as_the_whole_ban
     torch.testing.assert_close(of_members(whole.critic, slice(1, 3))(x[1:3], y[1:3]), expected[1:3])
     doubled = stack_states(whole.critic, ({"reference.constant": whole.critic.reference.constant},) * 2)
     torch.testing.assert_close(doubled(x.repeat(2, 1, 1), y.repeat(2, 1, 1)), expected.repeat(2, 1))
+    # It also needs the models of half of the rows.
+    assert judge.score(joined).training_value == pytest.approx(judge.score(whole).training_value, abs=1e-6)
 
 
 def test_estimator__threshold_rules__trees_win_and_are_stored_whole(seed):
     X, y = (z.numpy() for z in threshold_rules(820, seed))  # trees need 400 rows of training
+    split = [np.split(np.arange(820), 2)]
     unseen = [z.numpy() for z in threshold_rules(1000, seed + 100)]
 
-    estimator = MutualInfoEstimator(max_iter=0, cv=2, random_state=0).fit(X, y)
+    estimator = MutualInfoEstimator(max_iter=0, cv=split, random_state=0).fit(X, y)
 
     predictions = member_lists(estimator._critic.frozen.module)
     assert any(isinstance(part, TreesRegressor) for one in predictions for part in one.regressors)
     loaded = pickle.loads(pickle.dumps(estimator))
     assert loaded.score(*unseen) == estimator.score(*unseen)
-    # Four standard errors of 0.03 from a truth that is alike for both.
+    # Standard errors: 0.03 of 1,000 rows, 0.04 of the 410 that are held out.
     assert estimator.score(*unseen) == pytest.approx(estimator.mi_lower_, abs=0.12)
 
 
