@@ -132,7 +132,7 @@ class InformationBottleneckClassifier(
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skmine import InformationBottleneckClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> bottleneck = InformationBottleneckClassifier(n_components=2, random_state=0)
+    >>> bottleneck = InformationBottleneckClassifier(n_components=2, hidden_layer_sizes=32, random_state=0)
     >>> model = make_pipeline(StandardScaler(), bottleneck).fit(X, y)
     >>> bool(model.score(X, y) > 0.9)
     True

@@ -423,7 +423,9 @@ def test_fit__in_adaboost__gets_its_weights():
         class_sep=2,
         random_state=0,
     )
-    boosted = AdaBoostClassifier(quick(max_iter=100, learning_rate_init=1e-2), n_estimators=2, random_state=0).fit(X, y)
+    boosted = AdaBoostClassifier(
+        quick(max_iter=100, learning_rate_init=1e-2), n_estimators=2, random_state=0
+    ).fit(X, y)
 
     assert len(boosted.estimators_) == 2
     assert boosted.score(X, y) > 0.8

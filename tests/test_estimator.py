@@ -561,7 +561,7 @@ def test_fit__more_nats_than_pairs_can_test__is_the_closed_form(correlation, see
 @pytest.mark.parametrize("task", ["1v1-bimodal-0.75", "multinormal-sparse-5-5-2-2.0", "1v1-additive-0.75"])
 def test_fit__known_truth__estimate_is_near(task, seed):
     joint = beyond_normal_tasks()[task]
-    X, y = joint.sample(1000, seed)
+    X, y = joint.sample(1500, seed)
 
     estimator = MutualInfoEstimator(cv=2, random_state=seed).fit(X, y)
 
@@ -762,13 +762,18 @@ def test_fit__same_seed__same_bits(rows):
 
 
 @pytest.mark.parametrize(
-    "target",
-    [lambda X: X[:, 0], lambda X: X[:, 0] ** 2 + X[:, 1] ** 2, lambda X: abs(X[:, 0]), lambda X: X[:, 0] > 0],
+    ("target", "d"),
+    [
+        (lambda X: X[:, 0], 3),
+        (lambda X: X[:, 0] ** 2 + X[:, 1] ** 2, 3),
+        (lambda X: abs(X[:, 0]), 1),
+        (lambda X: X[:, 0] > 0, 2),
+    ],
     ids=["linear", "radial", "even", "classes"],
 )
-def test_fit__double_precision_by_default__same_value(target, double_precision):
+def test_fit__double_precision_by_default__same_value(target, d, double_precision):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(120, 3))
+    X = rng.normal(size=(120, d))
     y = target(X + 0.1 * rng.normal(size=X.shape))
     estimator = quick_contest().fit(X, y)
     value, values = estimator.mi_, estimator.score_samples(X, y)

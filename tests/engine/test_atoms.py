@@ -16,7 +16,7 @@ def entropy(p):
     return -p * np.log(p) - (1 - p) * np.log(1 - p)
 
 
-def draw_atoms(kind, rng, n=600):
+def draw_atoms(kind, rng, n=1000):
     """X, y and their mutual information in nats."""
     x, y = rng.normal(size=(2, n, 2))
     if kind == "missing together":
@@ -41,7 +41,7 @@ def test_estimator__atoms_on_both_sides__near_the_truth(kind, seed):
     estimator = MutualInfoEstimator(max_iter=0, cv=2, random_state=seed).fit(X, y)
 
     # The log ratio of one or two levels of atoms has a standard deviation of about 0.5, so three standard
-    # errors are 0.06. The Gaussian value of such columns is 4 to 38 nats.
+    # errors are 0.05. The Gaussian value of such columns is 4 to 38 nats.
     assert estimator.mi_ == pytest.approx(truth, abs=0.08)
 
 

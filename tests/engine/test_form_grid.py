@@ -196,7 +196,7 @@ def test_estimator__wave_beside_normal_columns__the_pool_wins_and_is_stored_whol
     joint = other_tasks()["wave-and-normal"]
     X, y = joint.sample(500, seed)
 
-    estimator = MutualInfoEstimator(cv=2, max_iter=100, random_state=seed).fit(X, y)
+    estimator = MutualInfoEstimator(cv=3, max_iter=100, random_state=seed).fit(X, y)
     alone = clone(estimator).set_params(critic="concat").fit(X, y)
 
     assert isinstance(estimator._critic.frozen.module, PooledCritic)

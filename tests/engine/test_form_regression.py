@@ -1,10 +1,10 @@
 """The regression form: regressions of one block, and mixtures with its predictions."""
 
+import blocks
 import numpy as np
 import pytest
 import torch
 from blocks import draw_pairs, held_out_value, make_folds
-from blocks import make_sample as make_sample_of
 
 from skmine._engine import em
 from skmine._engine.forms.mixture import ClassMixtureReference, MixtureReference
@@ -14,7 +14,7 @@ from skmine._engine.regressors import KernelRegressor, NetworkRegressor, Predict
 
 def make_sample(x, y, **parameters):
     """A sample in two folds."""
-    return make_sample_of(x, y, make_folds(len(x), 2), **parameters)
+    return blocks.make_sample(x, y, make_folds(len(x), 2), **parameters)
 
 
 def product(n, seed, n_noise=0):
