@@ -6,8 +6,9 @@ waves across columns.
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
-from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.tree import ExtraTreeRegressor
 from torch import Tensor
 
 from skmine._engine.crossfit import CrossFitting
@@ -63,8 +64,10 @@ def predicted_by_trees(x: Tensor, y: Tensor, weight: Tensor, part: Tensor) -> Te
     halves = [rows.nonzero().flatten() for rows in (is_first, ~is_first)]
     for one, other in (halves, halves[::-1]):
         one = one[:: max(1, len(one) // _LEARNING_ROWS)]
-        model = ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF_ROWS, random_state=0)
-        model.fit(x[one].numpy(), y[one].squeeze(1).numpy(), weight[one].numpy())
-        values = torch.from_numpy(model.predict(x[other].numpy())).view(len(other), -1)
+        # scikit-learn's forest changes the warning filters of the process.
+        trees = [ExtraTreeRegressor(min_samples_leaf=_LEAF_ROWS, random_state=k) for k in range(_TREES)]
+        learnt = x[one].numpy(), y[one].squeeze(1).numpy(), weight[one].numpy()
+        mean = np.mean([tree.fit(*learnt).predict(x[other].numpy()) for tree in trees], axis=0)
+        values = torch.from_numpy(mean).view(len(other), -1)
         predicted[other] = values - weight[other] @ values / weight[other].sum()
     return predicted
