@@ -75,6 +75,7 @@ sphinx_gallery_conf = {
     "parallel": 2,
     "doc_module": ("skmine",),
     "backreferences_dir": "auto_examples/backreferences",
+    "capture_repr": (),  # pages show what is printed, and pictures
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,  # its page loads scripts from other hosts
