@@ -37,7 +37,9 @@ from skmine.plotting import TrainingDisplay
 weather = local_data.seattle_weather()
 weather["day"] = weather["date"].dt.day_of_year
 X, y = weather[["day", "precipitation"]], weather["temp_max"]
-estimator = MutualInfoEstimator(critic="concat", cv=3, random_state=0).fit(X, y)
+estimator = MutualInfoEstimator(
+    critic="concat", hidden_layer_sizes=(32, 32), cv=3, random_state=0
+).fit(X, y)
 TrainingDisplay.from_estimator(estimator).ax_.set_title("Training went well")
 
 # %%
