@@ -139,8 +139,9 @@ class BlockEncoder:
     weight : ndarray of shape (n,) or None
         Weights of the rows, for ranks and for the probabilities of classes.
     classes : {"few", "many", "none"}, default="few"
-        Whether the distinct rows of the block are encoded as classes: if they are few and their columns are
-        discrete, if they are many but repeat, or never.
+        When the distinct rows of the block are encoded as classes. ``"few"``: if all columns are discrete and
+        there are few distinct rows. ``"many"``: also for numbers, if there are at least three rows for each
+        distinct row on average. ``"none"``: never.
 
     Attributes
     ----------
@@ -156,7 +157,7 @@ class BlockEncoder:
     origin : ndarray of shape (n_core + n_views,)
         Core column that each column of the encoding is a function of; -1 for several.
     class_rows : ndarray of shape (n_classes, n_columns) or None
-        Distinct rows of a block of few discrete columns, as codes. The encoding is then the one-hot class.
+        Distinct rows of a block that is read as classes, as codes. The encoding is then the one-hot class.
     probability : ndarray of shape (n_classes,) or None
         How often each class occurs.
     """
@@ -264,7 +265,7 @@ class BlockEncoder:
         codes = self._codes(columns)
         rows, inverse = np.unique(codes, axis=0, return_inverse=True)
         most = _most_levels(True, n) if many else max(2, min(MAX_LEVELS, n // 10))
-        if len(rows) > most and (many or len(columns) > 1):
+        if len(columns) > 1 and len(rows) > most:
             return
         self.class_rows = rows
         mass = np.bincount(inverse.ravel(), weights=weight, minlength=len(rows))
@@ -323,15 +324,15 @@ class BlockEncoder:
 
 
 def encodings(
-    columns: dict[str, list[Column]], weight: np.ndarray | None, predicts: bool = False
+    columns: dict[str, list[Column]], weight: np.ndarray | None, predicts: bool = False, compete: bool = True
 ) -> Iterator[tuple[BlockEncoder, BlockEncoder]]:
     """Yield pairs of encoders of X and y; the caller keeps the best pair.
 
     - A single numeric column gets as many cosines as the other block needs.
     - A block of classes comes second in the pair. If several columns form many classes, a further pair
       encodes these columns one by one.
-    - If the rows of both blocks repeat, the last pair encodes them as classes. The codes of unordered
-      categories have no other dependence.
+    - If the rows of both blocks repeat, the last pair encodes them as classes, because neighbouring codes of
+      unordered categories have nothing in common. No network can be trained on this pair.
 
     Parameters
     ----------
@@ -342,6 +343,8 @@ def encodings(
     predicts : bool, default=False
         Whether a scikit-learn model predicts y from X. X and y are then not swapped, and X is encoded column
         by column.
+    compete : bool, default=True
+        Whether forms compete. Otherwise there is no pair on which a network cannot be trained.
 
     Yields
     ------
@@ -364,7 +367,7 @@ def encodings(
     block, has_classes = columns[second.name], first.probability is None and second.probability is not None
     if has_classes and len(block) > 1 and second.n_core > max(_FEW_CLASSES, n / _ROWS_A_CLASS):
         yield first, BlockEncoder(block, second.name, weight, "none")
-    if first.probability is not None and second.probability is not None:
+    if not compete or (first.probability is not None and second.probability is not None):
         return
     y = BlockEncoder(columns["y"], "y", weight, "many")
     if y.probability is not None:

@@ -109,8 +109,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         95 % interval for I(X; Y) in nats, from the sampling error and the gap between training and held-out
         values. It does not cover dependence that no critic found.
     mi_max_ : float
-        Upper limit of I(X; Y) in nats: the entropy of X or y if one is discrete, the smaller entropy if both
-        are, and otherwise infinity. Compare `mi_` with it to see how much of y is explained.
+        Upper limit of I(X; Y) in nats: the entropy of X or y if one is read as classes, the smaller entropy
+        if both are, and otherwise infinity. Compare `mi_` with it to see how much of y is explained.
     history_ : list of dict
         Training curve of the network, to diagnose convergence: ``iteration``, ``training`` and ``held_out``
         (nats). A single entry means that no network was trained.
@@ -279,7 +279,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
             network = self._make_network(generator, device, folds.train.shape[1], max_iter, on_check)
             if go_on and self._can_go_on:
                 network = replace(network, resume=partial(self._critic.load_into, n_folds=len(splits)))
-            ways = encodings(rows.columns, rows.weight, is_model(self.critic))
+            ways = encodings(rows.columns, rows.weight, is_model(self.critic), compete)
             readings = [self._critic.encoders] if go_on else list(ways)
             samples = [rows.sample(encoders, folds) for encoders in readings]
             forms = entrants(network, compete)

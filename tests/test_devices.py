@@ -40,7 +40,7 @@ def test_pretend_device__two_devices__error(device):
 @pytest.mark.parametrize("classes", [False, True])
 @pytest.mark.parametrize("critic", ["auto", "separable", "concat"])
 def test_estimator__device__never_mixed_and_same_value(device, critic, classes):
-    X, y = draw(500 if critic == "auto" else 100)  # enough for the contest to end early
+    X, y = draw(500 if critic == "auto" else 100)
     y = y > 0 if classes else y
     expected = MutualInfoEstimator(critic=critic, device="cpu", **QUICK).fit(X, y)
 

@@ -418,6 +418,26 @@ def test_encodings__numbers_that_repeat_on_both_sides__are_also_classes():
     assert len(pairs[-1][0].class_rows) == len(np.unique(X, axis=0))
 
 
+@pytest.mark.parametrize("n_gaps", [0, 1])
+def test_encodings__as_many_levels_as_allowed__are_classes_with_or_without_gaps(n_gaps):
+    y = np.repeat(np.arange(100.0), 3)  # three rows a level
+    y = np.append(y, np.full(n_gaps, np.nan))
+    X = np.arange(len(y)) % 30
+
+    *_, (_, block) = encodings({"X": read_columns(X[:, None], "X"), "y": read_columns(y, "y")}, None)
+
+    assert len(block.class_rows) == 100 + n_gaps
+
+
+def test_encodings__forms_do_not_compete__no_pair_of_classes_alone():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 50, size=(1000, 1)), rng.integers(0, 50, 1000)
+
+    pairs = encodings({"X": read_columns(X, "X"), "y": read_columns(y, "y")}, None, compete=False)
+
+    assert [[block.class_rows for block in pair] for pair in pairs] == [[None, None]]
+
+
 def test_encodings__numbers_that_hardly_repeat__are_never_classes():
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 1000, size=(1000, 1)), rng.integers(0, 1000, 1000)

@@ -161,7 +161,12 @@ def choose_sample(
     """
     chosen, best = 0, None
     for number, sample in enumerate(samples):
-        outcome = hold_contest(sample, forms, Judge(sample.to(device), bound), compete=compete)
+        try:
+            outcome = hold_contest(sample, forms, Judge(sample.to(device), bound), compete=compete)
+        except KeyboardInterrupt:
+            if best is None:
+                raise
+            return chosen, replace(best, interrupted=True)
         verdict = outcome.verdict
         if best is None or (best.verdict.held_out < verdict.held_out <= verdict.testable):
             chosen, best = number, outcome

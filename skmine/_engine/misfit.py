@@ -53,12 +53,17 @@ def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Ite
     ------
     float
         Near 0 or below if the log ratio is correct, or if its error is too small to be detected. If there are
-        too few rows, the only value is infinity. The last statistic takes the longest.
+        too few rows, or if several members hold out the same row, the only value is infinity. The last
+        statistic takes the longest.
     """
     n_members, n_held_out = sample.folds.held_out.shape
-    n_groups = max(2, min(n_held_out, _MOST_ROWS // n_members) // _GROUP)
-    size = min(_GROUP, n_held_out // 2)
-    rows = sample.folds.held_out[:, : n_groups * size].view(n_members, n_groups, size)
+    fewest = 2 if n_members > 1 else 4  # so that some groups have no rows in common
+    n_groups = max(fewest, min(n_held_out, _MOST_ROWS // n_members) // _GROUP)
+    size = min(_GROUP, n_held_out // fewest)
+    rows = sample.folds.held_out[:, : n_groups * size].reshape(n_members, n_groups, size)
+    if not size or rows.numel() > len(rows.unique()):
+        yield math.inf
+        return
     x, y, weight = sample.read(rows)
     weight = (weight / weight.mean()).clamp_min(1e-30)  # groups may have no weight
     blocks, relevant = (sample.x, sample.y), sample.dependence.relevant

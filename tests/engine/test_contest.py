@@ -9,7 +9,7 @@ import torch
 from blocks import draw_pairs, make_sample
 
 from skmine._engine import contest
-from skmine._engine.contest import hold_contest
+from skmine._engine.contest import choose_sample, hold_contest
 from skmine._engine.critics import Reference
 from skmine._engine.forms import Fit, Form
 from skmine._engine.forms.gaussian import Gaussian
@@ -518,7 +518,7 @@ class Spy(Form):
 
 @pytest.mark.parametrize("is_curved", [False, True])
 def test_contest__gaussian_rows_and_a_curve__the_first_alone_end_it(is_curved, monkeypatch, seed):
-    # Chance alone exceeds the limit once in six times, and five times that hardly ever.
+    # Chance alone exceeds the limit once in five times, and five times that hardly ever.
     monkeypatch.setattr(contest, "misfits", lambda *rows: (misfit / 5 for misfit in real_misfits(*rows)))
     monkeypatch.setattr(contest, "_ENOUGH_ROWS", 1)
     x, y = draw_pairs(2000, [0.6, 0.3], seed)
@@ -647,3 +647,22 @@ def test_contest__critic_within_a_standard_error__counts_for_the_upper_end(
     assert verdict.held_out == 0.5
     # Its own interval reaches 1.96 standard errors up.
     assert verdict.least_upper == pytest.approx(other + 0.196 if reaches else 0.0)
+
+
+def test_choose_sample__interrupted_before_the_first_critic_of_another__the_first_result_is_kept(
+    sample, monkeypatch
+):
+    results = iter([contest.Outcome(SimpleNamespace(held_out=0.5), None, False)])
+
+    def hold(*_, **__):
+        for result in results:
+            return result
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(contest, "hold_contest", hold)
+
+    chosen, outcome = choose_sample([sample, sample], [], DonskerVaradhan(), torch.device("cpu"), True)
+
+    assert chosen == 0
+    assert outcome.verdict.held_out == 0.5
+    assert outcome.interrupted

@@ -430,3 +430,14 @@ def test_estimator__named_critic__is_valued_alone_however_good_others_are(critic
     assert isinstance(named._critic.frozen.module, ReferencedCritic)
     assert named.n_iter_ == of_all.n_iter_ == 50
     assert of_all.mi_lower_ > named.mi_lower_ + 0.1
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # 50 minibatches are too few
+@pytest.mark.parametrize("parameters", [{"critic": "concat"}, {"critic": Bilinear}, {"warm_start": True}])
+def test_estimator__codes_and_a_named_critic__the_network_is_trained(parameters):
+    codes = np.random.default_rng(0).integers(0, 40, 400)
+    quick = {"cv": 2, "max_iter": 50, "hidden_layer_sizes": (4,), "random_state": 0}
+
+    estimator = MutualInfoEstimator(**parameters, **quick).fit(codes[:, None], codes)
+
+    assert estimator.n_iter_ == 50
