@@ -68,6 +68,11 @@ def _most_levels(categorical: bool, n: int) -> int:
     return max(2, min(MAX_NUMERIC_LEVELS, n // 20))
 
 
+def _may_be_classes(columns: list[Column], n: int) -> bool:
+    """Whether no column has too many levels for classes. It is checked before the block is encoded."""
+    return all(len(_levels(column)[0]) <= _most_levels(True, n) for column in columns)
+
+
 def _missing(column: Column, ranks: np.ndarray | None) -> np.ndarray:
     return column.missing[:, None] * 1.0
 
@@ -364,13 +369,13 @@ def encodings(
     yield first, second
     if predicts:
         return
-    block, has_classes = columns[second.name], first.probability is None and second.probability is not None
-    if has_classes and len(block) > 1 and second.n_core > max(_FEW_CLASSES, n / _ROWS_A_CLASS):
-        yield first, BlockEncoder(block, second.name, weight, "none")
-    if not compete or (first.probability is not None and second.probability is not None):
+    blocks = {block.name: block for block in (first, second)}
+    remaining = [name for name, block in blocks.items() if block.probability is None]
+    are_many = second.n_core > max(_FEW_CLASSES, n / _ROWS_A_CLASS)
+    if remaining == [first.name] and len(columns[second.name]) > 1 and are_many:
+        yield first, BlockEncoder(columns[second.name], second.name, weight, "none")
+    if not compete or not remaining or not all(_may_be_classes(columns[name], n) for name in remaining):
         return
-    y = BlockEncoder(columns["y"], "y", weight, "many")
-    if y.probability is not None:
-        X = BlockEncoder(columns["X"], "X", weight, "many")
-        if X.probability is not None:
-            yield X, y
+    blocks |= {name: BlockEncoder(columns[name], name, weight, "many") for name in remaining}
+    if all(block.probability is not None for block in blocks.values()):
+        yield blocks["X"], blocks["y"]

@@ -59,7 +59,7 @@ def predicted_by_trees(x: Tensor, y: Tensor, weight: Tensor, part: Tensor) -> Te
 
     See :func:`predicted_by_kernels`.
     """
-    predicted, numbers = torch.zeros_like(y), part.unique()
+    x, predicted, numbers = x.float(), torch.zeros_like(y), part.unique()  # trees read single precision
     is_first = torch.isin(part, numbers[: len(numbers) // 2])
     halves = [rows.nonzero().flatten() for rows in (is_first, ~is_first)]
     for one, other in (halves, halves[::-1]):
