@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -652,14 +653,8 @@ def test_contest__critic_within_a_standard_error__counts_for_the_upper_end(
 def test_choose_sample__interrupted_before_the_first_critic_of_another__the_first_result_is_kept(
     sample, monkeypatch
 ):
-    results = iter([contest.Outcome(SimpleNamespace(held_out=0.5), None, False)])
-
-    def hold(*_, **__):
-        for result in results:
-            return result
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(contest, "hold_contest", hold)
+    first = contest.Outcome(SimpleNamespace(held_out=0.5), None, False)
+    monkeypatch.setattr(contest, "hold_contest", Mock(side_effect=[first, KeyboardInterrupt]))
 
     chosen, outcome = choose_sample([sample, sample], [], DonskerVaradhan(), torch.device("cpu"), True)
 
