@@ -57,9 +57,9 @@ class InformationBottleneckClassifier(
 ):
     """Neural network classifier with an information bottleneck.
 
-    It learns a noisy code Z of X that predicts the class and contains little other information. Compared with
+    It turns X into a noisy code Z that predicts the class and keeps little other information. Compared with
     the same network without the bottleneck, it overfits less if there are few rows or some labels are wrong.
-    The columns of X should have a common scale, so put a ``StandardScaler`` in front, as with
+    The columns of X should be on a common scale, so put a ``StandardScaler`` in front, as with
     ``MLPClassifier``.
 
     Parameters
@@ -75,7 +75,7 @@ class InformationBottleneckClassifier(
     hidden_layer_sizes : int or sequence of int, default=(256, 256)
         Widths of the hidden layers of the encoder. Smaller layers train faster.
     noise : {"gaussian", "additive", "propagated"}, default="gaussian"
-        Place of the noise: ``"gaussian"`` adds it to the code only, ``"additive"`` also adds it to X, and
+        Where to add noise: ``"gaussian"`` adds it to the code only, ``"additive"`` to X as well, and
         ``"propagated"`` also passes columns of noise to the encoder. Set ``"additive"`` if new rows are
         noisier than the training rows.
     noise_scale : float, default=0.3
@@ -269,7 +269,7 @@ class InformationBottleneckClassifier(
         loss, information = value_bottleneck(result.model, rate, x[rows], target[rows], generator)
         if not np.isfinite(loss + information):
             raise ValueError(
-                "Training diverged: X must have columns of a common scale. Put a StandardScaler in front, or "
+                "Training diverged: X must have columns on a common scale. Put a StandardScaler in front, or "
                 "lower learning_rate_init."
             )
         most = _entropy(labels, weight)

@@ -42,9 +42,9 @@ from skmine.nn.isolation import isolated
 class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     """Estimate the mutual information I(X; Y), in nats, between two sets of columns.
 
-    Each fit compares several models of the log density ratio of X and y, called critics: closed forms,
-    mixtures of Gaussians, regressions, boosted trees, counts on a grid of ranks, and a neural network (MINE).
-    It keeps the critic with the highest value on held-out rows, by cross-validation.
+    Each fit compares several models of the dependence between X and y, called critics: closed forms, mixtures
+    of Gaussians, regressions, boosted trees, counts on a grid of ranks, and a neural network (MINE). It keeps
+    the critic that does best on held-out rows, by cross-validation.
 
     Columns can be continuous, discrete, boolean or categorical, and can have missing values. Nothing is
     imputed: a missing value counts as a value of its own.
@@ -85,8 +85,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     validation_fraction : float, default=0.2
         Share of the rows to hold out if ``cv=None``. Ignored otherwise.
     warm_start : bool, default=False
-        Whether ``fit`` continues to train the networks of the previous fit on the same rows. The other
-        critics are then not compared.
+        Whether ``fit`` continues to train the networks of the previous fit on the same rows. Only the network
+        is then fitted, and other critics are not tried.
     device : str or torch.device, default="auto"
         Where to train. ``"auto"`` uses CUDA if it is available, otherwise the CPU.
     random_state : int, RandomState or None, default=None
@@ -109,8 +109,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         95 % interval for I(X; Y) in nats, from the sampling error and the gap between training and held-out
         values. It does not cover dependence that no critic found.
     mi_max_ : float
-        Upper limit of I(X; Y) in nats: the entropy of X or y if one is read as classes, the smaller entropy
-        if both are, and otherwise infinity. Compare `mi_` with it to see how much of y is explained.
+        Upper limit of I(X; Y) in nats: the smaller of the entropies of X and y. The entropy of a block with
+        continuous columns is infinite. Compare `mi_` with it to see how much of y is explained.
     history_ : list of dict
         Training curve of the network, to diagnose convergence: ``iteration``, ``training`` and ``held_out``
         (nats). A single entry means that no network was trained.
@@ -128,9 +128,9 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     - `mi_` is `mi_lower_` plus about half the gap between training and held-out value, and slightly more if
       the best critic is not a closed form. For many Gaussian columns it is computed from covariances.
     - Columns are replaced by their ranks, so an increasing transformation of a column does not change the
-      result. The exception is an X or y with several numeric columns, which are also used in their own units.
-    - With at least 36 rows, each fold holds out at least 12. Up to 100 rows are split into folds three times,
-      and up to 150 twice. With smaller folds, `mi_` is the value of a closed form, and a warning is issued.
+      result. Only if X or y has several numeric columns, their values are used as well.
+    - Cross-validation is repeated three times with up to 100 rows, and twice with up to 150. With fewer than
+      36 rows, folds hold out fewer than 12: `mi_` is then the value of a closed form, with a warning.
     - n rows cannot verify values far above log(n) nats (McAllester and Stratos, 2020). For such values, `mi_`
       is the value of a closed form, and a warning is issued above 3 nats.
 

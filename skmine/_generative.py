@@ -55,9 +55,9 @@ class MINEGAN(
 ):
     """Generative adversarial network that avoids mode collapse by maximising I(sample; code).
 
-    The network learns to draw new rows like those of X (``sample``). It also learns a code for each row
-    (``transform``): normal columns and, if `n_codes` is set, a category (``predict``). If the columns of X
-    have different scales, put a ``StandardScaler`` in front.
+    The network learns to generate new rows like those of X (``sample``). It also learns a code for each row
+    (``transform``), which consists of normal columns and, if `n_codes` is set, a category (``predict``). If
+    the columns of X have different scales, put a ``StandardScaler`` in front.
 
     Parameters
     ----------
@@ -107,12 +107,12 @@ class MINEGAN(
 
     Notes
     -----
-    A sampler turns noise and a code into rows, and a discriminator learns to distinguish them from the data.
-    If it is trained for nothing else, such a sampler often misses modes. Here it also maximises the mutual
-    information between its rows and their code, which a critic estimates by the Donsker-Varadhan bound. This
-    information can be large only if the rows are diverse, so the sampler covers all modes. The weight of the
-    information falls from ``beta`` to 0 over the first half of the training, and its gradient is clipped to
-    the length of the adversarial gradient.
+    A sampler turns noise and a code into rows, and a discriminator learns to distinguish these rows from the
+    data. A sampler that is trained only to deceive the discriminator often misses modes. Here it also
+    maximises the mutual information between its rows and their codes, which a critic estimates by the
+    Donsker-Varadhan bound. This information can be large only if the rows are diverse, so the sampler covers
+    all modes. The weight of the information falls from ``beta`` to 0 over the first half of the training, and
+    its gradient is clipped to the length of the adversarial gradient.
 
     References
     ----------
@@ -254,7 +254,7 @@ class MINEGAN(
             )
         if not np.isfinite(result.mi):
             raise ValueError(
-                "Training diverged: X must have columns of a common scale. Put a StandardScaler in front, or "
+                "Training diverged: X must have columns on a common scale. Put a StandardScaler in front, or "
                 "lower learning_rate_init."
             )
         self._centre, self._scale, self._n_features_out = centre, scale, sampler.d_code

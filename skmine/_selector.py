@@ -59,21 +59,21 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
         strategies it is the probability, at each step, of adding a feature when none adds information.
         Lower it to select fewer features.
     feature_groups : array-like of shape (n_features,) or None, default=None
-        Group label of each column. Columns with the same label, such as the indicators of one category, are
-        selected together or not at all.
+        Group label of each column. Columns with the same label are selected together or not at all. Use it,
+        for example, for the one-hot columns of a category.
     include, exclude : array-like or None, default=None
         Columns to select always or never: names, indices, or a mask of shape (n_features,). Included columns
         are selected first and count towards `n_features_to_select`.
     discrete_features : "auto", bool or array-like, default="auto"
         Columns to treat as labels without order, as in :func:`mutual_info_regression`.
     mi_path : bool, default=False
-        Whether to estimate `mi_path_`. This fits a :class:`MutualInfoEstimator` for each selected feature,
-        which takes about half a second each for 1,000 rows, and needs at least 8 rows.
+        Whether to estimate `mi_path_`. This fits one :class:`MutualInfoEstimator` per selected feature, which
+        takes about half a second per feature for 1,000 rows. It needs at least 8 rows.
     device : str or torch.device, default="auto"
         Where to train these estimators. ``"auto"`` uses CUDA if it is available, otherwise the CPU.
     random_state : int, RandomState or None, default=None
-        Seed of these estimators, and of the 10,000 rows that are drawn if there are more (by ``"marginal"``
-        only with weights or groups). Pass an int for reproducible results.
+        Seed of these estimators, and of the random sample of 10,000 rows that is used if there are more rows
+        (``"marginal"`` draws it only with weights or groups). Pass an int for reproducible results.
     n_jobs : int or None, default=None
         Number of parallel jobs. The result does not depend on it.
     verbose : bool, default=False
@@ -100,9 +100,9 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
         Number of selected columns.
     mi_path_ : ndarray of shape (n_selected,)
         Mutual information in nats of y with the first 1, 2, ... selected features together. When it stops
-        rising, further features add no information. The estimates can fall, although the information
-        cannot, because they are further below the truth if there are more columns. Only with
-        ``mi_path=True`` and a strategy other than ``"marginal"``.
+        rising, further features add no information. The true values cannot fall, but the estimates can,
+        because they miss more information if there are more columns. Only with ``mi_path=True`` and a
+        strategy other than ``"marginal"``.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

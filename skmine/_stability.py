@@ -77,7 +77,7 @@ def selection_stability(
 ):
     """Measure how stable a feature selection is on random subsamples of the rows.
 
-    The selector is fitted on each subsample. Features that are selected in few subsamples may have been
+    The selector is fitted on each subsample. A feature that is selected in only a few of them may have been
     selected by chance.
 
     Parameters

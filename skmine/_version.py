@@ -89,7 +89,7 @@ def warn_of_namesake() -> None:
         return
     warnings.warn(
         "scikit-mine (pattern mining) is also installed and has the same import name, skmine. Use separate "
-        "environments, or run: pip uninstall scikit-mine && pip install --force-reinstall --no-deps skmine",
+        "environments, or run pip uninstall scikit-mine skmine, and then install skmine again.",
         stacklevel=3,
     )
 

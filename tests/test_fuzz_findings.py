@@ -35,7 +35,7 @@ def test_fit__numbers_near_the_ends_of_floats__are_finite_or_an_error_with_the_r
     X = scale * RNG.normal(size=(40, 2))
 
     assert np.isfinite(MINEGAN(max_iter=2, random_state=0).fit(X).sample(3, random_state=0)).all()
-    with pytest.raises(ValueError, match=r"X must have columns of a common scale.*StandardScaler"):
+    with pytest.raises(ValueError, match=r"X must have columns on a common scale.*StandardScaler"):
         InformationBottleneckClassifier(max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
 
 

@@ -11,7 +11,7 @@ from skmine import _version, show_versions
 def test_warn_of_namesake__scikit_mine_installed__warns_with_the_repair(monkeypatch):
     monkeypatch.setattr(metadata, "version", lambda name: "1.0.0")
 
-    with pytest.warns(UserWarning, match="scikit-mine.*pip uninstall scikit-mine && pip install"):
+    with pytest.warns(UserWarning, match="scikit-mine.*pip uninstall scikit-mine skmine, and"):
         _version.warn_of_namesake()
 
 

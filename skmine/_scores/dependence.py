@@ -77,9 +77,9 @@ def mutual_info_matrix(
 
     Notes
     -----
-    A fast screen first compares smooth functions of all columns. Pairs that differ from chance then get the
-    value of :func:`mutual_info_regression`, and the other pairs a second-order estimate, which is close to 0.
-    The screen can miss rapid oscillations, and the dependence of numbers that are codes.
+    A fast screen first compares smooth functions of all columns. Pairs that stand out from chance then get
+    the value of :func:`mutual_info_regression`. The other pairs get a second-order estimate close to 0. The
+    screen can miss fast oscillations, and dependence on numbers that are codes.
 
     For the diagonal, a column of numbers counts as continuous if more than nine in ten of its values differ.
 

@@ -66,7 +66,7 @@ def mutual_info_regression(
     discrete_features : "auto", bool or array-like, default="auto"
         Which columns are labels without order: all or none, a mask of shape (n_features,), or indices. Set
         it if numbers are codes, such as postcodes. Strings, categories and booleans are always labels.
-        ``"auto"`` means False for dense and True for sparse X, as in scikit-learn.
+        ``"auto"`` means False if X is dense and True if it is sparse, as in scikit-learn.
     n_neighbors : int, default=3
         Ignored; present for compatibility with scikit-learn.
     copy : bool, default=True
@@ -79,8 +79,8 @@ def mutual_info_regression(
         Whether to correct the score of two discrete columns for chance. False gives scikit-learn's plug-in
         estimate, which grows with the number of levels even if the columns are independent.
     sample_weight : array-like of shape (n_samples,) or None, default=None
-        Weights of the rows, such as survey weights, for the scores of the weighted population. Only their
-        ratios matter. Rows with weight 0 are ignored. Not available for Dask collections.
+        Weights of the rows, such as survey weights. The scores then describe the weighted population. Only
+        the ratios of the weights matter. Rows with weight 0 are ignored. Not available for Dask collections.
     unit : {"nats", "bits"}, default="nats"
         Unit of the scores.
     scale : {"information", "correlation"}, default="information"
@@ -116,18 +116,18 @@ def mutual_info_regression(
     average of up to three estimates, with more weight on those that predict new rows better:
 
     - a smooth log density ratio of the ranks, fitted to the Donsker-Varadhan bound;
-    - for strong or irregular dependence, a mixture over trees that split the ranks into cells, extrapolated
-      from half of the rows to all rows if there are fewer than 2,000;
-    - for labels, the prediction of each row from the other rows with the same label or with near ranks.
+    - for strong or irregular dependence, a mixture over trees that split the ranks into cells; with fewer
+      than 2,000 rows, it is extrapolated to what more rows would show;
+    - for labels, how well each row is predicted by the other rows with the same label or with similar ranks.
 
     With weights, each row counts in proportion to its weight, and the corrections for chance use the
     effective sample size, ``(sum w)^2 / sum w^2``. A row of weight 2 therefore counts as less evidence than
     two rows of weight 1.
 
-    If X is a Dask collection with more than 2,000 rows, its workers count them on a grid of about 1,100
-    ranks, and only the counts are sent. Up to 2.3 nats, scores then agree with those in memory within 0.005
-    nats. Higher scores are too low (by 0.02 at 3.5 nats), cannot exceed about 4.8 nats, and raise a warning
-    above 3 nats. Text is always treated as labels, even if it holds numbers.
+    If X is a Dask collection with more than 2,000 rows, its workers count the rows on a grid of about 1,100
+    ranks, and only the counts are sent. Scores up to 2.3 nats then agree with those in memory within 0.005
+    nats. Higher scores are too low (by 0.02 at 3.5 nats), and no score can exceed about 4.8 nats. A warning
+    is issued above 3 nats. Text is always treated as labels, even if it holds numbers.
 
     References
     ----------

@@ -60,8 +60,8 @@ def dependence_table(
     discrete_features : "auto", bool or array-like, default="auto"
         Columns to treat as labels without order, as in :func:`mutual_info_regression`.
     sample_weight : array-like of shape (n_samples,) or None, default=None
-        Weights of the rows, such as survey weights, for values, intervals and p-values of the weighted
-        population. Only their ratios matter. Rows with weight 0 are ignored.
+        Weights of the rows, such as survey weights. Values, intervals and p-values then describe the weighted
+        population. Only the ratios of the weights matter. Rows with weight 0 are ignored.
     unit : {"nats", "bits"}, default="nats"
         Unit of mutual information.
     scale : {"information", "correlation"}, default="information"
@@ -76,8 +76,8 @@ def dependence_table(
     Returns
     -------
     DataFrame
-        One row for each feature or pair, largest values first. It is a polars frame or an Arrow table if the
-        input is one, otherwise a pandas frame. Its columns are:
+        One row for each feature or pair, largest values first. The table is a polars DataFrame or an Arrow
+        table if the input is one, otherwise a pandas DataFrame. Its columns are:
 
         - ``feature``: name of the feature;
         - ``other`` (pairs) or ``target`` (several targets): name of the second column;
@@ -106,10 +106,10 @@ def dependence_table(
 
     Notes
     -----
-    Few rows show only a part of some dependence, such as a fast oscillation, and the value is then too low.
-    The upper end of the interval includes what more rows would add, judged from half of the rows, but not
-    what the rows do not show at all. With fewer than a few hundred rows, or if the dependence is not smooth,
-    the truth is above the interval more often than in 2.5 % of samples.
+    If the dependence has more structure than the rows reveal, such as a fast oscillation, the value is too
+    low. The upper end of the interval allows for what more rows would add, extrapolated from half of the
+    rows, but not for structure that the rows do not show at all. With fewer than a few hundred rows, or if
+    the dependence is not smooth, the true value is above the interval in more than 2.5 % of samples.
 
     References
     ----------

@@ -89,8 +89,8 @@ def mutual_info_test(
     discrete_features : "auto", bool or array-like, default="auto"
         Columns of X to treat as labels without order, as in :func:`mutual_info_regression`.
     sample_weight : array-like of shape (n_samples,) or None, default=None
-        Weights of the rows, such as survey weights, for a test about the weighted population. Only their
-        ratios matter. Rows with weight 0 are ignored.
+        Weights of the rows, such as survey weights. The test is then about the weighted population. Only the
+        ratios of the weights matter. Rows with weight 0 are ignored.
     groups : array-like of shape (n_samples,) or None, default=None
         Group label of each row, such as a patient. Pass it if rows of a group depend on each other. With
         fewer than about 50 groups, the test detects little.

@@ -166,8 +166,8 @@ class ZeroInflatedPoisson(JointDistribution):
     `mi` is computed by quadrature over x and a sum over y, with an error below 1e-6. For zero_probability = 0
     it is 2 log 2 - gamma - sum_k log(k) 2^-k = 0.3012 nats.
 
-    Gao et al. give (1 - zero_probability) times that. This is only an upper bound: it is the information if
-    one knew which zeros were added.
+    Gao et al. give (1 - zero_probability) times that. This is only an upper bound: it would be correct if the
+    added zeros could be recognised.
 
     Parameters
     ----------
@@ -230,8 +230,8 @@ class ZeroInflatedPoisson(JointDistribution):
 class NormalWithAtoms(JointDistribution):
     """Each row is a pair of signs with probability `atom_weight`, otherwise a correlated normal pair.
 
-    X and Y are therefore both discrete and continuous. X alone shows whether a row is a pair of signs, and so
-    does Y. `mi` is exact: the entropy of the kind of row + atom_weight I(signs) + (1 - atom_weight)
+    X and Y are therefore partly discrete and partly continuous. Each of them shows by itself whether a row is
+    a pair of signs. `mi` is exact: the entropy of the kind of row + atom_weight I(signs) + (1 - atom_weight)
     I(normal).
 
     Parameters

@@ -57,7 +57,7 @@ class Transform(ABC):
 class Spiral(Transform):
     """Rotate the plane of columns `first` and `second` by the angle speed * ``||x||^2``.
 
-    The map keeps the length of each row, and volumes.
+    The map preserves volumes and the length of each row.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class SwissRoll(Transform):
 
 
 class Affine(Transform):
-    """Map each row x to matrix x + offset. An orthogonal matrix gives a rotation or a reflection.
+    """Map each row x to ``matrix @ x + offset``. An orthogonal matrix gives a rotation or a reflection.
 
     Parameters
     ----------

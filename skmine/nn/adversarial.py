@@ -40,7 +40,7 @@ class Perceptron(nn.Module):
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
-        Of the weights; None is torch's default.
+        Data type of the weights. None uses torch's default.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Sampler(nn.Module):
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
-        Of the weights; None is torch's default.
+        Data type of the weights. None uses torch's default.
 
     Examples
     --------

@@ -10,10 +10,10 @@ from .isolation import OwnDraws
 
 
 class CriticBank(nn.Module):
-    """A bank of critics that are written for single use, without a bank axis.
+    """A bank made from critics without a bank axis, such as your own.
 
-    A bank is one module that holds several critics and evaluates them at once. This class makes one from any
-    critic, by ``torch.func.vmap``.
+    A bank is one module that holds several critics and evaluates them at once. This class makes a bank from
+    any critic, by ``torch.func.vmap``.
 
     Parameters
     ----------

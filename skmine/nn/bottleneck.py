@@ -45,7 +45,7 @@ class GaussianEncoder(nn.Module):
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
-        Of the weights; None is torch's default.
+        Data type of the weights. None uses torch's default.
 
     References
     ----------
@@ -139,7 +139,7 @@ class Bottleneck(nn.Module):
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
-        Of the weights; None is torch's default.
+        Data type of the weights. None uses torch's default.
 
     Examples
     --------

@@ -47,7 +47,7 @@ class BankLinear(nn.Module):
         Initial standard deviation of an output column if the input columns have standard deviation 1. With 0,
         the weights start at zero.
     dtype : torch.dtype or None, default=None
-        Of the weights; None is torch's default.
+        Data type of the weights. None uses torch's default.
     """
 
     def __init__(self, n_in, n_out, n_members=None, generator=None, *, gain=1.0, dtype=None):
@@ -100,11 +100,12 @@ class ConcatCritic(nn.Module):
     n_members : int or None, default=None
         Number of critics in the bank. None makes one critic without a bank axis.
     n_products : int, default=0
-        The products of the first `n_products` columns of x and of y are further inputs.
+        Number of products among the inputs: for the first `n_products` columns, the column of x times the
+        column of y.
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
-        Of the weights; None is torch's default.
+        Data type of the weights. None uses torch's default.
 
     Notes
     -----
@@ -169,7 +170,7 @@ class SeparableCritic(nn.Module):
     generator : torch.Generator or None, default=None
         Source of the initial weights.
     dtype : torch.dtype or None, default=None
-        Of the weights; None is torch's default.
+        Data type of the weights. None uses torch's default.
 
     Examples
     --------

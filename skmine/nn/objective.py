@@ -48,7 +48,7 @@ class MutualInformation(nn.Module):
     generator : torch.Generator or None, default=None
         Source of the initial weights and of the order of the rows, on the CPU.
     dtype : torch.dtype or None, default=None
-        Of the weights of a named critic; None is torch's default.
+        Data type of the weights of a named critic. None uses torch's default.
 
     References
     ----------

@@ -72,7 +72,7 @@ class MINERate(VariationalRate):
     generator : torch.Generator or None, default=None
         Source of the initial weights and of the draws of r, on the CPU.
     dtype : torch.dtype or None, default=None
-        Of the weights; None is torch's default.
+        Data type of the weights. None uses torch's default.
 
     References
     ----------

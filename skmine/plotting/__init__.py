@@ -1,8 +1,8 @@
 """Plots of results, as scikit-learn displays. They need matplotlib.
 
 Make a display with one of its class methods, such as ``from_estimator``. The display stores the values in
-nats, so that ``plot`` can draw them again, into other axes or in bits. The colours are safe for colour-blind
-readers, and shapes or hatches repeat what they mean.
+nats, so ``plot`` can draw them again, into other axes or in bits. The colours are safe for colour-blind
+readers, and shapes or hatching repeat their meaning.
 """
 
 from skmine.plotting._features import FeatureScoresDisplay

@@ -149,14 +149,14 @@ class FeatureScoresDisplay:
 
     @classmethod
     def from_table(cls, table, *, alpha=0.05, max_features=20, unit=None, ax=None):
-        """Draw a table from :func:`skmine.dependence_table`, with the features or pairs that exceed chance.
+        """Draw a table from :func:`skmine.dependence_table`, and mark the rows that are significant.
 
         Parameters
         ----------
         table : DataFrame or Arrow table
             Table of features or of pairs.
         alpha : float, default=0.05
-            Rows with an adjusted p-value up to `alpha` are drawn as exceeding chance.
+            Significance level. Rows with an adjusted p-value up to `alpha` are marked as "exceeds chance".
         max_features : int, default=20
             Maximum number of features to show, best first.
         unit : {"nats", "bits"} or None, default=None

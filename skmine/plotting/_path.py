@@ -18,9 +18,8 @@ _INCHES_A_STEP, _MAX_INCHES = 0.45, 16.0
 class SelectionPathDisplay:
     """Joint mutual information of the target with the selected features, as they are added one by one.
 
-    Once the line is flat, more features add no information. It can even fall: the estimates are drawn as they
-    are, and critics with more columns underestimate the information more. Make it with
-    :meth:`from_estimator`.
+    Once the line is flat, more features add no information. The line can even fall, because estimates with
+    more columns miss more information. Make the display with :meth:`from_estimator`.
 
     Parameters
     ----------

@@ -20,9 +20,8 @@ class SamplesDisplay:
     """Scatter plots of the data and of generated samples, side by side.
 
     A cluster of the data without samples is a mode that the network dropped. With a categorical code
-    (`n_codes`), colour and shape show the category: the one that a sample was generated from, and the one
-    predicted for a row of the data. Make it with
-    :meth:`from_estimator`.
+    (`n_codes`), colour and shape show the category: the one from which a sample was generated, or the one
+    that is predicted for a row of the data. Make the display with :meth:`from_estimator`.
 
     Parameters
     ----------

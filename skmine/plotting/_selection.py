@@ -19,7 +19,7 @@ class SelectionDisplay:
     reasons : dict of str to list
         Columns of the table from :meth:`skmine.MINEFeatureSelector.explain`.
     unit : {"nats", "bits"}, default="nats"
-        Unit of these values.
+        Unit of the values in `reasons`.
 
     Attributes
     ----------
