@@ -195,8 +195,8 @@ class ClusterTable:
         if rounded:
             names = ", ".join(self.names[j] for j in sorted(rounded)[:5])
             warnings.warn(
-                f"{names}: more than {_MOST} nats, which the counts of a cluster cannot resolve. The value "
-                "is a lower bound. Score these columns in memory, on fewer rows.",
+                f"{names}: more than {_MOST} nats, which the counts of a Dask collection are too coarse for. "
+                "The score is too low. Score these columns in memory, on a sample of the rows.",
                 stacklevel=4,
             )
 

@@ -114,7 +114,10 @@ def _read_column(raw: RawColumn, parse_text: bool) -> Column:
         objects = raw.values.astype(object)
         return Column(_labels(objects, missing | find_missing(objects)), True, raw.name)
     if kind == "c":
-        raise ValueError(f"Complex data not supported: {raw.name} is {raw.values.dtype}. Pass its parts.")
+        raise ValueError(
+            f"Complex data not supported: {raw.name} must hold real numbers; got {raw.values.dtype}. Pass "
+            "real and imaginary parts as two columns."
+        )
     if kind in "OUST":
         return _read_objects(raw, missing, parse_text)
     convert = shift_integers if kind in "iu" else as_floats

@@ -230,7 +230,7 @@ class Rows:
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"cv must give pairs of training and held-out rows; got {type(cv).__name__} with a split "
-                    f"that is no pair ({error}). Pass a number of folds, a splitter or a list of pairs."
+                    f"that is not a pair ({error}). Pass a number of folds, a splitter or a list of pairs."
                 ) from error
             try:
                 parts = [number[np.asarray(rows)] for rows in (train, held_out)]

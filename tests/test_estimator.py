@@ -1339,9 +1339,9 @@ def test_fit__bad_groups__error_names_them(groups, message):
         ),
         (
             [(1, 2, 3)],
-            r"cv must give pairs of .* rows; got list with a split that is no pair .* Pass a number of folds",
+            r"cv must give pairs of .* rows; got list with a split that is not a pair .* Pass a number",
         ),
-        ([1, 2], "cv must give pairs of .* rows; got list with a split that is no pair"),
+        ([1, 2], "cv must give pairs of .* rows; got list with a split that is not a pair"),
         # Errors of a splitter are those of its author.
         (StratifiedKFold(2), "^Supported target types are"),
         (LeaveOneGroupOut(), "^The 'groups' parameter should not be None"),

@@ -101,7 +101,7 @@ class Wiggly(_Elementwise):
         if any(wave.ndim != 1 or wave.shape != waves[0].shape for wave in waves):
             shapes = [wave.shape for wave in waves]
             raise ValueError(
-                "amplitudes, frequencies and phases must be vectors of one length; "
+                "amplitudes, frequencies and phases must be vectors of the same length; "
                 f"got shapes {shapes}. Pass one number of each for every wave."
             )
         self.amplitudes, self.frequencies, self.phases = waves

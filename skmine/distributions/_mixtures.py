@@ -51,7 +51,7 @@ class Mixture(JointDistribution):
         shapes = {(joint.d_x, joint.d_y) for joint in self.components}
         if len(shapes) > 1:
             raise ValueError(
-                f"components must have one (d_x, d_y); got {sorted(shapes)}. "
+                f"components must have the same d_x and d_y; got {sorted(shapes)}. "
                 "Pad the smaller ones with Padded."
             )
         self.d_x, self.d_y = shapes.pop()

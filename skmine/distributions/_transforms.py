@@ -99,7 +99,7 @@ class Spiral(Transform):
     def n_outputs(self, d):
         if max(self.first, self.second) >= d:
             raise ValueError(
-                f"first and second must be columns below {d}; got {self.first} and {self.second}. "
+                f"first and second must be column indices below {d}; got {self.first} and {self.second}. "
                 "Lower them, or add columns with Padded."
             )
         return d
