@@ -7,8 +7,8 @@ Let cross-validation decide. The selector can be a step of a pipeline, so
 strategy.
 
 This page plots cross-validated accuracy against the number of features, for
-breast tumours and for handwritten digits. For comparison, it also selects
-features by scikit-learn's ``SelectKBest(mutual_info_classif)`` and by the
+breast tumours and for handwritten digits. For comparison, features are also
+selected with scikit-learn's ``SelectKBest(mutual_info_classif)`` and by the
 importances of a random forest.
 """
 
@@ -82,10 +82,10 @@ def curves(sizes, X, y):
 # Accuracy against the number of features
 # ---------------------------------------
 # ``SelectKBest`` and ``"marginal"`` score each feature by itself, so they
-# choose redundant features, which ``"auto"`` and ``"mrmr"`` avoid.
+# choose redundant features. ``"auto"`` and ``"mrmr"`` avoid these.
 #
-# The digits are a random draw of 600. On other draws, ``"auto"``, ``"mrmr"``
-# and the forest are about equal, and ``SelectKBest`` falls behind.
+# The digits are a random sample of 600. On other samples, ``"auto"``,
+# ``"mrmr"`` and the forest are about equal, and ``SelectKBest`` is worse.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 X, y = load_digits(return_X_y=True)
@@ -122,5 +122,5 @@ plt.show()
 
 # %%
 # **In short:** Let ``GridSearchCV`` choose the number of features; among the
-# sizes tried here, accuracy is highest with 8 of 30 features for the tumours
-# and 12 of 64 for the digits, where several strategies are equally good.
+# numbers tried here, 8 of 30 features are best for the tumours, and 12 of 64
+# for the digits.

@@ -1,14 +1,14 @@
 """
-Does a feature add anything to another?
-=======================================
+Does a feature add anything to the others?
+==========================================
 
 Two features that depend on the target may carry the same information about it.
 The conditional mutual information I(X; y | Z) is the information that X adds if
 Z is already known. ``conditional_mutual_info`` estimates it, and
 ``mutual_info_test`` with ``Z`` tests whether it is zero.
 
-The table describes 442 diabetes patients, and the target is the progression of
-the disease after a year.
+The table describes 442 diabetes patients. The target is the progression of the
+disease after a year.
 """
 
 # %%
@@ -90,6 +90,6 @@ axis.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# **In short:** Each of the three features adds something to each of the
-# others, but less than it carries alone; given all three, age and the
+# **In short:** Yes: each of the three features adds something to each of the
+# other two, though less than it carries alone, and given all three, age and the
 # cholesterol values ``s1`` and ``s3`` still add a little.

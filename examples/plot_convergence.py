@@ -3,7 +3,7 @@ Did training converge?
 ======================
 
 ``history_`` records the training of the network, and ``TrainingDisplay`` plots
-its value on training rows and on held-out rows. This page shows four cases:
+the value on training rows and on held-out rows. This page shows four cases:
 
 - training that went well,
 - training that was too short,
@@ -62,10 +62,10 @@ TrainingDisplay.from_estimator(short).ax_.set_title("Too short")
 # %%
 # Too few rows: the training line rises far above the held-out line
 # -----------------------------------------------------------------
-# The columns are 24 pixels of handwritten digits, and from only 100 rows the
-# network learns their noise. The weights that did best on held-out rows are
-# kept, but the remedy is more rows or fewer columns. ``weight_decay=0`` makes
-# the network overfit more than it would by default.
+# The columns are 24 pixels of handwritten digits. There are only 100 rows, so
+# the network learns noise. The weights that did best on held-out rows are kept,
+# but the remedy is more rows or fewer columns. ``weight_decay=0`` makes the
+# network overfit more than it would by default.
 
 pixels = load_digits().data
 few = MutualInfoEstimator(

@@ -4,8 +4,8 @@ What changes if I replace scikit-learn's mutual_info_regression?
 
 In your code, only the import changes, because ``skmine.mutual_info_regression``
 takes the same arguments. To show what changes in the results, this page
-compares the two functions on a real table: their scores, their scores of pure
-noise, and the time they take.
+compares both functions on a real table: the scores of its columns, the scores
+of pure noise, and the time.
 """
 
 # %%
@@ -31,7 +31,7 @@ FUNCTIONS = {
 # Scores of features, and scores of noise
 # ---------------------------------------
 # To get scores of pure noise, the target is shuffled 50 times. A feature stands
-# out if its score exceeds nearly all of these.
+# out if its score exceeds 99 % of the scores of noise.
 
 rng = np.random.default_rng(0)
 shuffled = [rng.permutation(data.target) for _ in range(50)]
@@ -79,5 +79,5 @@ plt.show()
 
 # %%
 # **In short:** The call stays the same and takes about as long, but the scores
-# of noise vary about twenty times less, so that nine features stand out instead
-# of four.
+# of noise vary about twenty times less, so nine features stand out instead of
+# four.

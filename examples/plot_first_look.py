@@ -2,19 +2,19 @@
 Which columns of my table matter, and what is odd about them?
 =============================================================
 
-``dependence_table`` answers both questions in one call. For each column it
-gives the strength of the dependence with an interval and a p-value, and a note
+``dependence_table`` answers both questions in one call. For each column, it
+shows how strong the dependence is, with an interval and a p-value, and a note
 if something is unusual about the column.
 
-The table on this page describes 406 cars built from 1970 to 1982, and contains
+The table on this page describes 406 cars built from 1970 to 1982. It contains
 text and missing values.
 """
 
 # %%
 # What predicts the mileage?
 # --------------------------
-# The result has one row for each feature, and a column of noise is added to the
-# data for comparison.
+# The result has one row for each feature. For comparison, a column of noise was
+# added to the data.
 #
 # - ``value`` runs from 0 (independent) to 1 (one column is a function of the
 #   other).
@@ -40,8 +40,8 @@ shown = table.drop(columns=["scale", "pvalue", "n_rows"])
 print(shown.round(3).to_string(index=False))
 
 # %%
-# The note warns that nearly every car has a different name, so the value of the
-# name comes only from the few names that repeat.
+# The note on the name warns that nearly every car has a different one. Its
+# value comes only from the few names that repeat.
 #
 # In the picture, a filled bar means that the dependence is significant.
 
@@ -63,6 +63,6 @@ FeatureScoresDisplay.from_table(pairs, max_features=12)
 plt.show()
 
 # %%
-# **In short:** The mileage depends on every column except the noise, and most
+# **In short:** The mileage depends on every column except the noise, most
 # strongly on displacement, weight, cylinders and horsepower; the name is odd,
-# because it hardly does more than identify the car.
+# because it does little more than identify the car.

@@ -3,18 +3,17 @@ How certain is the estimate?
 ============================
 
 Each estimate ``mi_`` comes with a 95 % interval, ``mi_interval_``, and with the
-value on held-out rows, ``mi_lower_``, which on average is at most the true
-value.
+value on held-out rows, ``mi_lower_``, which does not exceed the true value on
+average.
 
-This page computes all three for a growing number of rows of a real table, which
-holds 20,190 person-years of the RAND health insurance experiment.
+This page computes all three for a growing number of rows. The data are 20,190
+person-years of the RAND health insurance experiment.
 """
 
 # %%
 # More rows
 # ---------
-# How much does the number of visits to a doctor depend on the insurance and on
-# the state of health?
+# How much does the number of visits to a doctor depend on insurance and health?
 
 import matplotlib.pyplot as plt
 from statsmodels.datasets import randhie
@@ -39,9 +38,9 @@ for n in sizes:
 # %%
 # Picture
 # -------
-# The interval gets narrower with more rows, though not at every step. If an
-# interval contains zero, use ``mutual_info_test`` to decide whether there is
-# any dependence at all.
+# In general, the interval gets narrower with more rows, though not necessarily
+# at every step. If an interval contains zero, use ``mutual_info_test`` to
+# decide whether there is any dependence at all.
 
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
 values = [fit.mi_ for fit in fits]

@@ -2,8 +2,8 @@
 Is there any dependence at all?
 ===============================
 
-A small estimate may be due to chance. ``mutual_info_test`` gives a p-value, for
-one column or for several together, and needs no permutations.
+A small estimate may be due to chance. ``mutual_info_test`` computes a p-value
+for one column or for several together, without permutations.
 
 This page tests 29 measurements of breast tumours and 29 columns of noise. With
 so many tests, the p-values need a correction.
@@ -36,8 +36,8 @@ pvalues = np.array(
 # Correct for the number of tests
 # -------------------------------
 # At a level of 0.05, one column of noise in twenty looks significant by chance.
-# Controlling the false discovery rate keeps the share of such columns among the
-# significant ones small.
+# Controlling the false discovery rate limits the share of such false positives
+# among the significant columns.
 
 adjusted = false_discovery_control(pvalues)
 is_noise = np.repeat([False, True], len(data.columns))
@@ -49,9 +49,8 @@ for label, values in (("as they are", pvalues), ("corrected", adjusted)):
 # %%
 # Several columns together
 # ------------------------
-# One test is enough for all columns together. For comparison, it is repeated
-# after the rows have been shuffled, so that they no longer depend on the
-# target.
+# A single test covers all columns together. For comparison, it is repeated
+# after the rows have been shuffled, so that they are independent of the target.
 
 print(f"all columns: p = {mutual_info_test(data, y).pvalue:.1e}")
 shuffled = data.sample(frac=1, random_state=0)
@@ -62,7 +61,7 @@ print(f"rows shuffled: p = {mutual_info_test(shuffled, y).pvalue:.2f}")
 # -------
 # If a column is independent of the target, its p-value is equally likely to be
 # anywhere between 0 and 1, so the p-values of such columns follow the line. The
-# p-values of the real columns are far below it.
+# p-values of most real columns are far below it.
 
 figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 for chosen, label, marker, colour in (

@@ -3,18 +3,18 @@ Which features matter only together?
 ====================================
 
 Some targets cannot be predicted from any single feature. The standard example
-is the exclusive or of two columns: scores of single features miss both columns,
-and so does a random forest if they are hidden among many columns of noise.
+is the exclusive or of two columns. Scores of single features miss both columns.
+A random forest also misses them if they are hidden among many columns of noise.
 
-``MINEFeatureSelector`` screens all pairs of columns as well, at the cost of a
+``MINEFeatureSelector`` also screens all pairs of columns, which takes only a
 few matrix products. This page compares the three methods.
 """
 
 # %%
 # Two of 502 columns matter
 # -------------------------
-# The class depends on columns 120 and 345, but only on both together, and the
-# other 500 columns are noise.
+# The class depends only on the combination of columns 120 and 345. The other
+# 500 columns are noise.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -95,5 +95,5 @@ plt.show()
 
 # %%
 # **In short:** Columns 120 and 345 matter only together, and they are the only
-# ones that ``MINEFeatureSelector`` selects; scores of single columns and the
-# forest rank them among the noise.
+# ones that ``MINEFeatureSelector`` selects, whereas scores of single columns
+# and the forest rank them among the noise.

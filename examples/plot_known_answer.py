@@ -3,9 +3,9 @@ Would the estimate be right on data like mine?
 ==============================================
 
 Nobody knows the true mutual information of real data, so test the estimator on
-simulated data. :mod:`skmine.distributions` contains distributions whose mutual
-information is known. Choose one that resembles your data, and draw as many rows
-from it as you have.
+simulated data. :mod:`skmine.distributions` contains distributions with known
+mutual information. Choose one that resembles your data, and draw as many rows
+as your table has.
 """
 
 # %%
@@ -13,7 +13,7 @@ from it as you have.
 # --------------------------------
 # - Five normal columns on each side.
 # - Two columns on each side, with heavy tails.
-# - A narrow band: y follows x up to a uniform error of at most 0.1.
+# - A narrow band: y is x plus a uniform error between -0.1 and 0.1.
 
 import warnings
 
@@ -55,8 +55,9 @@ for name, joint in joints.items():
 # Line: the true value. Points: the estimate with its 95 % interval. Triangles:
 # the value on held-out rows.
 #
-# The interval cannot allow for dependence that the estimator did not detect,
-# and a narrow band needs more rows to be detected than smooth dependence does.
+# The interval does not allow for dependence that the estimator has not
+# detected. It takes more rows to detect a narrow band than to detect smooth
+# dependence.
 
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 for axis, (name, joint) in zip(axes, joints.items(), strict=True):

@@ -6,8 +6,8 @@ Pass a lazy table, such as a scan of Parquet files. The functions then read the
 target and only a few columns at a time, and the selector returns a lazy table
 again.
 
-The data on this page are the 336,776 flights that left New York in 2013. In
-fact they fit into memory, which makes it possible to compare the results.
+The data on this page are the 336,776 flights that left New York in 2013. They
+actually fit into memory, so the results can be compared.
 """
 
 # %%
@@ -16,8 +16,8 @@ fact they fit into memory, which makes it possible to compare the results.
 # This page first writes one file for each month. ``scan_parquet`` then reads
 # the names and types of the columns, but not the rows.
 #
-# The features are what is known before departure, and the target is the delay
-# at arrival, in minutes.
+# The features are columns that are known before departure. The target is the
+# delay at arrival, in minutes.
 
 import tempfile
 import time
@@ -58,7 +58,7 @@ print(f"{type(X).__name__} of {len(X.collect_schema())} columns")
 # Scores
 # ------
 # The call and the scores are the same as for a table in memory. ``n_jobs`` is
-# the number of columns that are read and scored at once.
+# the number of columns that are read and scored at the same time.
 
 started = time.perf_counter()
 scores = mutual_info_regression(X, y, n_jobs=2)
@@ -77,9 +77,9 @@ print(f"largest difference from the table in memory: {difference:.0e} nats")
 # %%
 # Selection
 # ---------
-# The strategy ``"marginal"`` also reads only a few columns at a time. Applied
-# to a lazy table, ``transform`` just adds a step to the query; the rows are
-# read when you collect the table or write it to a file with ``sink_parquet``.
+# The strategy ``"marginal"`` also reads only a few columns at a time. For a
+# lazy table, ``transform`` only adds a step to the query. The rows are read
+# when you collect the table or write it to a file with ``sink_parquet``.
 
 selector = MINEFeatureSelector(4, strategy="marginal").fit(X, y)
 reduced = selector.transform(X)
@@ -89,7 +89,7 @@ print(type(reduced).__name__, reduced.collect_schema().names())
 # %%
 # Picture
 # -------
-# For comparison, the picture includes the delay at departure, which is not
+# For comparison, the picture also shows the delay at departure, which is not
 # known in advance.
 
 departure = mutual_info_regression(table.select("dep_delay"), y)
@@ -113,6 +113,7 @@ if (
     print(f"picture: {output / 'larger_than_memory.png'}")
 
 # %%
-# **In short:** Pass a lazy table and get the same scores as in memory; here no
-# column that is known before departure carries more than 0.031 nats about the
-# delay, compared with 0.50 nats for the delay at departure.
+# **In short:** Pass a lazy table, and you get the same scores as in memory;
+# here no column that is known before departure carries more than 0.031 nats
+# about the delay at arrival, compared with 0.50 nats for the delay at
+# departure.

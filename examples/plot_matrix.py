@@ -2,8 +2,8 @@
 Which columns depend on each other?
 ===================================
 
-``df.corr()`` measures linear dependence between numbers, whereas
-``mutual_info_matrix`` measures dependence of any form between numbers and
+``df.corr()`` measures linear dependence between numeric columns.
+``mutual_info_matrix`` measures dependence of any form, between numbers and
 categories. This page compares the two on thirteen measurements and the cultivar
 of 178 Italian wines.
 """
@@ -12,9 +12,9 @@ of 178 Italian wines.
 # The two matrices
 # ----------------
 # With ``scale="correlation"``, the values of ``mutual_info_matrix`` can be
-# compared with correlations: they are 0 for independent columns, 1 if one
-# column is a function of the other, and the absolute correlation for normal
-# columns. The values for the cultivar are printed below.
+# compared with absolute correlations. They are 0 for independent columns, 1 if
+# one column is a function of the other, and equal to the absolute correlation
+# for normal columns. Here are the values for the cultivar:
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,8 +36,8 @@ print(
 )
 
 # %%
-# The dependence of a pair is least linear if this value exceeds its absolute
-# correlation by most. These are the five pairs with the largest difference:
+# If this value is far above the absolute correlation, the dependence of the
+# pair is not linear. These are the five pairs with the largest difference:
 
 excess = (
     any_form.loc[correlation.index, correlation.columns] - correlation.abs()
@@ -79,6 +79,6 @@ figure.colorbar(image, ax=axis)
 plt.show()
 
 # %%
-# **In short:** ``mutual_info_matrix`` shows the dependence that ``df.corr()``
-# shows, and in addition dependence that is not linear and dependence on
-# categories; only the sign of a correlation is lost.
+# **In short:** ``mutual_info_matrix`` shows everything that ``df.corr()`` shows
+# except the sign, and in addition nonlinear dependence and dependence on
+# categories.

@@ -2,9 +2,9 @@
 Do missing values count as information?
 =======================================
 
-They can. A doctor who is not worried may not order a measurement, so its
-absence suggests that the patient is healthy. skmine therefore treats "missing"
-as a value of its own, and imputes nothing.
+They can. If a doctor orders a measurement only when worried, a missing value
+suggests that the patient is healthy. skmine therefore treats "missing" as a
+value of its own, and imputes nothing.
 """
 
 # %%
@@ -42,9 +42,9 @@ print(f"missing: {on_suspicion.isna().mean():.0%}")
 #   of the information is lost.
 # - **Missing at random**: half of the values are lost, and their absence
 #   carries no information.
-# - **Whether it was measured**: the absence alone.
-# - **Rows dropped**: the score answers a different question, which is how
-#   informative the texture is among large tumours.
+# - **Whether it was measured**: only the absence counts.
+# - **Rows dropped**: the score answers a different question: how informative is
+#   the texture among large tumours?
 
 kept = on_suspicion.notna()
 filled = on_suspicion.where(kept, rng.choice(on_suspicion[kept], len(y)))
@@ -71,7 +71,7 @@ display.ax_.set_title(
 plt.show()
 
 # %%
-# If the absence of a value should not count, drop the rows with missing values
+# If absence should not count as information, drop the rows with missing values
 # before you compute the score.
 
 # %%

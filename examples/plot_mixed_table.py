@@ -2,17 +2,17 @@
 Which columns of a mixed table predict the target?
 ==================================================
 
-Real tables mix numbers, categories and missing values. You can pass such
+Real tables contain numbers, categories and missing values. You can pass such
 columns as they are, without encoding or imputation. This page ranks seven
-columns by what they reveal about the fuel economy of 398 cars, built from 1970
-to 1982.
+columns of a table of 398 cars by the information that they carry about fuel
+economy.
 """
 
 # %%
 # Read the table
 # --------------
-# Three things are left to do: drop the name, which only identifies the car,
-# convert the date to a number, here the year, and drop rows without a target.
+# Only three steps are needed: drop the name, which only identifies the car;
+# convert the date to a number, here the year; and drop rows without a target.
 
 import pandas as pd
 from vega_datasets import local_data

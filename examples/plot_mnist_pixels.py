@@ -39,8 +39,8 @@ print(
 # %%
 # Choose twelve pixels
 # --------------------
-# The strategy ``"mrmr"`` chooses pixels that are informative about the digit
-# and not redundant with each other.
+# The strategy ``"mrmr"`` chooses pixels that carry information about the digit
+# and overlap little with each other.
 
 selector = MINEFeatureSelector(12, strategy="mrmr").fit(X[rows], y[rows])
 chosen = selector.get_support(indices=True)
@@ -66,6 +66,6 @@ for axis in axes:
 plt.show()
 
 # %%
-# **In short:** The pixels in the middle of the picture predict the digit best,
-# and the 121 empty pixels score exactly 0, whereas scikit-learn gives such
-# pixels up to 0.12 nats on 500 pictures.
+# **In short:** The pixels in the middle of the picture predict the digit best;
+# the 121 empty pixels score exactly 0, whereas scikit-learn gives them up to
+# 0.12 nats on 500 pictures.

@@ -2,18 +2,18 @@
 Does a generative network produce every kind of row?
 ====================================================
 
-A generative adversarial network often produces only some of the clusters of its
-data. ``MINEGAN`` therefore also maximises the mutual information between the
-rows that it produces and the random code from which it makes them. Different
+A generative adversarial network often produces only some of the clusters in its
+data. ``MINEGAN`` avoids this: it also maximises the mutual information between
+the generated rows and the random codes from which they are generated. Different
 codes must then give different rows.
 """
 
 # %%
 # Nine clusters
 # -------------
-# The data are nine clusters in the plane. The same network is trained twice,
-# first with a weight of ``beta=0`` for the information and then with
-# ``beta=1``.
+# The data are nine clusters in the plane. The same network is trained twice:
+# first without the mutual information (``beta=0``), and then with it
+# (``beta=1``).
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -43,9 +43,9 @@ plt.show()
 
 # %%
 # The training is short, to save time. With more iterations, fewer rows lie
-# between the clusters; the default, ``max_iter="auto"``, would take 9,766
+# between the clusters. The default, ``max_iter="auto"``, would take 9,766
 # iterations here.
 
 # %%
 # **In short:** The plain network misses several of the nine clusters, whereas
-# the network that maximises the information produces all of them.
+# the network that also maximises the mutual information produces all of them.

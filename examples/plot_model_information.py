@@ -2,18 +2,18 @@
 Which model captures all the information in my columns?
 =======================================================
 
-Pass a scikit-learn model as ``critic``, and ``mi_`` will be the information
-that the predictions of this model carry about the target. Compare it with the
-default estimate, which is not limited to one model.
+Pass a scikit-learn model as ``critic``, and ``mi_`` is the information that the
+predictions of this model carry about the target. Compare it with the default
+estimate, which is not limited to one model.
 
-The table describes 442 diabetes patients, and the target is the progression of
-the disease after a year.
+The table describes 442 diabetes patients. The target is the progression of the
+disease after a year.
 """
 
 # %%
 # All of the information, and the part that each model captures
 # -------------------------------------------------------------
-# A model is always evaluated on patients to whom it was not fitted.
+# Each model is evaluated on patients that it was not fitted to.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_diabetes
@@ -62,9 +62,10 @@ for name, model in models.items():
 # Bars: the information that each model captures. Dashed line: the estimate of
 # all the information, with its 95 % interval in grey.
 #
-# - More flexible models have little to gain over linear regression.
-# - Models that follow single patients, such as one full tree, overfit.
-# - Small trees and large leaves reduce the overfitting.
+# - Linear regression captures nearly everything, so more flexible models can
+#   gain little.
+# - Models that adapt to single patients, such as one full tree, overfit.
+# - Small trees and large leaves reduce overfitting.
 
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
 values = [fit.mi_ for fit in fits.values()]
@@ -90,7 +91,7 @@ plt.show()
 
 # %%
 # If errors are normal, 0.36 nats correspond to an R² of about 0.5. To predict
-# better than that, you would need other features rather than another model.
+# much better than that, you would need other features, not another model.
 
 # %%
 # **In short:** No model captures all of the information, but linear regression

@@ -4,11 +4,11 @@ What do I do with one-hot columns?
 
 One-hot encoding turns a category into many indicator columns. Each of them
 carries little information, so a selector may keep some levels and drop others.
-To avoid that, pass the category itself, or keep its indicators together with
+To avoid this, pass the category itself, or keep its indicators together with
 ``feature_groups``.
 
-The table is a survey of 3,000 women (Fair, 1978), and the target is how they
-rated their marriage.
+The table is a survey of 3,000 women (Fair, 1978). The target is how they rated
+their marriage.
 """
 
 # %%
@@ -46,11 +46,11 @@ display.ax_.set_title("Mutual information with the rating", fontsize="medium")
 # %%
 # Indicators, one by one and in groups
 # ------------------------------------
-# If indicators are selected one by one, single levels of an occupation take
-# places among the four features.
+# If indicators are selected one by one, single levels of an occupation can be
+# among the four features.
 #
-# ``feature_groups`` contains a label for each column. Columns that have the
-# same label are selected together or not at all, and count as one feature.
+# ``feature_groups`` contains a label for each column. Columns with the same
+# label are selected together or not at all, and count as one feature.
 
 indicators = pd.get_dummies(X)
 groups = [

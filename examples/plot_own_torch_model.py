@@ -3,9 +3,9 @@ How do I use mutual information in my own torch model?
 ======================================================
 
 :class:`skmine.nn.MutualInformation` is a term for your loss function. On this
-page, an encoder learns to describe the upper half of a digit by two numbers.
-It is trained without labels: the only aim is that the two numbers carry as much
-information as possible about the lower half.
+page, an encoder learns to describe the upper half of a picture of a digit by
+two numbers. It is trained without labels: the only aim is that the two numbers
+carry as much information as possible about the lower half.
 """
 
 # %%
@@ -28,8 +28,8 @@ upper, lower = torch.tensor(X / 16, dtype=torch.float32).chunk(2, dim=1)
 # %%
 # Maximise I(code; lower half)
 # ----------------------------
-# In each step, call ``update`` first, which trains the critic. Then call the
-# module and put its value into the loss, with a minus sign to maximise it.
+# In each step, first call ``update``, which trains the critic. Then call the
+# module and add its value to the loss, with a minus sign to maximise it.
 
 torch.manual_seed(0)
 generator = torch.Generator().manual_seed(0)
@@ -57,8 +57,8 @@ print(f"I(code; lower half): {first:.2f} nats at first, {last:.2f} at last")
 # %%
 # Does the code separate the digits?
 # ----------------------------------
-# To find out, a classifier is trained on the two numbers, and for comparison
-# another one on two of the pixels.
+# To find out, one classifier is trained on the two numbers, and another on two
+# of the pixels for comparison.
 
 with torch.no_grad():
     code = encoder(upper).numpy()
@@ -94,5 +94,5 @@ plt.show()
 
 # %%
 # **In short:** In each step, train the critic with ``update`` and subtract the
-# value from your loss; two numbers learnt in this way, without labels, predict
-# the digit with an accuracy of 0.50, compared with 0.26 for two pixels.
+# value of the module from your loss; two numbers learnt in this way predict the
+# digit with an accuracy of 0.50, compared with 0.26 for two pixels.

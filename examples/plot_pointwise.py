@@ -2,17 +2,17 @@
 Where in my data is the dependence?
 ===================================
 
-Mutual information is a mean over the rows, and ``score_samples`` returns the
-contribution of each row, its *pointwise* mutual information. This page shows it
-for the day of the year and the temperature in Seattle, whose correlation is
-weak although their dependence is strong.
+Mutual information is a mean over the rows. ``score_samples`` returns the
+contribution of each row, which is called its *pointwise* mutual information.
+This page shows it for the day of the year and the temperature in Seattle. Their
+correlation is weak although their dependence is strong.
 """
 
 # %%
 # Four years of weather in Seattle
 # --------------------------------
 # In the picture, red means that a day and a temperature occur together more
-# often than by chance, and blue that they occur together less often.
+# often than by chance, and blue means that they occur together less often.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,8 +36,8 @@ display.ax_.set_title("Hot in summer, cold in winter", fontsize="medium")
 # %%
 # Which days were unusual?
 # ------------------------
-# If the pointwise value of a day is far below zero, its temperature is rare at
-# this time of the year.
+# If the pointwise value of a day is far below zero, its temperature is unusual
+# for the time of year.
 
 weather["pointwise"] = estimator.score_samples(X, y)
 unusual = weather.nsmallest(5, "pointwise")
@@ -50,10 +50,10 @@ for _, row in unusual.iterrows():
 # %%
 # Which days are most informative?
 # --------------------------------
-# Without a target, ``score_samples`` returns the information that a day carries
-# about its temperature before it has been measured. The picture leaves out the
-# first and last two weeks of the year, because the estimate is unreliable at
-# the edge of the data.
+# Without a target, ``score_samples`` returns how much information a day carries
+# about its temperature before the temperature is known. The picture leaves out
+# the first and last two weeks of the year, because the estimate is unreliable
+# at the edge of the data.
 
 days = (
     X[X["day of the year"].between(15, 350)]
@@ -73,5 +73,5 @@ plt.show()
 # %%
 # **In short:** The dependence is strongest in the middle of summer, when the
 # day of the year carries the most information about the temperature;
-# ``score_samples`` also finds unusual days, such as 10 December 2014 with 18.9
-# °C.
+# ``score_samples`` also finds unusual days, such as 10 December 2014 with
+# 18.9 °C.

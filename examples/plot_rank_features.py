@@ -3,20 +3,20 @@ Which features carry the most information about my target?
 ==========================================================
 
 ``mutual_info_regression`` and ``mutual_info_classif`` score each feature by
-itself, and ``MutualInfoEstimator`` measures how much information all features
+itself. ``MutualInfoEstimator`` estimates how much information all features
 carry together.
 
-This page uses two tables of scikit-learn. In the first, the target is a number,
-the progression of the disease in 442 diabetes patients; in the second, it has
-two classes, the diagnosis of 569 breast tumours.
+This page uses two of scikit-learn's data sets. In the first, the target is a
+number: the progression of the disease in 442 diabetes patients. In the second,
+it has two classes: the diagnosis of 569 breast tumours.
 """
 
 # %%
 # Score each feature
 # ------------------
 # Mutual information measures dependence of any form, so a feature can rank high
-# even if its effect is not linear. The functions are called like
-# scikit-learn's. No score can exceed the entropy of the target, which is 0.66
+# even if its effect is not linear. The functions are called like those of
+# scikit-learn. No score can exceed the entropy of the target, which is 0.66
 # nats for the diagnosis.
 
 from pathlib import Path
@@ -64,8 +64,8 @@ for title, (data, names, function) in tables.items():
 # %%
 # All features together
 # ---------------------
-# Some features are redundant, so the joint mutual information is far below the
-# sum of the scores. Scores of single features cannot show this.
+# Some features are redundant, so the mutual information of all features
+# together is far below the sum of their scores.
 #
 # - ``mi_`` is the estimate, and ``mi_interval_`` its 95 % interval.
 # - ``mi_lower_`` is the value on held-out rows, a lower bound on average.
@@ -84,7 +84,7 @@ for title, (data, names, _) in tables.items():
     print(f"  on held-out rows        mi_lower_  {fit.mi_lower_:.3f} nats")
 
 # %%
-# ``score`` computes the lower bound for rows that were not used in ``fit``, so
+# ``score`` computes the lower bound on the rows that you pass, so
 # ``cross_val_score`` works as for any estimator.
 
 folds = cross_val_score(

@@ -1,20 +1,20 @@
 """
-Would I have selected the same features from other rows?
-========================================================
+Would I have selected the same features on a different sample?
+==============================================================
 
-A selection depends partly on chance. ``selection_stability`` shows by how much,
-because it repeats the selection on random halves of the rows. It works with any
+A selection depends partly on chance. ``selection_stability`` shows how much: it
+repeats the selection on random halves of the rows. It works with any
 scikit-learn selector.
 
-The table describes 569 breast tumours by 30 measurements, many of them
-redundant.
+The table has 30 measurements of 569 breast tumours. Many of the measurements
+are redundant.
 """
 
 # %%
 # Two selectors, four features each
 # ---------------------------------
-# Jaccard's index compares the features that were selected from two halves. It
-# is 1 if they are the same and 0 if they have no feature in common. The printed
+# Jaccard's index compares the features that were selected on two halves. It is
+# 1 if they are the same, and 0 if they have no feature in common. The printed
 # value is the mean over all pairs of halves.
 
 import matplotlib.pyplot as plt
@@ -40,11 +40,11 @@ plt.show()
 # %%
 # What not to conclude
 # --------------------
-# A higher index is not always better. From every half, ``SelectKBest`` selects
-# near-copies of one measurement, the size of the tumour. A selector that drops
-# redundant features keeps only one of these near-copies, and it is often a
-# matter of chance which one. So look not only at the index, but also at the
-# features in the picture.
+# A higher index is not always better. ``SelectKBest`` selects near-copies of
+# one measurement, the size of the tumour, on every half. A selector that drops
+# redundant features keeps only one of these near-copies, and which one is often
+# a matter of chance. So look not only at the index, but also at the features in
+# the picture.
 
 # %%
 # **In short:** Mostly yes for ``SelectKBest`` (an index of 0.93), and mostly

@@ -3,8 +3,8 @@ How much do my text embeddings reveal about a label?
 ====================================================
 
 An embedding turns each text into a row of numbers. ``MutualInfoEstimator``
-measures how much these numbers reveal about a label, so you can judge an
-embedding before you choose a model for it.
+estimates how much these numbers reveal about a label, so you can judge an
+embedding before you choose a model.
 
 The texts are 3,980 reviews of food. The label is the rating: "great" for five
 stars, "other" for fewer.
@@ -13,10 +13,10 @@ stars, "other" for fewer.
 # %%
 # From text to columns
 # --------------------
-# This page uses latent semantic analysis, which scikit-learn computes in two
-# steps. The first counts the words of each review and gives rare words more
-# weight; the second reduces the counts to 100 columns. If you have the vectors
-# of a language model, pass those as ``X`` instead.
+# This page uses latent semantic analysis, which takes two steps in
+# scikit-learn. The first counts the words of each review and gives rare words
+# more weight. The second reduces the counts to 100 columns. If you have
+# embeddings from a language model, pass those as ``X`` instead.
 #
 # Reviews that occur twice are dropped. Otherwise a review could be held out
 # while its copy is used for training, and the estimate would be too high.
@@ -64,9 +64,9 @@ for n_columns in (2, 5, 10, 20, 50, 100):
 # %%
 # Picture
 # -------
-# Dashed line: the estimate for all 100 columns, with its 95 % interval in
-# grey. The interval reaches further up than down, because with this many
-# columns an estimate is more often too low than too high.
+# Dashed line: the estimate for all 100 columns, with its 95 % interval in grey.
+# The interval reaches further up than down, because with so many columns an
+# estimate is more often too low than too high.
 
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
 axis.axhspan(low, high, color="0.92")
@@ -99,5 +99,5 @@ plt.show()
 
 # %%
 # **In short:** The 100 columns carry 0.20 of the 0.65 nats that would determine
-# the rating; logistic regression finds 0.17 nats, most of them in the first ten
-# columns.
+# the rating; logistic regression captures 0.17 nats, most of it with the first
+# ten columns.

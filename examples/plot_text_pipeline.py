@@ -3,17 +3,17 @@ Should I select features before or after encoding text?
 =======================================================
 
 Before. The selector accepts text columns as they are, and the columns that it
-drops need no encoding. The pipeline on this page has three steps: the selector,
-an encoder for the text columns that are left, and a model. The table describes
-398 cars.
+drops do not have to be encoded. The pipeline on this page has three steps: the
+selector, an encoder for the remaining text columns, and a model. The table
+describes 398 cars.
 """
 
 # %%
 # The pipeline
 # ------------
-# ``set_output(transform="pandas")`` keeps the names and types of the columns,
-# which the ``ColumnTransformer`` after the selector needs to find the text
-# columns. ``include`` makes sure that one of these is selected.
+# ``set_output(transform="pandas")`` keeps the names and types of the columns.
+# The ``ColumnTransformer`` after the selector needs them to find the text
+# columns. ``include`` forces the selector to keep one of these.
 
 import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer

@@ -13,8 +13,8 @@ days in Seattle, from 2012 to 2015.
 # %%
 # Lags are columns
 # ----------------
-# Each row holds the weather of previous days. Four columns of noise are added,
-# which change slowly, as the weather does, but are independent of it.
+# Each row holds the weather of previous days. Four columns of noise are added.
+# They change slowly, as the weather does, but are independent of it.
 
 import numpy as np
 import pandas as pd
@@ -40,9 +40,9 @@ X, y = X.iloc[7:], rain.iloc[7:]
 # %%
 # With and without blocks
 # -----------------------
-# Without groups, each day counts as an independent observation. If blocks of 30
-# days are passed as groups, the days of a block may depend on each other. The
-# picture shows the selection with blocks.
+# Without groups, each day counts as an independent observation. With blocks of
+# 30 days as groups, the days of a block may depend on each other. The picture
+# shows the selection with blocks.
 
 blocks = np.arange(len(X)) // 30
 for name, groups in (
@@ -74,12 +74,12 @@ for name, folds in (
 # %%
 # What not to conclude
 # --------------------
-# Yesterday's wind predicts today's rain but need not cause it, because both
-# depend on the season and the air pressure. Conversely, a column that is not
-# selected may still have an influence if other columns carry the same
-# information.
+# Yesterday's wind predicts today's rain but does not necessarily cause it,
+# because both depend on the season and the air pressure. Conversely, a column
+# that is not selected may still have an influence, if other columns carry the
+# same information.
 
 # %%
 # **In short:** Pass blocks of neighbouring rows as ``groups`` to the selector,
-# and cross-validate with ``TimeSeriesSplit``; without blocks two columns of
-# noise are selected, with blocks none.
+# and cross-validate with ``TimeSeriesSplit``; here, two columns of noise are
+# selected without blocks, and none with blocks.

@@ -2,9 +2,9 @@
 What does mutual information show that correlation does not?
 ============================================================
 
-Correlation measures how close points are to a straight line, whereas mutual
-information measures dependence of any form and is 0 only for independent
-columns. This page compares the two on six clouds of points.
+Correlation measures how close points are to a straight line. Mutual information
+measures dependence of any form, and is 0 only for independent columns. This
+page compares the two on six clouds of points.
 """
 
 # %%
@@ -49,8 +49,8 @@ for axis, (name, (a, b)) in zip(axes.flat, clouds.items(), strict=True):
 # What do the values mean?
 # ------------------------
 # Left: the mutual information of two normal columns, as a function of their
-# correlation. Right: the entropy of a target with several equally frequent
-# classes, which is the most information that features can carry about it.
+# correlation. Right: the entropy of a target with equally frequent classes,
+# which is the largest possible mutual information.
 
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 3.6), layout="constrained"
