@@ -40,8 +40,8 @@ shown = table.drop(columns=["scale", "pvalue", "n_rows"])
 print(shown.round(3).to_string(index=False))
 
 # %%
-# The note on the name warns that nearly every car has a different one. Its
-# value comes only from the few names that repeat.
+# The note on the name shows that most names occur only once (1.3 rows per
+# level). The value of the name comes only from the few names that repeat.
 #
 # In the picture, a filled bar means that the dependence is significant.
 

@@ -38,9 +38,9 @@ for n in sizes:
 # %%
 # Picture
 # -------
-# In general, the interval gets narrower with more rows, though not necessarily
-# at every step. If an interval contains zero, use ``mutual_info_test`` to
-# decide whether there is any dependence at all.
+# The interval gets narrower with more rows, though not at every step. If an
+# interval contains zero, use ``mutual_info_test`` to decide whether there is
+# any dependence at all.
 
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
 values = [fit.mi_ for fit in fits]
