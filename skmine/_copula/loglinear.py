@@ -189,6 +189,7 @@ class _Stage:
         self.coupled, self.free = np.flatnonzero(couples), np.flatnonzero(self.is_free)
         self.every, self.diagonal = np.append(0, self.free), np.arange(1, len(self.free) + 1)
         self.x, self.y = pairs.x[which][:, :, self.keep[0]], pairs.y[:, self.keep[1]]
+        self.x_products, self.y_products = _products(self.x), _products(self.y)
         self.moments = pairs.moments[which][:, self.keep[0]][:, :, self.keep[1]]
         self.ridge = _RIDGE / pairs.n
 
@@ -209,15 +210,13 @@ class _Stage:
 
     def step(self, theta: np.ndarray, fitted: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Newton step, and twice its expected gain."""
-        x = self.x[rows]
         n_rows, n_x, n_y = theta.shape
-        expected = x.mT @ fitted @ self.y
+        expected = self.x[rows].mT @ fitted @ self.y
         gradient = self.moments[rows] - expected - self.ridge * theta
         gradient = gradient.reshape(n_rows, n_x * n_y)[:, self.free]
-        x_products = (x[:, :, :, None] * x[:, :, None, :]).reshape(n_rows, x.shape[1], n_x**2)
-        y_products = (self.y[:, :, None] * self.y[:, None, :]).reshape(len(self.y), -1)
-        curvature = (x_products.mT @ (fitted @ y_products)).reshape(n_rows, n_x, n_x, n_y, n_y)
-        curvature = curvature.transpose(0, 1, 3, 2, 4).reshape(n_rows, n_x * n_y, n_x * n_y)
+        curvature = self.x_products[rows].mT @ (fitted @ self.y_products)
+        curvature = curvature.reshape(n_rows, n_x, n_x, n_y, n_y).transpose(0, 1, 3, 2, 4)
+        curvature = curvature.reshape(n_rows, n_x * n_y, n_x * n_y)
         # With the constant in front, mean products act like covariances.
         every = self.every
         if len(every) < n_x * n_y:
@@ -231,7 +230,8 @@ class _Stage:
     def take(self, chosen: np.ndarray) -> "_Stage":
         """The same for some of the pairs, given by a mask."""
         taken = copy(self)
-        taken.which, taken.x, taken.moments = self.which[chosen], self.x[chosen], self.moments[chosen]
+        for name in ("which", "x", "x_products", "moments"):
+            setattr(taken, name, getattr(self, name)[chosen])
         return taken
 
     def promise(self, theta: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -293,6 +293,12 @@ class _Stage:
             if not len(rows):
                 break
         return theta, value + self.ridge / 2 * (theta**2).sum((1, 2)), fitted
+
+
+def _products(functions: np.ndarray) -> np.ndarray:
+    """Products of all pairs of functions in each cell, (..., n_functions) -> (..., n_functions^2)."""
+    products = functions[..., :, None] * functions[..., None, :]
+    return products.reshape(*functions.shape[:-1], functions.shape[-1] ** 2)
 
 
 def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
