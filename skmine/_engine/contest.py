@@ -15,8 +15,8 @@ from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_infor
 from skmine.nn.training import TrainingResult
 
 #: Largest misfit that passes, in standard deviations. If the critic is correct, the largest of five
-#: statistics exceeds this limit once in five times.
-_LARGEST_MISFIT = 1.7
+#: independent statistics exceeds this limit once in twenty times.
+_LARGEST_MISFIT = 2.33
 #: If all members hold out fewer rows than this, only large misfits are found, and a flexible form is tried
 #: before the contest may end.
 _ENOUGH_ROWS = 4096

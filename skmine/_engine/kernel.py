@@ -20,9 +20,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-#: Number of landmarks (rows that span the functions): to choose a kernel and learn the metric, and to
-#: predict.
-_FEW_LANDMARKS, _LANDMARKS = 300, 500
+#: Number of landmarks, the rows that span the functions. With 500, 40 regressions had the same errors.
+_LANDMARKS = 300
 #: Maximum number of rows that choose a kernel, and from which a metric is learnt.
 _CHOOSING_ROWS = 2000
 #: Range of the number of landmarks of each column, if the kernel is a sum over columns. 24 resolve several
@@ -63,12 +62,10 @@ class Kernel(NamedTuple):
     is_sum: bool = False
 
     @classmethod
-    def at(
-        cls, x: Tensor, columns: tuple[int, ...], transform: Tensor, share: float, n_landmarks: int
-    ) -> "Kernel":
+    def at(cls, x: Tensor, columns: tuple[int, ...], transform: Tensor, share: float) -> "Kernel":
         """The kernel at the first of some rows, with a width that is a share of the median distance."""
-        landmarks = x[:n_landmarks, list(columns)] @ transform
-        width = share * _typical(torch.pdist(landmarks[:_FEW_LANDMARKS]))
+        landmarks = x[:_LANDMARKS, list(columns)] @ transform
+        width = share * _typical(torch.pdist(landmarks))
         return cls.of(columns, transform / width, landmarks / width)
 
     @classmethod
@@ -103,16 +100,12 @@ class Kernel(NamedTuple):
         """Kernel between encoded rows and the landmarks, (n, d) -> (n, n_functions)."""
         return _at_landmarks(self.coordinates(x), self.landmarks, self.is_sum)
 
-    def functions(self, x: Tensor) -> Tensor:
-        """Orthonormal functions of encoded rows, (n, d) -> (n, n_functions)."""
-        return self.at_landmarks(x) @ self.axes
-
     def metric(self, x: Tensor, y: Tensor, weight: Tensor, ridge: float) -> Tensor:
         """Root of the average outer product of the gradients of a regression, with trace 1 per column."""
         z = self.coordinates(x)
         kernel = gaussian(z, self.landmarks)
         weight = weight / weight.mean()
-        coefficients = self.axes @ solve(*moments(kernel @ self.axes, y, weight), ridge * len(x))
+        coefficients = self.axes @ solve(*moments(kernel, self.axes, y, weight), ridge * len(x))
         total = torch.zeros_like(self.transform)
         for coefficient in coefficients.T:
             pull = kernel * coefficient
@@ -151,19 +144,19 @@ class Plan(NamedTuple):
         x, y, weight = (part[:_CHOOSING_ROWS] for part in (x, y, weight))
         transform = torch.eye(len(self.columns), dtype=x.dtype)
         for share, ridge in self.steps:
-            kernel = Kernel.at(x, self.columns, transform, share, _FEW_LANDMARKS)
+            kernel = Kernel.at(x, self.columns, transform, share)
             transform = kernel.metric(x, y, weight, ridge)
         return transform
 
     def widest(self, rows, landmarks: Tensor) -> Kernel:
         """The widest kernel to try, in the metric learnt from some rows."""
-        return Kernel.at(landmarks, self.columns, self.transform(*rows), _WIDTHS[0], _FEW_LANDMARKS)
+        return Kernel.at(landmarks, self.columns, self.transform(*rows), _WIDTHS[0])
 
     def kernel(self, x: Tensor, y: Tensor, weight: Tensor) -> Kernel:
         """The kernel learnt from some rows."""
         if self.is_sum:
             return Kernel.sum_at(x, self.columns, self.share)
-        return Kernel.at(x, self.columns, self.transform(x, y, weight), self.share, _LANDMARKS)
+        return Kernel.at(x, self.columns, self.transform(x, y, weight), self.share)
 
     def fit(self, x: Tensor, y: Tensor, weight: Tensor) -> "KernelModel":
         """Kernel ridge regression of some rows.
@@ -185,7 +178,7 @@ class Plan(NamedTuple):
         mean = weight @ y / len(y)
         y = y - mean
         kernel = self.kernel(x, y, weight)
-        gram, moment = moments(kernel.functions(x), y, weight)
+        gram, moment = moments(kernel.at_landmarks(x), kernel.axes, y, weight)
         coefficients = kernel.axes @ solve(gram, moment, self.ridge * len(y))
         # Predictions do not need the axes, which are large.
         return KernelModel(kernel._replace(axes=kernel.axes[:0]), coefficients, mean)
@@ -213,13 +206,17 @@ class KernelModel(NamedTuple):
         return self.kernel.at_landmarks(x) @ self.coefficients + self.mean
 
 
-def moments(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Second moments of functions, and of functions with y: weighted sums over rows.
+def moments(values: Tensor, axes: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Second moments of orthonormal functions, and of these functions with y: weighted sums over rows.
 
     Parameters
     ----------
-    functions, y : Tensor of shape (n, n_functions), (n, n_targets)
-        Functions of the rows, and columns to predict.
+    values : Tensor of shape (n, n_functions)
+        Kernel between the rows and the landmarks.
+    axes : Tensor of shape (n_functions, n_functions)
+        Combinations of its columns that are orthonormal for the kernel.
+    y : Tensor of shape (n, n_targets)
+        Columns to predict.
     weight : Tensor of shape (n,)
         Weights of the rows.
 
@@ -227,13 +224,13 @@ def moments(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[Tensor, Tenso
     -------
     Tensor of shape (n_functions, n_functions), Tensor of shape (n_functions, n_targets)
     """
-    weighted = weight.unsqueeze(1) * functions
-    return functions.T @ weighted, weighted.T @ y
+    weighted = (weight.unsqueeze(1) * values).T
+    return axes.T @ (weighted @ values) @ axes, axes.T @ (weighted @ y)
 
 
 def n_sum_landmarks(n_columns: int) -> int:
     """Number of landmarks of each column in a sum of kernels; 0 if there are no columns, or too many."""
-    n = min(_FEW_LANDMARKS // max(n_columns, 1), _MOST_QUANTILES)
+    n = min(_LANDMARKS // max(n_columns, 1), _MOST_QUANTILES)
     return n if n_columns and n >= _FEWEST_QUANTILES else 0
 
 
@@ -286,7 +283,8 @@ def choose_sum(
     if not chosen:
         return Plan(()), math.inf
     plan, _ = min(chosen, key=itemgetter(1))
-    ridge, error = left_out(plan.kernel(x, y, weight).functions(x), y, weight)
+    kernel = plan.kernel(x, y, weight)
+    ridge, error = left_out(kernel.at_landmarks(x), kernel.axes, y, weight)
     return plan._replace(ridge=ridge), error
 
 
@@ -316,8 +314,8 @@ def choose_plan(
         return plan, error
     few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
     first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
-    kernel = Kernel.at(few[0], plan.columns, plan.transform(*first_half), plan.share, _FEW_LANDMARKS)
-    _, error = left_out(kernel.functions(second_half[0]), *second_half[1:])
+    kernel = Kernel.at(few[0], plan.columns, plan.transform(*first_half), plan.share)
+    _, error = left_out(kernel.at_landmarks(second_half[0]), kernel.axes, *second_half[1:])
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
         longer, next_error = _choose_width(longer, longer.widest(first_half, few[0]), second_half)
@@ -330,7 +328,7 @@ def choose_plan(
             [part[rows] for part in learning] for rows in torch.arange(len(y)).tensor_split(2)
         )
     kernel = plan.kernel(*learning)
-    ridge, error = left_out(kernel.functions(judging[0]), *judging[1:])
+    ridge, error = left_out(kernel.at_landmarks(judging[0]), kernel.axes, *judging[1:])
     return plan._replace(ridge=ridge), error
 
 
@@ -341,21 +339,22 @@ def _choose_width(plan: Plan, widest: Kernel, rows) -> tuple[Plan, float]:
     for share in _WIDTHS:
         factor = _WIDTHS[0] / share
         kernel = widest.narrower(factor)
-        ridge, error = left_out(values.pow(factor**2) @ kernel.axes, y, weight)
+        ridge, error = left_out(values.pow(factor**2), kernel.axes, y, weight)
         tried.append((plan._replace(share=share, ridge=ridge), error))
     return min(tried, key=itemgetter(1))
 
 
-def left_out(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[float, float]:
+def left_out(values: Tensor, axes: Tensor, y: Tensor, weight: Tensor) -> tuple[float, float]:
     """The ridge with the smallest error if each row is predicted from the others, and this error.
 
     The predictions are not returned, because each depends on its own row by the ridge.
 
     Parameters
     ----------
-    functions : Tensor of shape (n, n_functions)
-        Orthonormal functions of a kernel that was learnt from other rows, or is at rows that were not chosen
-        by their y.
+    values : Tensor of shape (n, n_functions)
+        A kernel that was learnt from other rows, or is at rows that were not chosen by their y.
+    axes : Tensor of shape (n_functions, n_functions)
+        Combinations of its columns that are orthonormal for the kernel.
     y : Tensor of shape (n, n_targets)
         Columns to predict. Do not subtract the mean of all rows: it contains each row. Predictions that are
         shrunk to 0 would then have a small negative correlation with their own row.
@@ -370,11 +369,11 @@ def left_out(functions: Tensor, y: Tensor, weight: Tensor) -> tuple[float, float
         Mean squared error, as a share of the mean square of y.
     """
     weight = weight / weight.mean()
-    gram, moment = moments(functions, y, weight)
-    variance, axes = torch.linalg.eigh(gram)
+    gram, moment = moments(values, axes, y, weight)
+    variance, rotation = torch.linalg.eigh(gram)
     shrink = 1 / (variance + _RIDGES.unsqueeze(1) * len(y))  # (n_ridges, n_functions)
-    scores = functions @ axes
-    fitted = (scores @ (shrink.unsqueeze(2) * (axes.T @ moment)).transpose(0, 1).flatten(1)).view(
+    scores = values @ (axes @ rotation)
+    fitted = (scores @ (shrink.unsqueeze(2) * (rotation.T @ moment)).transpose(0, 1).flatten(1)).view(
         len(y), len(shrink), -1
     )
     known = (weight.unsqueeze(1) * (scores.square() @ shrink.T)).clamp_max(1 - 1e-6).unsqueeze(2)

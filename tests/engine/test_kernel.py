@@ -27,6 +27,11 @@ def draw(n, d, function, seed, noise=0.3):
     return x, y, torch.ones(n).double()
 
 
+def functions(kernel, x):
+    """Orthonormal functions of rows."""
+    return kernel.at_landmarks(x) @ kernel.axes
+
+
 def wave(x):
     """Of one direction in all columns."""
     return (2.5 * x.sum(1) / math.sqrt(x.shape[1])).sin()
@@ -35,7 +40,7 @@ def wave(x):
 def test_kernel__axes__are_functions_that_give_the_kernel():
     x = torch.randn(30, 3, generator=torch.Generator().manual_seed(0)).double()
 
-    features = Kernel.at(x, (0, 2), torch.eye(2).double(), 0.7, 30).functions(x)
+    features = functions(Kernel.at(x, (0, 2), torch.eye(2).double(), 0.7, 30), x)
 
     square = torch.cdist(x[:, [0, 2]], x[:, [0, 2]]) ** 2
     width = 0.7 * torch.pdist(x[:, [0, 2]]).median()
@@ -46,7 +51,7 @@ def test_kernel__axes__are_functions_that_give_the_kernel():
 def test_kernel__repeated_landmarks__are_no_error():
     x = torch.ones(20, 2).double()
 
-    assert torch.isfinite(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 20).functions(x)).all()
+    assert torch.isfinite(functions(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 20), x)).all()
 
 
 def test_metric__linear_function__its_direction_alone(seed):
@@ -64,13 +69,13 @@ def test_metric__linear_function__its_direction_alone(seed):
 def test_metric__against_differences__is_of_the_gradients():
     x, y, weight = draw(60, 2, lambda x: x[:, 0] ** 2 + x[:, 1], 0)
     kernel = Kernel.at(x, (0, 1), torch.tensor([[1.0, 0.3], [0.0, 0.5]]).double(), 1.0, 60)
-    slope = solve(*moments(kernel.functions(x), y, weight), 1e-2 * 60)
+    slope = solve(*moments(kernel.at_landmarks(x), kernel.axes, y, weight), 1e-2 * 60)
 
     root = kernel.metric(x, y, weight, 1e-2)
 
     step = 1e-5 * torch.eye(2).double()
     gradient = torch.cat(
-        [(kernel.functions(x + e) - kernel.functions(x - e)) @ slope / 2e-5 for e in step], 1
+        [(functions(kernel, x + e) - functions(kernel, x - e)) @ slope / 2e-5 for e in step], 1
     )
     outer = gradient.T @ gradient
     torch.testing.assert_close(root @ root / (root @ root).trace(), outer / outer.trace(), atol=1e-6, rtol=0)
@@ -85,7 +90,7 @@ def test_fit__coefficients__are_of_a_ridge_regression_of_the_rows():
     _, coefficients, mean = model = plan.fit(x, y, weight)
 
     kernel = plan.kernel(x, y, weight)
-    features = kernel.functions(x)
+    features = functions(kernel, x)
     torch.testing.assert_close(mean, (share * y).mean(0))
     gram = features.T @ (share * features) + 0.1 * 50 * torch.eye(50).double()
     slope = torch.linalg.solve(gram, features.T @ (share * (y - mean)))
@@ -129,7 +134,7 @@ def test_left_out__more_noise__a_larger_one():
     for noise in (0.05, 2.0):
         x, y, weight = draw(400, 2, wave, 0, noise)
         kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 100)
-        found.append(left_out(kernel.functions(x), y - y.mean(), weight))
+        found.append(left_out(kernel.at_landmarks(x), kernel.axes, y - y.mean(), weight))
 
     (small, small_error), (large, large_error) = found
     assert small < large
@@ -141,9 +146,9 @@ def test_left_out__error__is_that_of_regressions_without_the_row():
     x, y, weight = draw(40, 2, wave, 0)
     y = y - y.mean()
     kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 10)
-    features = kernel.functions(x)
+    features = functions(kernel, x)
 
-    ridge, error = left_out(kernel.functions(x), y, weight)
+    ridge, error = left_out(kernel.at_landmarks(x), kernel.axes, y, weight)
 
     expected = torch.empty_like(y)
     for i in range(40):
@@ -178,14 +183,14 @@ def test_sum_at__functions__are_orthonormal_for_the_sum_of_the_kernels_of_the_co
     x, _, _ = draw(400, 3, wave, 0)
     kernel = Kernel.sum_at(x, (0, 2), 0.6)
 
-    functions = kernel.functions(x)
+    features = functions(kernel, x)
 
     width = 0.6 * (x - x.roll(1, 0)).abs().median(0).values
     expected = sum((-((x[:, j, None] - x[:, j]) ** 2) / (2 * width[j] ** 2)).exp() for j in (0, 2))
     # 24 quantiles of each column span its kernel where rows are dense.
     near = (x.abs() < 2).all(1)
     torch.testing.assert_close(
-        (functions @ functions.T)[near][:, near], expected[near][:, near], atol=0.02, rtol=0
+        (features @ features.T)[near][:, near], expected[near][:, near], atol=0.02, rtol=0
     )
 
 
@@ -193,7 +198,7 @@ def test_sum_at__functions__are_orthonormal_for_the_sum_of_the_kernels_of_the_co
 def test_sum_at__repeated_values__are_no_error(n_ones):
     x = (torch.arange(20) < n_ones)[:, None].expand(-1, 2).double()
 
-    assert torch.isfinite(Kernel.sum_at(x, (0, 1), 1.0).functions(x)).all()
+    assert torch.isfinite(functions(Kernel.sum_at(x, (0, 1), 1.0), x)).all()
 
 
 def test_choose_sum__waves_of_several_columns__a_smaller_error_than_functions_of_all(seed):

@@ -4,6 +4,7 @@ For any function f, I(f(X); Y) is at most I(X; Y). A regression finds a function
 rows. The remaining problem has only as many columns as y.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -216,9 +217,12 @@ class Regression(RegressionForm):
         x, y = (first.x, first.y)[first.given].values[rows].double(), target[rows]
         weight = first.row_weight[rows].double()
         choices = _choices(first, every=True)
-        plans = [choose(x, y, weight, choices)[0] for choose in (choose_plan, choose_sum)]
-        kinds: list[list[Regressor]] = [[KernelRegressor(plan)] for plan in plans if plan.columns]
-        if not before:  # the size of residuals is too noisy for networks
+        most = LEAST_FALL if before else math.inf  # the size of residuals is noisy
+        plans = [choose(x, y, weight, choices) for choose in (choose_plan, choose_sum)]
+        kinds: list[list[Regressor]] = [
+            [KernelRegressor(plan)] for plan, error in plans if plan.columns and error < most
+        ]
+        if not before:  # networks would learn the noise
             kinds.append([NetworkRegressor(columns) for columns in _choices(first, every=False)])
 
         def predicted(one: Regressor) -> Tensor:
@@ -228,6 +232,8 @@ class Regression(RegressionForm):
             return _stacking_weights(predicted(one).unsqueeze(0), y, weight)[1]
 
         candidates = [min(kind, key=error) for kind in kinds if kind]
+        if not candidates:
+            return (*before, Stack((), ())), 1.0
         weights, least = _stacking_weights(torch.stack([predicted(one) for one in candidates]), y, weight)
         used = [k for k, of_targets in enumerate(weights) if any(of_targets)]
         stack = Stack(tuple(candidates[k] for k in used), tuple(tuple(weights[k]) for k in used))
