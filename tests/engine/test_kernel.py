@@ -40,7 +40,7 @@ def wave(x):
 def test_kernel__axes__are_functions_that_give_the_kernel():
     x = torch.randn(30, 3, generator=torch.Generator().manual_seed(0)).double()
 
-    features = functions(Kernel.at(x, (0, 2), torch.eye(2).double(), 0.7, 30), x)
+    features = functions(Kernel.at(x[:30], (0, 2), torch.eye(2).double(), 0.7), x)
 
     square = torch.cdist(x[:, [0, 2]], x[:, [0, 2]]) ** 2
     width = 0.7 * torch.pdist(x[:, [0, 2]]).median()
@@ -51,13 +51,13 @@ def test_kernel__axes__are_functions_that_give_the_kernel():
 def test_kernel__repeated_landmarks__are_no_error():
     x = torch.ones(20, 2).double()
 
-    assert torch.isfinite(functions(Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 20), x)).all()
+    assert torch.isfinite(functions(Kernel.at(x[:20], (0, 1), torch.eye(2).double(), 1.0), x)).all()
 
 
 def test_metric__linear_function__its_direction_alone(seed):
     x, y, weight = draw(800, 4, lambda x: x[:, 1] - x[:, 2], seed)
 
-    root = Kernel.at(x, (0, 1, 2, 3), torch.eye(4).double(), 2.4, 300).metric(x, y, weight, 1e-3)
+    root = Kernel.at(x[:300], (0, 1, 2, 3), torch.eye(4).double(), 2.4).metric(x, y, weight, 1e-3)
 
     assert float(root.trace()) == pytest.approx(4)
     direction = torch.tensor([0.0, 1.0, -1.0, 0.0]).double() / math.sqrt(2)
@@ -68,7 +68,7 @@ def test_metric__linear_function__its_direction_alone(seed):
 
 def test_metric__against_differences__is_of_the_gradients():
     x, y, weight = draw(60, 2, lambda x: x[:, 0] ** 2 + x[:, 1], 0)
-    kernel = Kernel.at(x, (0, 1), torch.tensor([[1.0, 0.3], [0.0, 0.5]]).double(), 1.0, 60)
+    kernel = Kernel.at(x[:60], (0, 1), torch.tensor([[1.0, 0.3], [0.0, 0.5]]).double(), 1.0)
     slope = solve(*moments(kernel.at_landmarks(x), kernel.axes, y, weight), 1e-2 * 60)
 
     root = kernel.metric(x, y, weight, 1e-2)
@@ -133,7 +133,7 @@ def test_left_out__more_noise__a_larger_one():
     found = []
     for noise in (0.05, 2.0):
         x, y, weight = draw(400, 2, wave, 0, noise)
-        kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 100)
+        kernel = Kernel.at(x[:100], (0, 1), torch.eye(2).double(), 1.0)
         found.append(left_out(kernel.at_landmarks(x), kernel.axes, y - y.mean(), weight))
 
     (small, small_error), (large, large_error) = found
@@ -145,7 +145,7 @@ def test_left_out__more_noise__a_larger_one():
 def test_left_out__error__is_that_of_regressions_without_the_row():
     x, y, weight = draw(40, 2, wave, 0)
     y = y - y.mean()
-    kernel = Kernel.at(x, (0, 1), torch.eye(2).double(), 1.0, 10)
+    kernel = Kernel.at(x[:10], (0, 1), torch.eye(2).double(), 1.0)
     features = functions(kernel, x)
 
     ridge, error = left_out(kernel.at_landmarks(x), kernel.axes, y, weight)
@@ -160,11 +160,11 @@ def test_left_out__error__is_that_of_regressions_without_the_row():
 
 def test_narrower__values__are_a_power_of_those_of_the_wide_kernel():
     x, _, _ = draw(60, 3, wave, 0)
-    wide = Kernel.at(x, (0, 2), torch.eye(2).double(), 2.0, 20)
+    wide = Kernel.at(x[:20], (0, 2), torch.eye(2).double(), 2.0)
 
     narrow = wide.narrower(8.0)
 
-    expected = Kernel.at(x, (0, 2), torch.eye(2).double(), 0.25, 20)
+    expected = Kernel.at(x[:20], (0, 2), torch.eye(2).double(), 0.25)
     torch.testing.assert_close(narrow.at_landmarks(x), expected.at_landmarks(x))
     torch.testing.assert_close(narrow.axes, expected.axes)
     torch.testing.assert_close(wide.at_landmarks(x).pow(64), expected.at_landmarks(x), rtol=1e-6, atol=1e-12)

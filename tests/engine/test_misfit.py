@@ -120,7 +120,7 @@ def test_misfit__small_samples__is_calibrated(seed, monkeypatch):
 
     parts = np.reshape(parts, (100, 3))  # of polynomials, kernels and views
     np.testing.assert_array_equal(values, parts.max(1))
-    # A contest goes on if the largest of five is above the limit, by chance once in twenty times. Of 100 draws,
+    # The largest of five is above the limit once in twenty times by chance. Of 100 draws,
     # three standard errors are 0.065.
     assert np.mean(np.array(values) > _LARGEST_MISFIT) <= 1 / 20 + 0.065
     for part in parts.T:
