@@ -252,11 +252,11 @@ def _reason(selector, column: int, related: str, unit: str) -> str:
         return "not chosen by the strategy"
     if alone <= alpha and strategy == "mrmr":
         return f"more redundant than others, given {given}"
-    if alone <= alpha < pvalue:
+    if alone <= alpha < pvalue and selector.support_.any():
         return f"redundant given {given}: {adds}"
     if pvalue <= alpha:
         return f"more than the number asked for: {adds}"
-    return f"no dependence ({_p(alone)})"
+    return f"no dependence ({_p(alone if alone > alpha else pvalue)})"
 
 
 def _p(pvalue: float) -> str:

@@ -1028,7 +1028,9 @@ def test_fit__too_few_rows_to_judge_a_network__is_the_closed_form_and_not_wild(n
     X = rng.normal(size=(n, 2))
     y = X.sum(axis=1) + rng.normal(size=n)  # log(3) / 2 = 0.55 nats
 
-    with pytest.warns(ConvergenceWarning, match="fewer than 12 rows.*to judge a network.*Pass more rows"):
+    with pytest.warns(
+        ConvergenceWarning, match="too few held-out rows to judge a network: fewer than 12.*Pass more rows"
+    ):
         estimator = MutualInfoEstimator(random_state=seed).fit(X, y)
 
     assert estimator.n_iter_ == 0
@@ -1042,7 +1044,7 @@ def test_fit__few_rows_of_nearly_all_weight__is_the_closed_form_and_not_wild(see
     y = X[:, 0] + rng.normal(size=400)  # log(2) / 2 = 0.35 nats
     weight = np.where(np.arange(400) % 40 == 0, 1.0, 1e-6)  # ten rows
 
-    with pytest.warns(ConvergenceWarning, match="too few to judge a network"):
+    with pytest.warns(ConvergenceWarning, match="too few held-out rows to judge a network"):
         estimator = MutualInfoEstimator(random_state=seed).fit(X, y, sample_weight=weight)
 
     assert estimator.n_iter_ == 0
@@ -1060,7 +1062,7 @@ def test_fit__fifty_rows__finds_a_parabola_in_folds_that_can_judge_it(seed):
     assert estimator.mi_ > 0.3  # about 1 nat, which a Gaussian copula does not find
 
 
-@pytest.mark.filterwarnings("ignore:Folds hold out:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:There are too few held-out rows:sklearn.exceptions.ConvergenceWarning")
 def test_fit__five_rows_of_all_the_weight__is_valued_by_the_weight_of_each_half(seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(400, 3))
@@ -1073,7 +1075,7 @@ def test_fit__five_rows_of_all_the_weight__is_valued_by_the_weight_of_each_half(
 
 @pytest.mark.parametrize("d", [1, 3])
 @pytest.mark.parametrize("n", [16, 35])
-@pytest.mark.filterwarnings("ignore:Folds hold out:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:There are too few held-out rows:sklearn.exceptions.ConvergenceWarning")
 def test_mi_interval__closed_form_of_few_rows__holds_the_truth_in_most(n, d, seed):
     held = 0
     for draw in range(20):
@@ -1150,7 +1152,7 @@ def test_fit__weights_that_vanish_beside_others__are_those_of_rows_left_out(rows
 
 
 @pytest.mark.statistical
-@pytest.mark.filterwarnings("ignore:Folds hold out:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:There are too few held-out rows:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(("n", "n_draws"), [(24, 6), (35, 6), (50, 3)])
 def test_fit__few_rows_of_two_classes__is_near_the_closed_form_that_is_right(n, n_draws, seed):
     errors = []
@@ -1165,7 +1167,7 @@ def test_fit__few_rows_of_two_classes__is_near_the_closed_form_that_is_right(n, 
     assert abs(np.mean(errors)) < 0.22
 
 
-@pytest.mark.filterwarnings("ignore:Folds hold out:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:There are too few held-out rows:sklearn.exceptions.ConvergenceWarning")
 def test_fit__too_few_rows_to_judge_a_critic_of_the_users__is_the_closed_form_alone():
     def factory(d_x, d_y):
         critic = Concatenating(d_x, d_y)
@@ -1213,7 +1215,7 @@ def test_fit__two_discrete_columns_of_equal_rows__is_nearly_the_entropy():
     assert np.log(3) - 0.03 / 13 < estimator.mi_ < estimator.mi_max_ == pytest.approx(np.log(3))
 
 
-TESTED = "these rows can test values up to"
+TESTED = "these rows can verify values up to"
 
 
 @pytest.mark.parametrize("d", [1, 3])

@@ -59,17 +59,17 @@ class Outcome:
         doubts, verdict = [], self.verdict
         if not verdict.is_judged and max_iter > 0:
             doubts.append(
-                f"Folds hold out fewer than {JUDGING_ROWS} rows, or rows of very uneven weight, which are "
-                "too few to judge a network. mi_ is therefore the value of a closed form, which misses "
+                f"There are too few held-out rows to judge a network: fewer than {JUDGING_ROWS} in a fold, or "
+                "with very uneven weights. mi_ is therefore the value of a closed form, which misses "
                 "dependence that is not Gaussian after a transformation of each column. Pass more rows, "
                 "fewer folds, a larger validation_fraction or less uneven weights."
             )
         if verdict.rests_on_form and mi > WELL_TESTED_NATS:
             doubts.append(
-                f"mi_ is {mi:.1f} nats, and these rows can test values up to {verdict.testable:.1f}. mi_ is "
+                f"mi_ is {mi:.1f} nats, and these rows can verify values up to {verdict.testable:.1f}. mi_ is "
                 "correct if the dependence is Gaussian after a transformation of each column. Otherwise the "
                 "truth may be higher or lower, so the upper end of mi_interval_ is open. Pass more rows: "
-                "2,000 can test 4.4 nats."
+                "2,000 rows can verify values up to 4.4 nats."
             )
         training = verdict.scored.fit.training
         if training is not None and not training.converged:
@@ -124,7 +124,7 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
     if compete and not interrupted:
         contest.correct()
     if contest.best is None and not interrupted:
-        raise ValueError("forms must hold one that applies to these rows; got none that does.")
+        raise ValueError("forms must include one that applies to these rows; got none. Add a form.")
     if contest.best is None:
         raise KeyboardInterrupt("MutualInfoEstimator was interrupted before it had a first critic.")
     values = contest.best.held_out, contest.best.estimate
@@ -173,7 +173,7 @@ def choose_sample(
         if outcome.interrupted:
             return chosen, replace(best, interrupted=True)
     if best is None:
-        raise ValueError("samples must hold one sample at least; got none.")
+        raise ValueError("samples must include at least one sample; got none. Pass a sample.")
     return chosen, best
 
 

@@ -32,7 +32,7 @@ class CrossFitting(NamedTuple):
     predict : callable
         Returns predictions of a model for some rows, (n_rows,) -> (n_rows, width).
     most_rows : int
-        A model learns from less than twice as many rows.
+        With twice as many rows or more, a model learns from a part of them.
     known : dict
         Models by the rows that they have learnt from. With five folds, every two members share a model.
     """

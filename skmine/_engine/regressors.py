@@ -21,7 +21,7 @@ class Regressor:
     Attributes
     ----------
     most_rows : int
-        A model learns from less than twice as many rows.
+        With twice as many rows or more, a model learns from a part of them.
     averages_parts : bool
         Whether new rows are predicted by the mean of the models of all parts of the training rows but one.
         Otherwise, one model of all training rows predicts them.

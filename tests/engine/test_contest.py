@@ -300,7 +300,7 @@ def test_contest__closed_forms__the_first_member_chooses_and_with_rows_enough_re
 
 
 def test_contest__no_form_applies__raises(sample):
-    with pytest.raises(ValueError, match="forms must hold one that applies"):
+    with pytest.raises(ValueError, match="forms must include one that applies"):
         hold_contest(sample, [StubForm("form", applies=False)], StubJudge())
 
 
