@@ -59,15 +59,15 @@ class Outcome:
         doubts, verdict = [], self.verdict
         if not verdict.is_judged and max_iter > 0:
             doubts.append(
-                f"There are too few held-out rows to judge a network: fewer than {JUDGING_ROWS} in a fold, or "
-                "with very uneven weights. mi_ is therefore the value of a closed form, which misses "
+                f"There are too few held-out rows to judge a network: fewer than {JUDGING_ROWS} in a fold, "
+                "or with very uneven weights. mi_ is therefore the value of a closed form, which misses "
                 "dependence that is not Gaussian after a transformation of each column. Pass more rows, "
                 "fewer folds, a larger validation_fraction or less uneven weights."
             )
         if verdict.rests_on_form and mi > WELL_TESTED_NATS:
             doubts.append(
-                f"mi_ is {mi:.1f} nats, and these rows can verify values up to {verdict.testable:.1f}. mi_ is "
-                "correct if the dependence is Gaussian after a transformation of each column. Otherwise the "
+                f"mi_ is {mi:.1f} nats, and these rows can verify values up to {verdict.testable:.1f}. "
+                "mi_ is correct if the dependence is Gaussian after a transformation of each column. Otherwise the "
                 "truth may be higher or lower, so the upper end of mi_interval_ is open. Pass more rows: "
                 "2,000 rows can verify values up to 4.4 nats."
             )
