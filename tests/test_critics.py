@@ -100,3 +100,36 @@ def test_critic_bank__same_generator__same_weights_and_global_state_as_found():
 
     assert torch.equal(banks[0].weights[0], banks[1].weights[0])
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class Recurrent(nn.Module):
+    """A critic that torch.func.vmap cannot evaluate."""
+
+    def __init__(self, d_x, d_y):
+        super().__init__()
+        self.cell, self.last = nn.GRU(1, 3, batch_first=True), nn.Linear(3, 1)
+
+    def forward(self, x, y):
+        rows = torch.cat([x, y], -1)
+        states, _ = self.cell(rows.reshape(-1, rows.shape[-1], 1))
+        return self.last(states[:, -1]).reshape(rows.shape[:-1])
+
+
+class Branching(Product):
+    """A critic whose operations depend on values of the rows."""
+
+    def forward(self, x, y):
+        return super().forward(x, y) if float(x.detach().mean()) < 1e3 else x[..., 0]
+
+
+@pytest.mark.parametrize("critic", [Recurrent, Branching])
+def test_critic_bank__operations_of_any_kind__can_be_trained(critic):
+    bank = CriticBank(critic, 2, 1, N_MEMBERS, generator())
+    x = torch.randn(N_MEMBERS, 6, 1, 2, generator=generator())
+    y = torch.randn(N_MEMBERS, 1, 4, 1, generator=generator())
+
+    values = bank(x, y)
+    values.sum().backward()
+
+    assert values.shape == (N_MEMBERS, 6, 4)
+    assert all(bool(weight.grad.any()) for weight in bank.weights)

@@ -67,9 +67,9 @@ class Outcome:
         if verdict.rests_on_form and mi > WELL_TESTED_NATS:
             doubts.append(
                 f"mi_ is {mi:.1f} nats, and these rows can verify values up to {verdict.testable:.1f}. "
-                "mi_ is correct if the dependence is Gaussian after a transformation of each column. Otherwise the "
-                "truth may be higher or lower, so the upper end of mi_interval_ is open. Pass more rows: "
-                "2,000 rows can verify values up to 4.4 nats."
+                "mi_ is correct if the dependence is Gaussian after a transformation of each column. "
+                "Otherwise the truth may be higher or lower, so the upper end of mi_interval_ is open. Pass "
+                "more rows: 2,000 rows can verify values up to 4.4 nats."
             )
         training = verdict.scored.fit.training
         if training is not None and not training.converged:

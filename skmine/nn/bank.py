@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, stack_module_state
 
 from .isolation import OwnDraws
 
@@ -12,8 +12,8 @@ from .isolation import OwnDraws
 class CriticBank(nn.Module):
     """A bank made from critics without a bank axis, such as your own.
 
-    A bank is one module that holds several critics and evaluates them at once. This class makes a bank from
-    any critic, by ``torch.func.vmap``.
+    A bank is one module that holds several critics. This class makes a bank from any critic, and evaluates
+    its members one after the other.
 
     Parameters
     ----------
@@ -102,19 +102,19 @@ class CriticBank(nn.Module):
         one_x, _ = torch.broadcast_tensors(x[..., :1], y[..., :1])
         leading = one_x.shape[:-1]  # torch.broadcast_shapes imports sympy, which adds a filter of warnings
         x, y = x.expand(*leading, -1), y.expand(*leading, -1)
-        parameters = dict(zip(self._names[0], self.weights, strict=True))
-        buffers = {n: getattr(self, f"buffer_{i}") for i, n in enumerate(self._names[1])}
-
-        def member(parameters, buffers, x, y):
-            return functional_call(self._skeleton[0], (parameters, buffers), (x, y))
-
+        tensors = dict(zip(self._names[0], self.weights, strict=True))
+        tensors |= {name: getattr(self, f"buffer_{i}") for i, name in enumerate(self._names[1])}
+        values = []
         # In evaluation, random operations draw the same values at each call.
         with self._draws or OwnDraws(0):
-            values = vmap(member, randomness="different")(parameters, buffers, x, y)
-        if not isinstance(values, Tensor) or values.shape != leading:
-            got = tuple(values.shape[1:]) if isinstance(values, Tensor) else type(values).__name__
-            raise ValueError(
-                f"critic must return one number for each row, {tuple(leading[1:])} here; got {got}. End its "
-                "forward with .squeeze(-1) if it has one output."
-            )
-        return values
+            for k in range(len(x)):
+                own = {name: tensor[k] for name, tensor in tensors.items()}
+                values.append(functional_call(self._skeleton[0], own, (x[k], y[k])))
+        for value in values:
+            if not isinstance(value, Tensor) or value.shape != leading[1:]:
+                got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+                raise ValueError(
+                    f"critic must return one number for each row, {tuple(leading[1:])} here; got {got}. End "
+                    "its forward with .squeeze(-1) if it has one output."
+                )
+        return torch.stack(values)
