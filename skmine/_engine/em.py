@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 #: Maximum number of EM iterations, and smallest change in nats per row.
-_MOST_ITERATIONS, _TOLERANCE = 60, 5e-4
+_MOST_ITERATIONS, _TOLERANCE = 60, 1e-4
 #: Added to the variance of each column, times the mean variance of all columns if that is above one.
 _LEAST_VARIANCE = 1e-6
 #: Candidates for the number of rows that the prior of a covariance counts as, two for each power of ten. With
