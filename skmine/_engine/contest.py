@@ -14,9 +14,9 @@ from skmine._engine.sample import Sample
 from skmine._engine.unbiased import LEAST_CHANCE, OPENING_CHANCE, unbiased_information
 from skmine.nn.training import TrainingResult
 
-#: Largest misfit that passes, in standard deviations. If the critic is correct, the largest of five statistics
-#: exceeds this limit once in twelve times (250 draws of normal columns). With a limit of 2.33, a band and a
-#: spiral of 5,000 rows ended early with values that were 0.04 nats lower.
+#: Largest misfit that passes, in standard deviations. If the critic is correct, the largest of five
+#: statistics exceeds this limit once in twelve times (250 draws of normal columns). With a limit of 2.33, a
+#: band and a spiral of 5,000 rows ended early with values that were 0.04 nats lower.
 _LARGEST_MISFIT = 1.7
 #: If all members hold out fewer rows than this, only large misfits are found, and a flexible form is tried
 #: before the contest may end.
