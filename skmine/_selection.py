@@ -252,11 +252,11 @@ def _reason(selector, column: int, related: str, unit: str) -> str:
         return "not chosen by the strategy"
     if alone <= alpha and strategy == "mrmr":
         return f"more redundant than others, given {given}"
-    if alone <= alpha < pvalue and selector.support_.any():
+    if alone <= alpha < pvalue:
         return f"redundant given {given}: {adds}"
     if pvalue <= alpha:
         return f"more than the number asked for: {adds}"
-    return f"no dependence ({_p(alone if alone > alpha else pvalue)})"
+    return f"no dependence ({_p(alone)})"
 
 
 def _p(pvalue: float) -> str:

@@ -845,18 +845,6 @@ def test_explain__copy_noise_and_excluded__each_with_its_reason():
     assert bits.loc[original, "reason"].count("bits") == 1
 
 
-def test_explain__nothing_selected__is_not_redundant():
-    rng = np.random.default_rng(0)
-    selector = MINEFeatureSelector(random_state=0).fit(rng.normal(size=(300, 2)), rng.normal(size=300))
-    selector._facts["pvalues"][0] = 0.03  # alone, but not beside the other tests
-
-    reasons = selector.explain()["reason"]
-
-    assert not selector.support_.any()
-    assert all(reason.startswith("no dependence (p = ") for reason in reasons)
-    assert "no dependence (p = 0.03)" not in reasons.tolist()
-
-
 def test_explain__constant_column__information_is_not_a_negative_zero():
     X = np.column_stack([np.arange(40.0), np.ones(40)])
 
