@@ -13,6 +13,7 @@ import numpy as np
 
 from skmine import _partitions as tasks
 from skmine._columns import check_features, read_target
+from skmine._containers import shape_error
 from skmine._copula import (
     BlockFunctions,
     BlockLaw,
@@ -38,6 +39,30 @@ def is_clustered(data) -> bool:
     return type(data).__module__.split(".")[0].startswith("dask") and hasattr(data, "to_delayed")
 
 
+def count_columns(X) -> int:
+    """Number of columns of a Dask X.
+
+    Parameters
+    ----------
+    X : dask.array.Array or dask.dataframe.DataFrame of shape (n, d)
+        Features.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        X does not have two dimensions, or has no column.
+    """
+    if len(X.shape) != 2:
+        raise shape_error(X, "X")
+    if X.shape[1] == 0:
+        check_features(np.empty((1, 0)))
+    return X.shape[1]
+
+
 class ClusterTable:
     """Columns of a Dask X and of y, by partitions.
 
@@ -45,8 +70,8 @@ class ClusterTable:
     ----------
     X : dask.array.Array or dask.dataframe.DataFrame of shape (n, d)
         Features.
-    y : Dask collection, array-like or None, default=None
-        Target columns of the same rows, in the same partitions or in memory.
+    *y : Dask collection or array-like
+        Target columns of the same rows, in the same partitions or in memory. Without y, only X is read.
     discrete : ndarray of shape (d,) or None, default=None
         Mask of the columns of X that are labels.
     discrete_target : bool, default=False
@@ -64,18 +89,16 @@ class ClusterTable:
     Raises
     ------
     ValueError
-        X does not have two dimensions, or X and y have different partitions.
+        X does not have two dimensions or has no row, or X and y have different partitions.
     """
 
-    def __init__(self, X, y=None, discrete=None, discrete_target: bool = False, verbose=False):
-        if len(X.shape) != 2 or X.shape[1] == 0:
-            check_features(np.empty((1,) * len(X.shape) if len(X.shape) != 2 else (1, 0)))
+    def __init__(self, X, *y, discrete=None, discrete_target: bool = False, verbose=False):
         self.X, self.verbose = X, verbose
         self.is_frame = hasattr(X, "iloc")
-        self.n_features = X.shape[1]
+        self.n_features = count_columns(X)
         labels = list(X.columns) if self.is_frame else range(self.n_features)
         self.names = [f"X (column {label!r})" for label in labels]
-        self.targets = [] if y is None else self._target_parts(y)
+        self.targets = [parts for one in y for parts in self._target_parts(one)]
         self.names += ["y"] * len(self.targets)
         mask = np.zeros(self.n_features, dtype=bool) if discrete is None else discrete
         self.discrete = [*mask.tolist(), *[discrete_target] * len(self.targets)]
@@ -162,6 +185,10 @@ class ClusterTable:
             blocks, tasks.summarise, tasks.merge_summaries, tasks.make_grids, "block of columns"
         )
         return [grid for part in grids for grid in part]
+
+    def empty_columns(self) -> list[str]:
+        """Names of the columns without a value."""
+        return [n for n, grid in zip(self.names, self.grids, strict=True) if grid.n_missing == grid.n_rows]
 
     def pair_scores(self, pairs: Sequence[tuple[int, int]], bias_correction: bool = True) -> np.ndarray:
         """Mutual information in nats, p-value, and smaller entropy of pairs of columns.
@@ -264,6 +291,7 @@ def sample_rows(X, y, n_rows: int, seed: int):
     X, y : DataFrame, Series or ndarray
     """
     dask = import_module("dask")
+    count_columns(X)
     table = ClusterTable.__new__(ClusterTable)
     table.X, table.is_frame = X, hasattr(X, "iloc")
     lengths = table.lengths()
@@ -277,7 +305,7 @@ def sample_rows(X, y, n_rows: int, seed: int):
     taken = []
     for data in (X, y):
         if not is_clustered(data):
-            check_lengths(n, len(data))
+            check_lengths(n, len(read_target(data)[0].values))
             taken.append(data.iloc[rows] if hasattr(data, "iloc") else np.asarray(data)[rows])
             continue
         parts = table._delayed(data)

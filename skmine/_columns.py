@@ -13,6 +13,7 @@ from skmine._containers import (
     find_missing,
     is_nested,
     nested_error,
+    no_rows_error,
     raw_columns,
     shape_error,
     shape_of,
@@ -273,9 +274,7 @@ def check_features(X, lazy: bool = False, name: str = "X"):
             "must have a column. Pass at least one column."
         )
     if shape[0] == 0:
-        raise ValueError(
-            f"Found array with 0 sample(s) while a minimum of 1 is required: {name} is empty. Pass rows."
-        )
+        raise no_rows_error(name)
     return X
 
 

@@ -359,6 +359,13 @@ def shape_of(data) -> tuple[int, ...]:
     return tuple(data.shape) if hasattr(data, "shape") else (len(data),)
 
 
+def no_rows_error(name: str) -> ValueError:
+    """The error for data without rows."""
+    return ValueError(
+        f"Found array with 0 sample(s) while a minimum of 1 is required: {name} is empty. Pass rows."
+    )
+
+
 def shape_error(data, name: str) -> ValueError:
     """The error for data without rows and columns. `data` is what :func:`as_container` returned."""
     shape = shape_of(data)
@@ -368,7 +375,8 @@ def shape_error(data, name: str) -> ValueError:
     elif getattr(getattr(data, "dtype", None), "names", None) or (of_rows and isinstance(data[0], dict)):
         message = f"got {shape}, rows with named fields. Pass pandas.DataFrame({name})."
     elif hasattr(data, "to_frame"):
-        message = f"got {shape}. Pass {name}.to_frame(), which has one column."
+        got = shape if isinstance(shape[0], int) else type(data).__name__  # Dask does not count the rows
+        message = f"got {got}. Pass {name}.to_frame(), which has one column."
     else:
         message = (
             f"got {shape}. Reshape it: {name}.reshape(-1, 1) makes one column, and {name}.reshape(1, -1) "

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from skmine._columns import Column, read_columns, read_target
+from skmine._containers import no_rows_error
 from skmine._copula import (
     BlockFunctions,
     Grid,
@@ -56,7 +57,10 @@ def merge_summaries(parts: list[list[Summary]]) -> list[Summary]:
 
 
 def make_grids(summaries: list[Summary], labels: list[bool], names: list[str]) -> list[Grid]:
-    return [Grid(summary) for summary in summaries]
+    grids = [Grid(summary) for summary in summaries]
+    if not grids[0].n_rows:
+        raise no_rows_error("X")
+    return grids
 
 
 def count_pairs(columns: list[Column], grids: list[Grid], pairs: list, bias_correction: bool) -> list:

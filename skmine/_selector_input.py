@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmine._clusters import ClusterTable, is_clustered, sample_rows
+from skmine._clusters import ClusterTable, count_columns, is_clustered, sample_rows
 from skmine._columns import Column, Features, read_target
 from skmine._copula import Grid
 from skmine._row_values import check_weight, read_groups
@@ -95,8 +95,8 @@ class SelectorInput:
         check_in_memory(X, sample_weight=sample_weight, groups=groups)
         if is_clustered(X):
             if not jointly:
-                discrete = read_discrete_features(discrete_features, X.shape[1])
-                table = ClusterTable(X, y, discrete, verbose=verbose)
+                discrete = read_discrete_features(discrete_features, count_columns(X))
+                table = ClusterTable(X, y, discrete=discrete, verbose=verbose)
                 return cls(X.shape[1], named_columns(X), None, [], discrete, table)
             X, y = sample_rows(X, y, MAX_ROWS, seed)
         features, targets = Features(X), read_target(y, lazy=True)

@@ -353,6 +353,56 @@ def test_scores__target_does_not_fit__told(function, target, message, in_memory)
         function(X, target if in_memory else da.from_array(target, 50))
 
 
+#: Functions of a Dask X and y.
+FITS = {
+    "scores": mutual_info_regression,
+    "test": mutual_info_test,
+    "selector": MINEFeatureSelector().fit,
+    "marginal": MINEFeatureSelector(strategy="marginal").fit,
+}
+
+
+@pytest.mark.parametrize(
+    "function", [*FITS.values(), lambda X, y: mutual_info_matrix(X)], ids=[*FITS, "matrix"]
+)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X["weak"], r"X must have shape .*; got Series\. Pass X\.to_frame\(\)"),
+        (lambda X: da.zeros((90, 2, 3)), r"X must have shape .*; got \(90, 2, 3\)\. Reshape it"),
+        (lambda X: X[X["weak"] > 1e6], r"X is empty\. Pass rows"),
+    ],
+    ids=["column", "block", "no rows"],
+)
+def test_dask__x_of_another_shape__error_of_memory(function, change, message):
+    X, y = as_dask(*draw_frame(90), 2)
+
+    with pytest.raises(ValueError, match=message):
+        function(change(X), y[y > 1e6])
+
+
+@pytest.mark.parametrize("function", FITS.values(), ids=FITS)
+@pytest.mark.parametrize(("y", "message"), [(None, "the target y is None"), (3.0, r"y must .*; got \(\)\.")])
+def test_dask__no_target__error_of_memory(function, y, message):
+    X, _ = as_dask(*draw_frame(90), 2)
+
+    with pytest.raises(ValueError, match=f"{message}.* Pass one or more target columns"):
+        function(X, y)
+
+
+@pytest.mark.parametrize("in_memory", [True, False], ids=["memory", "Dask"])
+def test_scores__column_without_a_value__warning_names_it(in_memory):
+    X, y = as_dask(draw_frame(90)[0].assign(gone=np.nan), pd.Series(np.full(90, np.nan)), 2)
+    X, y = (X.compute(), y.compute()) if in_memory else (X, y)
+
+    with pytest.warns(UserWarning, match="no value at all") as caught:
+        mutual_info_regression(X, y)
+
+    named = sorted(name for w in caught for name in str(w.message).split(":")[0].split(", "))
+    assert named[0] == "X (column 'gone')"
+    assert named[1].startswith("y")
+
+
 def test_scores__infinity_in_a_partition__names_the_column():
     X = np.zeros((100, 3))
     X[70, 2] = np.inf

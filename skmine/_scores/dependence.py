@@ -5,7 +5,7 @@ import math
 import numpy as np
 from joblib import delayed
 
-from skmine._clusters import ClusterTable, is_clustered
+from skmine._clusters import ClusterTable, count_columns, is_clustered
 from skmine._columns import Features, read_features
 from skmine._copula import block_information, column_blocks
 from skmine._estimator import MutualInfoEstimator
@@ -16,6 +16,7 @@ from skmine._scores.reading import (
     check_in_memory,
     read_discrete_features,
     read_margins,
+    warn_of_empty,
 )
 from skmine._sklearn import validate_params
 from skmine._units import as_correlation, check_scale, nats_a_unit
@@ -103,7 +104,9 @@ def mutual_info_matrix(
     nats = check_scale(scale, unit)
     check_in_memory(X, sample_weight=sample_weight)
     if is_clustered(X):
-        table = ClusterTable(X, None, read_discrete_features(discrete_features, X.shape[1]), verbose=verbose)
+        discrete = read_discrete_features(discrete_features, count_columns(X))
+        table = ClusterTable(X, discrete=discrete, verbose=verbose)
+        warn_of_empty(table.empty_columns())
         return _as_shown(table.information_matrix(), X._meta if hasattr(X, "iloc") else X, scale, nats)
     features = Features(X)
     n_features = features.shape[1]

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from joblib import delayed
 
-from skmine._clusters import ClusterTable, is_clustered
+from skmine._clusters import ClusterTable, count_columns, is_clustered
 from skmine._columns import Column, Features, unwrap
 from skmine._copula import Margin, pair_information, plug_in_information
 from skmine._progress import run_counted
@@ -18,6 +18,7 @@ from skmine._scores.reading import (
     read_discrete_features,
     read_margins,
     read_targets,
+    warn_of_empty,
 )
 from skmine._sklearn import Interval, validate_params
 from skmine._units import check_scale, on_scale
@@ -246,7 +247,9 @@ def _score_features(
     features = Features(X)
     check_lengths(features.shape[0], len(targets[0].values))
     discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
-    margins = [weights.margin(target, discrete_target) for target in weights.take(targets)]
+    targets = weights.take(targets)
+    margins = [weights.margin(target, discrete_target) for target in targets]
+    warn_of_empty([target.name for target in targets if target.missing.all()])
     chunks = features.chunks()
     # Threads, because sorting and Newton's method release the interpreter lock and no column is copied. With
     # a backend of processes, the arguments that all tasks share are sent once.
@@ -268,8 +271,9 @@ def _as_shown(values: np.ndarray, entropy: np.ndarray, shown: tuple[str, str]) -
 
 def _score_clustered(X, y, discrete_target, discrete_features, bias_correction, shown, verbose) -> np.ndarray:
     """Scores of the columns of a Dask X, computed by its workers; `n_jobs` is not needed."""
-    discrete = read_discrete_features(discrete_features, X.shape[1])
-    table = ClusterTable(X, y, discrete, discrete_target, verbose)
+    discrete = read_discrete_features(discrete_features, count_columns(X))
+    table = ClusterTable(X, y, discrete=discrete, discrete_target=discrete_target, verbose=verbose)
+    warn_of_empty(table.empty_columns())
     for grid in table.grids[table.n_features :]:
         check_target(grid.categorical, grid.n_missing, discrete_target)
     targets = range(table.n_features, len(table.grids))

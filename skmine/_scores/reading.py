@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skmine._clusters import is_clustered
 from skmine._columns import Column, Features, is_lazy, read_target, unwrap
+from skmine._containers import no_rows_error
 from skmine._copula import Margin
 from skmine._row_values import check_weight
 from skmine._sklearn import StrOptions
@@ -96,9 +97,7 @@ def read_targets(y) -> list[Column]:
         y = column_or_1d(y, warn=True)
     columns = read_target(y, lazy=True)
     if not len(columns[0].values):
-        raise ValueError(
-            "Found array with 0 sample(s) while a minimum of 1 is required: y is empty. Pass rows."
-        )
+        raise no_rows_error("y")
     return columns
 
 
@@ -213,11 +212,7 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
             empty.append(column.name)
         elif margin.levels is not None and is_id(margin.levels[~column.missing]):
             ids.append(column.name)
-    if empty:
-        warnings.warn(
-            f"{_some(empty)}: no value at all, so the score is 0. Drop the column.",
-            stacklevel=3,
-        )
+    warn_of_empty(empty)
     if ids:
         warnings.warn(
             f"{_some(ids)}: nearly every value is different, as in an id or free text. Such a column scores "
@@ -225,6 +220,12 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
             "features from it.",
             stacklevel=3,
         )
+
+
+def warn_of_empty(names: list[str]) -> None:
+    """Warn about columns without a value, if there are any."""
+    if names:
+        warnings.warn(f"{_some(names)}: no value at all, so the score is 0. Drop the column.", stacklevel=4)
 
 
 def is_id(levels: np.ndarray) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import multivariate_normal, norm
 
-from skmine._clusters import ClusterTable, is_clustered
+from skmine._clusters import ClusterTable, count_columns, is_clustered
 from skmine._columns import Column, Features, read_features, read_target
 from skmine._copula import (
     BlockLaw,
@@ -152,7 +152,7 @@ def mutual_info_test(
     """
     plain = Z is None and sample_weight is None and groups is None
     if plain and is_clustered(X):
-        table = ClusterTable(X, y, read_discrete_features(discrete_features, X.shape[1]))
+        table = ClusterTable(X, y, discrete=read_discrete_features(discrete_features, count_columns(X)))
         return _result(table.independence(), len(table.margins()[0]))
     features, targets = Features(X), read_target(y, lazy=plain)
     n = features.shape[0]
