@@ -12,8 +12,7 @@ from importlib import import_module
 import numpy as np
 
 from skmine import _partitions as tasks
-from skmine._columns import check_features, read_target
-from skmine._containers import shape_error
+from skmine._columns import check_features, read_target, shape_error
 from skmine._copula import (
     BlockFunctions,
     BlockLaw,

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmine._columns import Column, read_columns, read_target
-from skmine._containers import no_rows_error
+from skmine._columns import Column, no_rows_error, read_columns, read_target
 from skmine._copula import (
     BlockFunctions,
     Grid,

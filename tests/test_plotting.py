@@ -646,6 +646,9 @@ def test_samples__one_axes__error():
         display.plot(plt.subplots()[1])
 
 
+TABLE = pd.DataFrame(
+    {"feature": ["a"], "value": 0.2, "low": 0.1, "high": 0.3, "scale": "nats", "adjusted_pvalue": 0.01}
+)
 WRONG = [
     (lambda: SelectionPathDisplay([0.1, np.nan]), r"mi_path must be finite; got \[0.1, nan\]\. Leave"),
     (lambda: SelectionPathDisplay("abc"), "mi_path must hold numbers; got .*'abc'. Pass"),
@@ -667,6 +670,12 @@ WRONG = [
     (
         lambda: FeatureScoresDisplay.from_table(pd.DataFrame({"a": [1]})),
         "table must be .* without a column 'scale'",
+    ),
+    (lambda: FeatureScoresDisplay.from_table(TABLE.drop(columns="low")), "without a column 'low'"),
+    (lambda: FeatureScoresDisplay.from_table(TABLE[:0]), "table must have at least one row; got none. Pass"),
+    (
+        lambda: FeatureScoresDisplay.from_table(TABLE, alpha=5),
+        "alpha must be between 0 and 1; got 5. Pass",
     ),
     (
         lambda: FeatureScoresDisplay.from_table(None),

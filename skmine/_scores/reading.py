@@ -9,8 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skmine._clusters import is_clustered
-from skmine._columns import Column, Features, is_lazy, read_target, unwrap
-from skmine._containers import no_rows_error
+from skmine._columns import Column, Features, is_lazy, no_rows_error, read_target, unwrap
 from skmine._copula import Margin
 from skmine._row_values import check_weight
 from skmine._sklearn import StrOptions

@@ -16,6 +16,8 @@ from skmine.plotting._drawing import (
 )
 
 _INCHES_A_BAR = 0.27
+#: Columns of a table that are drawn.
+_OF_TABLE = ("scale", "feature", "value", "low", "high", "adjusted_pvalue")
 
 
 class FeatureScoresDisplay:
@@ -171,16 +173,22 @@ class FeatureScoresDisplay:
         Raises
         ------
         ValueError
-            `unit` is unknown, or is set although the values are correlations.
+            `table` lacks a column or has no row, `alpha` is not between 0 and 1, or `unit` is unknown, or is
+            set although the values are correlations.
         ImportError
             matplotlib is not installed.
         """
-        if "scale" not in column_names(table, 0):
+        found = column_names(table, 0)
+        if lost := [key for key in _OF_TABLE if key not in found]:
             raise ValueError(
                 f"table must be a result of dependence_table; got {type(table).__name__} without a column "
-                "'scale'. Pass the table itself."
+                f"{lost[0]!r}. Pass the table itself."
             )
-        names = [key for key in ("feature", "other", "target") if key in column_names(table, 0)]
+        if not len(table["scale"]):
+            raise ValueError("table must have at least one row; got none. Pass more rows of the table.")
+        if not 0 < alpha < 1:
+            raise ValueError(f"alpha must be between 0 and 1; got {alpha!r}. Pass for example 0.05.")
+        names = [key for key in ("feature", "other", "target") if key in found]
         labels = [" – ".join(map(str, parts)) for parts in zip(*(list(table[k]) for k in names), strict=True)]
         of_table = str(next(iter(table["scale"])))
         scale = "correlation" if of_table == "correlation" else "information"
