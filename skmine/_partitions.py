@@ -11,11 +11,12 @@ from skmine._copula import (
     Grid,
     Margin,
     Summary,
+    combine_pvalues,
     count_values,
+    estimate_pairs,
     independence_pvalues,
     merge,
     moment_sums,
-    pair_information,
     plug_in_information,
     product_sums,
 )
@@ -90,11 +91,12 @@ def score_pairs(tables: list, grids: list[Grid], pairs: list, bias_correction: b
     for (numbers, times), (j, k) in zip(tables, pairs, strict=True):
         cells = np.divmod(numbers, grids[k].n_cells)
         first, second = (grids[i].margin(c, times) for i, c in zip((j, k), cells, strict=True))
-        value = float(pair_information([first], second)[0])
+        value, _, _, evidence, _ = estimate_pairs([first], second)[:, 0].tolist()
         if not bias_correction and first.levels is not None and second.levels is not None:
             value = plug_in_information(first, second)
         entropy = min(first.largest_information, second.largest_information)
-        scores.append((value, float(independence_pvalues([first], second)[0]), entropy))
+        pvalue = combine_pvalues(independence_pvalues([first], second), evidence)
+        scores.append((value, float(pvalue[0]), entropy))
     return scores
 
 

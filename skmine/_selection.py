@@ -247,13 +247,13 @@ def _reason(selector, column: int, related: str, unit: str) -> str:
         if facts["included"][column]:
             return "included by the user"
         return adds if pvalue <= alpha else f"fills the number asked for: {adds}"
-    alone, given = facts["pvalues"][column], related or "the selected features together"
+    alone = facts["pvalues"][column]
     if np.isnan(alone):
         return "not chosen by the strategy"
     if alone <= alpha and strategy == "mrmr":
-        return f"more redundant than others, given {given}"
+        return f"more redundant than others, given {related or 'the selected features together'}"
     if alone <= alpha < pvalue:
-        return f"redundant given {given}: {adds}"
+        return f"redundant given {related}: {adds}" if related else f"not significant: {adds}"
     if pvalue <= alpha:
         return f"more than the number asked for: {adds}"
     return f"no dependence ({_p(alone)})"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from joblib import delayed
 
-from skmine._copula import Margin, independence_pvalues, pair_information
+from skmine._copula import Margin, combine_pvalues, estimate_pairs, independence_pvalues
 from skmine._progress import run_counted
 from skmine._screening import Screen
 
@@ -124,8 +124,11 @@ def _relevance(features: Sequence[list[Margin]], targets: list[Margin]) -> np.nd
     blocks = list(features)
     owner = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
     margins = [margin for block in blocks for margin in block]
-    mi = np.max([pair_information(margins, target) for target in targets], axis=0)
-    pvalue = np.min([independence_pvalues(margins, target) for target in targets], axis=0)
+    mi, pvalue = np.zeros(len(margins)), np.ones(len(margins))
+    for target in targets:
+        values, _, _, evidence, _ = estimate_pairs(margins, target)
+        mi = np.maximum(mi, values)
+        pvalue = np.minimum(pvalue, combine_pvalues(independence_pvalues(margins, target), evidence))
     largest, smallest = np.zeros(len(blocks)), np.ones(len(blocks))
     np.maximum.at(largest, owner, mi)
     np.minimum.at(smallest, owner, pvalue)

@@ -22,11 +22,12 @@ def score(x, y, discrete_x=False, discrete_y=False):
 def test_weighted__estimates_of_equal_lower_bound__their_mean():
     # Independence has a weight of e^(-400 * 0.1), which is negligible.
     estimates = np.array([[0.5, 0.1, 0.1, 0.0], [0.7, 0.1, 0.1, 0.2]])
-    weighted, mean, plain, first = information._weighted(estimates, 400)
+    weighted, mean, plain, evidence, first = information._weighted(estimates, 400)
 
     assert mean == pytest.approx(0.6)
     assert weighted == pytest.approx(0.6)
     assert plain == pytest.approx(0.5)
+    assert evidence == pytest.approx(400 * 0.1 + np.log(2))
     assert first == 0.5
 
 

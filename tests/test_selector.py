@@ -822,6 +822,19 @@ def test_fit__bad_choice_of_columns__is_told(parameters, message):
 # --- Reasons ---
 
 
+def test_explain__oscillation_that_the_strategy_misses__not_redundant():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=1000)
+    y = np.sin(40 * np.pi * x) + 0.1 * rng.normal(size=1000)
+
+    selector = MINEFeatureSelector().fit(np.column_stack([x, y + rng.normal(size=1000)]), y)
+
+    wave = selector.explain().set_index("feature").loc["x0"]
+    assert not wave["selected"]
+    assert wave["alone"] > 1
+    assert wave["reason"].startswith("not significant: adds 0.00")
+
+
 def test_explain__copy_noise_and_excluded__each_with_its_reason():
     X, y = draw_copies(n=1000)
     frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(12)])

@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from skmine import (
+    MINEFeatureSelector,
     dependence_table,
     mutual_info_classif,
     mutual_info_matrix,
@@ -19,8 +20,14 @@ from skmine import (
     mutual_info_test,
 )
 from skmine._columns import Column, read_columns
-from skmine._copula import Margin, independence_pvalues, intervals, pair_intervals
-from skmine._copula.information import estimate_pairs
+from skmine._copula import (
+    Margin,
+    combine_pvalues,
+    estimate_pairs,
+    independence_pvalues,
+    intervals,
+    pair_intervals,
+)
 from skmine._copula.ranks import halve
 from skmine.plotting import FeatureScoresDisplay
 
@@ -195,7 +202,7 @@ def test_interval__normal_columns__cover_the_truth(correlation, seed):
         X = rng.normal(size=(500, 2))
         X[:, 1] = correlation * X[:, 0] + (1 - correlation**2) ** 0.5 * X[:, 1]
         margins = [Margin.of_column(column, False) for column in read_columns(X, "X")]
-        _, low, high = pair_intervals(margins[:1], margins[1], 0.95)[:, 0]
+        _, low, high, _ = pair_intervals(margins[:1], margins[1], 0.95)[:, 0]
         covered.append(low <= truth + 1e-12 and truth <= high)
 
     # At .95, fewer than 51 of 60 have a probability of 2e-4.
@@ -212,7 +219,7 @@ def test_interval__classes__is_as_wide_as_estimates_vary(seed):
         columns = read_columns(np.column_stack([x, y]), "X")
         margins = [Margin.of_column(columns[0], False), Margin.of_column(columns[1], True)]
         found.append(pair_intervals(margins[:1], margins[1], 0.95)[:, 0])
-    values, low, high = np.transpose(found)
+    values, low, high, _ = np.transpose(found)
 
     # A deviation of 60 values is known to 9 %; three of these.
     assert (high - low).mean() / 3.92 == pytest.approx(values.std(), rel=0.27)
@@ -236,7 +243,7 @@ def test_interval__dependence_that_only_labels_show__as_wide_as_its_log_ratio_va
 def test_interval__growth_from_half_of_the_rows__added_twice_and_as_a_deviation(monkeypatch, growth):
     x, y, _ = draw_oscillation(np.random.default_rng(0))
     first, second = (Margin.of_column(c, False) for c in read_columns(np.column_stack([x, y]), "X"))
-    value, free, plain, _ = estimate_pairs([first], second)[:, 0]
+    value, free, plain, *_ = estimate_pairs([first], second)[:, 0]
     variance = intervals._table_variance(first, second, value) / 1000
     monkeypatch.setattr(intervals, "_growth", lambda *pair: growth)
 
@@ -317,11 +324,47 @@ def test_interval__few_rows_of_a_fine_dependence__covers_the_truth(draw, truth, 
         x, y, discrete = draw(np.random.default_rng([seed, i]))
         columns = read_columns(np.column_stack([x, y]).astype(float), "X")
         margins = [Margin.of_column(column, discrete) for column in columns]
-        _, low, high = pair_intervals(margins[:1], margins[1], 0.95)[:, 0]
+        _, low, high, _ = pair_intervals(margins[:1], margins[1], 0.95)[:, 0]
         covered.append(low <= truth <= high)
 
     # Without the growth from half of the rows, at most two. At .9, fewer than 8 have a probability of 5e-4.
     assert sum(covered) >= 8
+
+
+def draw_equal_rows(rng):
+    """Two independent values for each of 60 groups, which the ten rows of the group share."""
+    x, y = np.repeat(rng.normal(size=(2, 60)), 10, axis=1)
+    return x, y, False
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("draw", [draw_oscillation, draw_equal_rows])
+def test_table__dependence_that_smooth_functions_miss__pvalue_agrees_with_the_interval(draw, seed):
+    x, y, _ = draw(np.random.default_rng(seed))
+    X = x[:, None]
+
+    row = dependence_table(X, y).iloc[0]
+
+    assert row["low"] > 0.1
+    assert row["pvalue"] < 1e-6
+    assert mutual_info_test(X, y).pvalue == pytest.approx(row["pvalue"])
+    assert MINEFeatureSelector(strategy="marginal").fit(X, y).support_[0]
+
+
+@pytest.mark.statistical
+def test_pvalues__independent_columns_of_several_kinds__evidence_lowers_hardly_any(seed):
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(40, 300))
+    X = np.vstack([z, np.round(3 * z), np.where(z < 0, 0, z), rng.integers(0, 60, z.shape)])
+    margins = [Margin.of_column(column, False) for column in read_columns(X.T, "X")]
+    target = Margin.of_column(Column(np.round(2 * rng.normal(size=300)), False), False)
+
+    pvalues = independence_pvalues(margins, target)
+    combined = combine_pvalues(pvalues, estimate_pairs(margins, target)[3])
+
+    assert (combined <= pvalues).all()
+    # At 0.05, one pair in 2,000: two or more of 160 have a probability of 0.003.
+    assert np.count_nonzero((combined <= 0.05) & (pvalues > 0.05)) <= 1
 
 
 def test_interval__confidence__widens_it():

@@ -31,7 +31,12 @@ from skmine._copula.independence import (
     weighted_chi2_isf,
     weighted_chi2_sf,
 )
-from skmine._copula.information import pair_information, plug_in_information
+from skmine._copula.information import (
+    combine_pvalues,
+    estimate_pairs,
+    pair_information,
+    plug_in_information,
+)
 from skmine._copula.intervals import pair_intervals
 from skmine._copula.levels import count_values
 from skmine._copula.loglinear import PairScores, score_pairs
@@ -49,7 +54,9 @@ __all__ = [
     "block_information",
     "block_law",
     "column_blocks",
+    "combine_pvalues",
     "count_values",
+    "estimate_pairs",
     "excess_scale",
     "independence_laws",
     "independence_pvalues",

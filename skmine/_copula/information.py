@@ -22,6 +22,9 @@ _PAIR_ONCE = 0.5
 #: shuffled targets of real tables, 13,000 pairs), and the mean error at a correlation of 0.2 rises by 5 %
 #: compared with a quarter of it, which lets through three times as many pairs.
 _FEW = 200_000
+#: Factor of p-values from evidence. At a level of 0.05, chance then makes at most one more pair in 1,000
+#: significant (measured with 30,000 independent pairs of numbers and labels, 30 to 3,000 rows).
+_PRICE = 5.0
 #: Maximum number of classes that a tree over the ranks predicts. With more, few of them have rows in an
 #: interval.
 _MOST_CLASSES = 256
@@ -68,10 +71,11 @@ def estimate_pairs(margins: list[Margin], target: Margin, extrapolate: bool = Tr
 
     Returns
     -------
-    ndarray of shape (4, n_columns)
+    ndarray of shape (5, n_columns)
         The estimates in nats, the estimates before independence is averaged in, the latter without
-        extrapolation, and the variance of the log ratio over the rows in squared nats. The variance is NaN if
-        the smooth functions do not fit, or if other estimates have more weight.
+        extrapolation, the evidence of all rows against independence, and the variance of the log ratio over
+        the rows in squared nats. The variance is NaN if the smooth functions do not fit, or if other
+        estimates have more weight.
     """
     mi, lower = np.zeros((2, len(margins)))
     variance = np.full(len(margins), np.nan)
@@ -90,13 +94,34 @@ def estimate_pairs(margins: list[Margin], target: Margin, extrapolate: bool = Tr
         for j, *score in zip(in_plane, trees.mi, trees.lower, trees.strict, trees.added, strict=True):
             found[j].append(tuple(score))
     _by_labels(found, margins, target, np.flatnonzero(varies), unexplained)
-    values = np.stack([mi, mi, mi])
+    values = np.stack([mi, mi, mi, 0 * mi])
     for j in np.flatnonzero(varies):
         *values[:, j], share_smooth = _weighted(np.array(found[j]), len(target))
         if share_smooth < _PREVAILS:
             variance[j] = np.nan
     highest = [min(m.largest_information, target.largest_information) for m in margins]
-    return np.vstack([np.clip(values, 0.0, highest), variance])
+    values[:3] = np.clip(values[:3], 0.0, highest)
+    return np.vstack([values, variance])
+
+
+def combine_pvalues(pvalues: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+    """P-values of independence that also use the evidence of an estimate.
+
+    The test compares smooth functions of the ranks, and can miss oscillations and equal rows that the
+    estimate finds. Under independence, the probability of more evidence than e falls like ``exp(-0.7 e)``.
+
+    Parameters
+    ----------
+    pvalues : ndarray of shape (n,)
+        P-values of :func:`skmine._copula.independence.independence_pvalues`.
+    evidence : ndarray of shape (n,)
+        Evidence of :func:`estimate_pairs` for the same pairs, in nats.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    return np.minimum(pvalues, _PRICE * np.exp(-np.maximum(evidence, 0.0) / 2))
 
 
 def plug_in_information(first: Margin, second: Margin) -> float:
@@ -174,7 +199,7 @@ def _add_overfit(left_out: float, fitted: float, evidence: float) -> float:
     return left_out + half * evidence**2 / (evidence**2 + half**2)
 
 
-def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float, float]:
+def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float, float, float]:
     """Weighted mean of estimates.
 
     An estimate is a row of `estimates`: its value, its expected value on new rows, its evidence against
@@ -188,6 +213,8 @@ def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float, float
         Mean of the estimates alone.
     plain : float
         Mean of the estimates alone, without extrapolation.
+    total : float
+        Evidence of all rows against independence, in nats.
     first : float
         Weight of the first estimate among the estimates.
 
@@ -201,7 +228,7 @@ def _weighted(estimates: np.ndarray, n: int) -> tuple[float, float, float, float
     mean = weight @ mi
     total = evidence.max() + np.log(np.exp(n * (evidence - evidence.max())).sum()) / n
     weighted = weigh_against_independence(mean, total, n)
-    return float(weighted), float(mean), float(mean - weight @ added), float(weight[0])
+    return float(weighted), float(mean), float(mean - weight @ added), float(n * total), float(weight[0])
 
 
 def _by_labels(found: list[list], margins: list[Margin], target: Margin, which, unexplained) -> None:

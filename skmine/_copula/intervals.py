@@ -40,15 +40,15 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
 
     Returns
     -------
-    ndarray of shape (3, n_columns)
-        Estimates, lower ends and upper ends, in nats.
+    ndarray of shape (4, n_columns)
+        Estimates, lower ends, upper ends, and evidence against independence, in nats.
 
     References
     ----------
     Moddemeijer (1989), On estimation of entropy and mutual information of continuous distributions, Signal
     Processing, for the variance; Fisher (1915) for the transformation.
     """
-    mi, free, plain, variance = estimate_pairs(margins, target)
+    mi, free, plain, evidence, variance = estimate_pairs(margins, target)
     n, z = len(target), norm.isf((1 - confidence) / 2)
     growth = np.zeros(len(margins))
     for j in np.flatnonzero(np.isnan(variance)):
@@ -67,7 +67,7 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
     high = np.maximum(high, highest + z * np.sqrt(variance / n + growth**2))
     hidden = [z * np.sqrt(_freedom(margin, target) / 2) / n for margin in margins]
     most = [min(margin.largest_information, target.largest_information) for margin in margins]
-    return np.stack([mi, np.minimum(low, mi), np.minimum(np.maximum(high, mi + hidden), most)])
+    return np.stack([mi, np.minimum(low, mi), np.minimum(np.maximum(high, mi + hidden), most), evidence])
 
 
 def _growth(first: Margin, second: Margin, plain: float) -> float:

@@ -7,7 +7,7 @@ from joblib import delayed
 from scipy.stats import false_discovery_control
 
 from skmine._columns import Column, Features, read_target
-from skmine._copula import pair_intervals
+from skmine._copula import combine_pvalues, pair_intervals
 from skmine._frames import column_names, library_of, make_frame
 from skmine._progress import run_counted
 from skmine._scores.reading import PARAMETERS, RowWeights, is_class, is_id, read_discrete_features
@@ -83,7 +83,7 @@ def dependence_table(
         - ``other`` (pairs) or ``target`` (several targets): name of the second column;
         - ``value``, ``low``, ``high``: mutual information and its interval;
         - ``scale``: ``"nats"``, ``"bits"`` or ``"correlation"``;
-        - ``pvalue``: p-value of independence, as in :func:`mutual_info_test`;
+        - ``pvalue``: p-value of independence, as in :func:`mutual_info_test` of the two columns;
         - ``adjusted_pvalue``: p-value adjusted for the number of rows of the table (Benjamini-Hochberg). To
           limit the expected share of false discoveries to 5 %, keep the rows in which it is at most 0.05;
         - ``detectable``: weakest rising or falling dependence, on the scale of the values, that the test
@@ -224,11 +224,11 @@ class _Read:
 def _score(columns: list[_Read], target: _Read, confidence: float) -> np.ndarray:
     """Value, interval and detectable value in nats, smaller entropy, p-value, and number of complete rows."""
     margins = [column.margin for column in columns]
-    values = pair_intervals(margins, target.margin, confidence)
+    *values, evidence = pair_intervals(margins, target.margin, confidence)
     entropy = [min(m.largest_information, target.margin.largest_information) for m in margins]
     n_rows = [np.count_nonzero(column.present & target.present) for column in columns]
     pvalues, detectable = _test(columns, target)
-    return np.vstack([values, detectable, entropy, pvalues, n_rows])
+    return np.vstack([*values, detectable, entropy, combine_pvalues(pvalues, evidence), n_rows])
 
 
 def _test(columns: list[_Read], target: _Read) -> tuple[np.ndarray, np.ndarray]:

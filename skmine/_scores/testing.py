@@ -14,6 +14,8 @@ from skmine._copula import (
     BlockLaw,
     Margin,
     block_law,
+    combine_pvalues,
+    estimate_pairs,
     excess_scale,
     independence_laws,
     pvalues_of,
@@ -118,7 +120,8 @@ def mutual_info_test(
     -----
     Without Z, the statistic is the sum of the squared covariances between smooth functions of the ranks of X
     and of y. For categories, the functions are indicators of their levels. For several columns, products of
-    two columns are added.
+    two columns are added. If X and y have one column each, the p-value also uses the evidence of
+    :func:`mutual_info_regression`, which finds rapid oscillations and rows that are equal.
 
     With Z, each function is first replaced by its residual after kernel ridge regression on Z. Two statistics
     are combined: one of the products of residuals, and one of these products weighted by each column of Z,
@@ -152,14 +155,13 @@ def mutual_info_test(
     """
     plain = Z is None and sample_weight is None and groups is None
     if plain and is_clustered(X):
-        table = ClusterTable(X, y, discrete=read_discrete_features(discrete_features, count_columns(X)))
-        return _result(table.independence(), len(table.margins()[0]))
+        return _test_clustered(X, y, discrete_features)
     features, targets = Features(X), read_target(y, lazy=plain)
     n = features.shape[0]
     check_lengths(n, len(targets[0].values))
     discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
     if plain:
-        return _result(block_law(_cells(features, discrete), _cells_of_target(targets)), n)
+        return _test_plain(_cells(features, discrete), targets)
     weight = np.ones(n) if sample_weight is None else check_weight(sample_weight, n)
     rows = np.flatnonzero(weight)
     number = rows if groups is None else read_groups(groups, n)[rows]
@@ -180,12 +182,30 @@ def mutual_info_test(
     return _test_residuals(first, second, given.scores, number, rng)
 
 
-def _check_number(n_units: int, weight: np.ndarray, grouped: bool) -> None:
-    if n_units < _FEWEST:
+def _test_clustered(X, y, discrete_features) -> MutualInfoTestResult:
+    """Test without Z of a Dask X."""
+    table = ClusterTable(X, y, discrete=read_discrete_features(discrete_features, count_columns(X)))
+    result = _result(table.independence(), len(table.margins()[0]))
+    if len(table.names) > 2:
+        return result
+    return result._replace(pvalue=float(table.pair_scores([(0, 1)])[0, 1]))
+
+
+def _test_plain(columns: list[Margin], targets: list[Column]) -> MutualInfoTestResult:
+    """Test without Z, weights and groups."""
+    second = [Margin.of_column(target, target.categorical) for target in targets]
+    result = _result(block_law(columns, second), len(second[0]))
+    if len(columns) + len(second) > 2:
+        return result
+    evidence = estimate_pairs(columns, second[0])[3]
+    return result._replace(pvalue=float(combine_pvalues(np.array([result.pvalue]), evidence)[0]))
+
+
+def _check_number(n: int, weight: np.ndarray, grouped: bool) -> None:
+    if n < _FEWEST:
         kind = "groups" if grouped else "rows of positive weight"
         raise ValueError(
-            f"X must have at least {_FEWEST} {kind} for this test; got {n_units}. Pass more "
-            f"{'groups' if grouped else 'rows'}."
+            f"X must have at least {_FEWEST} {kind} for this test; got {n}. Pass more {kind.split()[0]}."
         )
     check_effective_samples(weight, _FEWEST)
 
@@ -254,15 +274,10 @@ def weighted_tests(
 
 
 def _cells(features: Features, discrete: np.ndarray) -> list[Margin]:
-    return [
-        replace(Margin.of_column(column, discrete[j]), values=None)  # cells take one byte per value
-        for chunk in features.chunks()
-        for j, column in zip(chunk, features.read(chunk), strict=True)
-    ]
-
-
-def _cells_of_target(targets: list[Column]) -> list[Margin]:
-    return [Margin.of_column(column, column.categorical) for column in targets]
+    read = ((j, c) for chunk in features.chunks() for j, c in zip(chunk, features.read(chunk), strict=True))
+    margins = (Margin.of_column(column, discrete[j]) for j, column in read)
+    # Of several columns, only the cells are used, which take one byte per value.
+    return list(margins) if features.shape[1] == 1 else [replace(m, values=None) for m in margins]
 
 
 def _result(law: BlockLaw, n: int) -> MutualInfoTestResult:
