@@ -5,7 +5,7 @@ from scipy.stats import chi2, kstest
 
 from skmine import mutual_info_test
 from skmine._columns import read_features
-from skmine._scores.given import Given
+from skmine._scores.given import Given, regress_on
 from skmine._scores.levels import rank_functions
 from skmine._scores.power import _shifted_sf
 from skmine._scores.testing import _of_smaller
@@ -263,18 +263,34 @@ def test_inflation__category_of_many_levels__variance_of_the_sum_of_products(spr
     assert ratio == pytest.approx(residuals.inflation(residuals), rel=0.12)
 
 
-@pytest.mark.parametrize("labels", [True, False], ids=["labels", "numbers"])
-def test_test_given__both_follow_a_column_of_a_hundred_levels__no_dependence(labels):
+@pytest.mark.parametrize(
+    ("labels", "n"),
+    [(True, 1000), (False, 1000), (False, 300)],
+    ids=["labels", "numbers", "few rows a number"],
+)
+def test_test_given__both_follow_a_column_of_a_hundred_levels__no_dependence(labels, n):
     rng = np.random.default_rng(0)
     pvalues = []
     for _ in range(20):
-        level, effect = rng.integers(100, size=1000), rng.normal(size=100)
-        X, y = effect[level][:, None] + 0.7 * rng.normal(size=(2, 1000, 1))
+        level, effect = rng.integers(100, size=n), rng.normal(size=100)
+        X, y = effect[level][:, None] + 0.7 * rng.normal(size=(2, n, 1))
         Z = [f"level {k}" for k in level] if labels else level
         pvalues.append(mutual_info_test(X, y[:, 0], np.array(Z)[:, None], random_state=0).pvalue)
 
     # Uniform: the median of 20 is below .2 with probability .005.
     assert np.median(pvalues) > 0.2
+
+
+@pytest.mark.parametrize(("is_code", "within"), [(False, False), (True, True)])
+def test_regress_on__number_that_repeats__compared_within_only_if_regressions_do_not_fit(is_code, within):
+    rng = np.random.default_rng(0)
+    number = rng.integers(60, size=300)
+    effect = rng.normal(size=60) if is_code else np.sin(np.arange(60) / 10)
+    sides = [(effect[number] + 0.3 * rng.normal(size=300))[:, None] for _ in range(2)]
+
+    given, *_ = regress_on(read_features(number[:, None]), np.ones(300), rng, sides)
+
+    assert (given.codes.max() > 0) == within
 
 
 def test_residuals__noise_and_weights_of_few_effective_rows__heavy_rows_are_not_fitted():

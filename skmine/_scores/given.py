@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from skmine._columns import Column
-from skmine._scores.levels import LEVELS, indicators, level_codes, ranks
+from skmine._scores.levels import compared_within, indicators, levels_differ, ranks
 from skmine._scores.ridge import Ridge, Span, Within, unit
 from skmine._validation import effective_samples
 
@@ -37,8 +37,9 @@ _FREE, _FREE_SHARE = 100.0, 0.1
 _FAINT, _SLOW = 0.05, 8
 #: If at most this share of the variance remains at the smallest ridge, the block is a function of Z.
 _NOTHING = 1e-7
-#: Numbers are levels too if each of them has this many rows on average.
-_ROWS_A_NUMBER = 10
+#: Numbers are levels too if each of them has this many rows on average; the second number is for residuals
+#: that differ between the numbers.
+_ROWS_A_NUMBER, _FEWEST_ROWS_A_NUMBER = 10, 2
 #: Rows whose functions are computed together.
 _ROWS = 2**12
 
@@ -123,6 +124,8 @@ class Given:
         Weights of the rows, with mean 1.
     rng : Generator
         Generator that chooses landmarks.
+    rows_a_number : int, default=10
+        Average number of rows from which numbers are levels too.
 
     Attributes
     ----------
@@ -130,11 +133,17 @@ class Given:
         Normal scores of numbers and indicators of levels, of variance 1.
     """
 
-    def __init__(self, columns: list[Column], weight: np.ndarray, rng: np.random.Generator):
+    def __init__(
+        self,
+        columns: list[Column],
+        weight: np.ndarray,
+        rng: np.random.Generator,
+        rows_a_number: int = _ROWS_A_NUMBER,
+    ):
         n = len(weight)
         self.root = np.sqrt(weight)[:, None]
         columns = [column for column in columns if not _is_constant(column)]
-        codes = _compared_within(columns, n)
+        self.codes = codes = compared_within(columns, n, rows_a_number)
         self.within = Within(codes, weight)
         self.parts = [part for column in columns for part in _parts(column)]
         self.scores = _standard(np.hstack([np.empty((n, 0)), *(part.scores for part in self.parts)]))
@@ -321,18 +330,32 @@ def _owners(parts: list[_Part]) -> tuple[np.ndarray, np.ndarray]:
     return np.hstack(owners), np.hstack(orders)
 
 
-def _compared_within(columns: list[Column], n: int) -> np.ndarray:
-    """Level of each row in the column of most levels, if it has more than functions can follow.
+def regress_on(
+    columns: list[Column], weight: np.ndarray, rng: np.random.Generator, sides: list[np.ndarray]
+) -> tuple[Given, Residuals, Residuals]:
+    """Functions of Z, and the residuals of two blocks of functions.
 
-    It is a category, or holds numbers that repeat. Otherwise, all rows have level 0.
+    Parameters
+    ----------
+    columns, weight, rng
+        As for :class:`Given`.
+    sides : list of two ndarrays of shape (n, n_functions)
+        Functions of X and of y.
+
+    Returns
+    -------
+    given : Given
+    first, second : Residuals
     """
-    most, found = LEVELS, np.zeros(n, dtype=int)
-    for column in columns:
-        codes = level_codes(column)
-        n_levels = int(codes.max()) + 1
-        if n_levels > most and (column.categorical or n_levels * _ROWS_A_NUMBER <= n):
-            most, found = n_levels, codes
-    return found
+    given = Given(columns, weight, rng)
+    first, second = (given.residuals(side) for side in sides)
+    if not given.parts:
+        return given, first, second
+    codes = compared_within(columns, len(weight), _FEWEST_ROWS_A_NUMBER)
+    if codes.max() > given.codes.max() and any(levels_differ(side.values, codes) for side in (first, second)):
+        given = Given(columns, weight, rng, _FEWEST_ROWS_A_NUMBER)
+        first, second = (given.residuals(side) for side in sides)
+    return given, first, second
 
 
 def _is_constant(column: Column) -> bool:

@@ -2,12 +2,15 @@
 
 import numpy as np
 from scipy.special import eval_legendre
-from scipy.stats import rankdata
+from scipy.stats import f, rankdata
 
 from skmine._columns import Column
 
 #: Levels of a category that have an indicator.
 LEVELS = 32
+#: Significance of the F test of levels. At 0.3, chance costs 5 % of the power given smooth numbers; at 0.01,
+#: faint levels give twice as many false rejections.
+_DIFFER = 0.1
 
 
 def rank_functions(column: Column, discrete: bool, degree: int) -> np.ndarray:
@@ -65,3 +68,52 @@ def ranks(column: Column) -> tuple[np.ndarray, np.ndarray]:
     if present.any():
         rank[present] = (rankdata(column.values[present]) - 0.5) / present.sum()
     return rank, present
+
+
+def compared_within(columns: list[Column], n: int, rows_a_number: int) -> np.ndarray:
+    """Level of each row in the column of most levels, if it has more than functions can follow.
+
+    Parameters
+    ----------
+    columns : list of Column
+        Columns of Z.
+    n : int
+        Number of rows.
+    rows_a_number : int
+        Average number of rows from which numbers are levels too, as categories always are.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        0 for all rows if there is no such column.
+    """
+    most, found = LEVELS, np.zeros(n, dtype=int)
+    for column in columns:
+        codes = level_codes(column)
+        n_levels = int(codes.max()) + 1
+        if n_levels > most and (column.categorical or n_levels * rows_a_number <= n):
+            most, found = n_levels, codes
+    return found
+
+
+def levels_differ(residuals: np.ndarray, codes: np.ndarray) -> bool:
+    """Whether the mean residual of some function differs between levels, by F tests.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n, n_functions)
+        Residuals of each function.
+    codes : ndarray of shape (n,)
+        Level of each row. Fewer levels than rows.
+
+    Returns
+    -------
+    bool
+    """
+    counts = np.bincount(codes)
+    sums = np.stack([np.bincount(codes, column) for column in residuals.T], axis=1)
+    between = (sums**2 / counts[:, None]).sum(axis=0)
+    inside = np.maximum((residuals**2).sum(axis=0) - between, 1e-12)
+    freedom = len(counts) - 1, len(codes) - len(counts)
+    ratio = between / freedom[0] / (inside / freedom[1])
+    return bool(f.sf(ratio.max(), *freedom) * len(ratio) <= _DIFFER)

@@ -21,7 +21,7 @@ from skmine._copula import (
     pvalues_of,
 )
 from skmine._row_values import check_weight, read_groups
-from skmine._scores.given import Given, Residuals
+from skmine._scores.given import Given, Residuals, regress_on
 from skmine._scores.levels import rank_functions
 from skmine._scores.power import LEVEL, detectable_information
 from skmine._scores.reading import PARAMETERS, read_discrete_features
@@ -126,8 +126,8 @@ def mutual_info_test(
     With Z, each function is first replaced by its residual after kernel ridge regression on Z. Two statistics
     are combined: one of the products of residuals, and one of these products weighted by each column of Z,
     which detects dependence that changes sign with Z. The null distribution accounts for overfitting of the
-    regressions. If a column of Z has more than 32 levels (labels, or numbers that repeat often), rows are
-    compared only within its levels, so a level that occurs only once contributes nothing. If there are
+    regressions. If a column of Z has more than 32 levels (labels, or numbers that repeat, if they repeat
+    often or the regressions do not fit them), rows are compared only within its levels. If there are
     several such columns, the one with most levels is used.
 
     No test is valid for every form of dependence on Z (Shah and Peters, 2020). If X and y both depend on Z in
@@ -177,8 +177,7 @@ def mutual_info_test(
     sides = [_block_functions(columns, discrete), _block_functions(targets, [False] * len(targets))]
     if not all(side.shape[1] for side in sides):
         return MutualInfoTestResult(0.0, 1.0, math.inf)
-    given = Given(conditions, weight[rows], rng)
-    first, second = (given.residuals(side) for side in sides)
+    given, first, second = regress_on(conditions, weight[rows], rng, sides)
     return _test_residuals(first, second, given.scores, number, rng)
 
 
