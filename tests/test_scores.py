@@ -492,6 +492,16 @@ def test_matrix__column_without_values__warns_once_and_scores_zero():
 # --- Warnings ---
 
 
+@pytest.mark.parametrize("n", [94, 1000])
+def test_classif__integers_that_hardly_repeat__one_warning_names_the_other_function(n):
+    y = np.random.default_rng(0).permutation(n)
+
+    with pytest.warns(UserWarning, match=f"y has {n} different numbers.*use mutual_info_reg") as caught:
+        mutual_info_classif(np.arange(n)[:, None] % 7, y)
+
+    assert len(caught) == 1
+
+
 def test_scores__nearly_every_label_different__warns():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 100)

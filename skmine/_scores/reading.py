@@ -286,7 +286,8 @@ def check_classes_of(y, target: Column) -> None:
     n_classes = len(np.unique(target.values))
     if n_classes <= _MANY_CLASSES or len(target.values) >= _ROWS_A_CLASS * n_classes:
         return
-    check_classification_targets(y)
+    if (target.values != np.round(target.values)).any():  # for integers, it warns of many classes, too
+        check_classification_targets(y)
     warnings.warn(
         f"{target.name} has {n_classes} different numbers, and each is treated as a class. If it is a "
         "quantity, use mutual_info_regression.",
