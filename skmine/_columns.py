@@ -184,7 +184,7 @@ def _read_text(labels: np.ndarray, numbered: tuple | None, name: str, parse_text
     n_present = int(np.count_nonzero(number >= 0))
     counts = np.bincount(number + 1)[1:].tolist()
     found = parse_numbers(distinct, n_present // _PARSED_A_FAILURE, counts)
-    if found is None:
+    if found is None or np.isnan(found).all():
         warn_of_date_text(name, distinct)
         return column
     numbers = np.append(found, np.nan)[number]
@@ -392,7 +392,7 @@ def read_target(y, lazy: bool = False) -> list[Column]:
     shape = shape_of(container)
     if len(shape) not in (1, 2) or shape[1:] == (0,):
         raise ValueError(
-            f"y must have shape (n_samples,) or (n_samples, n_targets); got {shape}. Pass one or "
-            "more target columns."
+            f"y must have shape (n_samples,) or (n_samples, n_targets); got {shape or type(y).__name__}. "
+            "Pass one or more target columns."
         )
     return read_columns(container if is_lazy(y) else y, "y")

@@ -58,7 +58,7 @@ def parse_numbers(labels, most_failures: int, counts=None) -> np.ndarray | None:
     labels : sequence of str
         Strings.
     most_failures : int
-        How many strings may hold no finite number.
+        How many strings may hold neither a finite number nor NaN.
     counts : sequence of int or None, default=None
         How often each string counts. None means once.
 
@@ -70,10 +70,10 @@ def parse_numbers(labels, most_failures: int, counts=None) -> np.ndarray | None:
     found = []
     for label, count in zip(labels, repeat(1) if counts is None else counts, strict=False):
         try:
-            number = np.nan if "_" in label else float(label)  # 1_000 is a number only in source code
+            number = np.inf if "_" in label else float(label)  # 1_000 is a number only in source code
         except ValueError:
-            number = np.nan
-        if not -np.inf < number < np.inf:
+            number = np.inf
+        if np.isinf(number):  # not NaN, which is how many tools write a missing number
             number, most_failures = np.nan, most_failures - count
             if most_failures < 0:
                 return None
