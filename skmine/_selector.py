@@ -1,5 +1,6 @@
 """MINEFeatureSelector: select the features that depend on a target, alone or together."""
 
+import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -336,6 +337,12 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
 
     def _transform_unread(self, X, chosen: np.ndarray, output: str):
         """Select columns on disk or on a cluster. They are read only if `set_output` asks for a frame."""
+        if not len(chosen):  # with the words of scikit-learn, which warns if X is in memory
+            warnings.warn(
+                "No features were selected: either the data is too noisy or the selection test too strict.",
+                UserWarning,
+                stacklevel=2,
+            )
         if is_clustered(X):
             named, read = named_columns(X), "compute"
             selected = X.iloc[:, chosen] if hasattr(X, "iloc") else X[:, chosen]

@@ -122,6 +122,15 @@ def test_transform__not_in_memory__selected_columns_not_read(opened, monkeypatch
     np.testing.assert_array_equal(table, draw_table()[0][:, selector.support_])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_transform__nothing_selected__warns_as_in_memory(opened, kind):
+    X, _ = opened(kind)
+    selector = MINEFeatureSelector(strategy="marginal").fit(X, np.ones(N_ROWS))
+
+    with pytest.warns(UserWarning, match="No features were selected"):
+        selector.transform(X)
+
+
 def test_transform__lazy_frame_with_other_names__raises(opened):
     X, y = opened("lazy frame")
     selector = MINEFeatureSelector(2, strategy="marginal").fit(X.collect(), y)
