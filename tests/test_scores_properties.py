@@ -60,7 +60,7 @@ def draw(names, n, seed):
 def quietly(score, *arguments, **parameters):
     """A score without the warnings of skmine; those of NumPy stay errors."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="(X|y) |X: no value", category=UserWarning)
+        warnings.filterwarnings("ignore", message="(X|y) |(X|y): no value", category=UserWarning)
         return score(*arguments, **parameters)
 
 
