@@ -140,9 +140,7 @@ class _Pairs:
     def penalty(self, stage: int) -> np.ndarray:
         """Penalty of a stage for each pair. Weights change it if they depend on the columns.
 
-        References
-        ----------
-        Takeuchi (1976), as in Burnham and Anderson (2002), Model selection and multimodel inference,
+        See Takeuchi (1976), as in Burnham and Anderson (2002), Model selection and multimodel inference,
         eq. 7.33.
         """
         freedom = self.freedom(stage)
@@ -189,7 +187,10 @@ class _Stage:
         self.coupled, self.free = np.flatnonzero(couples), np.flatnonzero(self.is_free)
         self.every, self.diagonal = np.append(0, self.free), np.arange(1, len(self.free) + 1)
         self.x, self.y = pairs.x[which][:, :, self.keep[0]], pairs.y[:, self.keep[1]]
-        self.x_products, self.y_products = _products(self.x), _products(self.y)
+        self.x_products, self.y_products = (
+            np.einsum("...i,...j->...ij", part, part).reshape(*part.shape[:-1], -1)
+            for part in (self.x, self.y)
+        )
         self.moments = pairs.moments[which][:, self.keep[0]][:, :, self.keep[1]]
         self.ridge = _RIDGE / pairs.n
 
@@ -230,8 +231,7 @@ class _Stage:
     def take(self, chosen: np.ndarray) -> "_Stage":
         """The same for some of the pairs, given by a mask."""
         taken = copy(self)
-        for name in ("which", "x", "x_products", "moments"):
-            setattr(taken, name, getattr(self, name)[chosen])
+        vars(taken).update((k, getattr(self, k)[chosen]) for k in ("which", "x", "x_products", "moments"))
         return taken
 
     def promise(self, theta: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -293,12 +293,6 @@ class _Stage:
             if not len(rows):
                 break
         return theta, value + self.ridge / 2 * (theta**2).sum((1, 2)), fitted
-
-
-def _products(functions: np.ndarray) -> np.ndarray:
-    """Products of all pairs of functions in each cell, (..., n_functions) -> (..., n_functions^2)."""
-    products = functions[..., :, None] * functions[..., None, :]
-    return products.reshape(*functions.shape[:-1], functions.shape[-1] ** 2)
 
 
 def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
