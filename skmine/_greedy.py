@@ -1,5 +1,7 @@
 """Greedy selection of features, one at a time or in pairs, by the information that they add."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.stats import false_discovery_control
 
@@ -10,6 +12,8 @@ from skmine._task import Reasons, SelectionRanking, SelectionTask
 _JUDGED = 6
 #: Pairs that are tested at a time.
 _TESTED_AT_ONCE = 16
+#: If the screen finds less than this share of the information of a feature alone, it has missed the rest.
+_SEEN = 0.1
 #: Adjusted p-value up to which a candidate is preferred if a number of features is requested.
 _LIKELY = 0.5
 
@@ -24,12 +28,15 @@ class Greedy:
         self.scores, self.pvalues = np.zeros(n_features), np.ones(n_features)
         self.alone, self.alone_pvalues = np.zeros(n_features), np.ones(n_features)
         self.chosen: list[int] = list(task.included)
+        self.missed: list[int] = []  # features that the functions of the screen miss
+        self.shared: dict[tuple[int, int], float] = {}  # p-values of two features
         self.is_stopped = False  # by a callback
 
     def run(self) -> SelectionRanking:
         n_features = len(self.scores)
         n_most = n_features if self.task.n_select is None else self.task.n_select
-        singles = self.screen.singles()
+        self.relevance = self.task.relevance()
+        singles = self._singles()
         self.alone[singles.members[:, 0]] = -singles.gain
         self.alone_pvalues[singles.members[:, 0]] = singles.pvalue
         if self.chosen:
@@ -38,7 +45,7 @@ class Greedy:
         self._find_pairs()
         fresh = True
         while len(self.chosen) < n_most and not self.is_stopped:
-            singles, tested = self.screen.singles(), self._test_pairs()
+            singles, tested = self._singles(), self._test_pairs()
             self._note(singles, tested)
             best = self._best(singles, tested)
             if best is None and fresh and self.task.n_select is not None:
@@ -53,7 +60,7 @@ class Greedy:
                 self._find_pairs()
                 fresh = True
         if len(self.chosen) == n_most or self.is_stopped:
-            self._note(self.screen.singles())
+            self._note(self._singles())
         left = np.setdiff1d(np.arange(n_features), self.chosen)
         # Features that add nothing are ordered by their own moments.
         known = np.where(self.pvalues < _LIKELY, self.pvalues, 1.0)
@@ -61,12 +68,39 @@ class Greedy:
         order = np.concatenate([np.array(self.chosen, dtype=int), left])
         n_selected = len(self.chosen) if self.task.n_select is None or self.is_stopped else n_most
         # The reasons are about the same test as "marginal": it weighs smooth functions more than the screen.
-        mi, pvalues = self.task.relevance()
+        mi, pvalues = self.relevance
         adjusted = false_discovery_control(pvalues)
         explained = left[(adjusted[left] <= self.task.alpha) & (self.pvalues[left] > self.task.alpha)]
         related = self.screen.related(explained, self.chosen)
         reasons = Reasons(mi, adjusted, related)
         return SelectionRanking(order, n_selected, self.scores, self.pvalues, reasons)
+
+    def _singles(self) -> Candidates:
+        """What each remaining feature adds.
+
+        The functions of the screen miss most of a rapid oscillation, which the relevance includes. A feature
+        that shares nothing with the selected features adds at least its relevance.
+        """
+        singles, (mi, pvalue) = self.screen.singles(), self.relevance
+        members, pvalue = singles.members[:, 0], np.minimum(pvalue * len(pvalue), 1.0)
+        missed = (singles.gain < _SEEN * mi[members]) & (pvalue[members] <= self.task.alpha / 2)
+        self.missed = self._share_nothing(members[missed].tolist()) if missed.any() else []
+        alone = np.isin(members, self.missed)
+        singles.gain[alone], singles.pvalue[alone] = mi[self.missed], pvalue[self.missed]
+        return singles
+
+    def _share_nothing(self, features: list[int]) -> list[int]:
+        """Those of some features that depend on no selected feature."""
+        related = self.screen.related(features, self.chosen)
+        left = [j for j in features if not related[j]]
+        for k in self.chosen:
+            asked = [j for j in left if (j, k) not in self.shared]
+            if asked:
+                of_features, target = [self.task.features[j] for j in asked], self.task.features[k]
+                _, pvalues = replace(self.task, features=of_features, targets=target).relevance()
+                self.shared |= {(j, k): pvalue for j, pvalue in zip(asked, pvalues, strict=True)}
+            left = [j for j in left if self.shared[j, k] > self.task.alpha / len(self.chosen)]
+        return left
 
     @property
     def _n_pairs(self) -> int:
@@ -123,7 +157,8 @@ class Greedy:
     def _best(self, *candidates: Candidates, significant: bool = True) -> tuple[Candidates, int] | None:
         """The significant candidate that adds most per new feature.
 
-        It has the largest moments, unless another candidate is better on held-out rows by a standard error.
+        It has the largest gain, unless another candidate is better on held-out rows by a standard error. The
+        comparison needs a gain that the functions of the screen can find.
         Without `significant`, candidates count that are likely to add information or depend on the target
         alone, if they help on held-out rows by a standard error.
         """
@@ -138,8 +173,11 @@ class Greedy:
             first = np.argsort(-value, kind="stable")[:_JUDGED]
             found += [(value[i], kind, i) for i in first if value[i] > 0]
         found = sorted(found, key=lambda one: -one[0])[:_JUDGED]
-        if significant and len(found) < 2:
-            return found[0][1:] if found else None
+        if not found:
+            return None
+        _, kind, i = found[0]
+        if significant and (len(found) == 1 or kind.members[i].tolist() in [[j] for j in self.missed]):
+            return kind, i
         best, most = None, 0.0
         gains = self.screen.left_out_information(kind.members[i] for _, kind, i in found)
         for (_, kind, i), gain in zip(found, gains, strict=True):

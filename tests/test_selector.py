@@ -822,17 +822,30 @@ def test_fit__bad_choice_of_columns__is_told(parameters, message):
 # --- Reasons ---
 
 
-def test_explain__oscillation_that_the_strategy_misses__not_redundant():
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize("strategy", ["auto", "forward"])
+@pytest.mark.parametrize("n_features", [1, 2])
+def test_select__oscillation_beside_a_noisy_copy_of_the_target__is_chosen_first(strategy, n_features, seed):
+    rng = np.random.default_rng(seed)
     x = rng.uniform(size=1000)
     y = np.sin(40 * np.pi * x) + 0.1 * rng.normal(size=1000)
+    X = np.column_stack([rng.normal(size=1000), x, y + rng.normal(size=1000)])
 
-    selector = MINEFeatureSelector().fit(np.column_stack([x, y + rng.normal(size=1000)]), y)
+    selector = MINEFeatureSelector(n_features, strategy=strategy).fit(X, y)
 
-    wave = selector.explain().set_index("feature").loc["x0"]
-    assert not wave["selected"]
-    assert wave["alone"] > 1
-    assert wave["reason"].startswith("not significant: adds 0.00")
+    assert selector.explain()["feature"][0] == "x1"
+    assert selector.get_support(indices=True).tolist() == [1, 2][:n_features]
+
+
+def test_explain__feature_that_is_significant_alone_but_not_among_all__is_not_redundant():
+    rng = np.random.default_rng(0)
+    selector = MINEFeatureSelector().fit(rng.normal(size=(300, 2)), rng.normal(size=300))
+    selector._facts["pvalues"][0] = 0.03
+
+    reasons = selector.explain().set_index("feature")["reason"]
+
+    assert not selector.support_.any()
+    assert reasons["x0"].startswith("not significant: adds 0")
+    assert reasons["x1"].startswith("no dependence (p = ")
 
 
 def test_explain__copy_noise_and_excluded__each_with_its_reason():
