@@ -18,7 +18,7 @@ from skmine._containers import (
     shape_error,
     shape_of,
 )
-from skmine._dates import kind_of_objects, temporal_error, warn_of_date_text
+from skmine._dates import kind_of_objects, temporal_error, warn_of_convertible_text
 from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, number_labels, parse_numbers, read_numbers, shift_integers
 from skmine._wrappers import unwrap
@@ -185,7 +185,7 @@ def _read_text(labels: np.ndarray, numbered: tuple | None, name: str, parse_text
     counts = np.bincount(number + 1)[1:].tolist()
     found = parse_numbers(distinct, n_present // _PARSED_A_FAILURE, counts)
     if found is None or np.isnan(found).all():
-        warn_of_date_text(name, distinct)
+        warn_of_convertible_text(name, distinct)
         return column
     numbers = np.append(found, np.nan)[number]
     n_read = np.count_nonzero(~np.isnan(numbers))

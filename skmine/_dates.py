@@ -1,4 +1,4 @@
-"""Lines of code that convert a column of dates or durations to numbers, in the library of the column."""
+"""How to convert columns to numbers: dates and durations, in the library of the column, and text."""
 
 import datetime
 import json
@@ -43,6 +43,15 @@ _AS_NUMPY = 't = np.array([None if t != t else t for t in {c}], dtype="{dtype}[u
 _OBJECT_DTYPES = {"date objects": "datetime64", "duration objects": "timedelta64"}
 #: Text such as 2024-05-31, 2024/5/31 10:00 or 31/05/2024.
 _DATE_TEXT = re.compile(r"(\d{4}([-/])\d\d?\2\d\d?|\d\d?([-/])\d\d?\3\d{4})([T ].*)?")
+#: Numbers with a currency sign, a percent sign or separators of thousands.
+_FORMATTED_NUMBER = re.compile(r"[$€£]?\s?[-+]?[$€£]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?\s?[%$€£]?")
+#: Patterns of text -> what it holds, and how to convert it.
+_CONVERTIBLE = {
+    _DATE_TEXT: "is text that holds dates, so each date is a category of its own. Convert it with "
+    "pandas.to_datetime, then to a number such as its year.",
+    _FORMATTED_NUMBER: "is text that holds formatted numbers, so each number is a category of its own. Remove "
+    'the signs, as in .str.replace("[$€£%,]", "", regex=True), then convert it with .astype(float).',
+}
 
 
 def temporal_error(name: str, dtype, line: str) -> TypeError:
@@ -67,8 +76,8 @@ def temporal_error(name: str, dtype, line: str) -> TypeError:
     )
 
 
-def warn_of_date_text(name: str, labels: list[str]) -> None:
-    """Warn if all labels of a column are written like dates.
+def warn_of_convertible_text(name: str, labels: list[str]) -> None:
+    """Warn if all labels of a column are written like dates, or like numbers with signs or separators.
 
     Parameters
     ----------
@@ -77,13 +86,9 @@ def warn_of_date_text(name: str, labels: list[str]) -> None:
     labels : list of str
         Its distinct labels, at least one.
     """
-    if all(_DATE_TEXT.fullmatch(label.strip()) for label in labels):
-        warnings.warn(
-            f"{name} is text that holds dates, so each date is a category of its own. Convert it with "
-            "pandas.to_datetime, then to a number such as its year.",
-            UserWarning,
-            stacklevel=2,
-        )
+    for pattern, meaning in _CONVERTIBLE.items():
+        if all(pattern.fullmatch(label.strip()) for label in labels):
+            warnings.warn(f"{name} {meaning}", UserWarning, stacklevel=2)
 
 
 def kind_of_objects(present: np.ndarray, types: set[type]) -> str | None:

@@ -328,6 +328,28 @@ def test_read_features__text_of_numbers__is_numbers_and_is_told(make):
     np.testing.assert_array_equal(column.values, [1.5, 2, -30, 4] * 10 + [np.nan, np.nan])
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [["$5", "$1,234.50"], ["12.5%", "7 %"], ["1,000", "12,345,678"], ["-£3", "£2.5"], ["10 €", "9 €"]],
+)
+def test_read_features__formatted_numbers__stay_text_with_a_warning(texts):
+    with pytest.warns(
+        UserWarning, match=r"^X \(column 'price'\) is text that holds formatted numbers.*replace"
+    ):
+        (column,) = read_features(pd.DataFrame({"price": texts * 20}))
+
+    assert column.categorical
+
+
+@pytest.mark.parametrize("text", ["1,2", "1.2.3", "12-34", "$", "5 kg", "1,2345"])
+def test_read_features__text_that_is_no_number__no_warning(text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (column,) = read_features(pd.DataFrame({"code": [text, "$1"] * 20}))
+
+    assert column.categorical
+
+
 @pytest.mark.parametrize("text", ["2024-05-31", "2024-05-31 10:00:00+00:00", "31/05/2024", " 2024/5/1 "])
 def test_read_features__text_of_dates__stays_text_with_a_warning(text):
     with pytest.warns(UserWarning, match=r"^X \(column 'day'\) is text that holds dates"):
