@@ -49,8 +49,8 @@ _FORMATTED_NUMBER = re.compile(r"[$€£]?\s?[-+]?[$€£]?(\d+|\d{1,3}(,\d{3})+
 _CONVERTIBLE = {
     _DATE_TEXT: "is text that holds dates, so each date is a category of its own. Convert it with "
     "pandas.to_datetime, then to a number such as its year.",
-    _FORMATTED_NUMBER: "is text that holds formatted numbers, so each number is a category of its own. Remove "
-    'the signs, as in .str.replace("[$€£%,]", "", regex=True), then convert it with .astype(float).',
+    _FORMATTED_NUMBER: "is text that holds formatted numbers, so each number is a category of its own. "
+    'Remove the signs, as in .str.replace("[$€£%,]", "", regex=True), then convert it with .astype(float).',
 }
 
 
