@@ -117,7 +117,7 @@ def _read_column(raw: RawColumn, parse_text: bool) -> Column:
     if kind == "c":
         raise ValueError(
             f"Complex data not supported: {raw.name} must hold real numbers; got {raw.values.dtype}. Pass "
-            "real and imaginary parts as two columns."
+            "real numbers, such as the real part."
         )
     if kind in "OUST":
         return _read_objects(raw, missing, parse_text)

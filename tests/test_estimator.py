@@ -1119,7 +1119,10 @@ def test_fit__folds__hold_out_rows_enough_to_judge_a_network_or_warn(n, cv, n_fo
         estimator = quick(cv=cv).fit(X, y)
 
     assert len(rows.splits(cv, 0.2, 0, y)) == n_folds
-    assert any("too few to judge a network" in str(warning.message) for warning in caught) != is_judged
+    assert (
+        any("too few held-out rows to judge a network" in str(warning.message) for warning in caught)
+        != is_judged
+    )
     assert (estimator.n_iter_ > 0) == is_judged
 
 

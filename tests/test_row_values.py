@@ -94,7 +94,11 @@ BAD_WEIGHTS = [
         TypeError,
         "sample_weight must hold numbers or categories; got Dur",
     ),
-    (WEIGHT + 1j, ValueError, "Complex data not supported: sample_weight is complex128"),
+    (
+        WEIGHT + 1j,
+        ValueError,
+        "Complex data not supported: sample_weight must hold real numbers; got complex128",
+    ),
     (
         WEIGHT[:, None],
         ValueError,
