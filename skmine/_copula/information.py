@@ -94,7 +94,7 @@ def estimate_pairs(margins: list[Margin], target: Margin, extrapolate: bool = Tr
         for j, *score in zip(in_plane, trees.mi, trees.lower, trees.strict, trees.added, strict=True):
             found[j].append(tuple(score))
     _by_labels(found, margins, target, np.flatnonzero(varies), unexplained)
-    values = np.stack([mi, mi, mi, 0 * mi])
+    values = np.stack([mi, mi, mi, np.zeros_like(mi)])
     for j in np.flatnonzero(varies):
         *values[:, j], share_smooth = _weighted(np.array(found[j]), len(target))
         if share_smooth < _PREVAILS:

