@@ -325,3 +325,12 @@ def test_of_smaller__independent_or_equal__exact(correlation, expected):
 
 def test_shifted_sf__equal_weights__chi_square():
     assert _shifted_sf(7.0, np.ones(4), 0.0) == pytest.approx(chi2.sf(7.0, 4), rel=1e-6)
+
+
+@pytest.mark.parametrize("weight", [None, np.ones(300)], ids=["counts", "weights"])
+def test_test__missing_or_empty_text__are_two_levels(weight):
+    rng = np.random.default_rng(0)
+    is_missing = rng.random(300) < 0.5
+    X = np.where(is_missing, None, "").astype(object)[:, None]
+
+    assert mutual_info_test(X, is_missing + rng.normal(size=300), sample_weight=weight).pvalue < 1e-6

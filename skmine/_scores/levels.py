@@ -5,6 +5,7 @@ from scipy.special import eval_legendre
 from scipy.stats import f, rankdata
 
 from skmine._columns import Column
+from skmine._copula.margins import Margin
 
 #: Levels of a category that have an indicator.
 LEVELS = 32
@@ -57,8 +58,9 @@ def indicators(column: Column) -> np.ndarray:
 
 def level_codes(column: Column) -> np.ndarray:
     """Number of each row's level; a missing value counts as a level."""
-    values = np.where(column.missing, "", column.values.astype(str)) if column.categorical else column.values
-    return np.unique(values, return_inverse=True)[1].reshape(-1)
+    levels = Margin.of_column(column, discrete=True).levels
+    assert levels is not None
+    return np.unique(levels, return_inverse=True)[1]
 
 
 def ranks(column: Column) -> tuple[np.ndarray, np.ndarray]:
