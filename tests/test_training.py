@@ -303,3 +303,22 @@ def test_train__rows_read_once_or_in_each_batch__climbs_alike(classes, monkeypat
     assert len(read_in_batches) >= 20
     assert ahead == pytest.approx(in_batches, abs=1e-4)
     assert abs(ahead["training"]) > 1e-3
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_score_in_chunks__rows_on_either_side__chunks_of_at_most_the_limit(swapped):
+    sizes = []
+
+    def critic(x, y):
+        scores = (x * y).sum(-1)
+        sizes.append(scores.numel())
+        return scores
+
+    x, y = torch.ones(2, 64, 32, 1, 1), torch.ones(2, 64, 1, 32, 1)
+
+    with torch.no_grad():
+        scores = score_in_chunks(critic, *((y, x) if swapped else (x, y)))
+
+    assert scores.shape == (2, 64, 32, 32)
+    assert len(sizes) == 2 * 64 * 32 * 32 / 2**13
+    assert set(sizes) == {2**13}

@@ -17,6 +17,8 @@ _SCORES_A_CHUNK = 2**13  # temporary tensors of a few megabytes, because larger 
 def score_in_chunks(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
     """Critic values. Without gradients they are computed in chunks along the second axis, to save memory.
 
+    The axes of x and y but the last broadcast against each other.
+
     Parameters
     ----------
     critic : nn.Module or function
@@ -28,7 +30,7 @@ def score_in_chunks(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
     -------
     Tensor of shape (n_members, n, ...)
     """
-    n_scores = x.shape[:-1].numel() * y.shape[-2]
+    n_scores = math.prod(map(max, x.shape[:-1], y.shape[:-1]))
     if torch.is_grad_enabled() or n_scores <= _SCORES_A_CHUNK:
         return critic(x, y)
     n_chunks = min(x.shape[1], -(-n_scores // _SCORES_A_CHUNK))
