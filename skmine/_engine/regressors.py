@@ -21,7 +21,7 @@ class Regressor:
     Attributes
     ----------
     most_rows : int
-        With twice as many rows or more, a model learns from a part of them.
+        Maximum number of rows that a model learns from.
     averages_parts : bool
         Whether new rows are predicted by the mean of the models of all parts of the training rows but one.
         Otherwise, one model of all training rows predicts them.
@@ -166,8 +166,6 @@ def _on_rows(
     x, weight = (sample.x, sample.y)[given].values, sample.row_weight
 
     def fit(rows: Tensor) -> Any:
-        # The input may be sorted, and a kernel takes the first rows as landmarks.
-        rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
         return regressor.fit(x[rows].double(), y[rows], weight[rows].double(), seed=len(models))
 
     return fit, lambda model, rows: regressor.predict(model, x[rows].double())

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skmine._engine.dependence import MOST_ROWS, Dependence, thinned
+from skmine._engine.dependence import MOST_ROWS, Dependence
 from skmine.nn.pairs import choose_pairs, choose_valuing_pairs
 
 #: Number of parts of the rows. Models that learn from all parts but one predict this one.
@@ -282,7 +282,7 @@ class Sample:
     @property
     def fitted(self) -> Tensor:
         """Training rows of each member to which closed forms with many parameters are fitted."""
-        return thinned(self.folds.train)
+        return self.folds.train[:, :MOST_ROWS]
 
     @property
     def choosing(self) -> Tensor:

@@ -15,7 +15,6 @@ from skmine._engine.critics import PooledCritic
 from skmine._engine.forms.form import Fit
 from skmine._engine.sample import Sample
 
-_TRAINING_ROWS = 8192  # per member, to limit time
 #: When critics are compared, this many standard errors of the mean of exp(T) over the marginal pairs are
 #: subtracted, because a log ratio can be far too large in regions with few pairs.
 _CAUTION = 2.0
@@ -93,7 +92,7 @@ class Scored:
     @property
     def train_rows(self) -> Tensor:
         """Training rows that are scored, (n_members, n_scored)."""
-        return self.sample.folds.train[:, :_TRAINING_ROWS]
+        return self.sample.fitted
 
     @cached_property
     def held_out(self) -> list[Scores]:

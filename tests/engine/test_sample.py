@@ -63,8 +63,8 @@ def test_sample__first_and_others__have_the_rows_of_those_members_and_the_same_d
     assert getattr(sample, part) is some  # forms store their results by the sample
 
 
-@pytest.mark.parametrize(("n_rows", "n_fitted"), [(400, 300), (4 * 4096, 4096), (20_000, 5000)])
-def test_sample__fitted__is_every_training_row_of_few_and_about_4096_of_many(n_rows, n_fitted):
+@pytest.mark.parametrize(("n_rows", "n_fitted"), [(400, 300), (10_000, 7500), (20_000, 8192)])
+def test_sample__fitted__is_every_training_row_of_few_and_8192_of_many(n_rows, n_fitted):
     x = torch.zeros(n_rows, 1)
 
     assert make_sample(x, x).fitted.shape == (4, n_fitted)
