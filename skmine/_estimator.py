@@ -280,11 +280,11 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
             if go_on and self._can_go_on:
                 network = replace(network, resume=partial(self._critic.load_into, n_folds=len(splits)))
             ways = encodings(rows.columns, rows.weight, is_model(self.critic), compete)
-            readings = [self._critic.encoders] if go_on else list(ways)
-            samples = [rows.sample(encoders, folds) for encoders in readings]
+            pairs = [self._critic.encoders] if go_on else list(ways)
+            samples = [rows.sample(encoders, folds) for encoders in pairs]
             forms = entrants(network, compete)
             number, outcome = choose_sample(samples, forms, self._make_bound(), device, compete)
-        encoders, sample, best = readings[number], samples[number], outcome.verdict.scored
+        encoders, sample, best = pairs[number], samples[number], outcome.verdict.scored
         bank = stack_states(best.fit.critic, best.fit.states)
         self._critic = FittedCritic(encoders, bank, best.bound, (sample.x, sample.y), sample.weight)
         self._can_go_on = best.fit.training is not None and not isinstance(best.fit.critic, PooledCritic)

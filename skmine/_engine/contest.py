@@ -62,15 +62,16 @@ class Outcome:
             doubts.append(
                 f"There are too few held-out rows to judge a network: fewer than {JUDGING_ROWS} in a fold, "
                 "or with very uneven weights. mi_ is therefore the value of a closed form, which misses "
-                "dependence that is not Gaussian after a transformation of each column. Pass more rows, "
-                "fewer folds, a larger validation_fraction or less uneven weights."
+                "dependence that is not Gaussian after a transformation of each column, so the upper end of "
+                "mi_interval_ is open. Pass more rows, fewer folds, a larger validation_fraction or less "
+                "uneven weights."
             )
-        if verdict.rests_on_form and mi > WELL_TESTED_NATS:
+        elif verdict.rests_on_form and mi > WELL_TESTED_NATS:
             doubts.append(
                 f"mi_ is {mi:.1f} nats, and these rows can verify values up to {verdict.testable:.1f}. "
                 "mi_ is correct if the dependence is Gaussian after a transformation of each column. "
                 "Otherwise the truth may be higher or lower, so the upper end of mi_interval_ is open. Pass "
-                "more rows: 2,000 rows can verify values up to 4.4 nats."
+                "more rows if there are fewer than 2,500, which can verify values up to 4.3 nats."
             )
         training = verdict.scored.fit.training
         if training is not None and not training.converged:
@@ -89,9 +90,9 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
     decides whether they are fitted for all members: only if they beat the best critic so far, alone or pooled
     with it.
 
-    The contest ends early if held-out rows show nothing that the best critic leaves unexplained. It ends
-    after the closed forms if their value is higher than the marginal pairs can test, or if too few rows are
-    held out to judge a flexible form; their mean log ratio is then the result.
+    The contest ends early if held-out rows show nothing that the best critic leaves unexplained. It also ends
+    if the best closed form so far has a value that is higher than the marginal pairs can test, or if too few
+    rows are held out to judge another form; the mean log ratio of this closed form is then the result.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def hold_contest(sample: Sample, forms: Iterable[Form], judge: Judge, *, compete
         for form in forms:
             if not form.applies(sample):
                 continue
-            if contest.cannot_test() or contest.explains_all():
+            if contest.settles_for_start() or contest.explains_all():
                 break
             contest.enter(form)
             if contest.training is not None and contest.training.interrupted:
@@ -160,21 +161,22 @@ def choose_sample(
     int, Outcome
         Index of the sample, and the result. A further encoding is used only if its value can be tested.
     """
-    chosen, best = 0, None
-    for number, sample in enumerate(samples):
+
+    def contest_on(sample: Sample) -> Outcome:
+        return hold_contest(sample, forms, Judge(sample.to(device), bound), compete=compete)
+
+    chosen, best = 0, contest_on(samples[0])
+    for number, sample in enumerate(samples[1:], start=1):
+        if best.interrupted:
+            break
         try:
-            outcome = hold_contest(sample, forms, Judge(sample.to(device), bound), compete=compete)
+            outcome = contest_on(sample)
         except KeyboardInterrupt:
-            if best is None:
-                raise
             return chosen, replace(best, interrupted=True)
         verdict = outcome.verdict
-        if best is None or (best.verdict.held_out < verdict.held_out <= verdict.testable):
+        if best.verdict.held_out < verdict.held_out <= verdict.testable:
             chosen, best = number, outcome
-        if outcome.interrupted:
-            return chosen, replace(best, interrupted=True)
-    if best is None:
-        raise ValueError("samples must include at least one sample; got none. Pass a sample.")
+        best = replace(best, interrupted=outcome.interrupted)
     return chosen, best
 
 
@@ -190,8 +192,8 @@ class _Contest:
         self.examined: Scored | None = None
         self.has_tried_flexible = False
 
-    def cannot_test(self) -> bool:
-        """Whether the rows cannot judge a further form. The verdict is then on the best start."""
+    def settles_for_start(self) -> bool:
+        """If the rows cannot judge a further form, the verdict is on the best start. Whether this is so."""
         if self.start_verdict is None:
             return False
         scored = self.start_verdict.scored
@@ -239,8 +241,7 @@ class _Contest:
 
     def _is_promising(self, form: Form, scored: Scored) -> bool:
         """Whether a critic of the first member is better than the best so far, alone or pooled with it."""
-        if self.best is None:
-            return True
+        assert self.best is not None  # the first critic is fitted for all members at once
         rival = self.best.scored.first
         critics = [scored, scored.pooled(rival)] if form.is_flexible else [scored]
         return max(critic.cautious_value for critic in critics) > rival.cautious_value
@@ -255,7 +256,7 @@ class _Contest:
                 fit = form.fit(sample, setting)
                 if fit is None:
                     break
-                tried.append((setting, self.judge.score(fit, sample)))
+                tried.append((setting, self.judge.score(fit, is_first=sample is self.sample.first)))
                 if tried[-1][1].cautious_value > tried[best][1].cautious_value:
                     best = len(tried) - 1
                 if len(tried) > best + _PATIENCE:
@@ -316,7 +317,7 @@ class _Contest:
         is_possible = sample.weight is None and not sample.has_atoms
         value = unbiased_information(x, y) if is_possible else None
         if value is not None and value.is_gaussian:
-            self.best = replace(best, estimate=value.estimate, bias=0.0, unbiased=value)
+            self.best = replace(best, unbiased=value)
         elif chance > OPENING_CHANCE:
             self.best = replace(best, least_upper=math.inf)
 

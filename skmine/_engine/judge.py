@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from statistics import NormalDist
 
 import torch
 
@@ -11,7 +12,6 @@ from skmine._engine.sample import Sample, effective_rows
 from skmine._engine.scoring import Scored
 from skmine._engine.unbiased import UnbiasedValue
 from skmine.nn.bounds import Normalised
-from skmine.nn.pairs import VALUED_PAIRS
 from skmine.nn.training import TrainingResult
 
 #: Minimum number of held-out rows per member to judge a network.
@@ -31,7 +31,7 @@ WELL_TESTED_NATS = 3.0
 _REFUTING_NATS = 3.0
 #: Maximum relative standard error of that mean for this conclusion.
 RELIABLE_ERROR = 0.5
-_NORMAL_QUANTILE = 1.96  # quantile of 97.5 %
+_NORMAL_QUANTILE = NormalDist().inv_cdf(0.975)
 #: Bias of a flexible critic, as a share of the cost of overfitting. If the held-out value chooses the amount
 #: of smoothing, its derivatives cancel. For a function of d variables with s derivatives, the bias is then
 #: d / (2 s) of the cost (Stone 1982): with two derivatives, one half for two variables and one for four. The
@@ -54,8 +54,6 @@ class Verdict:
         Critics, the bound and its scores.
     held_out, training : float
         Mean over the members of the bound on held-out and on training rows, in nats.
-    estimate : float
-        Held-out value plus `overfit`, which cancels overfitting to first order, plus `bias`.
     bias : float
         Estimate in nats of what a flexible critic misses in addition to the cost of overfitting.
     standard_error : float
@@ -65,7 +63,7 @@ class Verdict:
     n_effective : float
         Effective number of rows.
     is_judged : bool, default=True
-        Whether there are enough rows to judge a network. If not, the value is that of the closed form.
+        Whether there are enough rows to judge a network. If not, the value is that of a closed form.
     is_tested : bool, default=True
         Whether marginal pairs were used for the value.
     least_upper : float, default=0.0
@@ -78,7 +76,6 @@ class Verdict:
     scored: Scored
     held_out: float
     training: float
-    estimate: float
     bias: float
     standard_error: float
     testable: float
@@ -93,6 +90,13 @@ class Verdict:
         """What overfitting subtracts from the held-out value; see :func:`_overfit`."""
         return _overfit(self.held_out, self.training)
 
+    @property
+    def estimate(self) -> float:
+        """Held-out value plus `overfit`, which cancels overfitting to first order, plus `bias`."""
+        if self.unbiased is not None:
+            return self.unbiased.estimate
+        return self.held_out + self.overfit + self.bias
+
     @cached_property
     def merit(self) -> float:
         """Measure that compares critics: the cautious held-out value minus a share of the gap."""
@@ -100,8 +104,11 @@ class Verdict:
 
     @property
     def rests_on_form(self) -> bool:
-        """Whether the value is too high for the marginal pairs to test, so that it relies on the form."""
-        if self.unbiased is not None or not self.is_judged:
+        """Whether the value relies on the form of the critic, because the rows cannot test it.
+
+        There are too few held-out rows, or the value is too high for the marginal pairs.
+        """
+        if self.unbiased is not None:
             return False
         is_beyond = self.estimate > max(self.testable, WELL_TESTED_NATS)
         return not self.is_tested or (is_beyond and self.scored.pair_error > RELIABLE_ERROR)
@@ -114,9 +121,8 @@ class Verdict:
         interval downwards, and upwards by five times as much, because a critic that overfits also misses
         information. The interval is open if the value relies on the form of the critic.
 
-        The upper end is at least that of Fisher's interval for a single correlation, because a critic that
-        has learnt nothing has no standard error. This correlation is the one that corresponds to the estimate
-        if no network could be judged, and 0 otherwise.
+        The upper end is at least that of Fisher's interval for a correlation of 0, because a critic that has
+        learnt nothing has no standard error.
         """
         if self.unbiased is not None:
             reach = _NORMAL_QUANTILE * self.unbiased.standard_error
@@ -126,7 +132,8 @@ class Verdict:
         below, above = (
             _NORMAL_QUANTILE * math.hypot(self.standard_error, k * half_gap) for k in (_BELOW, _ABOVE)
         )
-        reach = _fisher_upper(0.0 if self.is_judged else max(self.estimate, 0.0), self.n_effective)
+        # I = -log(1 - r^2) / 2 = log cosh z for Fisher's z = arctanh(r), with standard error (n - 3)^(-1/2).
+        reach = math.log(math.cosh(_NORMAL_QUANTILE / math.sqrt(max(self.n_effective - 3, 1))))
         return self.estimate - self.bias - below, max(self.estimate + above, reach, least_upper)
 
 
@@ -143,17 +150,12 @@ class Judge:
 
     def __init__(self, sample: Sample, bound):
         self.sample, self.bound = sample, bound
-        half = sample.folds.halves[0].shape[1]
-        self.testable = math.inf
-        if sample.classes is None:
-            n_pairs = min(VALUED_PAIRS, half**2)
-            self.testable = max(math.log(n_pairs) - _MARGIN_NATS, _TESTABLE_NATS)
 
     @cached_property
     def can_judge(self) -> bool:
         """Whether each member holds out enough rows to judge a network."""
-        halves, weight = torch.stack(self.sample.folds.halves), self.sample.weight
-        poorest = halves.shape[2] if weight is None else float(effective_rows(weight[halves]).min())
+        halves = torch.stack(self.sample.folds.halves)
+        poorest = float(effective_rows(self.sample.row_weight[halves]).min())
         return 2 * halves.shape[2] >= JUDGING_ROWS and poorest >= _FEWEST_EFFECTIVE
 
     @property
@@ -167,9 +169,15 @@ class Judge:
         n_held_out = 2 * self.sample.folds.halves[0].shape[1]
         return self.sample.n_members > 1 and n_held_out >= _DECIDING_ROWS
 
-    def score(self, fit: Fit, sample: Sample | None = None) -> Scored:
-        """Scores of a bank, or of its first member if the sample contains only the first member."""
-        sample = self.sample.first if sample is not None and sample.n_members == 1 else self.sample
+    def testable(self, scored: Scored) -> float:
+        """Largest value in nats that the marginal pairs can test; infinity if they enumerate the classes."""
+        if self.sample.classes is not None:
+            return math.inf
+        return max(scored.highest_value - _MARGIN_NATS, _TESTABLE_NATS)
+
+    def score(self, fit: Fit, *, is_first: bool = False) -> Scored:
+        """Scores of a bank, or of a bank that contains only the first member."""
+        sample = self.sample.first if is_first else self.sample
         device = sample.x.values.device
         if any(buffer.device != device for buffer in fit.critic.buffers()):
             fit = fit.to(device)
@@ -187,7 +195,7 @@ class Judge:
         )
         log_mean = float(normalisers.logsumexp((0, 1))) - math.log(normalisers.numel())
         is_refuted = log_mean > _REFUTING_NATS and start.pair_error < RELIABLE_ERROR
-        return is_refuted or float(joint.mean()) <= self.testable
+        return is_refuted or float(joint.mean()) <= self.testable(start)
 
     def untested(self, start: Scored) -> "Verdict":
         """Verdict on a closed form whose value no pairs can test: its mean log ratio."""
@@ -217,7 +225,6 @@ class Judge:
         -------
         Verdict
         """
-        sample = self.sample
         held_out = scored.held_out_value
         training = scored.training_value
         least_upper = 0.0
@@ -225,7 +232,6 @@ class Judge:
             held_out = training = scored.highest_value
             least_upper = math.inf
         overfit, bias = _overfit(held_out, training), 0.0
-        estimate = held_out + overfit
         if flexible:
             origin = start if scored.fit.training is not None else None  # only networks contain it
             own = overfit - (max(origin.overfit, 0.0) if origin else 0.0)
@@ -234,15 +240,12 @@ class Judge:
             scored=scored,
             held_out=held_out,
             training=training,
-            estimate=estimate + bias,
             bias=bias,
             standard_error=scored.standard_error(scored.log_ratios),
-            testable=self.testable,
+            testable=self.testable(scored),
             is_tested=is_tested,
             least_upper=least_upper,
-            n_effective=(
-                len(sample.x.values) if sample.weight is None else float(effective_rows(sample.weight))
-            ),
+            n_effective=float(effective_rows(self.sample.row_weight)),
         )
 
 
@@ -281,10 +284,3 @@ def share_learnt(training: TrainingResult | None) -> float:
     if training is None:
         return 1.0
     return float(torch.stack(training.best_iterations).gt(0).double().mean())
-
-
-def _fisher_upper(information: float, n_rows: float) -> float:
-    """Upper end of I = -log(1 - r^2) / 2 = log cosh z, for Fisher's z = arctanh(r)."""
-    z = information + math.log1p(math.sqrt(-math.expm1(-2 * information)))
-    z += _NORMAL_QUANTILE / math.sqrt(max(n_rows - 3, 1))
-    return z + math.log1p(math.exp(-2 * z)) - math.log(2)
