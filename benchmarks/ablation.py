@@ -12,9 +12,9 @@ import torch
 from benchmarks._run import run_all, timed_fit, write_rows
 from benchmarks.known_joints import SUITES, joints_of
 from skmine._engine import contest, judge, misfit, scoring
+from skmine._engine.crossfit import Regressor
 from skmine._engine.forms import FLEXIBLE, STARTS, Network, gaussian, network, regression
 from skmine._engine.models import TreesRegressor
-from skmine._engine.regressors import Regressor
 
 #: The suites of known joints, and a draw of the random joints.
 ALL_SUITES = [*SUITES, "random-20"]
@@ -39,7 +39,7 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: variates": without_form("NonlinearVariates"),
     "form: mixture": without_form("GaussianMixture"),
     "form: regression": without_form("Regression"),
-    "networks of regression": with_value(regression, _MOST_COLUMNS=0),
+    "networks of regression": with_value(regression, MOST_COLUMNS=0),
     "trees in the test of misfit": with_value(
         misfit, predicted_by_trees=lambda x, y, *_: torch.zeros_like(y)
     ),

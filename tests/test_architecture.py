@@ -12,7 +12,7 @@ LEAVES = {"_columns", "_encoding", "_copula", "_validation", "_views", "distribu
 #: What these modules may import besides the standard library: parts of the package, and other libraries.
 MAY_IMPORT = {"nn": (set(), {"torch"}), "_engine": ({"nn"}, {"torch", "numpy", "scipy"})}
 #: The only modules of `_engine` that may import scikit-learn, because they fit its models.
-FIT_MODELS = {"skmine/_engine/models", "skmine/_engine/learners"}
+FIT_MODELS = {"skmine/_engine/models", "skmine/_engine/regressors"}
 READERS = {
     "_containers",
     "_dates",

@@ -106,7 +106,7 @@ class _CanonicalCorrelations:
         self.axes_y, self.variance_y = whitening(y)
         self.cross = (x @ self.axes_x).T @ (y @ self.axes_y) / len(x)
 
-    def solve(self, ridge: float, rank: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def solve(self, ridge: float, rank: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Whitening weights of x and y (canonical directions first), covariances and correlations.
 
         Each has at most MAX_RANK columns. If the number of principal components is given, only these are
@@ -136,7 +136,7 @@ class _CanonicalCorrelations:
         parts = ((self.axes_x, self.variance_x), (self.axes_y, self.variance_y))
         return [(axes[:, -rank:], variance[-rank:]) for axes, variance in parts]
 
-    def noise(self, ridge: float, rank: int = 0) -> float:
+    def noise(self, ridge: float, rank: int) -> float:
         """Largest squared sample correlation to expect from independent blocks (Wachter 1980)."""
         ratio_x, ratio_y = (
             min(float((v / (v + ridge)).sum()) / self.n_effective, 0.999) for _, v in self._components(rank)
@@ -182,15 +182,30 @@ def shrink_correlations(r: Tensor, level: Tensor) -> Tensor:
 
 
 class CanonicalSolution(NamedTuple):
-    """Canonical coordinates of all members, for one ridge and one share of noise."""
+    """Canonical coordinates of all members, for one ridge or number of components.
+
+    Attributes
+    ----------
+    projection_x, projection_y : Projection
+        Maps to the coordinates.
+    covariance_x, covariance_y : Tensor of shape (n_members, rank, rank)
+        Covariances of the leading coordinates.
+    correlations : Tensor of shape (n_members, rank)
+        Sample correlations of the leading coordinates.
+    noise : Tensor of shape (n_members,)
+        Largest squared correlation to expect from independent blocks.
+    """
 
     projection_x: Projection
     projection_y: Projection
     covariance_x: Tensor
     covariance_y: Tensor
-    sample_correlations: Tensor
     correlations: Tensor
     noise: Tensor
+
+    def shrunk(self, share: float) -> Tensor:
+        """Correlations from whose squares a share of the noise is subtracted."""
+        return shrink_correlations(self.correlations, share * self.noise.unsqueeze(1))
 
 
 def canonical_solutions(
@@ -199,13 +214,9 @@ def canonical_solutions(
     train_rows: Tensor,
     weight: Tensor,
     ridges: Sequence[float] = RIDGES,
-    noise_shares: Sequence[float] = NOISE_SHARES,
     ranks: Sequence[int] = (),
 ) -> Iterator[CanonicalSolution]:
-    """Solutions of all members for every ridge (or number of components) and share of noise.
-
-    Consecutive solutions with the same ridge share their projections.
-    """
+    """Solutions of all members for every ridge, then for every number of components."""
     fits = [_CanonicalCorrelations(x[rows], y[rows], weight[rows]) for rows in train_rows]
     mean_x, mean_y = (torch.stack([getattr(f, m) for f in fits]) for m in ("mean_x", "mean_y"))
     widest = max(x.shape[1], y.shape[1])
@@ -221,12 +232,4 @@ def canonical_solutions(
         r = torch.stack([s[4][:rank] for s in solved])
         noise = torch.tensor([f.noise(ridge, number) for f in fits], dtype=r.dtype, device=r.device)
         projections = Projection(mean_x, weight_x), Projection(mean_y, weight_y)
-        for share in noise_shares:
-            yield CanonicalSolution(
-                *projections,
-                covariance_x,
-                covariance_y,
-                r,
-                shrink_correlations(r, share * noise[:, None]),
-                noise,
-            )
+        yield CanonicalSolution(*projections, covariance_x, covariance_y, r, noise)

@@ -3,13 +3,11 @@
 import torch
 from torch import Tensor
 
-from skmine._engine.canonical import canonical_solutions
+from skmine._engine.canonical import RIDGES, canonical_solutions
 from skmine._engine.em import fit_mixtures, moments
-from skmine._engine.learners import MOST_TARGETS, predicted_by_kernels, predicted_by_trees
+from skmine._engine.limits import MOST_MIXED
+from skmine._engine.regressors import predicted_by_kernels, predicted_by_trees
 from skmine._engine.sample import Sample
-
-#: Ridge on the covariances: as small as rounding allows, because the predictions of a rare class vary little.
-_RIDGE = 1e-6
 
 
 def class_scores(sample: Sample) -> Tensor:
@@ -46,19 +44,19 @@ def _optimal_scores(first: Sample) -> Tensor:
         return classes[:, :1]
     x, one_hot, weight = (part.double().squeeze(0) for part in first.read(first.fitted))
     indicator = one_hot - weight @ one_hot / weight.sum()
-    part, columns = first.folds.part[0][first.fitted[0]], tuple(range(first.x.n_core))
-    relevant = tuple(first.dependence.relevant[0].nonzero().flatten().tolist())
+    part = first.folds.part[0][first.fitted[0]]
     predicted = torch.cat(
         [
-            predicted_by_kernels(x, indicator, weight, part, dict.fromkeys([columns, relevant])),
-            predicted_by_trees(x[:, : len(columns)], indicator, weight, part),
+            predicted_by_kernels(x, indicator, weight, part, first.readings[0][0].choices),
+            predicted_by_trees(x[:, : first.x.n_core], indicator, weight, part),
         ],
         1,
     )
     predicted = predicted / predicted.square().mean(0).sqrt().clamp_min(1e-12)
     rows = torch.arange(len(x)).unsqueeze(0)
-    (solution,) = canonical_solutions(predicted, indicator, rows, weight, (_RIDGE,), (1.0,))
-    n_scores = min(max(int((solution.correlations > 0).sum()), 1), MOST_TARGETS)
+    # The smallest ridge, because the predictions of a rare class vary little.
+    (solution,) = canonical_solutions(predicted, indicator, rows, weight, RIDGES[:1])
+    n_scores = min(max(int((solution.shrunk(1.0) > 0).sum()), 1), MOST_MIXED)
     variates = solution.projection_x.leading(n_scores)(predicted.unsqueeze(0))
     n_scores = _n_useful(variates, one_hot.unsqueeze(0), weight.unsqueeze(0), part)
     return solution.projection_y.leading(n_scores)(classes.unsqueeze(0)).squeeze(0)
@@ -74,10 +72,10 @@ def _n_useful(variates: Tensor, one_hot: Tensor, weight: Tensor, part: Tensor) -
     def log_likelihood(k: int) -> float:
         total = 0.0
         for number in part.unique():
-            own, others = part != number, part == number
-            mixture = next(fit_mixtures(variates[:, own, :k], weight[:, own], one_hot[:, own]))
-            log_posterior = mixture.component_log_densities(moments(variates[:, others, :k])).log_softmax(2)
-            total += float((weight[:, others] * (log_posterior * one_hot[:, others]).sum(2)).sum())
+            own, others = part == number, part != number
+            mixture = next(fit_mixtures(variates[:, others, :k], weight[:, others], one_hot[:, others]))
+            log_posterior = mixture.component_log_densities(moments(variates[:, own, :k])).log_softmax(2)
+            total += float((weight[:, own] * (log_posterior * one_hot[:, own]).sum(2)).sum())
         return total
 
     return max(range(1, variates.shape[2] + 1), key=log_likelihood)

@@ -15,8 +15,6 @@ _PRODUCT_LEVEL, _MOST_PRODUCTS = 0.001, 500
 _DEGREE, _LEAST_EXPECTED = 4, 5
 #: Number of moments in memory at a time: 40 MB.
 _MOST_MOMENTS = 10**7
-#: Maximum number of rows that a critic without minibatches is fitted to, and valued on again, to limit time.
-MOST_ROWS = 8192
 
 
 class Dependence:
@@ -29,15 +27,14 @@ class Dependence:
     x, y : Tensor of shape (n, d_x), (n, d_y)
         Centred columns.
     rows : LongTensor of shape (m,)
-        Rows in random order. At most 8,192 of them are tested. All members of a bank share the result,
-        although a row that one member trains on is held out by another. This does little harm, because at
-        this level of the test, noise hardly ever passes.
+        Rows to test. All members of a bank share the result, although a row that one member trains on is
+        held out by another. This does little harm, because at this level of the test, noise hardly ever
+        passes.
     weight : Tensor of shape (n,) or None
         Weights of the rows.
     """
 
     def __init__(self, x: Tensor, y: Tensor, rows: Tensor, weight: Tensor | None = None):
-        rows = rows[:MOST_ROWS]
         self.x, self.y = x[rows], y[rows]
         share = x.new_ones(len(rows)) if weight is None else weight[rows]
         self.share = (share / share.sum()).unsqueeze(1)

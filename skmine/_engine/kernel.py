@@ -20,10 +20,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from skmine._engine.limits import CHOOSING_ROWS
+
 #: Number of landmarks, the rows that span the functions. With 500, 40 regressions had the same errors.
 _LANDMARKS = 300
-#: Maximum number of rows that choose a kernel, and from which a metric is learnt.
-_CHOOSING_ROWS = 2000
 #: Range of the number of landmarks of each column, if the kernel is a sum over columns. 24 resolve several
 #: waves of a column, and fewer than 4 cannot follow a curve.
 _FEWEST_QUANTILES, _MOST_QUANTILES = 4, 24
@@ -141,7 +141,7 @@ class Plan(NamedTuple):
 
     def transform(self, x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
         """The metric learnt from some rows."""
-        x, y, weight = (part[:_CHOOSING_ROWS] for part in (x, y, weight))
+        x, y, weight = (part[:CHOOSING_ROWS] for part in (x, y, weight))
         transform = torch.eye(len(self.columns), dtype=x.dtype)
         for share, ridge in self.steps:
             kernel = Kernel.at(x, self.columns, transform, share)
@@ -264,7 +264,7 @@ def choose_plain(
     x: Tensor, y: Tensor, weight: Tensor, choices: Iterable[tuple[int, ...]]
 ) -> tuple[Plan, float]:
     """The plan with the smallest error without a learnt metric, for a target with mean 0; see choose_plan."""
-    rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
+    rows = tuple(part[:CHOOSING_ROWS] for part in (x, y, weight))
     chosen = [_choose_width(plan, plan.at(rows[0], rows, _WIDTHS[0]), rows) for plan in map(Plan, choices)]
     return min(chosen, key=itemgetter(1))
 
@@ -277,7 +277,7 @@ def choose_sum(
     The error is infinite if there are too many columns.
     """
     y = y - weight @ y / weight.sum()
-    rows = tuple(part[:_CHOOSING_ROWS] for part in (x, y, weight))
+    rows = tuple(part[:CHOOSING_ROWS] for part in (x, y, weight))
     plans = [Plan(columns, is_sum=True) for columns in choices if n_sum_landmarks(len(columns))]
     chosen = [_choose_width(plan, Kernel.sum_at(rows[0], plan.columns, _WIDTHS[0]), rows) for plan in plans]
     if not chosen:
@@ -312,7 +312,7 @@ def choose_plan(
     plan, error = choose_plain(x, y, weight, choices)
     if error >= 1:
         return plan, error
-    few = [part[:_CHOOSING_ROWS] for part in (x, y, weight)]
+    few = [part[:CHOOSING_ROWS] for part in (x, y, weight)]
     first_half, second_half = zip(*(part.tensor_split(2) for part in few), strict=True)
     kernel = plan.at(few[0], first_half, plan.share)
     _, error = left_out(kernel.at_landmarks(second_half[0]), kernel.axes, *second_half[1:])

@@ -22,7 +22,8 @@ from torch import Tensor
 from skmine._engine.dependence import rank_polynomials
 from skmine._engine.forms.form import Fit
 from skmine._engine.kernel import gaussian
-from skmine._engine.learners import MOST_TARGETS, predicted_by_kernels, predicted_by_trees
+from skmine._engine.limits import MOST_COLUMNS, MOST_MIXED
+from skmine._engine.regressors import predicted_by_kernels, predicted_by_trees
 from skmine._engine.sample import PARTS, Block, Sample
 from skmine.nn.pairs import score_in_chunks
 
@@ -32,8 +33,6 @@ _MOST_ROWS = 2**14
 _GROUP = 64
 #: Widths of the kernels, in root mean square distances of the rows from the centre.
 _WIDTHS = (0.15, 0.5, 1.5)
-#: Maximum number of columns of a block with polynomials, to limit time.
-_MOST_COLUMNS = 64
 
 
 @torch.no_grad()
@@ -96,7 +95,7 @@ def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Ite
     of_y = of_y / of_y.square().mean(0).sqrt().clamp_min(1e-12)
     part = torch.arange(len(x)) * PARTS // len(x)
     yield _predictability(predicted_by_trees(x[:, : blocks[0].n_core], of_y, weight, part), of_y, weight)
-    choices = dict.fromkeys([tuple(range(blocks[0].n_core)), tuple(relevant[0].nonzero().flatten().tolist())])
+    choices = sample.readings[0][sample.given].choices
     yield _predictability(predicted_by_kernels(x, of_y, weight, part, choices), of_y, weight)
 
 
@@ -122,12 +121,12 @@ def _weights(scores: Tensor) -> Tensor:
 
 def _core(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
     """The first core columns."""
-    return z[..., : block.n_core][..., :MOST_TARGETS].float()
+    return z[..., : block.n_core][..., :MOST_MIXED].float()
 
 
 def _polynomials(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
     """Uncorrelated polynomials of the ranks of each column, (..., d) -> (..., n_functions)."""
-    flat = z[..., : block.n_core][..., relevant][..., :_MOST_COLUMNS].flatten(0, -2)
+    flat = z[..., : block.n_core][..., relevant][..., :MOST_COLUMNS].flatten(0, -2)
     values, _ = rank_polynomials(flat, flat.new_full((len(flat), 1), 1 / len(flat)))
     return values.reshape(*z.shape[:-1], -1)
 
@@ -143,7 +142,7 @@ def _kernels(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
 
 def _views(z: Tensor, block: Block, relevant: Tensor) -> Tensor:
     """The last encoded columns, minus their means. They are views, such as cosines of a single column."""
-    values = z[..., -_MOST_COLUMNS:].float()
+    values = z[..., -MOST_COLUMNS:].float()
     return values - values.flatten(0, -2).mean(0)
 
 

@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 
-from skmine._engine.regressors import Regressor
+from skmine._engine.crossfit import Regressor
 
 
 def is_model(critic: Any) -> bool:

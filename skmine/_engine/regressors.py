@@ -1,61 +1,25 @@
-"""Regressors: ways to predict a few columns of one block from the other block."""
+"""Regressors by kernels and by networks, and predictions of some rows from other rows.
 
-from collections.abc import Callable, Iterator, Sequence
+Kernel ridge regression finds smooth functions and fast waves across columns, and networks find functions of
+linear combinations of columns. Randomised trees find steps and rules in many columns.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 
+import numpy as np
 import torch
+from sklearn.tree import ExtraTreeRegressor
 from torch import Tensor
 
-from skmine._engine.critics import MemberList
-from skmine._engine.crossfit import CrossFit, CrossFitting
-from skmine._engine.dependence import MOST_ROWS
+from skmine._engine.crossfit import CrossFitting, Regressor
 from skmine._engine.evidence import EvidenceNetwork, fit_network, n_units
-from skmine._engine.kernel import KernelModel, Plan
-from skmine._engine.sample import Sample
+from skmine._engine.kernel import KernelModel, Plan, choose_plan
+from skmine._engine.limits import CHOOSING_ROWS
 
-
-class Regressor:
-    """A way to predict some columns.
-
-    Attributes
-    ----------
-    most_rows : int
-        Maximum number of rows that a model learns from.
-    averages_parts : bool
-        Whether new rows are predicted by the mean of the models of all parts of the training rows but one.
-        Otherwise, one model of all training rows predicts them.
-    learns_halves : bool
-        Whether models of half of the rows show what overfitting costs.
-    """
-
-    most_rows: ClassVar[int] = MOST_ROWS
-    averages_parts: ClassVar[bool] = True
-    learns_halves: ClassVar[bool] = True
-
-    def fit(self, x: Tensor, y: Tensor, weight: Tensor, seed: int) -> Any:
-        """A model of some rows.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, d)
-            Encoded columns of the predicting block, in double precision.
-        y : Tensor of shape (n, n_targets)
-            Columns to predict.
-        weight : Tensor of shape (n,)
-            Weights of the rows.
-        seed : int
-            Seed of random first parameters.
-
-        Returns
-        -------
-        object
-        """
-        raise NotImplementedError
-
-    def predict(self, model: Any, x: Tensor) -> Tensor:
-        """Predictions of a model, (n, d) -> (n, n_targets)."""
-        raise NotImplementedError
+#: Number of trees, and minimum number of rows in a leaf.
+_TREES, _LEAF_ROWS = 20, 5
 
 
 @dataclass(frozen=True)
@@ -95,115 +59,49 @@ class NetworkRegressor(Regressor):
         return torch.stack([network.predict(x) for network in model], 1)
 
 
-class Targets(NamedTuple):
-    """Columns that each member predicts.
-
-    Attributes
-    ----------
-    values : sequence of Tensor of shape (n, n_targets)
-        One per member.
-    known : sequence of BoolTensor of shape (n,)
-        Rows whose values are known, and may be learnt from.
-    are_equal : bool
-        Whether all members predict the same columns, so that they can share models.
-    """
-
-    values: Sequence[Tensor]
-    known: Sequence[Tensor]
-    are_equal: bool
-
-
-def learn(regressor: Regressor, sample: Sample, given: int, targets: Targets) -> list[CrossFit]:
-    """Models whose mean prediction each member of a bank uses for new rows, and predictions by other models.
+def predicted_by_kernels(
+    x: Tensor, y: Tensor, weight: Tensor, part: Tensor, choices: Iterable[tuple[int, ...]]
+) -> Tensor:
+    """Predictions of each part of the rows by kernel ridge regression of the others.
 
     Parameters
     ----------
-    regressor : Regressor
-        How to learn.
-    sample : Sample
-        The rows.
-    given : int
-        Index of the predicting block.
-    targets : Targets
-        What to predict.
+    x : Tensor of shape (n, d)
+        Rows in random order.
+    y : Tensor of shape (n, n_targets)
+        Columns to predict, minus their means.
+    weight : Tensor of shape (n,)
+        Weights of the rows.
+    part : LongTensor of shape (n,)
+        Part of each row.
+    choices : iterable of tuple of int
+        Columns of x that may be read.
 
     Returns
     -------
-    list of CrossFit
-        The predictions are those of the rows that mixtures are fitted to.
+    Tensor of shape (n, n_targets)
     """
-    members = []
-    fittings = _fittings(regressor, sample, given, targets)
-    for fitting, rows, part, known in zip(
-        fittings, sample.fitted, sample.folds.part, targets.known, strict=True
-    ):
-        of_parts, predicted = fitting.run(part, rows, known)
-        members.append(CrossFit(of_parts if regressor.averages_parts else [fitting.model(known)], predicted))
-    return members
+    plan, error = choose_plan(x, y, weight, choices)
+    if error >= 1:
+        return torch.zeros_like(y)
+    fitting = CrossFitting(KernelRegressor(plan), x, y, weight, {})
+    return fitting.run(part, torch.arange(len(x)), torch.ones(len(x), dtype=torch.bool)).predicted
 
 
-def learn_half(regressor: Regressor, sample: Sample, given: int, targets: Targets) -> list[list[Any]]:
-    """The model of half of the training rows of each member, alone in a list; see :func:`learn`."""
-    members = []
-    fittings = _fittings(regressor, sample, given, targets)
-    for fitting, part, known in zip(fittings, sample.folds.part, targets.known, strict=True):
-        parts = part[known].unique()
-        members.append([fitting.model(known & torch.isin(part, parts[: len(parts) // 2]))])
-    return members
+def predicted_by_trees(x: Tensor, y: Tensor, weight: Tensor, part: Tensor) -> Tensor:
+    """Predictions of each half of the parts by randomised trees of the other half, minus their mean.
 
-
-def _fittings(regressor: Regressor, sample: Sample, given: int, targets: Targets) -> Iterator[CrossFitting]:
-    """How each member learns. Members that predict the same columns share their models."""
-    for y in targets.values:
-        models: dict = sample.shared.setdefault((regressor, given), {}) if targets.are_equal else {}
-        yield CrossFitting(*_on_rows(regressor, sample, given, y, models), regressor.most_rows, models)
-
-
-def _on_rows(
-    regressor: Regressor, sample: Sample, given: int, y: Tensor, models: dict
-) -> tuple[Callable[[Tensor], Any], Callable[[Any, Tensor], Tensor]]:
-    """Functions that fit a model to rows, and predict rows; rows are given as indices."""
-    x, weight = (sample.x, sample.y)[given].values, sample.row_weight
-
-    def fit(rows: Tensor) -> Any:
-        return regressor.fit(x[rows].double(), y[rows], weight[rows].double(), seed=len(models))
-
-    return fit, lambda model, rows: regressor.predict(model, x[rows].double())
-
-
-class Predictions(MemberList):
-    """Weighted sum of predictions as a map of encoded columns, computed on the CPU.
-
-    Parameters
-    ----------
-    regressors : sequence of Regressor
-        How models predict.
-    weights : sequence of sequence of float
-        For each regressor, its weight in the prediction of each target.
-    members : list of list of list
-        For each bank member, models of each regressor, whose mean prediction is used.
+    See :func:`predicted_by_kernels`.
     """
-
-    def __init__(
-        self,
-        regressors: Sequence[Regressor],
-        weights: Sequence[Sequence[float]],
-        members: list[list[list[Any]]],
-    ):
-        super().__init__(members)
-        self.regressors, self.weights = list(regressors), torch.tensor(weights, dtype=torch.float64)
-        self.width = self.weights.shape[1]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape (n_members, ..., d) -> (n_members, ..., width)."""
-        flat = x.flatten(1, -2).cpu()
-        values = [
-            self._predict(models, rows.double()) for models, rows in zip(self.members, flat, strict=True)
-        ]
-        return torch.stack(values).to(x).view(*x.shape[:-1], self.width)
-
-    def _predict(self, members: list[list[Any]], x: Tensor) -> Tensor:
-        total = x.new_zeros(len(x), self.width)
-        for regressor, weights, models in zip(self.regressors, self.weights, members, strict=True):
-            total += weights * torch.stack([regressor.predict(model, x) for model in models]).mean(0)
-        return total
+    x, predicted, numbers = x.float(), torch.zeros_like(y), part.unique()  # trees read single precision
+    is_first = torch.isin(part, numbers[: len(numbers) // 2])
+    halves = [rows.nonzero().flatten() for rows in (is_first, ~is_first)]
+    for one, other in (halves, halves[::-1]):
+        one = one[:CHOOSING_ROWS]
+        # scikit-learn's forest changes the warning filters of the process.
+        trees = [ExtraTreeRegressor(min_samples_leaf=_LEAF_ROWS, random_state=k) for k in range(_TREES)]
+        learnt = x[one].numpy(), y[one].squeeze(1).numpy(), weight[one].numpy()
+        mean = np.mean([tree.fit(*learnt).predict(x[other].numpy()) for tree in trees], axis=0)
+        values = torch.from_numpy(mean).view(len(other), -1)
+        predicted[other] = values - weight[other] @ values / weight[other].sum()
+    return predicted

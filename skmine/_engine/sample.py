@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skmine._engine.dependence import MOST_ROWS, Dependence
+from skmine._engine.dependence import Dependence
+from skmine._engine.limits import MOST_COLUMNS, MOST_ROWS
 from skmine.nn.pairs import choose_pairs, choose_valuing_pairs
 
 #: Number of parts of the rows. Models that learn from all parts but one predict this one.
@@ -81,6 +82,26 @@ class Reading(NamedTuple):
         """The columns, (..., d) -> (..., stop - start)."""
         return x[..., self.start : self.stop]
 
+    @property
+    def every(self) -> tuple[int, ...]:
+        """Indices of all columns in the block."""
+        return tuple(range(self.start, self.stop))
+
+    @property
+    def dependent(self) -> tuple[int, ...]:
+        """Indices in the block of the columns that depend on the other block alone."""
+        return tuple(self.start + j for j in self.relevant)
+
+    @property
+    def choices(self) -> list[tuple[int, ...]]:
+        """Candidate columns of a kernel: all columns, or only those that depend on the other block alone."""
+        return list(dict.fromkeys([self.every, self.dependent]))
+
+    @property
+    def few(self) -> tuple[int, ...]:
+        """All columns, or, if they are too many for networks and trees, only the dependent ones."""
+        return self.every if self.stop - self.start <= MOST_COLUMNS else self.dependent
+
 
 @dataclass(frozen=True)
 class Folds:
@@ -96,15 +117,12 @@ class Folds:
         Rows that each member may learn from: its training rows, and those that `train` drops.
     part : LongTensor of shape (n_members, n)
         Part of each row for each member; see :func:`_parts`.
-    groups : LongTensor of shape (n,) or None, default=None
-        Group number of each row. Rows of a group are related; None if no rows are.
     """
 
     train: Tensor
     halves: tuple[Tensor, Tensor]
     learning: Tensor
     part: Tensor
-    groups: Tensor | None = None
 
     @classmethod
     def of_splits(
@@ -122,7 +140,7 @@ class Folds:
         generator : torch.Generator
             On the CPU.
         groups : LongTensor of shape (n,) or None, default=None
-            Group number of each row.
+            Group number of each row. Rows of a group are related; None if no rows are.
 
         Returns
         -------
@@ -140,7 +158,7 @@ class Folds:
         for member, (rows, _) in zip(learning, splits, strict=True):
             member[rows] = True
         part = _parts(learning, splits, groups)
-        return cls(train, (held_out[:, :half], held_out[:, half:]), learning, part, groups)
+        return cls(train, (held_out[:, :half], held_out[:, half:]), learning, part)
 
     def of_members(self, members: slice) -> "Folds":
         """Folds of some members."""
@@ -196,35 +214,21 @@ class Sample:
         Rows of each member.
     weight : Tensor of shape (n,) or None, default=None
         Weights of the rows.
-    dependence : Dependence or None, default=None
-        Dependence of the columns, if it is already known. All members share it.
-    members : slice, default=slice(None)
-        Members of a larger bank that this sample contains.
-    shared : dict or None, default=None
-        What forms have computed for some members and may use again for others.
 
     Attributes
     ----------
+    members : slice
+        Members of a larger bank that this sample contains.
     root : Sample
         The sample of all members.
+    shared : dict
+        What forms have computed for some members and may use again, also for others.
     """
 
-    root: "Sample"
-
-    def __init__(
-        self,
-        x: Block,
-        y: Block,
-        folds: Folds,
-        weight: Tensor | None = None,
-        dependence: Dependence | None = None,
-        members: slice = slice(None),
-        shared: dict | None = None,
-    ):
+    def __init__(self, x: Block, y: Block, folds: Folds, weight: Tensor | None = None):
         self.x, self.y, self.folds, self.weight = x, y, folds, weight
-        self.members, self._dependence = members, dependence
-        self.shared: dict = {} if shared is None else shared
-        self.root = self
+        self.members, self.root = slice(None), self
+        self.shared: dict = {}
 
     @property
     def n_members(self) -> int:
@@ -241,6 +245,16 @@ class Sample:
         """Index of the block that predicts the other: the wider block, or x if y consists of classes."""
         return 0 if self.classes is not None or self.x.n_core >= self.y.n_core else 1
 
+    @property
+    def predictor(self) -> Block:
+        """The block that predicts the other."""
+        return (self.x, self.y)[self.given]
+
+    @property
+    def predicted(self) -> Block:
+        """The block that is predicted."""
+        return (self.y, self.x)[self.given]
+
     def pairs(self, bound, group_size: int):
         """Marginal pairs for a minibatch, see :func:`skmine.nn.pairs.choose_pairs`."""
         return choose_pairs(bound, self.classes, group_size)
@@ -250,9 +264,9 @@ class Sample:
         return choose_valuing_pairs(bound, self.classes, n_rows)
 
     def _of_members(self, members: slice) -> "Sample":
-        folds = self.folds.of_members(members)
-        part = Sample(self.x, self.y, folds, self.weight, self.dependence, members, self.shared)
-        part.root = self.root
+        part = Sample(self.x, self.y, self.folds.of_members(members), self.weight)
+        part.members, part.dependence = members, self.dependence
+        part.root, part.shared = self.root, self.shared
         return part
 
     @cached_property
@@ -270,9 +284,9 @@ class Sample:
         if device == self.x.values.device:
             return self
         weight = None if self.weight is None else self.weight.to(device)
-        return Sample(
-            self.x.to(device), self.y.to(device), self.folds.to(device), weight, members=self.members
-        )
+        moved = Sample(self.x.to(device), self.y.to(device), self.folds.to(device), weight)
+        moved.members = self.members
+        return moved
 
     @cached_property
     def row_weight(self) -> Tensor:
@@ -300,10 +314,8 @@ class Sample:
 
     @cached_property
     def dependence(self) -> Dependence:
-        """Tests for dependence between core columns, on the rows of the first member."""
-        if self._dependence is not None:
-            return self._dependence
-        return Dependence(self.x.core, self.y.core, self.folds.train[0], self.weight)
+        """Tests for dependence between core columns, on the rows of the first member of the bank."""
+        return Dependence(self.x.core, self.y.core, self.fitted[0], self.weight)
 
     @cached_property
     def readings(self) -> list[tuple[Reading, Reading]]:

@@ -228,6 +228,9 @@ class ClassCritic(nn.Module):
     torch.Size([4])
     """
 
+    #: Whether the network reads products of columns of x and y.
+    reads_products: ClassVar[bool] = False
+
     def __init__(
         self,
         d_x: int,

@@ -3,19 +3,30 @@
 import torch
 from blocks import make_folds
 
-from skmine._engine.crossfit import CrossFitting
+from skmine._engine.crossfit import CrossFitting, Regressor
 from skmine._engine.sample import Folds
 
 
-def cross_fit(folds, most_rows=10**6):
-    """What each member learns if a model is the set of its rows. It predicts whether a row is among them."""
-    known = {}
-    fitting = CrossFitting(
-        lambda rows: set(rows.tolist()),
-        lambda model, rows: torch.tensor([[row, row in model, len(model)] for row in rows.tolist()]),
-        most_rows,
-        known,
-    )
+class Memory(Regressor):
+    """A model is the set of the rows that it has seen. It predicts whether a row is among them."""
+
+    most_rows = 10**6
+
+    def fit(self, x, y, weight, seed):
+        return set(x[:, 0].int().tolist())
+
+    def predict(self, model, x):
+        return torch.tensor([[row, row in model, len(model)] for row in x[:, 0].int().tolist()])
+
+
+class ShortMemory(Memory):
+    most_rows = 10
+
+
+def cross_fit(folds, regressor):
+    """What each member learns from numbered rows."""
+    known, n = {}, folds.part.shape[1]
+    fitting = CrossFitting(regressor, torch.arange(n)[:, None], torch.zeros(n, 1), torch.ones(n), known)
     members = zip(folds.part, folds.train, folds.learning, strict=True)
     return [fitting.run(*member) for member in members], known
 
@@ -23,7 +34,7 @@ def cross_fit(folds, most_rows=10**6):
 def test_run__predictions__are_in_the_order_of_the_rows_and_of_models_that_have_not_seen_them():
     folds = make_folds(103, 5)
 
-    members, _ = cross_fit(folds)
+    members, _ = cross_fit(folds, Memory())
 
     for member, rows in zip(members, folds.train, strict=True):
         assert member.predicted[:, 0].tolist() == rows.tolist()
@@ -34,7 +45,7 @@ def test_run__five_folds__two_members_share_each_model_although_training_rows_ar
     folds = make_folds(103, 5)
     assert folds.train.shape[1] < folds.learning.sum(1).max()  # folds of 20 and of 21 rows
 
-    members, known = cross_fit(folds)
+    members, known = cross_fit(folds, Memory())
 
     assert [len(member.models) for member in members] == [4] * 5
     assert len(known) == 10
@@ -49,7 +60,7 @@ def test_run__other_folds__four_parts_of_about_equal_size():
         else:
             folds = make_folds(100, n_folds)
 
-        members, known = cross_fit(folds)
+        members, known = cross_fit(folds, Memory())
 
         assert len(known) == 4 * n_folds
         n_train = int(folds.learning[0].sum())
@@ -62,7 +73,7 @@ def test_run__groups__are_not_split():
     for n_folds in (2, 5):
         folds = make_folds(120, n_folds, groups)
 
-        members, _ = cross_fit(folds)
+        members, _ = cross_fit(folds, Memory())
 
         for member, rows in zip(members, folds.train, strict=True):
             for model in member.models:
@@ -72,7 +83,7 @@ def test_run__groups__are_not_split():
                 assert all(group <= model or not group & model for group in whole)
 
 
-def test_model__many_rows__evenly_spaced_ones():
-    _, known = cross_fit(make_folds(103, 5), most_rows=10)
+def test_model__many_rows__learns_from_as_many_as_allowed():
+    _, known = cross_fit(make_folds(103, 5), ShortMemory())
 
-    assert all(10 <= len(model) < 20 for model in known.values())
+    assert {len(model) for model in known.values()} == {10}

@@ -157,13 +157,3 @@ def test_pairs__shuffled_columns__each_depends_on_its_own_alone():
 
     assert dependent.nonzero().tolist() == [[0, 1], [2, 0]]
     assert moments[2, 0] > moments[0, 1] > moments[~dependent].max()
-
-
-def test_pairs__more_rows_than_are_read__reads_the_first_8192():
-    x, y = draw_pairs(10_000, [0.5])
-    rows = torch.arange(10_000)
-    spoilt = torch.where(rows[:, None] >= 8192, 7.0, y)
-
-    one, other = (Dependence(x, z, rows).pairs[0] for z in (y, spoilt))
-
-    torch.testing.assert_close(one, other)

@@ -5,6 +5,7 @@ import torch
 from blocks import draw_pairs, make_sample
 from torch import nn
 
+from skmine._engine.canonical import Projection
 from skmine._engine.critics import (
     ClassNormalised,
     OneHot,
@@ -15,8 +16,8 @@ from skmine._engine.critics import (
     of_members,
     stack_states,
 )
+from skmine._engine.forms.discriminant import ClassReference
 from skmine._engine.forms.gaussian import Gaussian
-from skmine._engine.forms.table import TableReference
 from skmine.nn.critics import BankLinear, ReadsFirst
 
 
@@ -77,10 +78,16 @@ def test_one_hot__classes__as_they_are():
     assert OneHot(3).width == 3
 
 
+def by_class(weight):
+    """A critic of four columns and three classes, with these weights."""
+    reference = ClassReference(Projection.of_columns(range(4), 4, 2), weight, torch.zeros(2, 1, 3))
+    return ReferencedCritic(reference)
+
+
 def test_class_normalised__any_critic__has_mean_ratio_one():
     probability = torch.tensor([0.2, 0.3, 0.5])
-    table = TableReference(torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(6)))
-    bank = ClassNormalised(table, probability, 2)
+    critic = by_class(torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(6)))
+    bank = ClassNormalised(critic, probability, 2)
 
     x = torch.eye(4).expand(2, 4, 4).unsqueeze(2)
     values = bank(x, torch.eye(3).expand(2, 4, 3, 3))
@@ -89,10 +96,10 @@ def test_class_normalised__any_critic__has_mean_ratio_one():
 
 
 def test_normalised__by_the_classes__or_the_critic_itself():
-    table = TableReference(torch.zeros(2, 4, 3))
+    critic = by_class(torch.zeros(2, 4, 3))
 
-    assert normalised(table, None, 2) is table
-    bank = normalised(table, torch.full((3,), 1 / 3), 2)
+    assert normalised(critic, None, 2) is critic
+    bank = normalised(critic, torch.full((3,), 1 / 3), 2)
     assert isinstance(bank, ClassNormalised)
     assert bank.log_probability.shape == (2, 3)
 

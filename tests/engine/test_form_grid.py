@@ -35,13 +35,13 @@ def test_local_critic__cell_centres__are_the_table():
 
 
 def test_local_critic__two_pairs__log_ratios_are_added():
-    x, y = (torch.hstack([z, z.flip(0)]) for z in scores(900, 0))
+    x, y = (torch.hstack([z, z.flip(0)]).expand(3, -1, -1) for z in scores(900, 0))
     tables = torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(0))
 
-    both = LocalCritic(tables, (0, 1), (1, 0))(x[None], y[None])
+    both = LocalCritic(tables, (0, 1), (1, 0))(x, y)
 
-    first = LocalCritic(tables[:, :1])(x[None, :, [0]], y[None, :, [1]])
-    second = LocalCritic(tables[:, 1:])(x[None, :, [1]], y[None, :, [0]])
+    first = LocalCritic(tables[:, :1])(x[..., [0]], y[..., [1]])
+    second = LocalCritic(tables[:, 1:])(x[..., [1]], y[..., [0]])
     torch.testing.assert_close(both, first + second)
 
 

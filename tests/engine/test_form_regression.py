@@ -9,7 +9,8 @@ from blocks import draw_pairs, held_out_value, make_folds
 from skmine._engine import em
 from skmine._engine.forms.mixture import ClassMixtureReference, MixtureReference
 from skmine._engine.forms.regression import Regression, _stacking_weights
-from skmine._engine.regressors import KernelRegressor, NetworkRegressor, Predictions
+from skmine._engine.predictions import Predictions
+from skmine._engine.regressors import KernelRegressor, NetworkRegressor
 
 
 def make_sample(x, y, **parameters):

@@ -14,7 +14,7 @@ def one_hot(codes, n_levels):
 
 def fit(x, y, weight=None):
     sample = make_sample(x, y, weight=weight, is_x_discrete=True, is_y_discrete=True)
-    return Table().fit(sample, None).critic.critic.log_ratio
+    return Table().fit(sample, None).critic.log_ratio
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,9 @@ def of_pairs(correlations, n_members=4):
     """The log ratio of pairs of normal columns with these correlations."""
     d = len(correlations)
     sides = (Projection.of_columns(range(d), d, n_members) for _ in range(2))
-    eye = torch.eye(d).expand(n_members, -1, -1)
     correlations = torch.tensor(correlations, dtype=torch.float32).expand(n_members, -1)
-    return Fit(ReferencedCritic(GaussianReference(*sides, correlations, eye, eye)))
+    constant = -torch.log1p(-(correlations**2)).sum(1) / 2
+    return Fit(ReferencedCritic(GaussianReference(*sides, correlations, constant)))
 
 
 #: The log ratio of independent blocks.
@@ -163,7 +163,7 @@ def test_misfit__gaussian_log_ratio_of_what_is_not__is_large(draw, seed):
     sample = make_sample(*map(normal_scores, draw(torch.Generator().manual_seed(seed))))
     columns = (torch.ones(block.n_core, dtype=torch.bool) for block in (sample.x, sample.y))
     # Which columns depend on which is another test's task, and that has a level.
-    sample = Sample(sample.x, sample.y, sample.folds, dependence=SimpleNamespace(relevant=tuple(columns)))
+    sample.dependence = SimpleNamespace(relevant=tuple(columns))
 
     assert misfit(Gaussian().fit(sample, None), sample) > LARGE
 

@@ -28,7 +28,7 @@ from skmine._engine.forms.gaussian import Gaussian
 from skmine._engine.forms.regression import BoostedTrees, Predictive, Regression
 from skmine._engine.judge import Judge
 from skmine._engine.models import ModelRegressor, TreesRegressor
-from skmine._engine.regressors import Targets, learn, learn_half
+from skmine._engine.predictions import Targets, learn, learn_half
 from skmine._engine.sample import Folds
 from skmine._engine.scoring import Scored
 from skmine._input import Rows

@@ -1,14 +1,13 @@
 """The discriminant form: linear discriminants for a discrete y."""
 
 import math
-from functools import lru_cache
 from operator import itemgetter
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from skmine._engine.canonical import Projection, canonical_solutions
+from skmine._engine.canonical import NOISE_SHARES, Projection, canonical_solutions
 from skmine._engine.critics import ClassNormalised, OneHot, Reference, ReferencedCritic
 from skmine._engine.forms.form import Fit, Form
 from skmine._engine.sample import Sample
@@ -36,24 +35,21 @@ class Discriminant(Form):
         members = one_hot[train] * weight[train].unsqueeze(-1)
         counts = members.sum(1).clamp_min(1e-6).unsqueeze(-1)
 
-        @lru_cache(1)
-        def read(projection: Projection, rank: int) -> tuple[Tensor, Tensor]:
-            """Means of the classes, and the rows that choose."""
-            return members.mT @ projection(x[train])[..., :rank] / counts, projection(x[rows])[..., :rank]
-
         def candidates():
             for solution in canonical_solutions(x, one_hot, train, weight):
-                projection, r = solution.projection_x, solution.correlations
-                rank = r.shape[1]
-                means, choosing = read(projection, rank)
-                means = means * (r / solution.sample_correlations.clamp_min(1e-6)).unsqueeze(1)
-                within = (1 - r**2).unsqueeze(1)
-                slopes = (means / within).mT.contiguous()
-                bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)
-                scores = torch.baddbmm(bias, choosing, slopes) + log_probability
-                log_ratio = scores.log_softmax(-1) - log_probability
-                held_out = (log_ratio * one_hot[rows]).sum(-1) * weight[rows]
-                yield float(held_out.sum()), ClassReference(projection, slopes, bias)
+                projection, found = solution.projection_x, solution.correlations
+                learnt, choosing = (projection(x[some])[..., : found.shape[1]] for some in (train, rows))
+                class_means = members.mT @ learnt / counts
+                for share in NOISE_SHARES:
+                    r = solution.shrunk(share)
+                    means = class_means * (r / found.clamp_min(1e-6)).unsqueeze(1)
+                    within = (1 - r**2).unsqueeze(1)
+                    slopes = (means / within).mT.contiguous()
+                    bias = -0.5 * (means**2 / within).sum(-1).unsqueeze(1)
+                    scores = torch.baddbmm(bias, choosing, slopes) + log_probability
+                    log_ratio = scores.log_softmax(-1) - log_probability
+                    held_out = (log_ratio * one_hot[rows]).sum(-1) * weight[rows]
+                    yield float(held_out.sum()), ClassReference(projection, slopes, bias)
 
         value, best = max(candidates(), key=itemgetter(0))
         if value <= 0:
@@ -91,7 +87,7 @@ class ClassReference(Reference):
         self.register_buffer("bias", bias)
 
     def confirmed(self) -> "ClassReference":
-        """The same log ratio, restricted to coordinates with a weight other than 0."""
+        """The same log ratio, restricted to the coordinates in which the classes differ."""
         return ClassReference(self.project_x.leading(self.weight.shape[1]), self.weight, self.bias)
 
     def forward(self, u: Tensor, one_hot: Tensor) -> Tensor:

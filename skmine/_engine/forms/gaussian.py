@@ -1,13 +1,12 @@
 """The Gaussian form: canonical correlations of columns that are normal scores of ranks."""
 
 import math
-from functools import lru_cache, partial
 from operator import itemgetter
 
 import torch
 from torch import Tensor
 
-from skmine._engine.canonical import RANKS, CanonicalSolution, Projection, canonical_solutions
+from skmine._engine.canonical import NOISE_SHARES, RANKS, CanonicalSolution, canonical_solutions
 from skmine._engine.critics import Reference, ReferencedCritic
 from skmine._engine.forms.form import GAP_PENALTY, Fit, Form
 from skmine._engine.sample import Sample
@@ -31,27 +30,24 @@ class Gaussian(Form):
         x, y, weight = sample.x.core, sample.y.core, sample.row_weight
         rows = sample.choosing
         share = weight[rows] / weight[rows].sum()
-        read_x, read_y = (lru_cache(1)(partial(_read, block[rows])) for block in (x, y))
+        choosing_x, choosing_y = x[rows], y[rows]
 
         def candidates():
             for solution in canonical_solutions(x, y, sample.folds.train, weight, ranks=RANKS):
-                reference = GaussianReference.of(solution)
-                joint = reference(read_x(solution.projection_x), read_y(solution.projection_y))
-                held_out = float((share * joint).sum())
-                gap = float(reference.mean_of(solution).mean()) - held_out
-                value = held_out - GAP_PENALTY * max(gap, 0.0)
-                # With correlations close to one, rounding can make the constant NaN.
-                yield value if math.isfinite(value) else -math.inf, reference
+                u, v = solution.projection_x(choosing_x), solution.projection_y(choosing_y)
+                for noise_share in NOISE_SHARES:
+                    reference = GaussianReference.of(solution, noise_share)
+                    held_out = float((share * reference(u, v)).sum())
+                    gap = float(reference.mean_of(solution).mean()) - held_out
+                    value = held_out - GAP_PENALTY * max(gap, 0.0)
+                    # With correlations close to one, rounding can make the constant NaN.
+                    yield value if math.isfinite(value) else -math.inf, reference
 
         value, best = max(candidates(), key=itemgetter(0))
         if value <= 0:
             best.correlations.zero_()
             best.constant.zero_()
         return Fit(ReferencedCritic(best), reference=best)
-
-
-def _read(rows: Tensor, projection: Projection) -> Tensor:
-    return projection(rows)
 
 
 class GaussianReference(Reference):
@@ -69,8 +65,8 @@ class GaussianReference(Reference):
         first.
     correlations : Tensor of shape (n_members, rank)
         Canonical correlations r_k, in [0, 1).
-    covariance_x, covariance_y : Tensor of shape (n_members, rank, rank)
-        Covariances of the leading coordinates.
+    constant : Tensor of shape (n_members,)
+        Constant of the log ratio, in nats: ``-sum_k log(1 - r_k^2) / 2`` for canonical coordinates.
 
     References
     ----------
@@ -80,30 +76,19 @@ class GaussianReference(Reference):
     correlations: Tensor
     constant: Tensor
 
-    def __init__(
-        self,
-        projection_x: Projection,
-        projection_y: Projection,
-        correlations: Tensor,
-        covariance_x: Tensor,
-        covariance_y: Tensor,
-    ):
+    def __init__(self, projection_x, projection_y, correlations: Tensor, constant: Tensor):
         super().__init__()
         self.project_x = projection_x
         self.project_y = projection_y
         self.register_buffer("correlations", correlations)
-        self.register_buffer("constant", _gaussian_constant(correlations, covariance_x, covariance_y))
+        self.register_buffer("constant", constant)
 
     @classmethod
-    def of(cls, solution: CanonicalSolution) -> "GaussianReference":
-        """Reference in the canonical coordinates of a solution."""
-        return cls(
-            solution.projection_x,
-            solution.projection_y,
-            solution.correlations,
-            solution.covariance_x,
-            solution.covariance_y,
-        )
+    def of(cls, solution: CanonicalSolution, noise_share: float) -> "GaussianReference":
+        """Reference in the coordinates of a solution, with correlations reduced by a share of the noise."""
+        r = solution.shrunk(noise_share)
+        constant = _gaussian_constant(r, solution.covariance_x, solution.covariance_y)
+        return cls(solution.projection_x, solution.projection_y, r, constant)
 
     def forward(self, u: Tensor, v: Tensor) -> Tensor:
         """Log ratio of whitened coordinates, two tensors (n_members, ..., d') -> (n_members, ...)."""
@@ -120,17 +105,8 @@ class GaussianReference(Reference):
         """Mean log ratio of the rows whose second moments are in a solution, (n_members,)."""
         r = self.correlations
         square = sum(part.diagonal(0, 1, 2) for part in (solution.covariance_x, solution.covariance_y))
-        product = solution.sample_correlations
-        return ((r * product - r**2 * square / 2) / (1 - r**2)).sum(1) + self.constant.flatten()
-
-    def all_pairs(self, u: Tensor, v: Tensor) -> Tensor:
-        """Log ratio of each row of u with each row of v: two (n_members, n, d') -> (n_members, n, n)."""
-        r = self.correlations.unsqueeze(1)
-        u, v = u[..., : r.shape[-1]], v[..., : r.shape[-1]]
-        quadratic = r**2 / (2 * (1 - r**2))
-        u_term, v_term = (quadratic * u**2).sum(-1), (quadratic * v**2).sum(-1)
-        cross = u * (r / (1 - r**2)) @ v.mT
-        return cross - u_term.unsqueeze(2) - v_term.unsqueeze(1) + self.constant.view(-1, 1, 1)
+        product = solution.correlations
+        return ((r * product - r**2 * square / 2) / (1 - r**2)).sum(1) + self.constant
 
     def confirmed(self) -> "GaussianReference":
         """The same log ratio, restricted to coordinates (at least one) that some member correlates."""
@@ -138,20 +114,8 @@ class GaussianReference(Reference):
 
     def leading(self, rank: int) -> "GaussianReference":
         """The same log ratio for the leading pairs of coordinates only, if all others are independent."""
-        eye = (
-            torch.eye(rank, dtype=self.correlations.dtype)
-            .to(self.correlations.device)
-            .expand(len(self.correlations), -1, -1)
-        )
-        reference = GaussianReference(
-            self.project_x.leading(rank),
-            self.project_y.leading(rank),
-            self.correlations[:, :rank],
-            eye,
-            eye,
-        )
-        reference.constant = self.constant
-        return reference
+        sides = self.project_x.leading(rank), self.project_y.leading(rank)
+        return GaussianReference(*sides, self.correlations[:, :rank], self.constant)
 
 
 def _gaussian_constant(r: Tensor, covariance_x: Tensor, covariance_y: Tensor) -> Tensor:

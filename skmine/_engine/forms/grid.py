@@ -14,6 +14,7 @@ import torch
 from scipy.ndimage import gaussian_filter, zoom
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
+from torch.nn.functional import grid_sample
 
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.sample import Sample
@@ -106,25 +107,11 @@ class LocalCritic(nn.Module):
 
 def _interpolate(table: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Values of tables, (n_members, n_cells, n_cells), at normal scores, (n_members, ...)."""
-    n_cells = table.shape[-1]
-    row, row_share = _cells(x, n_cells)
-    column, column_share = _cells(y, n_cells)
-    low = row * n_cells + column
-    shape = np.broadcast_shapes(row.shape, column.shape)  # torch.broadcast_shapes imports sympy
-    flat = table.flatten(1)
-
-    def read(shift: int) -> Tensor:
-        return flat.gather(1, (low + shift).expand(shape).flatten(1)).view(shape)
-
-    first = torch.lerp(read(0), read(1), column_share.expand(shape))
-    second = torch.lerp(read(n_cells), read(n_cells + 1), column_share.expand(shape))
-    return torch.lerp(first, second, row_share.expand(shape))
-
-
-def _cells(score: Tensor, n_cells: int) -> tuple[Tensor, Tensor]:
-    """Cell to the left of a normal score, and its relative distance towards the next cell."""
-    place = (torch.special.ndtr(score) * n_cells - 0.5).clamp(0, n_cells - 1.001)
-    return place.floor().long(), place.frac()
+    # erf(z / 2^(1/2)) is 2 Phi(z) - 1, and the tables extend from -1 to 1. Columns come first.
+    place = torch.stack(torch.broadcast_tensors(*(torch.erf(z / 2**0.5) for z in (y, x))), -1)
+    flat = place.flatten(1, -2).unsqueeze(1)
+    values = grid_sample(table.unsqueeze(1), flat, padding_mode="border", align_corners=False)
+    return values.view(place.shape[:-1])
 
 
 def _smooth(counts: np.ndarray, width: float) -> np.ndarray:

@@ -16,13 +16,11 @@ from skmine._engine.canonical import Projection
 from skmine._engine.critics import OneHot, Reference, ReferencedCritic, normalised, of_members
 from skmine._engine.em import Mixture, fit_mixtures, log_determinant, whitening_factor
 from skmine._engine.forms.form import Fit, Form, Start
+from skmine._engine.limits import MOST_MIXED
 from skmine._engine.sample import Reading, Sample
 
 #: Maximum number of components, to limit time.
 _MOST_COMPONENTS = 32
-#: Maximum number of columns of a block in a mixture. If there are more, as many canonical coordinates replace
-#: them.
-_MOST_COLUMNS = 10
 #: Minimum number of rows per component and column, on average.
 _ROWS_A_COLUMN = 2
 
@@ -106,7 +104,7 @@ class MixtureForm(Form):
 
 
 class GaussianMixture(MixtureForm):
-    """Mixtures of the columns that depend on the other block. Many columns become canonical coordinates."""
+    """Mixtures of columns that depend on the other block, or of canonical coordinates if these are many."""
 
     def applies(self, sample: Sample) -> bool:
         """Whether x is not discrete, and y has at most 32 classes."""
@@ -120,7 +118,7 @@ class GaussianMixture(MixtureForm):
         start_from = start.best.confirmed()
         sides = [start_from.project_x, start_from.project_y][: 2 if sample.classes is None else 1]
         for number, pair in enumerate(sample.readings):
-            if number and all(len(reading.relevant) > _MOST_COLUMNS for reading in pair[: len(sides)]):
+            if number and all(len(reading.relevant) > MOST_MIXED for reading in pair[: len(sides)]):
                 continue  # the coordinates are the same
             read = tuple(_projection(*side) for side in zip(pair, sides, strict=False))
             yield read, sum(side.width for side in read)
@@ -149,8 +147,8 @@ class _Chain:
 
 def _projection(reading: Reading, coordinates) -> Any:
     """The columns that depend on the other block, or the leading canonical coordinates if they are many."""
-    if len(reading.relevant) > _MOST_COLUMNS:
-        return coordinates.leading(min(_MOST_COLUMNS, coordinates.width))
+    if len(reading.relevant) > MOST_MIXED:
+        return coordinates.leading(min(MOST_MIXED, coordinates.width))
     n_members = len(next(coordinates.buffers()))
     numbers = [number + reading.start for number in reading.relevant]
     return Projection.of_columns(numbers, reading.stop, n_members)

@@ -11,21 +11,20 @@ from torch import Tensor, nn
 from skmine._engine.canonical import WHITENING_RIDGE, Projection, whitening
 from skmine._engine.critics import Reference, ReferencedCritic, normalised, of_members
 from skmine._engine.forms.form import Fit, Form, Start
+from skmine._engine.limits import CHOOSING_ROWS, MOST_COLUMNS
 from skmine._engine.sample import Block, Sample
 from skmine.nn.bank import CriticBank
 from skmine.nn.critics import CRITICS, ClassCritic
 from skmine.nn.training import train
 
-#: Held-out rows that decide when training stops, and marginal pairs per row, to limit time.
-_STOPPING_ROWS, _STOPPING_GROUP = 2048, 8
+#: Marginal pairs per held-out row when training may stop, to limit time.
+_STOPPING_GROUP = 8
 #: If chance contributes at most this many nats to the products of the two blocks' coordinates, all are shown.
 _FEW_NATS = 0.01
 #: Scale of columns that show no dependence. If only a few of many columns matter, the network would otherwise
 #: learn the noise of the others first: with ``critic="concat"`` the error of `hidden-oscillation-10` is .04
 #: instead of .08 nats, and that of `parity-2-of-10` .10 instead of .17.
 _FAINT = 0.03
-#: Maximum number of whitened columns of each kind that are shown, to limit time.
-_MOST_COORDINATES = 64
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,6 @@ class Network(Form):
         """The input of the network, if there is a start."""
         return [] if start is None else [[Inputs.of(sample, start)]]
 
-    @property
-    def _reads_products(self) -> bool:
-        """Whether the network also reads products of columns of x and y."""
-        return not callable(self.critic) and CRITICS[self.critic].reads_products
-
     def fit(self, sample: Sample, setting: "Inputs") -> Fit:
         """Train one network per member."""
         bank = self._build(sample, setting.of_members(sample.members))
@@ -85,7 +79,7 @@ class Network(Form):
             data.x.values,
             data.y.values,
             data.folds.train,
-            [half[:, :_STOPPING_ROWS] for half in data.folds.halves],
+            [half[:, :CHOOSING_ROWS] for half in data.folds.halves],
             bound=copy.deepcopy(self.bound),  # training may leave state in it
             pairs=data.pairs(self.bound, self.bound.group_size),
             stopping_pairs=data.pairs(self.bound, max(_STOPPING_GROUP, self.bound.group_size)),
@@ -101,24 +95,16 @@ class Network(Form):
         network: nn.Module
         if callable(self.critic):
             network = CriticBank(self.critic, inputs.d_x, inputs.d_y, n_members, self.generator)
-        elif sample.classes is not None:
-            network = ClassCritic(
-                inputs.d_x,
-                inputs.d_y,
-                self.hidden_layer_sizes,
-                n_members=n_members,
-                generator=self.generator,
-                dtype=sample.x.values.dtype,
-            )
         else:
-            network = CRITICS[self.critic](
+            kind = CRITICS[self.critic] if sample.classes is None else ClassCritic
+            network = kind(
                 inputs.d_x,
                 inputs.d_y,
                 self.hidden_layer_sizes,
                 n_members=n_members,
                 generator=self.generator,
                 dtype=sample.x.values.dtype,
-                **({"n_products": inputs.n_products} if self._reads_products else {}),
+                **({"n_products": inputs.n_products} if kind.reads_products else {}),
             )
         bank = ReferencedCritic(inputs.reference, network, inputs.shown_x, inputs.shown_y)
         return normalised(bank, sample.classes, n_members)
@@ -153,16 +139,12 @@ class Inputs:
         leading = plain if whole else plain.confirmed()
         is_plain = start.best is start.simplest
         reference = leading if is_plain else start.best
-        first = (None, None) if is_plain else (leading.project_x, leading.project_y)
-        masks = (None, None) if whole else relevant
+        first_x, first_y = (None, None) if is_plain else (leading.project_x, leading.project_y)
+        mask_x, mask_y = (None, None) if whole else relevant
+        shown_x = _shown(sample.x, mask_x, sample, first_x, plain.width_x)
         if sample.classes is not None:
-            shown = _shown(sample.x, masks[0], sample, first[0], plain.width_x)
-            return cls(reference, shown, None)
-        widths = plain.width_x, plain.width_y
-        shown_x, shown_y = (
-            _shown(block, *part)
-            for block, *part in zip((sample.x, sample.y), masks, (sample, sample), first, widths, strict=True)
-        )
+            return cls(reference, shown_x, None)
+        shown_y = _shown(sample.y, mask_y, sample, first_y, plain.width_y)
         n_products = min(leading.width_x, leading.width_y) + (0 if is_plain else reference.width_x)
         return cls(reference, shown_x, shown_y, n_products)
 
@@ -252,7 +234,7 @@ def _whitened(x: Tensor, leading: Projection | None, relevant: Tensor, train_row
     for mask, size in ((relevant, 1.0), (~relevant, _FAINT)):
         if mask.any():
             axes, variance = whitening(rows[:, mask] - mean[mask])
-            weight = x.new_zeros(d, min(_MOST_COORDINATES, len(variance)))
-            weight[mask] = (size * axes * (variance + WHITENING_RIDGE).rsqrt()).flip(1)[:, :_MOST_COORDINATES]
+            weight = x.new_zeros(d, min(MOST_COLUMNS, len(variance)))
+            weight[mask] = (size * axes * (variance + WHITENING_RIDGE).rsqrt()).flip(1)[:, :MOST_COLUMNS]
             parts.append(weight.expand(n_members, -1, -1))
     return Projection(mean.repeat(n_members, 1) if leading is None else leading.mean, torch.cat(parts, 2))

@@ -16,25 +16,16 @@ from torch import Tensor, nn
 
 from skmine._engine.canonical import Projection
 from skmine._engine.classes import class_scores
-from skmine._engine.crossfit import CrossFit
+from skmine._engine.crossfit import CrossFit, Regressor
 from skmine._engine.forms.form import Fit, Start
 from skmine._engine.forms.mixture import MixtureForm, MixtureSetting
 from skmine._engine.kernel import LEAST_FALL, choose_plan, choose_sum
-from skmine._engine.learners import MOST_TARGETS
+from skmine._engine.limits import MOST_COLUMNS, MOST_MIXED
 from skmine._engine.models import ModelRegressor, TreesRegressor, seeded
-from skmine._engine.regressors import (
-    KernelRegressor,
-    NetworkRegressor,
-    Predictions,
-    Regressor,
-    Targets,
-    learn,
-    learn_half,
-)
+from skmine._engine.predictions import Predictions, Targets, learn, learn_half
+from skmine._engine.regressors import KernelRegressor, NetworkRegressor
 from skmine._engine.sample import Sample
 
-#: Maximum number of columns that networks and trees read, to limit time.
-_MOST_COLUMNS = 64
 #: Minimum number of training rows for trees: twenty leaves with scikit-learn's minimum of 20 rows.
 _LEAST_ROWS = 400
 
@@ -87,18 +78,18 @@ class RegressionForm(MixtureForm):
 
     def applies(self, sample: Sample) -> bool:
         """Whether one block has several columns, and the other has a few columns, or classes."""
-        if sample.x.probability is not None or sample.readings[0][sample.given].stop <= 1:
+        if sample.x.probability is not None or sample.predictor.n_core <= 1:
             return False
         if sample.classes is not None:
             return len(sample.classes) > 1
-        return 0 < (sample.y, sample.x)[sample.given].n_core <= MOST_TARGETS
+        return 0 < sample.predicted.n_core <= MOST_MIXED
 
     def problem(self, sample: Sample) -> Problem:
         """Predict the block that has fewer columns, or the scores of the classes."""
         if sample.classes is not None:
             target = sample.y.core.double() @ class_scores(sample)
         else:
-            target = (sample.y, sample.x)[sample.given].core.double()
+            target = sample.predicted.core.double()
         return Problem(sample.given, target, target.shape[1])
 
     def stacks(self, sample: Sample) -> Iterator[tuple[Stack, ...]]:
@@ -214,16 +205,18 @@ class Regression(RegressionForm):
         """Several stacks with another one added, and its error as a share of the variance of its target."""
         (target,) = self._targets(first, before).values
         (rows,) = first.fitted
-        x, y = (first.x, first.y)[first.given].values[rows].double(), target[rows]
+        x, y = first.predictor.values[rows].double(), target[rows]
         weight = first.row_weight[rows].double()
-        choices = _choices(first, every=True)
+        readings = [pair[first.given] for pair in first.readings]
+        choices = dict.fromkeys(columns for reading in readings for columns in reading.choices)
         most = LEAST_FALL if before else math.inf  # the size of residuals is noisy
         plans = [choose(x, y, weight, choices) for choose in (choose_plan, choose_sum)]
         kinds: list[list[Regressor]] = [
             [KernelRegressor(plan)] for plan, error in plans if plan.columns and error < most
         ]
         if not before:  # networks would learn the noise
-            kinds.append([NetworkRegressor(columns) for columns in _choices(first, every=False)])
+            few = dict.fromkeys(reading.few for reading in readings)
+            kinds.append([NetworkRegressor(columns) for columns in few if len(columns) <= MOST_COLUMNS])
 
         def predicted(one: Regressor) -> Tensor:
             return self._learn_part(first, before, one, learn)[0].predicted
@@ -251,18 +244,12 @@ class BoostedTrees(RegressionForm):
         """Whether there are enough rows for trees, and columns for a regression."""
         if sample.folds.train.shape[1] < _LEAST_ROWS or not super().applies(sample):
             return False
-        return 0 < len(self._columns(sample)) <= _MOST_COLUMNS
+        return 0 < len(sample.readings[0][sample.given].few) <= MOST_COLUMNS
 
     def stacks(self, sample: Sample) -> Iterator[tuple[Stack, ...]]:
         """Trees."""
-        yield (Stack.of(TreesRegressor(self._columns(sample)), self.problem(sample).n_predicted),)
-
-    def _columns(self, sample: Sample) -> list[int]:
-        """All columns of the predicting block, or those that depend on the other block if they are many."""
-        n_core = (sample.x, sample.y)[sample.given].n_core
-        if n_core <= _MOST_COLUMNS:
-            return list(range(n_core))
-        return sample.dependence.relevant[sample.given].nonzero().flatten().tolist()
+        trees = TreesRegressor(sample.readings[0][sample.given].few)
+        yield (Stack.of(trees, self.problem(sample).n_predicted),)
 
 
 class Predictive(RegressionForm):
@@ -354,19 +341,3 @@ def _size(residual: Tensor) -> Tensor:
     Wilson and Hilferty (1931), Proceedings of the National Academy of Sciences 17.
     """
     return residual.abs().pow(2 / 3)
-
-
-def _choices(sample: Sample, every: bool) -> list[tuple[int, ...]]:
-    """Candidate columns: those of a unit, and those that show dependence alone.
-
-    Kernels choose between both. Networks find out which columns matter, but their number is limited.
-    """
-    choices: dict[tuple[int, ...], None] = {}
-    for reading in (pair[sample.given] for pair in sample.readings):
-        columns = tuple(range(reading.start, reading.stop))
-        relevant = tuple(reading.start + j for j in reading.relevant)
-        if every:
-            choices |= dict.fromkeys([columns, relevant])
-        else:
-            choices[columns if len(columns) <= _MOST_COLUMNS else relevant] = None
-    return [columns for columns in choices if columns and (every or len(columns) <= _MOST_COLUMNS)]

@@ -10,6 +10,7 @@ import torch
 from scipy import optimize, stats
 from torch import Tensor, nn
 
+from skmine._engine.canonical import RIDGES
 from skmine._engine.critics import Reference, ReferencedCritic
 from skmine._engine.forms.form import Fit, Form
 from skmine._engine.sample import Sample
@@ -24,7 +25,6 @@ _COLUMN_SHARE = 0.02
 #: number.
 _STEPS, _TOLERANCE = 20, 1e-4
 #: Amount by which correlations are reduced, so that copied columns do no harm.
-_RIDGE = 1e-6
 #: Largest normal score in the table of t scores, and the number of its entries.
 _HIGHEST_SCORE, _KNOTS = 5.0, 1001
 
@@ -139,7 +139,7 @@ def _correlations(scores: Tensor, weight: Tensor, degrees: float, start: Tensor)
         scatter = scores.mT @ (part.unsqueeze(2) * scores)
         scale = scatter.diagonal(0, 1, 2).rsqrt()  # a copula does not depend on scales
         before = correlation
-        correlation = torch.lerp(scale.unsqueeze(2) * scatter * scale.unsqueeze(1), eye, _RIDGE)
+        correlation = torch.lerp(scale.unsqueeze(2) * scatter * scale.unsqueeze(1), eye, RIDGES[0])
         if float((correlation - before).abs().max()) < _TOLERANCE:
             break
     return correlation

@@ -6,7 +6,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from skmine._engine.critics import ClassNormalised
 from skmine._engine.forms.form import Fit, Form
 from skmine._engine.sample import Sample
 
@@ -39,14 +38,13 @@ class Table(Form):
         def candidates():
             for pseudocount in PSEUDOCOUNTS:
                 smoothed = counts + pseudocount * probability
-                table = TableReference((smoothed / smoothed.sum(-1, keepdim=True) / probability).log())
+                table = TableCritic((smoothed / smoothed.sum(-1, keepdim=True) / probability).log())
                 yield float((table(x[rows], y[rows]) * weight[rows]).sum()), table
 
-        table = max(candidates(), key=itemgetter(0))[1]
-        return Fit(ClassNormalised(table, probability, sample.n_members))
+        return Fit(max(candidates(), key=itemgetter(0))[1])
 
 
-class TableReference(nn.Module):
+class TableCritic(nn.Module):
     """Log ratio of two discrete variables, read from a table.
 
     Parameters
@@ -61,19 +59,8 @@ class TableReference(nn.Module):
         super().__init__()
         self.register_buffer("log_ratio", log_ratio)
 
-    def read_x(self, x: Tensor) -> Tensor:
-        """The classes of x."""
-        return x[..., : self.log_ratio.shape[1]]
-
-    def read_y(self, y: Tensor) -> Tensor:
-        """The classes of y."""
-        return y
-
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Log ratio of one-hot rows, ``(n_members, ..., n_classes_x), ... -> (n_members, ...)``."""
-        return self.score(self.read_x(x), y)
-
-    def score(self, x: Tensor, y: Tensor) -> Tensor:
-        """Log ratio of the classes read."""
+        x = x[..., : self.log_ratio.shape[1]]
         flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), self.log_ratio)
         return torch.einsum("...c,...c->...", flat.view(*x.shape[:-1], -1), y)

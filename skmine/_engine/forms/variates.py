@@ -20,6 +20,7 @@ from skmine._engine.canonical import Projection, canonical_solutions, shrink_cor
 from skmine._engine.critics import ReferencedCritic
 from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.forms.gaussian import GaussianReference
+from skmine._engine.limits import CHOOSING_ROWS, MOST_COLUMNS
 from skmine._engine.sample import Reading, Sample
 
 #: Ridge on the covariances of functions, because some functions may nearly coincide.
@@ -28,7 +29,7 @@ _RIDGE = 1e-3
 _CUT = 0.999
 #: Candidates for the number of variates. The number of columns of the narrower block, at most 64, is tried as
 #: well.
-_NUMBERS, _MOST_VARIATES = (1, 2, 4, 8), 64
+_NUMBERS = (1, 2, 4, 8)
 #: Scores are cut at this value. Several variates of a block may be extreme together, and the log ratio must
 #: not become far too large there.
 _HIGHEST_SCORE, _KNOTS = 3.0, 65
@@ -38,8 +39,8 @@ _LEAST_SQUARE = 1e-3
 _MOST_NUMBERS = 2**26
 #: Maximum number of functions of both blocks, in total and per training row.
 _MOST_COLUMNS, _COLUMN_SHARE = 800, 0.25
-#: Number of held-out rows that choose the number of variates, and how many of these form the marginal pairs.
-_HELD_OUT_ROWS, _PAIRED_ROWS = 2048, 512
+#: Number of held-out rows that form the marginal pairs when the number of variates is chosen.
+_PAIRED_ROWS = 512
 
 
 class NonlinearVariates(Form):
@@ -72,17 +73,17 @@ class NonlinearVariates(Form):
         expanded = [_expand(name, reading, block) for reading, block in zip(pair, blocks, strict=True)]
         flat_x, flat_y = (part.flatten(0, 1) for part in expanded)
         members = torch.arange(sample.fitted.numel()).view(sample.fitted.shape)
-        (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,), (1.0,))
+        (solution,) = canonical_solutions(flat_x, flat_y, members, weight.flatten(), (_RIDGE,))
         if not solution.correlations.shape[1]:
             return None  # a function can be constant, such as the distance of one-hot columns
         d = min(reading.stop - reading.start for reading in pair)
-        numbers = [*_NUMBERS, min(d, _MOST_VARIATES)] if d > _NUMBERS[-1] else list(_NUMBERS)
+        numbers = [*_NUMBERS, min(d, MOST_COLUMNS)] if d > _NUMBERS[-1] else list(_NUMBERS)
         projections = (side.leading(numbers[-1]) for side in (solution.projection_x, solution.projection_y))
         sides = [
             _fit_variates(name, reading, part, projection, weight)
             for reading, part, projection in zip(pair, expanded, projections, strict=True)
         ]
-        held_out = sample.read(sample.folds.held_out[:, :_HELD_OUT_ROWS])
+        held_out = sample.read(sample.folds.held_out[:, :CHOOSING_ROWS])
         candidates = _candidates(sides, numbers, solution.noise, (*blocks, weight), held_out)
         best = max(candidates, key=itemgetter(0))[1]
         return Fit(ReferencedCritic(best), reference=best)
@@ -258,9 +259,9 @@ def _candidates(sides, numbers: Sequence[int], noise: Tensor, training, held_out
     r = shrink_correlations(sample, noise.unsqueeze(1))
     u, v = (side(block)[..., :width] for side, block in zip(sides, unseen, strict=True))
     for k in (k for k in numbers if k <= width):
-        eye = torch.eye(k, dtype=r.dtype).expand(len(r), -1, -1)
+        constant = -torch.log1p(-(r[:, :k] ** 2)).sum(1) / 2
         side_x, side_y = (side.leading(k) for side in sides)
-        reference = GaussianReference(side_x, side_y, r[:, :k], eye, eye)
+        reference = GaussianReference(side_x, side_y, r[:, :k], constant)
         yield weighted_mean(_values(reference, u, v, unseen_weight), unseen_weight), reference
 
 
@@ -274,7 +275,7 @@ def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) 
     joint = (weight * reference(u, v)).sum(1) / weight.sum(1)
     few = slice(_PAIRED_ROWS)
     share = weight[:, few] / weight[:, few].sum(1, keepdim=True)
-    log_ratio = reference.all_pairs(u[:, few], v[:, few])
+    log_ratio = reference(u[:, few].unsqueeze(2), v[:, few].unsqueeze(1))
     log_ratio.diagonal(dim1=1, dim2=2).fill_(-math.inf)  # these pairs are joint
     largest = log_ratio.amax((1, 2))
     ratio = (log_ratio - largest.view(-1, 1, 1)).exp()

@@ -1,0 +1,10 @@
+"""Limits of time and memory that several parts of the engine share."""
+
+#: Maximum number of rows that a critic without minibatches is fitted to, and valued on again.
+MOST_ROWS = 8192
+#: Maximum number of rows that choose a setting or when training stops.
+CHOOSING_ROWS = 2048
+#: Maximum number of columns of a block that networks, trees and tests read.
+MOST_COLUMNS = 64
+#: Maximum number of columns of a block in a mixture, and so of those that a regression predicts.
+MOST_MIXED = 10
