@@ -39,7 +39,7 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "form: variates": without_form("NonlinearVariates"),
     "form: mixture": without_form("GaussianMixture"),
     "form: regression": without_form("Regression"),
-    "networks of regression": with_value(regression, MOST_COLUMNS=0),
+    "networks and boosted trees": with_value(regression, MOST_COLUMNS=0),
     "trees in the test of misfit": with_value(
         misfit, predicted_by_trees=lambda x, y, *_: torch.zeros_like(y)
     ),
