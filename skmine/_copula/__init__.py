@@ -15,18 +15,16 @@
 ``moments``       screens all pairs of many columns
 ``counts``        columns whose rows are read in parts
 ``independence``  tests of independence, without fitting
+``blocks``        tests of independence of several columns
 ================  ===========================================================================
 """
 
+from skmine._copula.blocks import BlockFunctions, block_law, choose_functions, law_of_sums, moment_sums
 from skmine._copula.counts import Grid, Summary, merge
 from skmine._copula.independence import (
-    BlockFunctions,
     BlockLaw,
-    block_law,
     independence_laws,
     independence_pvalues,
-    law_of_sums,
-    moment_sums,
     pvalues_of,
     weighted_chi2_isf,
     weighted_chi2_sf,
@@ -53,6 +51,7 @@ __all__ = [
     "Summary",
     "block_information",
     "block_law",
+    "choose_functions",
     "column_blocks",
     "combine_pvalues",
     "count_values",

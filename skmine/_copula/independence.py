@@ -7,13 +7,37 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, norm
 
 from skmine._copula.margins import Margin
-from skmine._copula.orthonormal import excess_scale
 
 _BISECTIONS = 80
 #: A variance over permutations below this share of its limit for many rows counts as rounding error.
 _ALIKE = 1e-9
 #: Polynomials are bounded, so that their mean products are nearly normal, also in the tails.
-_HIGHEST_DEGREE = 6
+HIGHEST_DEGREE = 6
+
+
+class BlockLaw(NamedTuple):
+    """A statistic of two blocks, and its distribution under independence.
+
+    Attributes
+    ----------
+    statistic : float
+        Sum of the squared mean products of their functions, times n - 1.
+    weights : ndarray of shape (k,)
+        For large n, the statistic is a sum of squared normals with these weights. Empty if a block is
+        constant.
+    spread : float
+        Standard deviation over permutations of the rows, relative to that of this sum.
+    """
+
+    statistic: float
+    weights: np.ndarray
+    spread: float
+
+    def pvalue(self) -> float:
+        """Probability of at least this statistic under independence."""
+        if not len(self.weights):
+            return 1.0
+        return float(weighted_chi2_sf(self.statistic, self.weights, self.spread))
 
 
 def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
@@ -34,7 +58,7 @@ def independence_pvalues(margins: list[Margin], target: Margin) -> np.ndarray:
     return pvalues_of(independence_laws(margins, target))
 
 
-def independence_laws(margins: list[Margin], target: Margin) -> list["BlockLaw"]:
+def independence_laws(margins: list[Margin], target: Margin) -> list[BlockLaw]:
     """Statistics of the test that each column is independent of a target, and their distributions.
 
     The statistic is ``(n - 1) sum_ab c_ab^2 / (a b)``. Here ``c_ab`` is the mean product of two orthonormal
@@ -58,24 +82,24 @@ def independence_laws(margins: list[Margin], target: Margin) -> list["BlockLaw"]
         One for each column.
     """
     n = len(target)
-    functions, order = target.polynomials(_HIGHEST_DEGREE)
+    functions, order = target.polynomials(HIGHEST_DEGREE)
     n_cells = len(target.mass)
     own_sums = _permutation_sums(functions, order, target.mass * n)
     laws = []
     for margin in margins:
-        others, other_order = margin.polynomials(_HIGHEST_DEGREE)
+        others, other_order = margin.polynomials(HIGHEST_DEGREE)
         cell = margin.codes.astype(np.intp) * n_cells + target.codes
         counts = np.bincount(cell, target.times, len(margin.mass) * n_cells).reshape(-1, n_cells)
         moments = others.T @ counts @ functions / n
         weights = 1 / np.outer(other_order, order)
         statistic = (n - 1) * float((weights * moments**2).sum())
         sums = _permutation_sums(others, other_order, margin.mass * n)
-        spread = _spread(np.stack([sums, own_sums]), weights.ravel(), n)
+        spread = permutation_spread(np.stack([sums, own_sums]), weights.ravel(), n)
         laws.append(BlockLaw(statistic, weights.ravel() if spread else np.empty(0), spread or 1.0))
     return laws
 
 
-def pvalues_of(laws: list["BlockLaw"]) -> np.ndarray:
+def pvalues_of(laws: list[BlockLaw]) -> np.ndarray:
     """Probabilities of at least these statistics under independence, shape (n_laws,)."""
     alike: dict = {}
     for j, law in enumerate(laws):
@@ -99,11 +123,23 @@ def _permutation_sums(functions: np.ndarray, order: np.ndarray, counts: np.ndarr
     return np.array([n * (1 / order).sum(), n**2 * (1 / order**2).sum(), counts @ lengths**2])
 
 
-def _spread(sums: np.ndarray, weights: np.ndarray, n: int) -> float:
-    """Standard deviation over permutations, relative to that of the weighted sum of squared normals.
+def permutation_spread(sums: np.ndarray, weights: np.ndarray, n: int) -> float:
+    """Standard deviation of a statistic over permutations, relative to that of a sum of squared normals.
 
-    `sums` are the sums of the two blocks; see :func:`_permutation_sums`. 0 if all permutations give the same
-    value.
+    Parameters
+    ----------
+    sums : ndarray of shape (2, 3)
+        For both blocks: trace and sum of squares of the products of their functions, and sum of the squares
+        of the squared lengths of the rows.
+    weights : ndarray
+        Weights of the squared normals.
+    n : int
+        Number of rows.
+
+    Returns
+    -------
+    float
+        0 if all permutations give the same value.
     """
     if n <= 3 or not len(weights):
         return 1.0
@@ -111,6 +147,23 @@ def _spread(sums: np.ndarray, weights: np.ndarray, n: int) -> float:
     variance = _permutation_variance(trace, square, lengths, n)
     ratio = variance / (2 * (weights**2).sum())
     return float(np.sqrt(ratio)) if ratio > _ALIKE else 0.0
+
+
+def _permutation_variance(trace: np.ndarray, square: np.ndarray, lengths: np.ndarray, n: int) -> float:
+    """Variance of the statistic over all permutations of the rows, for two blocks of centred functions.
+
+    The arguments are the sums of both blocks, from :func:`_permutation_sums`.
+
+    References
+    ----------
+    Kazi-Aoual, Hitier, Sabatier and Lebreton (1995), Refined approximations to permutation tests for
+    multivariate inference, Computational Statistics and Data Analysis.
+    """
+    spread = np.prod((n - 1) * square - trace**2)
+    kurtosis = np.prod(n * (n + 1) * lengths - (n - 1) * (trace**2 + 2 * square))
+    variance = 2 * spread / ((n - 1) ** 2 * (n + 1) * (n - 2))
+    variance += kurtosis / ((n + 1) * n * (n - 1) * (n - 2) * (n - 3))
+    return variance * (n - 1) ** 2 / n**4
 
 
 def weighted_chi2_sf(statistic, weights: np.ndarray, spread=1.0) -> np.ndarray:
@@ -202,198 +255,3 @@ def _tail(point: np.ndarray, statistic: np.ndarray, weights: np.ndarray, scale: 
     root = np.sign(point) * np.sqrt(np.maximum(2 * (point * statistic - generating), 0.0))
     shift = point * np.sqrt(curvature)
     return np.clip(norm.sf(root + np.log(shift / root) / root), 0.0, 1.0)
-
-
-#: Test of blocks: maximum number of functions of a block, in total and per row, and degrees to try in turn.
-_MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 600, 0.12
-_DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
-#: Rows whose functions are in memory at a time.
-_ROWS = 2**13
-
-
-class BlockLaw(NamedTuple):
-    """A statistic of two blocks, and its distribution under independence.
-
-    Attributes
-    ----------
-    statistic : float
-        Sum of the squared mean products of their functions, times n - 1.
-    weights : ndarray of shape (k,)
-        For large n, the statistic is a sum of squared normals with these weights. Empty if a block is
-        constant.
-    spread : float
-        Standard deviation over permutations of the rows, relative to that of this sum.
-    """
-
-    statistic: float
-    weights: np.ndarray
-    spread: float
-
-    def pvalue(self) -> float:
-        """Probability of at least this statistic under independence."""
-        if not len(self.weights):
-            return 1.0
-        return float(weighted_chi2_sf(self.statistic, self.weights, self.spread))
-
-
-def block_law(first: list[Margin], second: list[Margin]) -> BlockLaw:
-    """Statistic for the independence of two blocks of columns, and its distribution.
-
-    Parameters
-    ----------
-    first, second : list of Margin
-        Columns of the same rows.
-
-    Returns
-    -------
-    BlockLaw
-    """
-    n = len(first[0])
-    sides = BlockFunctions(first, n), BlockFunctions(second, n)
-    blocks = [
-        [[m.codes[start : start + _ROWS] for m in margins] for margins in (first, second)]
-        for start in range(0, n, _ROWS)
-    ]
-    for number, side in enumerate(sides):
-        side.standardise(np.add.reduce([side.product_sums(codes[number]) for codes in blocks]) / n)
-    sums = moment_sums(*sides, *blocks[0])
-    for codes in blocks[1:]:
-        for total, part in zip(sums, moment_sums(*sides, *codes), strict=True):
-            total += part
-    return law_of_sums(sums, n)
-
-
-def moment_sums(left: "BlockFunctions", right: "BlockFunctions", codes, other_codes) -> list[np.ndarray]:
-    """Sums over some rows, for :func:`law_of_sums`.
-
-    Parameters
-    ----------
-    left, right : BlockFunctions
-        Functions of the two blocks.
-    codes, other_codes : list of ndarray of shape (n_rows,)
-        Cells of the columns of the two blocks.
-
-    Returns
-    -------
-    list of ndarray
-        Products of the functions of both blocks, products within each block, and the squares of the squared
-        lengths of the rows.
-    """
-    one, other = left.values(codes), right.values(other_codes)
-    lengths = [((side**2).sum(axis=1) ** 2).sum() for side in (one, other)]
-    return [one.T @ other, one.T @ one, other.T @ other, np.array(lengths)]
-
-
-def law_of_sums(sums: list[np.ndarray], n: int) -> BlockLaw:
-    """Statistic and distribution from the sums over all rows.
-
-    Parameters
-    ----------
-    sums : list of ndarray
-        See :func:`moment_sums`.
-    n : int
-        Number of rows.
-
-    Returns
-    -------
-    BlockLaw
-    """
-    products, left, right, lengths = sums
-    if not products.size:
-        return BlockLaw(0.0, np.empty(0), 1.0)
-    statistic = (n - 1) * float(((products / n) ** 2).sum())
-    scales = [np.linalg.eigvalsh(side / n) for side in (left, right)]
-    weights = np.outer(*(scale[scale > 1e-9 * scale.max()] for scale in scales)).ravel()
-    # The statistic over permutations has the mean of the weighted chi-square. Its variance is larger if the
-    # functions of a block are large in a few rows.
-    of_sides = [
-        [np.trace(side), (side**2).sum(), total] for side, total in zip((left, right), lengths, strict=True)
-    ]
-    spread = _spread(np.array(of_sides), weights, n)
-    if not spread:  # few rows: all permutations give the same value
-        return BlockLaw(statistic, np.empty(0), 1.0)
-    return BlockLaw(statistic, weights, spread)
-
-
-def _permutation_variance(trace: np.ndarray, square: np.ndarray, lengths: np.ndarray, n: int) -> float:
-    """Variance of the statistic over all permutations of the rows, for two blocks of centred functions.
-
-    The arguments are the sums of both blocks, from :func:`_permutation_sums`.
-
-    References
-    ----------
-    Kazi-Aoual, Hitier, Sabatier and Lebreton (1995), Refined approximations to permutation tests for
-    multivariate inference, Computational Statistics and Data Analysis.
-    """
-    spread = np.prod((n - 1) * square - trace**2)
-    kurtosis = np.prod(n * (n + 1) * lengths - (n - 1) * (trace**2 + 2 * square))
-    variance = 2 * spread / ((n - 1) ** 2 * (n + 1) * (n - 2))
-    variance += kurtosis / ((n + 1) * n * (n - 1) * (n - 2) * (n - 3))
-    return variance * (n - 1) ** 2 / n**4
-
-
-class BlockFunctions:
-    """Functions of the rows of a block of columns, scaled by the root of their weights.
-
-    They are functions of each column and, if that does not make too many, centred products for pairs of
-    columns, whose variances are limited (:func:`excess_scale`).
-
-    Parameters
-    ----------
-    margins : list of Margin
-        Columns.
-    n : int
-        Number of rows.
-
-    Attributes
-    ----------
-    mean, scale : ndarray of shape (n_products,)
-        Means of the products, and factors that limit their variances. Call :meth:`standardise` before
-        :meth:`values`.
-    """
-
-    def __init__(self, margins: list[Margin], n: int):
-        most = min(_MOST_FUNCTIONS, _FUNCTIONS_A_ROW * n)
-        for degree in _DEGREES:
-            self.single = _scaled(margins, degree)
-            if sum(part.shape[1] for part in self.single) <= most:
-                break
-        n_pairs = len(margins) * (len(margins) - 1) // 2
-        self.paired: list[np.ndarray] = []
-        for degree in _PRODUCT_DEGREES if n_pairs else ():
-            paired = _scaled(margins, degree)
-            if n_pairs * max(part.shape[1] for part in paired) ** 2 <= most:
-                self.paired = paired
-                break
-        variance = [margin.mass @ part**2 for margin, part in zip(margins, self.paired, strict=False)]
-        largest = [np.outer(one, other).ravel() for j, one in enumerate(variance) for other in variance[:j]]
-        self._largest = np.concatenate([np.empty(0), *largest])
-        self.mean, self.scale = np.zeros(0), np.ones(0)
-
-    def _products(self, codes: list[np.ndarray]) -> np.ndarray:
-        parts = [np.empty((len(codes[0]), 0))]
-        values = [functions[c] for functions, c in zip(self.paired, codes, strict=False)]
-        for j, one in enumerate(values):
-            for other in values[:j]:
-                parts.append((one[:, :, None] * other[:, None, :]).reshape(len(one), -1))
-        return np.hstack(parts)
-
-    def product_sums(self, codes: list[np.ndarray]) -> np.ndarray:
-        """Sums over rows of the products and of their squares, given their cells, shape (2, n_products)."""
-        products = self._products(codes)
-        return np.stack([products.sum(axis=0), (products**2).sum(axis=0)])
-
-    def standardise(self, means: np.ndarray) -> None:
-        """Set the means and factors of the products from their means and mean squares."""
-        self.mean, square = means
-        self.scale = 1 / excess_scale(square - self.mean**2, self._largest)
-
-    def values(self, codes: list[np.ndarray]) -> np.ndarray:
-        """Values of the functions in rows, given their cells, shape (n_rows, n_functions)."""
-        single = [functions[c] for functions, c in zip(self.single, codes, strict=True)]
-        return np.hstack([*single, (self._products(codes) - self.mean) * self.scale])
-
-
-def _scaled(margins: list[Margin], degree: int) -> list[np.ndarray]:
-    found = [margin.polynomials(degree) for margin in margins]
-    return [functions / np.sqrt(order) for functions, order in found]

@@ -14,6 +14,7 @@ from skmine._copula import (
     BlockLaw,
     Margin,
     block_law,
+    choose_functions,
     combine_pvalues,
     estimate_pairs,
     excess_scale,
@@ -28,9 +29,8 @@ from skmine._scores.reading import PARAMETERS, read_discrete_features
 from skmine._sklearn import validate_params
 from skmine._validation import check_effective_samples, check_lengths, draw_seed, make_generator
 
-#: Maximum number of functions of a block, in total and per row, and degrees that are tried in turn.
-_MOST_FUNCTIONS, _FUNCTIONS_A_ROW = 200, 0.12
-_DEGREES, _PRODUCT_DEGREES = (6, 4, 2, 1), (4, 2, 1)
+#: Maximum number of functions of a block.
+_MOST_FUNCTIONS = 200
 #: Degrees of products that are weighted by a column of Z; maximum number of products per row.
 _WEIGHTED_DEGREES, _PRODUCTS_A_ROW = (3, 2, 1), 0.125
 #: Maximum number of products whose covariance is decomposed. With more, the Gram matrix of this many rows is.
@@ -373,22 +373,13 @@ def _law(block: tuple, factor: np.ndarray, sums: _GroupSums, inflation: float) -
 
 def _block_functions(columns: list[Column], discrete) -> np.ndarray:
     """Centred functions of a block and, if there is room, of products of two columns."""
-    n = len(columns[0].values)
-    most = min(_MOST_FUNCTIONS, _FUNCTIONS_A_ROW * n)
 
-    def single(degree: int) -> list[np.ndarray]:
+    def functions_of(degree: int) -> list[np.ndarray]:
         return [rank_functions(c, d, degree) for c, d in zip(columns, discrete, strict=True)]
 
-    for degree in _DEGREES:
-        parts = single(degree)
-        if sum(part.shape[1] for part in parts) <= most:
-            break
-    for degree in _PRODUCT_DEGREES if len(columns) > 1 else ():
-        factors = single(degree)
-        pairs = [(one, other) for j, one in enumerate(factors) for other in factors[:j]]
-        if sum(one.shape[1] * other.shape[1] for one, other in pairs) <= most:
-            return np.hstack([*parts, *(_products(one, other) for one, other in pairs)])
-    return np.hstack(parts)
+    single, paired = choose_functions(functions_of, len(columns[0].values), _MOST_FUNCTIONS)
+    products = [_products(one, other) for j, one in enumerate(paired) for other in paired[:j]]
+    return np.hstack(single + products)
 
 
 def _products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
