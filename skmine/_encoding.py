@@ -73,13 +73,18 @@ def _may_be_classes(columns: list[Column], n: int) -> bool:
     return all(len(_levels(column)[0]) <= _most_levels(True, n) for column in columns)
 
 
-def _missing(column: Column, ranks: np.ndarray | None) -> np.ndarray:
-    return column.missing[:, None] * 1.0
-
-
-def _entropy(column: Column, weight: np.ndarray | None) -> float:
+def _entropy(column: Column, levels: np.ndarray, weight: np.ndarray | None) -> float:
     """Entropy in nats of the values of a column, including missing as a value."""
-    return float(entropy(np.bincount(_level_codes(column, _levels(column)[0]) + 1, weight)))
+    return float(entropy(np.bincount(_level_codes(column, levels) + 1, weight)))
+
+
+class _Missing:
+    """Indicator of the missing values of one column."""
+
+    width = 1
+
+    def __call__(self, column: Column, ranks: np.ndarray | None) -> np.ndarray:
+        return column.missing[:, None] * 1.0
 
 
 class _Ranks:
@@ -111,6 +116,8 @@ class _Ranks:
 class _NormalScores:
     """Normal quantiles of the ranks of one numeric column, standardised; 0 for a missing value."""
 
+    width = 1
+
     def __init__(self, ranks: np.ndarray, weight: np.ndarray | None):
         present = ~np.isnan(ranks)
         scores = ndtri(ranks[present])
@@ -127,6 +134,7 @@ class _OneHot:
 
     def __init__(self, levels: np.ndarray, counts: np.ndarray):
         self.levels = levels[np.sort(np.argsort(-counts, kind="stable")[:MAX_LEVELS])]
+        self.width = len(self.levels)
 
     def __call__(self, column: Column, ranks: np.ndarray | None) -> np.ndarray:
         return (_level_codes(column, self.levels)[:, None] == np.arange(len(self.levels))) * 1.0
@@ -190,10 +198,12 @@ class BlockEncoder:
         self.probability: np.ndarray | None = None
         levels = [_levels(column) for column in columns]
         if all(
-            c.categorical or len(values) <= _most_levels(c.categorical, n)
+            c.categorical or len(values) <= _most_levels(False, n)
             for c, (values, _) in zip(columns, levels, strict=True)
         ):
-            self.entropy = sum(_entropy(column, weight) for column in columns)
+            self.entropy = sum(
+                _entropy(column, values, weight) for column, (values, _) in zip(columns, levels, strict=True)
+            )
         self._find_classes(columns, [values for values, _ in levels], weight, classes == "many")
         if classes == "none":
             self.class_rows = self.probability = None
@@ -208,13 +218,12 @@ class BlockEncoder:
         of_column = dict(zip(self.numeric, ranks.T, strict=True))
         for j, (column, (values, counts)) in enumerate(zip(columns, levels, strict=True)):
             if column.missing.any() and len(values):
-                self.parts.append((j, _missing))
+                self.parts.append((j, _Missing()))
             if j in of_column:
                 self.parts.append((j, _NormalScores(of_column[j], weight)))
             elif len(values) > 1:
                 self.parts.append((j, _OneHot(values, counts)))
-        one_row = [column.take(np.arange(1)) for column in columns]
-        self.n_core = self._core(one_row, self._ranks(one_row)).shape[1]
+        self.n_core = sum(encode.width for _, encode in self.parts)
         if len(self.numeric) == 1:
             self.in_ranks.append(RankCosines())
         elif self.numeric:
@@ -222,7 +231,7 @@ class BlockEncoder:
             self.n_scaled = len(self.numeric)
         if self.numeric:
             self.in_ranks.append(TailRadius(ranks, weight))
-        self.origin = self._origin(columns)
+        self.origin = self._origin()
 
     @property
     def numeric(self) -> list[int]:
@@ -259,7 +268,7 @@ class BlockEncoder:
         moments = ((share * fast).T @ slow) ** 2
         depends = moments.max(axis=1) > chi2.isf(_LEVEL / moments.size, 1) * (share**2).sum()
         self.in_ranks[0].half_turns = np.append(COSINES, FAST_COSINES[depends])
-        self.origin = self._origin(columns)
+        self.origin = self._origin()
 
     def _find_classes(self, columns, distinct: list[np.ndarray], weight, many: bool) -> None:
         n = len(columns[0].values)
@@ -294,10 +303,8 @@ class BlockEncoder:
         parts = (encode(columns[j], of_column.get(j)) for j, encode in self.parts)
         return np.hstack([np.empty((len(columns[0].values), 0)), *parts])
 
-    def _origin(self, columns: list[Column]) -> np.ndarray:
-        one_row = [column.take(slice(1)) for column in columns]
-        widths = [encode(one_row[j], np.full(1, 0.5)).shape[1] for j, encode in self.parts]
-        ends = np.cumsum(widths)
+    def _origin(self) -> np.ndarray:
+        ends = np.cumsum([encode.width for _, encode in self.parts])
         numeric = [
             end - 1
             for end, (_, encode) in zip(ends, self.parts, strict=True)
