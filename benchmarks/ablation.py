@@ -53,7 +53,7 @@ ABLATIONS: dict[str, Callable[[], list]] = {
     "gap penalty": lambda: [mock.patch.object(module, "GAP_PENALTY", 0.0) for module in (judge, gaussian)],
     "faint columns": with_value(network, _FAINT=1.0),
     "patience on paths": with_value(contest, _PATIENCE=1),
-    "caution": with_value(scoring, _CAUTION=0.0),
+    "caution": with_value(scoring, CAUTION=0.0),
     "bias of flexible forms": with_value(judge, _BIAS_SHARE=0.0),
     "refuted closed forms": with_value(judge, _REFUTING_NATS=math.inf),
     "first member decides": lambda: [mock.patch.object(judge.Judge, "first_decides", False)],

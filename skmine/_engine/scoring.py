@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import cycle
 from statistics import fmean
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,58 +13,7 @@ from skmine._engine.canonical import weighted_mean
 from skmine._engine.critics import PooledCritic
 from skmine._engine.forms.form import Fit
 from skmine._engine.sample import Sample
-
-#: When critics are compared, this many standard errors of the mean of exp(T) over the marginal pairs are
-#: subtracted, because a log ratio can be far too large in regions with few pairs.
-_CAUTION = 2.0
-
-
-class Scores(NamedTuple):
-    """Input of the bounds.
-
-    Attributes
-    ----------
-    joint : Tensor of shape (n_members, n)
-        Critic values of paired rows.
-    marginal : Tensor of shape (n_members, m, k)
-        Critic values of marginal pairs.
-    joint_weight, marginal_weight : Tensor or None
-        Weights, in shapes that broadcast to these.
-    """
-
-    joint: Tensor
-    marginal: Tensor
-    joint_weight: Tensor | None
-    marginal_weight: Tensor | None
-
-    def pooled(self, other: "Scores") -> "Scores":
-        """Scores of the mean of two critics on the same pairs."""
-        joint = torch.lerp(self.joint, other.joint, 0.5)
-        return self._replace(joint=joint, marginal=torch.lerp(self.marginal, other.marginal, 0.5))
-
-    @property
-    def first(self) -> "Scores":
-        """Scores of the first member."""
-        pairs = zip(self[2:], self[:2], strict=True)
-        weights = (None if weight is None else weight.expand_as(scores)[:1] for weight, scores in pairs)
-        return Scores(self.joint[:1], self.marginal[:1], *weights)
-
-    def error(self) -> Tensor:
-        """Relative standard error of the mean of exp(T) over the marginal pairs, shape (n_members,).
-
-        It is computed from the means over the pairs of each row of x, on the assumption that the rows of y
-        contribute as much.
-        """
-        ratio = (self.marginal - self.marginal.amax((1, 2), keepdim=True)).exp()
-        if self.marginal_weight is None:
-            by_row, weight = ratio.mean(2), torch.ones_like(ratio[..., 0])
-        else:
-            pair_weight = self.marginal_weight.expand_as(ratio)
-            weight = pair_weight.sum(2)
-            by_row = (pair_weight * ratio).sum(2) / weight.clamp_min(1e-30)
-        share = weight / weight.sum(1, keepdim=True)
-        mean = (share * by_row).sum(1, keepdim=True)
-        return math.sqrt(2) * (share * (by_row - mean)).norm(dim=1) / mean.squeeze(1)
+from skmine._engine.scores import CAUTION, Scores
 
 
 class Scored:
@@ -157,7 +105,7 @@ class Scored:
     def cautious_value(self) -> float:
         """Held-out value minus two standard errors of its marginal term; at most `highest_value`."""
         error = self.pair_error / math.sqrt(len(self.held_out) * len(self.held_out[0].marginal))
-        return min(self.held_out_value, self.highest_value) - _CAUTION * error
+        return min(self.held_out_value, self.highest_value) - CAUTION * error
 
     @cached_property
     def log_ratios(self) -> Tensor:

@@ -18,7 +18,8 @@ from skmine._engine.forms.gaussian import Gaussian
 from skmine._engine.forms.table import Table
 from skmine._engine.judge import Judge, Verdict, share_learnt
 from skmine._engine.sample import Folds
-from skmine._engine.scoring import Scored, Scores
+from skmine._engine.scores import Scores
+from skmine._engine.scoring import Scored
 from skmine.nn import BOUNDS, DonskerVaradhan
 from skmine.nn.bounds import Normalised
 from skmine.nn.training import TrainingResult

@@ -22,6 +22,9 @@ from skmine._engine.forms.form import Fit, Form, Start
 from skmine._engine.forms.gaussian import GaussianReference
 from skmine._engine.limits import CHOOSING_ROWS, MOST_COLUMNS
 from skmine._engine.sample import Reading, Sample
+from skmine._engine.scores import CAUTION, Scores
+from skmine.nn.bounds import DonskerVaradhan
+from skmine.nn.pairs import SampledPairs
 
 #: Ridge on the covariances of functions, because some functions may nearly coincide.
 _RIDGE = 1e-3
@@ -266,24 +269,13 @@ def _candidates(sides, numbers: Sequence[int], noise: Tensor, training, held_out
 
 
 def _values(reference: GaussianReference, u: Tensor, v: Tensor, weight: Tensor) -> Tensor:
-    """Donsker-Varadhan value in nats of coordinates of rows in random order, (n_members,).
+    """Cautious Donsker-Varadhan value in nats of coordinates of rows in random order, (n_members,).
 
-    The marginal pairs are all pairs of the first 512 rows. Two standard errors of their mean of exp(T) are
-    subtracted, because a log ratio can be far too large in regions with few pairs. The value is at most the
-    log of the number of pairs. Higher values cannot be tested.
+    The marginal pairs are all pairs of the first 512 rows. The value is at most the log of their number.
     """
-    joint = (weight * reference(u, v)).sum(1) / weight.sum(1)
     few = slice(_PAIRED_ROWS)
-    share = weight[:, few] / weight[:, few].sum(1, keepdim=True)
-    log_ratio = reference(u[:, few].unsqueeze(2), v[:, few].unsqueeze(1))
-    log_ratio.diagonal(dim1=1, dim2=2).fill_(-math.inf)  # these pairs are joint
-    largest = log_ratio.amax((1, 2))
-    ratio = (log_ratio - largest.view(-1, 1, 1)).exp()
-    others = (1 - share).clamp_min(1e-6)
-    by_row = torch.einsum("bij,bj->bi", ratio, share) / others
-    by_column = torch.einsum("bij,bi->bj", ratio, share) / others
-    mean = (share * by_row).sum(1)
-    errors = [(share * (part - mean.unsqueeze(1))).norm(dim=1) for part in (by_row, by_column)]
-    value = joint - largest - mean.log() - 2 * torch.hypot(*errors) / mean
-    n = ratio.shape[1]
-    return value.clamp_max(math.log(n * (n - 1)))
+    pairs = SampledPairs(_PAIRED_ROWS)
+    _, marginal, _, pair_weight = pairs(reference, u[:, few], v[:, few], weight[:, few])
+    scores = Scores(reference(u, v), marginal, weight, pair_weight)
+    value = DonskerVaradhan().estimate(*scores) - CAUTION * scores.error()
+    return value.clamp_max(math.log(marginal[0].numel()))
