@@ -72,7 +72,7 @@ class Rows:
         return len(self.kept)
 
     def sample(self, encoders: Sequence[BlockEncoder], folds: Folds) -> Sample:
-        """Encode the rows with the encoders of X and y, in that order."""
+        """Encode the rows with a pair of encoders. If only X holds classes, the encoder of y comes first."""
         x, y = (self._block(encoder) for encoder in encoders)
         weight = None if self.weight is None else torch.tensor(self.weight, dtype=torch.float32)
         return Sample(x, y, folds, weight)

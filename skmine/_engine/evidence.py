@@ -100,7 +100,7 @@ def n_units(d: int, n_targets: int) -> int:
     return int(min(max(affordable, _FEWEST_UNITS), _MOST_UNITS))
 
 
-def fit_network(x: Tensor, y: Tensor, weight: Tensor, m: int, seed: int = 0) -> EvidenceNetwork:
+def fit_network(x: Tensor, y: Tensor, weight: Tensor, m: int, seed: int) -> EvidenceNetwork:
     """Fit a network to some rows.
 
     Parameters
@@ -113,7 +113,7 @@ def fit_network(x: Tensor, y: Tensor, weight: Tensor, m: int, seed: int = 0) -> 
         Weights of the rows.
     m : int
         Number of hidden units.
-    seed : int, default=0
+    seed : int
         Seed of the first parameters.
 
     Returns

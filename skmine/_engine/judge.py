@@ -241,7 +241,7 @@ class Judge:
             held_out=held_out,
             training=training,
             bias=bias,
-            standard_error=scored.standard_error(scored.log_ratios),
+            standard_error=scored.standard_error,
             testable=self.testable(scored),
             is_tested=is_tested,
             least_upper=least_upper,

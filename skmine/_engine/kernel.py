@@ -356,8 +356,7 @@ def left_out(values: Tensor, axes: Tensor, y: Tensor, weight: Tensor) -> tuple[f
     axes : Tensor of shape (n_functions, n_functions)
         Combinations of its columns that are orthonormal for the kernel.
     y : Tensor of shape (n, n_targets)
-        Columns to predict. Do not subtract the mean of all rows: it contains each row. Predictions that are
-        shrunk to 0 would then have a small negative correlation with their own row.
+        Columns to predict.
     weight : Tensor of shape (n,)
         Weights of the rows.
 

@@ -36,7 +36,7 @@ _WIDTHS = (0.15, 0.5, 1.5)
 
 
 @torch.no_grad()
-def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Iterator[float]:
+def misfits(fit: Fit, sample: Sample, device: torch.device) -> Iterator[float]:
     """Five statistics of what the log ratio does not explain, in standard deviations if it is correct.
 
     Parameters
@@ -45,8 +45,8 @@ def misfits(fit: Fit, sample: Sample, device: torch.device | None = None) -> Ite
         A bank.
     sample : Sample
         The rows, on the CPU.
-    device : torch.device or None, default=None
-        Device of the bank; None for the CPU.
+    device : torch.device
+        Device of the bank.
 
     Yields
     ------

@@ -116,15 +116,16 @@ class Scored:
         ]
         return torch.cat(parts, 1)
 
-    def standard_error(self, log_ratios: Tensor) -> float:
-        """Standard error of the weighted mean over held-out rows.
+    @property
+    def standard_error(self) -> float:
+        """Standard error in nats of the weighted mean of the log ratios over held-out rows.
 
         A row that several members hold out counts once.
         """
-        rows, weight = torch.cat(tuple(self.unseen_rows), 1), self.sample.weight
-        weight = torch.ones_like(log_ratios) if weight is None else weight[rows]
-        share = (weight / weight.sum()).flatten()
-        deviation = log_ratios.flatten() - (share * log_ratios.flatten()).sum()
+        rows, log_ratios = torch.cat(tuple(self.unseen_rows), 1), self.log_ratios.flatten()
+        weight = self.sample.row_weight[rows].flatten()
+        share = weight / weight.sum()
+        deviation = log_ratios - (share * log_ratios).sum()
         repeats = rows.numel() / rows.unique().numel()
         return float(((share * deviation) ** 2).sum() * repeats) ** 0.5
 

@@ -38,7 +38,7 @@ def test_fit__smooth_function_of_two_of_five_columns__nearly_the_noise_is_left(s
     x, noise = draw(900, seed, d=5)
     y = (2 * x[:, 0]).tanh() * x[:, 1] + 0.1 * noise
 
-    network = fit_network(x[:600], y[:600], torch.ones(600).double(), 16)
+    network = fit_network(x[:600], y[:600], torch.ones(600).double(), 16, 0)
 
     assert error(network, x[600:], y[600:]) < 2 * 0.01 / float(y.var())
 
@@ -52,7 +52,7 @@ def test_fit__columns_without_effect__change_predictions_less_than_if_all_column
 
     for n_steps in (module._COMMON_STEPS, module._MOST_STEPS):
         monkeypatch.setattr(module, "_COMMON_STEPS", n_steps)
-        predict = fit_network(x, y, torch.ones(600).double(), 16).predict
+        predict = fit_network(x, y, torch.ones(600).double(), 16, 0).predict
         changes.append(float((predict(shuffled) - predict(x)).square().mean()))
 
     assert changes[0] < changes[1] / 2
@@ -62,7 +62,7 @@ def test_fit__nothing_to_explain__about_the_mean(seed):
     x, y = draw(500, seed)
     new_x, new_y = draw(2000, seed + 1)
 
-    network = fit_network(x, y, torch.ones(500).double(), 16)
+    network = fit_network(x, y, torch.ones(500).double(), 16, 0)
 
     assert error(network, new_x, new_y) < 1.05
 
@@ -87,8 +87,8 @@ def test_fit__units_of_the_columns__do_not_matter(shift):
     weight = torch.ones(300).double()
     scale = torch.tensor([1e-3, 5.0, 1e4]).double()
 
-    plain = fit_network(x, y, weight, 4).predict(x)
-    other = fit_network(shift + scale * x, 100 * y - 7, weight, 4).predict(shift + scale * x)
+    plain = fit_network(x, y, weight, 4, 0).predict(x)
+    other = fit_network(shift + scale * x, 100 * y - 7, weight, 4, 0).predict(shift + scale * x)
 
     torch.testing.assert_close((other + 7) / 100, plain, atol=1e-4, rtol=0)
 
@@ -99,8 +99,8 @@ def test_fit__weights__as_repeated_rows():
     weight = 1.0 + torch.arange(200) % 3
     many_x, many_y = (rows.repeat_interleave(weight.long(), 0) for rows in (x, y))
 
-    weighted = fit_network(x, y, weight.double(), 6)
-    repeated = fit_network(many_x, many_y, torch.ones(len(many_x)).double(), 6)
+    weighted = fit_network(x, y, weight.double(), 6, 0)
+    repeated = fit_network(many_x, many_y, torch.ones(len(many_x)).double(), 6, 0)
 
     # Repeated rows are more rows for the evidence, but of the same distribution.
     difference = weighted.predict(x) - repeated.predict(x)
@@ -122,7 +122,7 @@ def test_fit__degenerate_rows__finite(kind):
     if kind == "heavy tails":
         x, y = x**9, y**9
 
-    network = fit_network(x, y, torch.ones(len(y)).double(), 16)
+    network = fit_network(x, y, torch.ones(len(y)).double(), 16, 0)
 
     assert torch.isfinite(network.predict(x)).all()
 

@@ -148,7 +148,7 @@ def test_standard_error__rows__deviation_of_their_log_ratios(sample, trained):
 
     assert values.shape == (4, 2 * sample.folds.halves[0].shape[1])
     expected = values.std(correction=0) / math.sqrt(values.numel())
-    assert trained.standard_error(trained.log_ratios) == pytest.approx(float(expected), rel=1e-4)
+    assert trained.standard_error == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_standard_error__rows_that_several_members_hold_out__count_once(sample):
@@ -159,8 +159,8 @@ def test_standard_error__rows_that_several_members_hold_out__count_once(sample):
     once = Judge(sample, BOUND).score(Fit(Product([0.5] * 4)))
     repeated = Judge(twice, BOUND).score(Fit(Product([0.5] * 8)))
 
-    expected = once.standard_error(once.log_ratios)
-    assert repeated.standard_error(repeated.log_ratios) == pytest.approx(expected, rel=1e-4)
+    expected = once.standard_error
+    assert repeated.standard_error == pytest.approx(expected, rel=1e-4)
 
 
 def test_standard_error__weights__that_of_the_rows_they_leave(sample):
@@ -169,10 +169,11 @@ def test_standard_error__weights__that_of_the_rows_they_leave(sample):
     values = torch.randn(sample.folds.held_out.shape, generator=torch.Generator().manual_seed(0))
     whole = make_sample(sample.x.values, sample.y.values, sample.folds, weight)
 
-    error = Scored(Fit(nn.Identity()), whole, BOUND).standard_error(values)
+    scored = Scored(Fit(nn.Identity()), whole, BOUND)
+    scored.log_ratios = values
 
     expected = values[0].std(correction=0) / math.sqrt(values.shape[1])
-    assert error == pytest.approx(float(expected), rel=1e-4)
+    assert scored.standard_error == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_pooled__scores__are_those_of_the_mean_critic(sample, trained):

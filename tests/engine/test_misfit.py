@@ -22,6 +22,7 @@ from skmine._engine.sample import Block, Folds, Sample
 
 #: Rows, of which each of four folds holds out 400.
 N = 1600
+CPU = torch.device("cpu")
 #: From here on a misfit is no chance: that of correct log ratios has a standard deviation of about one.
 LARGE = 5.0
 #: The largest of four statistics of mean 0 and standard deviation 1 has mean 1.03 and standard deviation 0.7
@@ -33,7 +34,7 @@ STRONG = [float(1 - np.exp(-0.6)) ** 0.5] * 5
 
 def misfit(fit, sample, n_statistics=4):
     """The largest of the first statistics. The last takes nearly all of the time."""
-    return max(islice(misfits(fit, sample), n_statistics))
+    return max(islice(misfits(fit, sample, CPU), n_statistics))
 
 
 def of_pairs(correlations, n_members=4):
@@ -325,7 +326,7 @@ def test_misfit__few_held_out_rows__is_no_evidence_and_of_two_rows_infinite(n_ha
 def test_predictability__correct_log_ratio__about_zero(seed):
     samples = [make_sample(*draw_pairs(1000, [0.5], draw)) for draw in many(seed)]
 
-    values = np.array([list(misfits(of_pairs([0.5]), sample))[-2:] for sample in samples])
+    values = np.array([list(misfits(of_pairs([0.5]), sample, CPU))[-2:] for sample in samples])
 
     assert (abs(values.mean(0)) < 1).all()  # of trees and of kernels; three standard errors
     assert values.max() < LARGE
@@ -337,7 +338,7 @@ def test_predictability__steps_about_a_smooth_sum__are_found_by_trees(seed):
     steps = (3 * x).floor().sum(1, keepdim=True) - 3 * x.sum(1, keepdim=True)
     y = steps + 0.3 * torch.randn(N, 1, generator=generator)
 
-    *fixed, by_trees, _ = misfits(NOTHING, make_sample(x, y))
+    *fixed, by_trees, _ = misfits(NOTHING, make_sample(x, y), CPU)
 
     assert max(fixed[:2]) < 3 < LARGE < by_trees
 
@@ -370,5 +371,5 @@ def test_misfits__rows_that_are_held_out_once_or_twice__five_statistics_or_infin
     half = once.folds.halves[0]
     twice = Sample(once.x, once.y, replace(once.folds, halves=(half, half)))
 
-    assert np.isfinite(list(misfits(of_pairs([0.5], n_members), once))).tolist() == [True] * 5
-    assert list(misfits(of_pairs([0.5], n_members), twice)) == [np.inf]
+    assert np.isfinite(list(misfits(of_pairs([0.5], n_members), once, CPU))).tolist() == [True] * 5
+    assert list(misfits(of_pairs([0.5], n_members), twice, CPU)) == [np.inf]

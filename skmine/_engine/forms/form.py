@@ -104,7 +104,8 @@ class Form:
     ----------
     is_flexible : bool
         Whether the complexity of the form depends on the data. A flexible form misses more information than
-        overfitting costs. A form that is not flexible is a start, whose coordinates later forms can use.
+        overfitting costs. A form that is not flexible is fitted first; later forms can use its coordinates,
+        if it has any.
     """
 
     is_flexible: ClassVar[bool] = True
