@@ -71,7 +71,7 @@ class Outcome:
                 f"mi_ is {mi:.1f} nats, and these rows can verify values up to {verdict.testable:.1f}. "
                 "mi_ is correct if the dependence is Gaussian after a transformation of each column. "
                 "Otherwise the truth may be higher or lower, so the upper end of mi_interval_ is open. Pass "
-                "more rows if there are fewer than 2,500, which can verify values up to 4.3 nats."
+                "more rows if there are fewer than 1,500, which can verify values up to about 4 nats."
             )
         training = verdict.scored.fit.training
         if training is not None and not training.converged:
