@@ -41,7 +41,14 @@ from skmine._copula.intervals import pair_intervals
 from skmine._copula.levels import count_values
 from skmine._copula.loglinear import PairScores, score_pairs
 from skmine._copula.margins import Margin
-from skmine._copula.moments import block_information, column_blocks, product_sums, screen_pairs
+from skmine._copula.moments import (
+    block_information,
+    cells_at,
+    column_blocks,
+    open_information,
+    product_sums,
+    screen_pairs,
+)
 from skmine._copula.orthonormal import excess_scale
 
 __all__ = [
@@ -53,6 +60,7 @@ __all__ = [
     "Summary",
     "block_information",
     "block_law",
+    "cells_at",
     "column_blocks",
     "combine_pvalues",
     "count_values",
@@ -63,6 +71,7 @@ __all__ = [
     "law_of_sums",
     "merge",
     "moment_sums",
+    "open_information",
     "pair_information",
     "pair_intervals",
     "plug_in_information",
