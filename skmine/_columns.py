@@ -24,7 +24,7 @@ from skmine._numbers import as_floats, number_labels, parse_numbers, read_number
 from skmine._wrappers import unwrap
 
 #: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB).
-_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ = 32, 1_000_000, 2**24
+_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ = 32, 500_000, 2**24
 #: Text is read as numbers if at most one value in this many is not a number.
 _PARSED_A_FAILURE = 20
 
