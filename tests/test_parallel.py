@@ -58,7 +58,7 @@ def backend(request):
 def draw_table(n=300, d=70):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, d))
-    return X, X[:, 0] + X[:, 40] + rng.normal(size=n)
+    return X, X[:, 0] + X[:, d // 2] + rng.normal(size=n)
 
 
 def select(strategy, **parameters):
@@ -118,6 +118,20 @@ def test_scores__dask__data_are_scattered_once(client, monkeypatch):
         mutual_info_regression(X, y, n_jobs=2)
 
     assert sorted(type(data).__name__ for data in scattered) == ["Features", "Margin"]
+
+
+def test_scores__collections_and_a_running_scheduler__computed_by_it(client):
+    da = pytest.importorskip("dask.array")
+    X, y = draw_table(n=200, d=5)
+    lazy = da.from_array(X, (70, 2)), da.from_array(y, 70)
+    with distributed.client.dask.config.set(scheduler="synchronous"):
+        expected = mutual_info_regression(*lazy)
+
+    with distributed.get_task_stream(client) as stream:
+        values = mutual_info_regression(*lazy)
+
+    assert len(stream.data) > 0
+    np.testing.assert_array_equal(values, expected)
 
 
 class Together:
