@@ -113,11 +113,12 @@ def usage() -> tuple[float, float]:
 def workers(n: int, m: int, folder: Path) -> list[dict]:
     """The same work by one and by two workers, as threads, processes and by Dask."""
     data = draw(n, m, np.random.default_rng(0))
+    X, y = data[:, :m].copy(), data[:, m].copy()
     rows = []
     for backend in ("threading", "loky"):
         with parallel_config(backend):
             for jobs in (1, 2):
-                rows += in_turn(calls(data[:, :m], data[:, m], jobs), backend, n, m, jobs)
+                rows += in_turn(calls(X, y, jobs), backend, n, m, jobs)
     return rows + workers_of_dask(n, m)
 
 
