@@ -268,7 +268,7 @@ def _matrix_of_margins(margins: list[Margin], n_jobs, verbose) -> np.ndarray:
 
 
 def _matrix_of_lazy(features: Features, discrete, weights, n_jobs, verbose) -> np.ndarray:
-    """As `_matrix_of_margins`, for columns of which two blocks are read at a time."""
+    """Like `_matrix_of_margins`, for columns that are not in memory: two blocks are read at a time."""
     blocks = [block.tolist() for block in features.chunks(_NUMBERS_A_BLOCK)]
     pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
     tasks = (
