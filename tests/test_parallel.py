@@ -87,6 +87,24 @@ def test_functions__any_backend_and_number_of_jobs__same_bits(backend, name):
             np.testing.assert_array_equal(FUNCTIONS[name](X, y, n_jobs=n_jobs), expected)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_matrix__parts_of_rows_and_columns__values_of_one_part(monkeypatch, weighted):
+    X, y = draw_table(d=9)
+    X[:, 1] += X[:, 5]
+    X[:, 8] = np.round(X[:, 5])
+    weights = np.exp(y / 4) if weighted else None
+    monkeypatch.setattr("skmine._scores.dependence._FEWEST_TASKS", 1)
+    expected = mutual_info_matrix(X, sample_weight=weights)
+
+    monkeypatch.setattr("skmine._scores.dependence._FEWEST_TASKS", 13)
+    monkeypatch.setattr("skmine._scores.dependence._ROWS_A_PART", 70)
+    monkeypatch.setattr("skmine._copula.moments._BLOCK", 40)  # two blocks
+    values = mutual_info_matrix(X, sample_weight=weights)
+
+    assert expected[1, 5] > 0.1
+    np.testing.assert_allclose(values, expected, rtol=1e-5)  # sums of 32 bits, in another order
+
+
 def test_scores__loky__all_tasks_read_one_file(monkeypatch):
     X, y = draw_table(n=3_000)
 
