@@ -53,12 +53,18 @@ def count_columns(X) -> int:
     Raises
     ------
     ValueError
-        X does not have two dimensions, or has no column.
+        X does not have two dimensions, has no column, or has two columns of the same name.
     """
     if len(X.shape) != 2:
         raise shape_error(X, "X")
     if X.shape[1] == 0:
         check_features(np.empty((1, 0)))
+    names = list(getattr(X, "columns", ()))
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise ValueError(
+            f"X must have different names for its columns if it is a Dask DataFrame; got {repeated[0]!r} "
+            f"{len(repeated)} times. Rename the columns."
+        )
     return X.shape[1]
 
 
@@ -119,13 +125,16 @@ class ClusterTable:
 
     def _delayed(self, data) -> list:
         """Delayed partitions of a collection, which must be those of X."""
-        if not hasattr(data, "iloc"):
+        if hasattr(data, "divisions"):  # a DataFrame or Series
+            data = data.simplify()  # reads only the chosen columns; further steps would join partitions
+        else:
             if not self.is_frame and not np.isnan(data.shape[0]) and not np.isnan(self.X.shape[0]):
                 check_lengths(self.X.shape[0], data.shape[0])
                 data = data.rechunk({0: self.X.chunks[0]})
             if len(data.shape) == 2:
                 data = data.rechunk({1: -1})
-        parts = list(np.ravel(np.array(data.to_delayed(), dtype=object)))
+        # Without fused tasks, a partition that X, y and several blocks share is made once, by one worker.
+        parts = list(np.ravel(np.array(data.to_delayed(optimize_graph=False), dtype=object)))
         n_parts = self.X.npartitions if self.is_frame else self.X.numblocks[0]
         if len(parts) != n_parts:
             raise ValueError(
@@ -203,18 +212,26 @@ class ClusterTable:
         -------
         ndarray of shape (n_pairs, 3)
         """
+        scores = np.array(self._of_counts(pairs, tasks.score_pairs, bias_correction)).reshape(-1, 3)
+        self._warn_about_resolution(
+            [pair for pair, score in zip(pairs, scores, strict=True) if score[0] > _MOST]
+        )
+        return scores
+
+    def pair_law(self, pair: tuple[int, int]) -> tuple[BlockLaw, float]:
+        """Law of the independence of two columns, and the evidence of their estimate, in nats."""
+        return self._of_counts([pair], tasks.laws_of_pairs)[0]
+
+    def _of_counts(self, pairs: Sequence[tuple[int, int]], end: Callable, *arguments) -> list:
+        """Results of `end` for each pair, from the numbers of rows in the cells of both grids."""
         blocks = []
         for block in _pieces(pairs):
             which = sorted({j for pair in block for j in pair})
             grids = [self.grids[j] for j in which]
             inside = [(which.index(j), which.index(k)) for j, k in block]
-            blocks.append((which, grids, inside, bias_correction))
-        found = self._sums(blocks, tasks.count_pairs, tasks.add_counts, tasks.score_pairs, "block of pairs")
-        scores = np.array([score for block in found for score in block]).reshape(-1, 3)
-        self._warn_about_resolution(
-            [pair for pair, score in zip(pairs, scores, strict=True) if score[0] > _MOST]
-        )
-        return scores
+            blocks.append((which, grids, inside, *arguments))
+        found = self._sums(blocks, tasks.count_pairs, tasks.add_counts, end, "block of pairs")
+        return [result for block in found for result in block]
 
     def _warn_about_resolution(self, pairs: list[tuple[int, int]]) -> None:
         rounded = {j for pair in pairs for j in pair[:1] if all(self.grids[i].rounded for i in pair)}

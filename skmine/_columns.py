@@ -23,8 +23,9 @@ from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, number_labels, parse_numbers, read_numbers, shift_integers
 from skmine._wrappers import unwrap
 
-#: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB).
-_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ = 32, 1_000_000, 2**24
+#: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB);
+#: minimum number of columns per read of one in memory.
+_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ, _FEWEST_BY_ROWS = 32, 500_000, 2**24, 4
 #: Text is read as numbers if at most one value in this many is not a number.
 _PARSED_A_FAILURE = 20
 
@@ -85,12 +86,10 @@ class Column:
         Only text and empty columns can change kind: a few rows of text may all be numbers, or none.
         """
         if categorical == self.categorical:
+            if base == self.base:
+                return self
             # The difference is a multiple of 2**52, so no precision is lost.
-            return (
-                self
-                if base == self.base
-                else replace(self, values=self.values + (self.base - base), base=base)
-            )
+            return replace(self, values=self.values + (self.base - base), base=base)
         if self.missing.all():
             fill, dtype = (None, object) if categorical else (np.nan, np.float64)
             return replace(self, values=np.full(len(self.values), fill, dtype), categorical=categorical)
@@ -333,12 +332,15 @@ class Features:
 
     def chunks(self, numbers: int | None = None) -> list[np.ndarray]:
         """Split the columns into chunks with at most this many values, and at least one column."""
+        n, d = self.shape
         if numbers is None:
-            # Reading one column of a row-major array from disk takes as long as reading several.
-            by_rows = isinstance(self._data, np.memmap) and not self._data.flags.f_contiguous
-            numbers = _NUMBERS_A_READ if by_rows else _NUMBERS_A_CHUNK
-        size = int(np.clip(numbers // self.shape[0], 1, _COLUMNS_A_CHUNK))
-        return np.array_split(np.arange(self.shape[1]), -(-self.shape[1] // size))
+            by_rows = isinstance(self._data, np.ndarray) and not self._data.flags.f_contiguous
+            # Reading one column of a row-major array takes as long as reading several.
+            numbers = max(_NUMBERS_A_CHUNK, _FEWEST_BY_ROWS * n * by_rows)
+            if by_rows and isinstance(self._data, np.memmap):
+                numbers = _NUMBERS_A_READ
+        size = int(np.clip(numbers // n, 1, _COLUMNS_A_CHUNK))
+        return np.array_split(np.arange(d), -(-d // size))
 
 
 def read_features(X, name: str = "X") -> list[Column]:

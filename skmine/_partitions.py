@@ -1,6 +1,6 @@
 """Work of one partition of a Dask collection, and sums of the results, as plain functions of arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +8,14 @@ import numpy as np
 from skmine._columns import Column, no_rows_error, read_columns, read_target
 from skmine._copula import (
     BlockFunctions,
+    BlockLaw,
     Grid,
     Margin,
     Summary,
     combine_pvalues,
     count_values,
     estimate_pairs,
+    independence_laws,
     independence_pvalues,
     merge,
     moment_sums,
@@ -63,7 +65,7 @@ def make_grids(summaries: list[Summary], labels: list[bool], names: list[str]) -
     return grids
 
 
-def count_pairs(columns: list[Column], grids: list[Grid], pairs: list, bias_correction: bool) -> list:
+def count_pairs(columns: list[Column], grids: list[Grid], pairs: list, *_) -> list:
     """Occupied cells of the contingency table of each pair, and their counts."""
     cells = [grid.cells(column) for grid, column in zip(grids, columns, strict=True)]
     found = []
@@ -74,8 +76,9 @@ def count_pairs(columns: list[Column], grids: list[Grid], pairs: list, bias_corr
 
 
 def _occupied(numbers: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Occupied cells and their counts, in types that hold them in few bytes, because they are sent."""
     distinct, times = count_values(numbers, counts)
-    return distinct.astype(np.int32), times.astype(np.float64)
+    return distinct.astype(np.int32), times.astype(np.min_scalar_type(int(times.max(initial=0))))
 
 
 def add_counts(parts: list[list]) -> list:
@@ -86,11 +89,21 @@ def add_counts(parts: list[list]) -> list:
     return summed
 
 
+def _margins_of_pairs(tables: list, grids: list[Grid], pairs: list) -> Iterator[list[Margin]]:
+    for (numbers, times), (j, k) in zip(tables, pairs, strict=True):
+        cells, rows = np.divmod(numbers, grids[k].n_cells), times.astype(np.float64)
+        yield [grids[i].margin(c, rows) for i, c in zip((j, k), cells, strict=True)]
+
+
+def laws_of_pairs(tables: list, grids: list[Grid], pairs: list) -> list[tuple[BlockLaw, float]]:
+    """Law of the independence of each pair, and the evidence of its estimate."""
+    margins = _margins_of_pairs(tables, grids, pairs)
+    return [(independence_laws([x], y)[0], float(estimate_pairs([x], y)[3, 0])) for x, y in margins]
+
+
 def score_pairs(tables: list, grids: list[Grid], pairs: list, bias_correction: bool) -> list:
     scores = []
-    for (numbers, times), (j, k) in zip(tables, pairs, strict=True):
-        cells = np.divmod(numbers, grids[k].n_cells)
-        first, second = (grids[i].margin(c, times) for i, c in zip((j, k), cells, strict=True))
+    for first, second in _margins_of_pairs(tables, grids, pairs):
         value, _, _, evidence, _ = estimate_pairs([first], second)[:, 0].tolist()
         if not bias_correction and first.levels is not None and second.levels is not None:
             value = plug_in_information(first, second)
@@ -147,7 +160,7 @@ def sum_products(columns, grids, margins, blocks: list[list[int]]) -> list[np.nd
 def _row_blocks(columns, grids, margins, n_left: int):
     """Cells of the columns of X and of y, a few rows at a time."""
     codes = [margin.codes for margin in _of_rows(columns, grids, margins)]
-    for start in range(0, len(codes[0]), _ROWS):
+    for start in range(0, max(len(codes[0]), 1), _ROWS):  # one block if there are no rows
         some = [c[start : start + _ROWS] for c in codes]
         yield some[:n_left], some[n_left:]
 

@@ -11,7 +11,7 @@ from skmine._progress import run_counted
 from skmine._screening import Screen
 
 #: Maximum number of features, and of their values, whose relevance is computed together.
-_AT_ONCE, _NUMBERS_A_CHUNK = 32, 2_000_000
+_AT_ONCE, _NUMBERS_A_CHUNK = 32, 500_000
 
 
 @dataclass

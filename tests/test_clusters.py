@@ -1,5 +1,6 @@
 """Dask arrays and DataFrames: counts of partitions compared with the same rows in memory."""
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -260,6 +261,79 @@ def test_grid__labels_beyond_the_most__rarest_share_a_cell():
 
     assert grid.n_cells == 4_096 + 1
     assert len(set(cells.tolist())) == 4
+
+
+def in_parts(table, ends):
+    """A Dask DataFrame with partitions that end at these rows, without divisions."""
+    parts = [dask.delayed(table.iloc[start:end]) for start, end in itertools.pairwise([0, *ends])]
+    return dd.from_delayed(parts, meta=table.iloc[:0], verify_meta=False)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        mutual_info_regression,
+        lambda X, y: mutual_info_matrix(X),
+        lambda X, y: mutual_info_test(X[["weak"]], y).detectable,
+        lambda X, y: mutual_info_test(X[["weak", "letter"]], y).detectable,
+        lambda X, y: MINEFeatureSelector(strategy="forward", random_state=0).fit(X, y).scores_,
+    ],
+    ids=["scores", "matrix", "pair", "test", "forward"],
+)
+def test_dask__uneven_and_empty_partitions__values_in_memory(function):
+    frame, y = draw_frame(1_000)
+    frame = frame[["weak", "gaps", "letter", "count"]].assign(letter=frame["letter"].astype("category"))
+    table = in_parts(frame.assign(y=y), [0, 1, 950, 950, 1_000])
+
+    values = function(table[list(frame)], table["y"])
+
+    np.testing.assert_allclose(values, function(frame, y), atol=RESOLUTION)
+
+
+@pytest.mark.parametrize("filesystem", ["fsspec", "pyarrow"])
+def test_scores__parquet_files__partitions_are_not_joined(filesystem, tmp_path):
+    # Dask joins the partitions of files if few of many columns are read.
+    frame, y = draw_frame(1_000)
+    for start in range(0, 1_000, 250):
+        rows = slice(start, start + 250)
+        frame[rows].assign(y=y[rows]).to_parquet(tmp_path / f"{start:03}.parquet")
+    table = dd.read_parquet(tmp_path, filesystem=filesystem)
+
+    values = mutual_info_regression(table[list(frame)], table["y"])
+
+    np.testing.assert_allclose(values, mutual_info_regression(frame, y), atol=RESOLUTION)
+
+
+def test_scores__array_and_target_of_the_same_chunks__each_chunk_is_made_once_a_pass():
+    made = []
+    rows = da.map_blocks(
+        lambda block_info: made.append(block_info[None]["chunk-location"]) or np.ones((100, 6)),
+        chunks=((100,) * 3, 6),
+        dtype=float,
+        meta=np.empty((0, 0)),
+    )
+
+    mutual_info_regression(rows[:, :5], rows[:, 5] + rows[:, 0])  # two blocks of columns
+
+    assert len(made) == 2 * 3  # one pass for the grids, one for the counts
+
+
+def test_test__one_column_a_side__two_passes(monkeypatch):
+    X, y = as_dask(*draw_frame(200))
+    passes = []
+    compute = dask.compute
+    monkeypatch.setattr(dask, "compute", lambda *args, **kwargs: passes.append(1) or compute(*args, **kwargs))
+
+    mutual_info_test(X[["weak"]], y)
+
+    assert len(passes) == 2  # one for the grids, one for the counts
+
+
+def test_dask__repeated_column_names__told():
+    X = draw_frame(90)[0][["weak", "gaps"]].set_axis(["a", "a"], axis=1)
+
+    with pytest.raises(ValueError, match=r"X must have different names .*; got 'a' 2 times\. Rename"):
+        mutual_info_matrix(dd.from_pandas(X, npartitions=2))
 
 
 @pytest.mark.parametrize("kind", ["array", "frame"])

@@ -58,7 +58,7 @@ def backend(request):
 def draw_table(n=300, d=70):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, d))
-    return X, X[:, 0] + X[:, 40] + rng.normal(size=n)
+    return X, X[:, 0] + X[:, d // 2] + rng.normal(size=n)
 
 
 def select(strategy, **parameters):
@@ -85,6 +85,24 @@ def test_functions__any_backend_and_number_of_jobs__same_bits(backend, name):
     with parallel_config(backend):
         for n_jobs in (1, 2):
             np.testing.assert_array_equal(FUNCTIONS[name](X, y, n_jobs=n_jobs), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_matrix__parts_of_rows_and_columns__values_of_one_part(monkeypatch, weighted):
+    X, y = draw_table(d=9)
+    X[:, 1] += X[:, 5]
+    X[:, 8] = np.round(X[:, 5])
+    weights = np.exp(y / 4) if weighted else None
+    monkeypatch.setattr("skmine._scores.dependence._FEWEST_TASKS", 1)
+    expected = mutual_info_matrix(X, sample_weight=weights)
+
+    monkeypatch.setattr("skmine._scores.dependence._FEWEST_TASKS", 13)
+    monkeypatch.setattr("skmine._scores.dependence._ROWS_A_PART", 70)
+    monkeypatch.setattr("skmine._copula.moments._BLOCK", 40)  # two blocks
+    values = mutual_info_matrix(X, sample_weight=weights)
+
+    assert expected[1, 5] > 0.1
+    np.testing.assert_allclose(values, expected, rtol=1e-5)  # sums of 32 bits, in another order
 
 
 def test_scores__loky__all_tasks_read_one_file(monkeypatch):
@@ -118,6 +136,20 @@ def test_scores__dask__data_are_scattered_once(client, monkeypatch):
         mutual_info_regression(X, y, n_jobs=2)
 
     assert sorted(type(data).__name__ for data in scattered) == ["Features", "Margin"]
+
+
+def test_scores__collections_and_a_running_scheduler__computed_by_it(client):
+    da = pytest.importorskip("dask.array")
+    X, y = draw_table(n=200, d=5)
+    lazy = da.from_array(X, (70, 2)), da.from_array(y, 70)
+    with distributed.client.dask.config.set(scheduler="synchronous"):
+        expected = mutual_info_regression(*lazy)
+
+    with distributed.get_task_stream(client) as stream:
+        values = mutual_info_regression(*lazy)
+
+    assert len(stream.data) > 0
+    np.testing.assert_array_equal(values, expected)
 
 
 class Together:

@@ -39,7 +39,14 @@ from skmine._copula.intervals import pair_intervals
 from skmine._copula.levels import count_values
 from skmine._copula.loglinear import PairScores, score_pairs
 from skmine._copula.margins import Margin
-from skmine._copula.moments import block_information, column_blocks, product_sums, screen_pairs
+from skmine._copula.moments import (
+    block_information,
+    cells_at,
+    column_blocks,
+    open_information,
+    product_sums,
+    screen_pairs,
+)
 from skmine._copula.orthonormal import excess_scale
 
 __all__ = [
@@ -51,6 +58,7 @@ __all__ = [
     "Summary",
     "block_information",
     "block_law",
+    "cells_at",
     "choose_functions",
     "column_blocks",
     "combine_pvalues",
@@ -62,6 +70,7 @@ __all__ = [
     "law_of_sums",
     "merge",
     "moment_sums",
+    "open_information",
     "pair_information",
     "pair_intervals",
     "plug_in_information",

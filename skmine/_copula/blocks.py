@@ -158,7 +158,7 @@ class BlockFunctions:
         values = [functions[c] for functions, c in zip(self.paired, codes, strict=False)]
         for j, one in enumerate(values):
             for other in values[:j]:
-                parts.append((one[:, :, None] * other[:, None, :]).reshape(len(one), -1))
+                parts += [one[:, [i]] * other for i in range(one.shape[1])]
         return np.hstack(parts)
 
     def product_sums(self, codes: list[np.ndarray]) -> np.ndarray:

@@ -215,7 +215,7 @@ def count_values(values: np.ndarray, times: np.ndarray | None) -> tuple[np.ndarr
     -------
     distinct, counts : ndarray
     """
-    if values.max() < _FEW_VALUES * len(values):
+    if values.max(initial=0) < _FEW_VALUES * len(values):
         counts = np.bincount(values, times)
         distinct = np.flatnonzero(counts)
         return distinct, counts[distinct]

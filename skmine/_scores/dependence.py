@@ -1,5 +1,6 @@
 """Mutual information of all pairs of columns, and conditional mutual information."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,7 +8,15 @@ from joblib import delayed
 
 from skmine._clusters import ClusterTable, count_columns, is_clustered
 from skmine._columns import Features, read_features
-from skmine._copula import block_information, column_blocks
+from skmine._copula import (
+    Margin,
+    block_information,
+    cells_at,
+    column_blocks,
+    open_information,
+    product_sums,
+    screen_pairs,
+)
 from skmine._estimator import MutualInfoEstimator
 from skmine._progress import run_counted
 from skmine._scores.reading import (
@@ -24,6 +33,9 @@ from skmine._validation import check_lengths, draw_seed, make_generator, warn_of
 
 #: Values per block of columns if X is not in memory. Two blocks are read at a time, at most 0.7 GB.
 _NUMBERS_A_BLOCK = 2**24
+#: With fewer pairs of blocks, each is split into parts, about this many in all, so that several workers share
+#: them evenly; minimum number of rows of a part.
+_FEWEST_TASKS, _ROWS_A_PART = 8, 2**13
 
 
 @validate_params(PARAMETERS | {"sample_weight": ["array-like", None]}, prefer_skip_nested_validation=True)
@@ -109,23 +121,16 @@ def mutual_info_matrix(
         warn_of_empty(table.empty_columns())
         return _as_shown(table.information_matrix(), X._meta if hasattr(X, "iloc") else X, scale, nats)
     features = Features(X)
-    n_features = features.shape[1]
-    discrete = read_discrete_features(discrete_features, n_features, features.sparse)
+    discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
     weights = RowWeights(sample_weight, features.shape[0])
     if features.lazy:
-        blocks = [block.tolist() for block in features.chunks(_NUMBERS_A_BLOCK)]
-        lists: list = [(features, block, discrete, weights) for block in blocks]
+        matrix = _matrix_of_lazy(features, discrete, weights, n_jobs, verbose)
     else:
-        margins = read_margins(features, np.arange(n_features), discrete, weights)
-        blocks = column_blocks(margins)
-        lists = [[margins[j] for j in block] for block in blocks]
-    pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
-    tasks = (delayed(_score_blocks)(lists[k], lists[other], k == other) for k, other in pairs)
-    scored = run_counted(tasks, n_jobs, verbose, len(pairs), "block of pairs", prefer="threads")
-    matrix = np.zeros((n_features, n_features))
-    for (k, other), values in zip(pairs, scored, strict=True):
-        matrix[np.ix_(blocks[k], blocks[other])] += values
-        matrix[np.ix_(blocks[other], blocks[k])] += np.tril(values, -1).T if k == other else values.T
+        # Threads read the columns whatever the backend, because X is here.
+        chunks = features.chunks()
+        tasks = (delayed(read_margins)(features, chunk, discrete, weights) for chunk in chunks)
+        read = run_counted(tasks, n_jobs, False, len(chunks), "block of columns", require="sharedmem")
+        matrix = _matrix_of_margins([margin for part in read for margin in part], n_jobs, verbose)
     return _as_shown(matrix, X, scale, nats)
 
 
@@ -223,17 +228,71 @@ def _as_shown(matrix: np.ndarray, X, scale: str, nats: float):
     return matrix
 
 
-def _score_blocks(first, second, same: bool) -> np.ndarray:
-    """Values of all pairs of columns of two blocks, given as margins or as columns still to be read.
+def _matrix_of_margins(margins: list[Margin], n_jobs, verbose) -> np.ndarray:
+    """Values of all pairs of columns in memory, with entropies on the diagonal."""
+    blocks = column_blocks(margins)
+    lists = [[margins[j] for j in block] for block in blocks]
+    pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
+    n_parts, n = -(-_FEWEST_TASKS // len(pairs)), len(margins[0].codes)
+    ends = np.linspace(0, n, min(n_parts, -(-n // _ROWS_A_PART)) + 1).astype(int)
+    rows = [slice(start, end) for start, end in itertools.pairwise(ends)]
+    matrix, open_pairs = np.zeros((len(margins), len(margins))), np.zeros((len(margins), len(margins)), bool)
+    for k, own in enumerate(lists):  # sums of one row of blocks at a time are in memory
+        sides = [(cells_at(own, some), other, some) for other in range(k + 1) for some in rows]
+        tasks = (
+            delayed(product_sums)(left, left if other == k else cells_at(lists[other], some))
+            for left, other, some in sides
+        )
+        sums = run_counted(tasks, n_jobs, False, len(sides), "block of pairs", prefer="threads")
+        totals = [np.add.reduce(sums[i : i + len(rows)]) for i in range(0, len(sums), len(rows))]
+        tasks = (delayed(screen_pairs)(own, lists[other], total) for other, total in enumerate(totals))
+        screened = run_counted(tasks, n_jobs, False, k + 1, "block of pairs", require="sharedmem")
+        for other, values in enumerate(screened):
+            at = np.ix_(blocks[k], blocks[other])
+            matrix[at], open_pairs[at] = values
+    matrix, open_pairs = np.tril(matrix, -1), np.tril(open_pairs, -1)
+    places = [(blocks[k][i::n_parts], other) for k, other in pairs for i in range(n_parts)]
+    tasks = (
+        delayed(open_information)(
+            [margins[j] for j in some], lists[other], open_pairs[np.ix_(some, blocks[other])]
+        )
+        for some, other in places
+    )
+    found = run_counted(tasks, n_jobs, verbose, len(places), "block of pairs", prefer="threads")
+    for (some, other), values in zip(places, found, strict=True):
+        j, i = np.nonzero(open_pairs[np.ix_(some, blocks[other])])
+        matrix[np.array(some, dtype=int)[j], np.array(blocks[other])[i]] = values
+    matrix += matrix.T
+    np.fill_diagonal(matrix, [margin.largest_information for margin in margins])
+    return matrix
+
+
+def _matrix_of_lazy(features: Features, discrete, weights, n_jobs, verbose) -> np.ndarray:
+    """Like `_matrix_of_margins`, for columns that are not in memory: two blocks are read at a time."""
+    blocks = [block.tolist() for block in features.chunks(_NUMBERS_A_BLOCK)]
+    pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
+    tasks = (
+        delayed(_read_and_score)(features, discrete, weights, blocks[k], blocks[other]) for k, other in pairs
+    )
+    scored = run_counted(tasks, n_jobs, verbose, len(pairs), "block of pairs", prefer="threads")
+    matrix = np.zeros((features.shape[1], features.shape[1]))
+    for (k, other), values in zip(pairs, scored, strict=True):
+        matrix[np.ix_(blocks[k], blocks[other])] += values
+        matrix[np.ix_(blocks[other], blocks[k])] += np.tril(values, -1).T if k == other else values.T
+    return matrix
+
+
+def _read_and_score(features: Features, discrete, weights, block: list[int], other: list[int]) -> np.ndarray:
+    """Values of all pairs of columns of two blocks.
 
     For a block with itself, only values below the diagonal are computed. The diagonal holds the entropies.
     """
-    left = first if isinstance(first, list) else read_margins(*first)
-    if same:
+    left = read_margins(features, block, discrete, weights)
+    if block == other:
         values = block_information(left, left)
         np.fill_diagonal(values, [margin.largest_information for margin in left])
         return values
-    return block_information(left, second if isinstance(second, list) else read_margins(*second))
+    return block_information(left, read_margins(features, other, discrete, weights))
 
 
 def _dense_columns(data, name: str) -> list[np.ndarray]:

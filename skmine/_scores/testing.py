@@ -184,20 +184,20 @@ def mutual_info_test(
 def _test_clustered(X, y, discrete_features) -> MutualInfoTestResult:
     """Test without Z of a Dask X."""
     table = ClusterTable(X, y, discrete=read_discrete_features(discrete_features, count_columns(X)))
-    result = _result(table.independence(), len(table.margins()[0]))
+    n = table.grids[0].n_rows
     if len(table.names) > 2:
-        return result
-    return result._replace(pvalue=float(table.pair_scores([(0, 1)])[0, 1]))
+        return _result(table.independence(), n)
+    law, evidence = table.pair_law((0, 1))
+    return _result(law, n, evidence)
 
 
 def _test_plain(columns: list[Margin], targets: list[Column]) -> MutualInfoTestResult:
     """Test without Z, weights and groups."""
     second = [Margin.of_column(target, target.categorical) for target in targets]
-    result = _result(block_law(columns, second), len(second[0]))
+    n = len(second[0])
     if len(columns) + len(second) > 2:
-        return result
-    evidence = estimate_pairs(columns, second[0])[3]
-    return result._replace(pvalue=float(combine_pvalues(np.array([result.pvalue]), evidence)[0]))
+        return _result(block_law(columns, second), n)
+    return _result(independence_laws(columns, second[0])[0], n, estimate_pairs(columns, second[0])[3, 0])
 
 
 def _check_number(n: int, weight: np.ndarray, grouped: bool) -> None:
@@ -279,10 +279,11 @@ def _cells(features: Features, discrete: np.ndarray) -> list[Margin]:
     return list(margins) if features.shape[1] == 1 else [replace(m, values=None) for m in margins]
 
 
-def _result(law: BlockLaw, n: int) -> MutualInfoTestResult:
+def _result(law: BlockLaw, n: int, evidence: float = 0.0) -> MutualInfoTestResult:
     """Result of the test without Z, where the leading functions have the largest weight."""
     detectable = detectable_information(law, n * law.weights.max(initial=0.0))
-    return MutualInfoTestResult(law.statistic, law.pvalue(), detectable)
+    pvalue = combine_pvalues(np.array(law.pvalue()), np.array(evidence))
+    return MutualInfoTestResult(law.statistic, float(pvalue), detectable)
 
 
 def _test_residuals(
