@@ -117,12 +117,15 @@ class Folds:
         Rows that each member may learn from: its training rows, and those that `train` drops.
     part : LongTensor of shape (n_members, n)
         Part of each row for each member; see :func:`_parts`.
+    n_compared : int
+        Number of leading rows of each half whose values are compared with those of the leading training rows.
     """
 
     train: Tensor
     halves: tuple[Tensor, Tensor]
     learning: Tensor
     part: Tensor
+    n_compared: int
 
     @classmethod
     def of_splits(
@@ -132,6 +135,10 @@ class Folds:
         groups: Tensor | None = None,
     ) -> "Folds":
         """Shuffle the rows of each split, and drop some if the splits differ in length.
+
+        If every row is held out once and learnt from otherwise, the leading training rows of a member are the
+        leading held-out rows of the other members. If only these are scored, training and held-out values are
+        of the same rows, and differ by overfitting alone.
 
         Parameters
         ----------
@@ -150,15 +157,19 @@ class Folds:
             [rows[torch.randperm(len(rows), generator=generator)] for rows in split] for split in splits
         ]
         n_train = min(len(train) for train, _ in shuffled)
-        half = min(len(held_out) for _, held_out in shuffled) // 2
+        half = n_compared = min(len(held_out) for _, held_out in shuffled) // 2
         held_out = torch.stack([rows[: 2 * half] for _, rows in shuffled])
-        train = torch.stack([rows[:n_train] for rows, _ in shuffled])
         n = 1 + max(int(rows.max()) for split in splits for rows in split) if groups is None else len(groups)
         learning = torch.zeros(len(splits), n, dtype=torch.bool)
         for member, (rows, _) in zip(learning, splits, strict=True):
             member[rows] = True
         part = _parts(learning, splits, groups)
-        return cls(train, (held_out[:, :half], held_out[:, half:]), learning, part)
+        halves, last = (held_out[:, :half], held_out[:, half:]), torch.zeros(n, dtype=torch.bool)
+        if len(splits) > 1 and _are_folds(splits, n) and int(learning.sum()) == n * (len(splits) - 1):
+            n_compared = min(half, MOST_ROWS // (2 * (len(splits) - 1)))
+            last = ~torch.isin(torch.arange(n), torch.cat([rows[:, :n_compared] for rows in halves]))
+        train = torch.stack([rows[last[rows].argsort(stable=True)][:n_train] for rows, _ in shuffled])
+        return cls(train, halves, learning, part, n_compared)
 
     def of_members(self, members: slice) -> "Folds":
         """Folds of some members."""
@@ -177,6 +188,12 @@ class Folds:
         return replace(self, train=self.train.to(device), halves=halves)
 
 
+def _are_folds(splits: Sequence[tuple[Tensor, Tensor]], n: int) -> bool:
+    """Whether each of n rows is held out once."""
+    held_out = torch.cat([rows for _, rows in splits])
+    return len(held_out) == n == len(held_out.unique())
+
+
 def _parts(learning: Tensor, splits: Sequence[tuple[Tensor, Tensor]], groups: Tensor | None) -> Tensor:
     """Part of each row for each member, (n_members, n).
 
@@ -186,8 +203,7 @@ def _parts(learning: Tensor, splits: Sequence[tuple[Tensor, Tensor]], groups: Te
     """
     n = learning.shape[1]
     part = torch.empty(learning.shape, dtype=torch.long)
-    held_out = torch.cat([rows for _, rows in splits])
-    if len(splits) == PARTS + 1 and len(held_out) == n == len(held_out.unique()):
+    if len(splits) == PARTS + 1 and _are_folds(splits, n):
         for number, (_, rows) in enumerate(splits):
             part[:, rows] = number
         return part

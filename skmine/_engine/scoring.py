@@ -42,10 +42,23 @@ class Scored:
         """Training rows that are scored, (n_members, n_scored)."""
         return self.sample.fitted
 
+    @property
+    def n_compared(self) -> int:
+        """Number of unseen rows of each member and state that the training rows are compared with."""
+        return self.sample.folds.n_compared
+
     @cached_property
     def held_out(self) -> list[Scores]:
         """Scores of both states, each on its unseen rows."""
         return [self._scores(*part) for part in zip(self.fit.states, self.unseen_rows, strict=True)]
+
+    @cached_property
+    def compared(self) -> list[Scores]:
+        """Scores of both states on the unseen rows that the training rows are compared with."""
+        if self.n_compared == self.unseen_rows.shape[2]:
+            return self.held_out
+        rows = self.unseen_rows[..., : self.n_compared]
+        return [self._scores(*part) for part in zip(self.fit.states, rows, strict=True)]
 
     @cached_property
     def training(self) -> list[Scores]:
@@ -69,7 +82,7 @@ class Scored:
 
     @cached_property
     def training_value(self) -> float:
-        """The bound in nats on training rows.
+        """The bound in nats on training rows: the held-out value plus the gap on rows that are compared.
 
         A critic that may have memorised them has no such value. The cost of overfitting is nearly inversely
         proportional to the number of rows, so it is what the held-out value lost with half of them. The
@@ -78,7 +91,8 @@ class Scored:
         """
         fit, value = self.fit, self.held_out_value
         if not fit.knows_rows:
-            return self._mean(self.training, self.train_rows)
+            held_out = self._mean(self.compared, self.unseen_rows[..., : self.n_compared])
+            return value + self._mean(self.training, self.train_rows) - held_out
         if fit.of_half is None or value <= 0:
             return value
         half = Scored(replace(fit, critic=fit.of_half), self.sample, self.bound).held_out_value
@@ -169,6 +183,11 @@ class _Pooled(Scored):
     @cached_property
     def held_out(self) -> list[Scores]:
         mine, other = (part.held_out for part in self.parts)
+        return [one.pooled(another) for one, another in zip(mine, other, strict=True)]
+
+    @cached_property
+    def compared(self) -> list[Scores]:
+        mine, other = (part.compared for part in self.parts)
         return [one.pooled(another) for one, another in zip(mine, other, strict=True)]
 
     @cached_property

@@ -37,6 +37,25 @@ def test_folds__splits_of_unequal_length__are_cut_and_disjoint():
         assert sum(map(len, parts)) == len(set.union(*parts)) == 10
 
 
+def test_folds__many_rows_in_folds__leading_training_rows_are_held_out_first_by_the_others():
+    folds = make_folds(20_000, 5)
+
+    assert folds.n_compared == 1024
+    compared = torch.stack([half[:, :1024] for half in folds.halves], 1).flatten(1)
+    for member, rows in enumerate(folds.train):
+        others = compared[torch.arange(5) != member]
+        assert sorted(rows[:8192].tolist()) == sorted(others.flatten().tolist())
+
+
+def test_folds__splits_that_are_no_folds__all_held_out_rows_are_compared():
+    rows, generator = torch.arange(20_000), torch.Generator().manual_seed(0)
+    splits = [torch.randperm(20_000, generator=generator).split([16_000, 4000]) for _ in range(2)]
+    purged = [(rows[12_000:], rows[:10_000]), (rows[:10_000], rows[10_000:])]
+
+    assert Folds.of_splits(splits, generator).n_compared == 2000
+    assert Folds.of_splits(purged, generator).n_compared == 5000
+
+
 def test_folds__other_seed__other_order_of_the_same_rows():
     rows = torch.arange(40)
 
