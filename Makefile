@@ -22,7 +22,7 @@ test: $(VENV)/installed-test ## Run the tests and doctests; PYTEST_ARGS is passe
 	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 # CI runs a part of the 10,000 inputs of `python -m benchmarks fuzz`: at most two minutes on one core.
-FUZZ_INPUTS ?= 1500
+FUZZ_INPUTS ?= 3000
 
 fuzz: $(VENV)/installed-test ## Call every public function with generated inputs; FUZZ_INPUTS is their number
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks fuzz -n $(FUZZ_INPUTS)

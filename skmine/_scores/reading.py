@@ -90,7 +90,7 @@ def check_in_memory(X, **by_row) -> None:
 
 def read_targets(y) -> list[Column]:
     """The columns of a target, see :func:`skmine._columns.read_target`."""
-    y = unwrap(y)
+    y = unwrap(y, "y")
     is_table = is_lazy(y) or hasattr(y, "columns") or getattr(getattr(y, "dtype", None), "kind", "") == "c"
     if hasattr(y, "shape") and not is_table and len(y.shape) == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
