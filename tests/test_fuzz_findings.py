@@ -5,7 +5,13 @@ import warnings
 import numpy as np
 import pytest
 
-from skmine import MINEGAN, InformationBottleneckClassifier, MutualInfoEstimator, mutual_info_test
+from skmine import (
+    MINEGAN,
+    InformationBottleneckClassifier,
+    MutualInfoEstimator,
+    conditional_mutual_info,
+    mutual_info_test,
+)
 
 RNG = np.random.default_rng(0)
 ONE_VALUE = np.where(np.arange(60) == 0, 1.0, np.nan)
@@ -37,6 +43,18 @@ def test_fit__numbers_near_the_ends_of_floats__are_finite_or_an_error_with_the_r
     assert np.isfinite(MINEGAN(max_iter=2, random_state=0).fit(X).sample(3, random_state=0)).all()
     with pytest.raises(ValueError, match=r"X must have columns on a common scale.*StandardScaler"):
         InformationBottleneckClassifier(max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
+
+
+def test_conditional__few_rows_whose_classes_nothing_predicts__is_finite():
+    x, y = np.array(["aabcbcccabcbbacbacabccba", "bacbccabacbbcacabbaccabc"]).view("U1").reshape(2, 24)
+
+    values = [
+        conditional_mutual_info(x[order, None], y, x[order, None], max_iter=0, cv=2, random_state=seed)
+        for seed in range(5)
+        for order in (np.arange(24), np.argsort(x), RNG.permutation(24))
+    ]
+
+    assert np.isfinite(values).all()
 
 
 @pytest.mark.parametrize("n", range(4, 24, 3))

@@ -58,6 +58,8 @@ def _optimal_scores(first: Sample) -> Tensor:
     predicted = predicted / predicted.square().mean(0).sqrt().clamp_min(1e-12)
     rows = torch.arange(len(x)).unsqueeze(0)
     (solution,) = canonical_solutions(predicted, indicator, rows, weight, (_RIDGE,), (1.0,))
+    if not solution.correlations.numel():  # nothing predicts a class, so all scores are equally good
+        return classes[:, :1]
     n_scores = min(max(int((solution.correlations > 0).sum()), 1), MOST_TARGETS)
     variates = solution.projection_x.leading(n_scores)(predicted.unsqueeze(0))
     n_scores = _n_useful(variates, one_hot.unsqueeze(0), weight.unsqueeze(0), part)
