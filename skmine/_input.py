@@ -232,8 +232,9 @@ class Rows:
                     f"cv must give pairs of training and held-out rows; got {type(cv).__name__} with a split "
                     f"that is not a pair ({error}). Pass a number of folds, a splitter or a list of pairs."
                 ) from error
+            indices = [_read_indices(rows) for rows in (train, held_out)]
             try:
-                parts = [number[np.asarray(rows)] for rows in (train, held_out)]
+                parts = [number[part] for part in indices]
             except IndexError as error:
                 raise ValueError(
                     f"cv must split the {self.n_input} rows that fit is given; got splits of other rows "
@@ -247,6 +248,17 @@ class Rows:
                     "both. Remove them from the training rows: the estimate would be too high."
                 )
             yield [train, held_out]
+
+
+def _read_indices(rows) -> np.ndarray:
+    """One side of a split, as integers or a mask."""
+    indices = np.asarray(rows)
+    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iub"):
+        raise ValueError(
+            "cv must give each side of a split as a list of integers or as a mask; got shape "
+            f"{indices.shape} of {indices.dtype}. Convert it, for example with rows.astype(int)."
+        )
+    return indices if indices.size else np.empty(0, dtype=int)
 
 
 def _hash_rows(columns: list[np.ndarray]) -> np.ndarray:

@@ -10,7 +10,14 @@ from sklearn.utils.validation import validate_data
 
 from skmine._clusters import is_clustered
 from skmine._columns import Features, is_foreign, is_lazy, unwrap
-from skmine._frame_columns import check_names, dense_columns, has_fill_values, is_frame, take_columns
+from skmine._frame_columns import (
+    check_names,
+    dense_columns,
+    has_fill_values,
+    is_frame,
+    is_unread,
+    take_columns,
+)
 from skmine._selector_input import named_columns
 from skmine._sklearn import output_container
 
@@ -44,7 +51,8 @@ class SelectedColumns(SelectorMixin):
         if is_clustered(plain) or is_lazy(plain):
             return self._transform_unread(plain, chosen, output)
         if output == "default" or not len(chosen) or not is_frame(plain):
-            return super().transform(dense_columns(plain) if has_fill_values(plain) else plain)
+            plain = dense_columns(plain) if has_fill_values(plain) else plain
+            return super().transform(plain.astype(object) if is_unread(plain) else plain)
         check_names(self, plain, reset=False)
         return take_columns(plain, chosen.tolist(), output)
 
