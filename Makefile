@@ -44,8 +44,9 @@ bench: $(VENV)/installed-bench ## Run the benchmarks
 	$(BIN)/python -m benchmarks
 
 # The oldest versions that pyproject.toml allows. Both runs use the torch of constraints.txt, which has a CPU build.
+# Newer versions of pytest and pyparsing warn about the old scikit-learn and matplotlib, which fails the tests.
 OLDEST := 'numpy==2.0.*' 'scipy==1.13.*' 'scikit-learn==1.6.*' 'joblib==1.3.*' 'pandas==2.2.*' 'polars==1.0.*' \
-	'pyarrow==16.1.*' 'matplotlib==3.9.*'
+	'pyarrow==16.1.*' 'matplotlib==3.9.*' 'pytest==8.1.*' 'pyparsing==3.1.*'
 TORCH := $(shell grep ^torch== constraints.txt)
 
 matrix: ## Run the tests with the oldest and the newest versions, each in its own environment

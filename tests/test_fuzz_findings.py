@@ -10,6 +10,7 @@ from skmine import (
     InformationBottleneckClassifier,
     MutualInfoEstimator,
     conditional_mutual_info,
+    mutual_info_regression,
     mutual_info_test,
 )
 
@@ -43,6 +44,14 @@ def test_fit__numbers_near_the_ends_of_floats__are_finite_or_an_error_with_the_r
     assert np.isfinite(MINEGAN(max_iter=2, random_state=0).fit(X).sample(3, random_state=0)).all()
     with pytest.raises(ValueError, match=r"X must have columns on a common scale.*StandardScaler"):
         InformationBottleneckClassifier(max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
+
+
+@pytest.mark.parametrize("kind", [complex, np.complex64, np.complex128])
+def test_scores__complex_numbers_among_objects__error_instead_of_the_real_parts(kind):
+    rows = [["a", kind(1 + 1j)], ["b", kind(2)]] * 10
+
+    with pytest.raises(TypeError, match=r"X \(column 1\) has object values .*a number that a float can hold"):
+        mutual_info_regression(rows, np.arange(20))
 
 
 def test_conditional__few_rows_whose_classes_nothing_predicts__is_finite():

@@ -9,7 +9,9 @@ from skmine._clusters import ClusterTable, count_columns, is_clustered
 from skmine._columns import Features, read_features
 from skmine._copula import block_information, column_blocks
 from skmine._estimator import MutualInfoEstimator
+from skmine._frames import column_names
 from skmine._progress import run_counted
+from skmine._scores.copies import copied_among, warn_of_copied_columns
 from skmine._scores.reading import (
     PARAMETERS,
     RowWeights,
@@ -117,6 +119,8 @@ def mutual_info_matrix(
         lists: list = [(features, block, discrete, weights) for block in blocks]
     else:
         margins = read_margins(features, np.arange(n_features), discrete, weights)
+        names = column_names(features.named, n_features)
+        warn_of_copied_columns(names, copied_among(margins), len(margins[0].codes))
         blocks = column_blocks(margins)
         lists = [[margins[j] for j in block] for block in blocks]
     pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
