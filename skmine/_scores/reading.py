@@ -215,8 +215,8 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
     if ids:
         warnings.warn(
             f"{some_of(ids)}: nearly every value is different, as in an id or free text. Such a column "
-            "scores close to 0, because only repeated values can predict new rows. Drop the column, or derive "
-            "features from it.",
+            "scores close to 0, because only repeated values can predict new rows. Drop the column, or "
+            "derive features from it.",
             stacklevel=3,
         )
 
