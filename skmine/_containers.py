@@ -295,7 +295,7 @@ def _pandas_column(series, name: str, line) -> RawColumn:
 def _polars_column(series, name: str, line) -> RawColumn:
     dtype = series.dtype
     if dtype.is_temporal():
-        kind = {"Time": "time", "Duration": "duration"}.get(type(dtype).__name__, "date")
+        kind = {"Time": "time", "Duration": "duration"}.get(str(dtype).split("(")[0], "date")
         raise temporal_error(name, dtype, line(kind))
     if dtype.is_nested():
         raise nested_error(name, dtype)
