@@ -19,8 +19,8 @@ def unwrap(data, name: str = "X"):
     Returns
     -------
     object
-        A NumPy array for a tensor, on any device and of any layout, and for an array of another library; the
-        frame in a narwhals frame; an Arrow table for a record batch; otherwise the input.
+        A NumPy array for a tensor or a list of them, on any device, and for an array of another library;
+        the frame in a narwhals frame; an Arrow table for a record batch; otherwise the input.
 
     Raises
     ------
@@ -33,6 +33,9 @@ def unwrap(data, name: str = "X"):
     library = type(data).__module__.split(".")[0]
     if library == "pyarrow" and type(data).__name__ == "RecordBatch":
         return import_module("pyarrow").Table.from_batches([data])
+    is_list = isinstance(data, (list, tuple)) and all(isinstance(value, torch.Tensor) for value in data)
+    if is_list and len({value.shape for value in data}) == 1:
+        data = torch.stack(list(data))
     if not is_foreign(data):
         return np.asarray(data) if isinstance(data, memoryview) else data
     try:

@@ -38,6 +38,7 @@ FORM = {"critic": LinearRegression(), "cv": 2, "random_state": 0}
 CONTAINERS = {
     "tensor with gradients": lambda: torch.tensor(X, requires_grad=True),
     "bfloat16 tensor": lambda: torch.tensor(X, dtype=torch.bfloat16),
+    "list of tensors": lambda: list(torch.tensor(X, requires_grad=True)),
     "sparse tensor": lambda: torch.tensor(X).to_sparse(),
     "array of another library": lambda: pytest.importorskip("array_api_strict").asarray(X),
     "memoryview": lambda: memoryview(X),
@@ -314,7 +315,7 @@ def test_functions__target_of_no_shape__error_names_y(y):
 def test_functions__classes_in_a_tensor_with_gradients__as_for_the_array():
     classes = torch.tensor((Y > 0) * 1.0, requires_grad=True)
 
-    for y in (classes, classes[:, None]):
+    for y in (classes, classes[:, None], list(classes), tuple(classes)):
         np.testing.assert_array_equal(mutual_info_classif(X, y), mutual_info_classif(X, Y > 0))
     assert InformationBottleneckClassifier(**QUICK).fit(X, classes).classes_.tolist() == [0, 1]
 
