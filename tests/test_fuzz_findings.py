@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skmine import (
@@ -35,6 +36,20 @@ def test_fit__column_of_one_value_among_gaps__is_finite(X, y, critic):
 
     assert np.isfinite([estimator.mi_, estimator.score(X, y)]).all()
     assert estimator.mi_ <= estimator.mi_max_
+
+
+def test_fit__weights_that_leave_no_column_that_varies__are_finite():
+    rng = np.random.default_rng(0)
+    only_first = np.where(np.arange(40) == 0, 1.0, np.nan)
+
+    for _ in range(8):
+        codes = {"a": only_first, "b": rng.integers(0, 9, 40), "c": rng.integers(0, 3, 40)}
+        weight = np.append(1, rng.integers(0, 3, 39))
+        estimator = MutualInfoEstimator(cv=2, max_iter=0, random_state=0)
+        estimator.fit(pd.DataFrame(codes).astype("category"), only_first, weight)
+
+        assert np.isfinite(estimator.mi_)
+        assert estimator.mi_ <= estimator.mi_max_
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e-300])
