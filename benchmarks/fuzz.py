@@ -14,6 +14,8 @@ import time
 import warnings
 from decimal import Decimal
 
+import array_api_strict
+import narwhals
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -25,6 +27,8 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 
 import skmine
+from benchmarks._run import machine, write_rows
+from benchmarks.columns import commit
 
 N_CASES = 10_000
 #: Names of arguments, one of them required in each error, and errors of scikit-learn without a name.
@@ -42,7 +46,10 @@ ARGUMENTS = {
 ARGUMENTS |= {"validation_fraction", "feature_groups"}
 OF_SCIKIT_LEARN = (
     r"Found input variables with inconsistent|minimum of|contains NaN|infinity|Unknown label type|one class"
+    r"|labels represented as bytes"
 )
+#: Outcomes that are no faults.
+PASSED = ("value", "error", "unbuilt")
 WARNINGS = (UserWarning, skmine._estimator.ConvergenceWarning)
 
 
@@ -81,6 +88,7 @@ COLUMNS = {
         [datetime.datetime(2020, 1, 1 + int(i)) for i in rng.integers(0, 9, n)]
     ),
     "lists": lambda rng, n: _objects([[1, 2]] * n),
+    "bytes": lambda rng, n: np.array([b"a", b"b", b"\xff"])[rng.integers(0, 3, n)],
 }
 RARE = {"infinite", "complex", "dates", "datetimes", "lists", "mixed"}  # errors, in most places
 
@@ -115,7 +123,13 @@ CONTAINERS = {
     "sparse": _sparse,
     "masked": lambda columns: np.ma.masked_greater(_array(columns), 1),
     "tensor": lambda columns: torch.tensor(_array([np.real(column) for column in columns]).astype(float)),
+    "meta": lambda columns: torch.empty(_array(columns).shape, device="meta"),
+    "strict": lambda columns: array_api_strict.asarray(np.real(_array(columns)).astype(float)),
+    "narwhals": lambda columns: narwhals.from_native(_frame(columns)),
 }
+OFTEN = ["score", "matrix", "test", "table", "select", "estimate"]
+RARELY = ["given", "bottleneck", "gan"]
+USED_WEIGHTS = {"none", "ones", "even", "some zero", "polars"}
 WEIGHTS = {
     "none": lambda rng, n: None,
     "ones": lambda rng, n: np.ones(n),
@@ -130,23 +144,40 @@ WEIGHTS = {
     "polars": lambda rng, n: pl.Series(rng.integers(0, 3, n)),
     "text": lambda rng, n: ["heavy"] * n,
 }
-kinds = st.sampled_from(sorted(set(COLUMNS) - RARE) * 8 + sorted(RARE))
-CASES = st.fixed_dictionaries(
-    {
-        "call": st.sampled_from(["score"] * 12 + ["matrix", "test", "table"] * 3 + ["given", "select"] * 2)
-        | st.sampled_from(["estimate", "estimate", "bottleneck", "gan"]),
-        "n": st.sampled_from([24, 40, 60, 80, 120] * 4 + list(range(20))),
-        "X": st.integers(0, 29).flatmap(lambda i: st.lists(kinds, min_size=min(i, 1), max_size=min(i, 4))),
-        "y": st.sampled_from([1] * 6 + [2]).flatmap(lambda k: st.lists(kinds, min_size=k, max_size=k)),
-        "X in": st.sampled_from(sorted(CONTAINERS)),
-        "y in": st.sampled_from(["array"] * 9 + ["column", *sorted(CONTAINERS)]),
-        "weight": st.sampled_from(["none"] * 9 + sorted(WEIGHTS)),
-        "related": st.booleans(),
-        "n_y": st.sampled_from([0] * 20 + [1]),
-        "option": st.integers(0, 999),
-        "seed": st.integers(0, 2**31 - 1),
+LABELS = {"flag", "labels", "labels, gaps", "names", "bytes", "numbers in text"}
+#: Kinds of columns that networks read.
+NUMBERS = {"normal", "heavy", "tiny", "large", "float32", "few", "counts", "constant", "spike"}
+
+
+def _mostly(common, rare) -> st.SearchStrategy:
+    """One of the common values, or one of the rare ones in about one of twenty cases."""
+    return st.sampled_from(sorted(common) * (1 + 19 * len(rare) // len(common)) + sorted(rare))
+
+
+@st.composite
+def cases(draw) -> dict:
+    call = draw(
+        st.sampled_from(["score"] * 6 + ["matrix", "test", "table", "select", "estimate"] * 3 + RARELY)
+    )
+    common = NUMBERS if call in ("bottleneck", "gan") else set(COLUMNS) - RARE
+    kinds = _mostly(common, set(COLUMNS) - common)
+    classes = _mostly(LABELS - {"names"} | {"few"}, set(COLUMNS))
+    n_columns = draw(_mostly([1, 2, 3, 4], [0]))
+    n_targets = draw(st.sampled_from([1] * 6 + [2]))
+    target = classes if call == "bottleneck" else kinds
+    return {
+        "call": call,
+        "n": draw(_mostly([24, 40, 60, 80, 120], range(20))),
+        "X": [draw(kinds) for _ in range(n_columns)],
+        "y": [draw(target) for _ in range(1 if call == "bottleneck" else n_targets)],
+        "X in": draw(_mostly(set(CONTAINERS) - {"meta"}, {"meta"})),
+        "y in": draw(st.sampled_from(["array"] * 9 + ["column", *sorted(CONTAINERS)])),
+        "weight": draw(_mostly(USED_WEIGHTS, set(WEIGHTS) - USED_WEIGHTS)),
+        "related": call != "bottleneck" and draw(st.booleans()),
+        "n_y": draw(_mostly([0], [1])),
+        "option": draw(st.integers(0, 999)),
+        "seed": draw(st.integers(0, 2**31 - 1)),
     }
-)
 
 
 def build(case: dict):
@@ -168,7 +199,9 @@ def build(case: dict):
 
 
 def _score(X, y, weight, option):
-    function = (skmine.mutual_info_regression, skmine.mutual_info_classif)[option % 2]
+    is_label = isinstance(y, np.ndarray) and y.dtype.kind in "bOS"
+    classes = is_label if option % 8 else option % 16 > 0  # rarely the wrong function
+    function = skmine.mutual_info_classif if classes else skmine.mutual_info_regression
     discrete = ("auto", True, False, [0], [True])[option % 5]
     values = function(
         X, y, discrete_features=discrete, bias_correction=bool(option % 3), sample_weight=weight
@@ -317,6 +350,7 @@ def run(arguments: argparse.Namespace) -> None:
     counts: collections.Counter = collections.Counter()
     first: dict[str, dict] = {}
     seconds: collections.Counter = collections.Counter()
+    by_call: dict[str, collections.Counter] = {call: collections.Counter() for call in CALLS}
 
     @settings(
         max_examples=arguments.n,
@@ -326,16 +360,17 @@ def run(arguments: argparse.Namespace) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(CASES)
+    @given(cases())
     def visit(case: dict) -> None:
         started = time.process_time()
         outcome = run_case(case)
         seconds[case["call"]] += time.process_time() - started
         counts[outcome] += 1
+        by_call[case["call"]][outcome if outcome in PASSED else "faults"] += 1
         first.setdefault(outcome, case)
 
     (visit if arguments.seed is None else seed(arguments.seed)(visit))()
-    faults = {kind: n for kind, n in counts.items() if kind not in ("value", "error", "unbuilt")}
+    faults = {kind: n for kind, n in counts.items() if kind not in PASSED}
     for kind, number in sorted(faults.items()):
         print(f"{number:5d} x {kind}\n        {first[kind]}")
     spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.most_common())
@@ -345,5 +380,26 @@ def run(arguments: argparse.Namespace) -> None:
         f"{counts['error']} documented errors, {counts['unbuilt']} that no container holds, "
         f"{sum(faults.values())} faults"
     )
+    if arguments.n >= N_CASES:
+        print(write_rows("fuzz", _results(by_call, seconds, arguments.seed)))
     if faults:
         sys.exit(1)
+
+
+def _results(by_call: dict, seconds: dict, drawn_by: int | None) -> list[dict]:
+    """Rows of the table of results, one for each function."""
+    return [
+        {
+            "function": call,
+            "inputs": sum(counts.values()),
+            "values": counts["value"],
+            "documented_errors": counts["error"],
+            "unbuilt": counts["unbuilt"],
+            "faults": counts["faults"],
+            "cpu_seconds": seconds[call],
+            "seed": "none" if drawn_by is None else drawn_by,
+            "commit": commit(),
+            "machine": machine(),
+        }
+        for call, counts in by_call.items()
+    ]

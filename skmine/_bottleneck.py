@@ -228,7 +228,7 @@ class InformationBottleneckClassifier(
         """Fit in place and return whether training was interrupted."""
         device = resolve_device(self.device)
         widths = check_hidden_layer_sizes(self.hidden_layer_sizes)
-        X, y = check_numeric(X), unwrap(y)
+        X, y = check_numeric(X), unwrap(y, "y")
         check_classes(y)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)

@@ -21,7 +21,8 @@ from skmine._containers import (
 from skmine._dates import kind_of_objects, temporal_error, warn_of_convertible_text
 from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, number_labels, parse_numbers, read_numbers, shift_integers
-from skmine._wrappers import unwrap
+from skmine._wrappers import decode_bytes, unwrap
+from skmine._wrappers import is_foreign as is_foreign  # for other modules
 
 #: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB);
 #: minimum number of columns per read of one in memory.
@@ -146,6 +147,7 @@ def _read_objects(raw: RawColumn, missing: np.ndarray, parse_text: bool) -> Colu
         labels = values.copy()
         labels[numbered[0] < 0] = None
         return _read_text(labels, numbered, name, parse_text)
+    values = decode_bytes(values)
     missing = missing | find_missing(values)
     present = values[~missing]
     types = set(map(type, present.tolist()))

@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 
 from skmine._dates import arrow_line, numpy_line, pandas_line, polars_line, temporal_error
 from skmine._lazy import LazyTable, is_lazy
-from skmine._wrappers import unwrap
+from skmine._wrappers import decode_bytes, unwrap
 
 _MISSING_TYPES = {"NoneType", "NAType", "NaTType", "MaskedConstant"}
 #: Beginnings of Arrow's names of types -> kinds of dates, and beginnings of nested types.
@@ -136,7 +136,7 @@ def as_container(data, name: str, lazy: bool = False):
     TypeError
         The data are not in memory.
     """
-    data = unwrap(data)
+    data = unwrap(data, name)
     if isinstance(data, LazyTable) or (lazy and is_lazy(data)):
         return data if isinstance(data, LazyTable) else LazyTable(data)
     library = type(data).__module__.split(".")[0]
@@ -268,6 +268,7 @@ def _categories(codes: np.ndarray, labels: list, name: str, line) -> RawColumn:
     """A column of indexed labels, where -1 means missing."""
     table = np.full(len(labels) + 1, None, dtype=object)  # the last label belongs to -1
     table[:-1] = labels
+    table = decode_bytes(table)
     table[find_missing(table)] = None
     return RawColumn(table[codes], name, line, categorical=True)
 
@@ -294,7 +295,7 @@ def _pandas_column(series, name: str, line) -> RawColumn:
 def _polars_column(series, name: str, line) -> RawColumn:
     dtype = series.dtype
     if dtype.is_temporal():
-        kind = {"Time": "time", "Duration": "duration"}.get(type(dtype).__name__, "date")
+        kind = {"Time": "time", "Duration": "duration"}.get(str(dtype).split("(")[0], "date")
         raise temporal_error(name, dtype, line(kind))
     if dtype.is_nested():
         raise nested_error(name, dtype)

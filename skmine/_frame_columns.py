@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skmine._columns import is_lazy, read_features, read_target, unwrap
@@ -89,6 +90,14 @@ def dense_columns(frame: Any) -> Any:
     if not _fill_values(frame):
         return frame
     return frame.apply(lambda column: column.sparse.to_dense() if hasattr(column, "sparse") else column)
+
+
+def is_unread(frame: Any) -> bool:
+    """Whether a pandas DataFrame has text, and types of pandas that let scikit-learn expect numbers only."""
+    if not hasattr(frame, "iloc") or not hasattr(frame, "columns"):
+        return False
+    of_pandas = any(not isinstance(dtype, np.dtype) for dtype in frame.dtypes)
+    return of_pandas and any(getattr(dtype, "kind", "O") not in "biufc" for dtype in frame.dtypes)
 
 
 def has_fill_values(frame: Any) -> bool:

@@ -1,6 +1,5 @@
 """Read and check X, y, weights and folds, ready to encode."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,6 +10,7 @@ import torch
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, RepeatedKFold, ShuffleSplit
 
 from skmine._columns import Column, read_features, read_target, unwrap
+from skmine._copies import copied_rows, warn_of_copies
 from skmine._encoding import BlockEncoder
 from skmine._engine.judge import JUDGING_ROWS
 from skmine._engine.sample import Block, Folds, Sample
@@ -23,11 +23,6 @@ _LEAST_FOLDS = 3
 #: With few rows the folds are drawn repeatedly, up to this total number of rows and at most this many times,
 #: because the value depends on the draw.
 _REPEATED_ROWS, _MOST_REPEATS = 300, 3
-#: A warning is raised if the share of copies of other rows is above this.
-_MOST_COPIES = 0.1
-#: A column holds measurements if its distinct values exceed this share of the distinct rows.
-_MEASURED = 0.9
-_ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: multiplication spreads the bits
 #: Weights below this share of the largest weight count as 0.
 _LEAST_WEIGHT = 1e-12
 #: Number of rows encoded in float64 at a time.
@@ -100,22 +95,13 @@ class Rows:
 
         Rows of small integers, and rows without a measurement, repeat by chance. They raise no warning.
         """
-        columns = [column for block in self.columns.values() for column in block]
-        numeric = [column.values for column in columns if not column.categorical]
-        fewest = _MOST_COPIES * len(self)
-        if not numeric or _n_copies(_hash_rows(numeric)) < fewest:
-            return
-        labels = [c.as_input().astype(str) for c in columns if c.categorical]
-        numbers = [np.unique(label, return_inverse=True)[1].astype(np.float64) for label in labels]
-        hashed = _hash_rows(numeric + numbers)
-        n_copies = max(_n_copied_measurements(values, hashed) for values in numeric)
-        if n_copies >= fewest:
-            warnings.warn(
-                f"At least {n_copies} of {len(self)} rows are exact copies of other rows. mi_ is too high if "
-                "a fold trains on copies of its held-out rows. Drop the copies, for example with "
-                "pandas.DataFrame.drop_duplicates, or pass groups with one label for all copies of a row.",
-                UserWarning,
-                stacklevel=3,
+        n_copies = copied_rows([column for block in self.columns.values() for column in block])
+        if n_copies:
+            warn_of_copies(
+                n_copies,
+                len(self),
+                "mi_ is too high if a fold trains on copies of its held-out rows.",
+                ", or pass groups with one label for all copies of a row",
             )
 
     def fingerprint(self, splits: list, last: str | None) -> str:
@@ -232,8 +218,9 @@ class Rows:
                     f"cv must give pairs of training and held-out rows; got {type(cv).__name__} with a split "
                     f"that is not a pair ({error}). Pass a number of folds, a splitter or a list of pairs."
                 ) from error
+            indices = [_read_indices(rows) for rows in (train, held_out)]
             try:
-                parts = [number[np.asarray(rows)] for rows in (train, held_out)]
+                parts = [number[part] for part in indices]
             except IndexError as error:
                 raise ValueError(
                     f"cv must split the {self.n_input} rows that fit is given; got splits of other rows "
@@ -249,42 +236,12 @@ class Rows:
             yield [train, held_out]
 
 
-def _hash_rows(columns: list[np.ndarray]) -> np.ndarray:
-    """A 64-bit hash of each row of numeric columns."""
-    hashed = np.zeros(len(columns[0]), dtype=np.uint64)
-    for values in columns:
-        bits = np.where(np.isnan(values), np.nan, values + 0.0).view(np.uint64)  # one NaN, one 0
-        hashed = (hashed ^ bits) * _ODD
-        hashed ^= hashed >> np.uint64(29)
-    return hashed
-
-
-def _n_copies(values: np.ndarray) -> int:
-    """Number of values that occurred before."""
-    return len(values) - len(np.unique(values))
-
-
-def _n_copied_measurements(values: np.ndarray, hashed: np.ndarray) -> int:
-    """Copies among the rows with a measurement in a column; 0 if the column holds none.
-
-    It holds measurements if it has nearly as many distinct values as there are distinct rows, and they are
-    not multiples of a unit. Missing values do not count, nor does a frequent value such as zero.
-    """
-    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-    if not len(distinct) or _has_unit(distinct):
-        return 0
-    is_measured = ~np.isnan(values)
-    if counts.max() >= _MOST_COPIES * len(values):
-        is_measured &= values != distinct[counts.argmax()]
-    measured, rows = values[is_measured], hashed[is_measured]
-    n_rows = len(rows) - _n_copies(rows)
-    return _n_copies(rows) if len(measured) - _n_copies(measured) > _MEASURED * n_rows else 0
-
-
-def _has_unit(values: np.ndarray) -> bool:
-    """Whether numbers are multiples of the smallest distance between them, apart from an offset."""
-    steps = np.diff(np.unique(values[np.isfinite(values)]))
-    if not len(steps):
-        return True
-    multiples = steps / steps.min()
-    return bool((np.abs(multiples - np.round(multiples)) < 1e-6 * multiples).all())
+def _read_indices(rows) -> np.ndarray:
+    """One side of a split, as integers or a mask."""
+    indices = np.asarray(rows)
+    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iub"):
+        raise ValueError(
+            "cv must give each side of a split as a list of integers or as a mask; got shape "
+            f"{indices.shape} of {indices.dtype}. Convert it, for example with rows.astype(int)."
+        )
+    return indices if indices.size else np.empty(0, dtype=int)

@@ -143,6 +143,8 @@ def read_numbers(values: np.ndarray, types: set[type]) -> tuple[np.ndarray, int]
     TypeError, ValueError, OverflowError
         A float cannot hold a value.
     """
+    if any(issubclass(t, np.complexfloating) for t in types):  # NumPy would drop the imaginary part
+        raise TypeError("a complex number")
     numbers = values.astype(np.float64)
     is_exact = all(issubclass(t, (int, np.integer, Decimal)) for t in types)
     if not is_exact or not len(numbers) or not _MOST_EXACT <= np.abs(numbers).max() < np.inf:

@@ -179,7 +179,11 @@ def _mask(chosen, name: str, n_columns: int, names) -> np.ndarray:
     if chosen.dtype.kind in "UO":
         known = [] if names is None else list(names)
         if missing := [str(label) for label in chosen if label not in known]:
-            raise ValueError(f"{name} must hold names of columns of X; got {missing}. Remove these names.")
+            remedy = "X has no names, so pass indices, a mask, or X as a DataFrame"
+            if known:
+                first = ", ".join(repr(str(label)) for label in known[:5])
+                remedy = f"X has the columns {first}{' and others' if len(known) > 5 else ''}"
+            raise ValueError(f"{name} must hold names of columns of X; got {missing}. {remedy}.")
         return np.isin(known, chosen.tolist())
     if len(chosen) and (
         chosen.dtype.kind not in "iu" or not -n_columns <= chosen.min() <= chosen.max() < n_columns

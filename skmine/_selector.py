@@ -1,29 +1,26 @@
 """MINEFeatureSelector: select the features that depend on a target, alone or together."""
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 import torch
 from joblib import delayed
-from sklearn import get_config
 from sklearn.base import BaseEstimator
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skmine._callbacks import CallbackSupportMixin, fit_task, with_callbacks
-from skmine._clusters import is_clustered
-from skmine._columns import Column, Features, is_lazy, unwrap
+from skmine._columns import Column
 from skmine._documentation import DocumentationLinkMixin
 from skmine._estimator import MutualInfoEstimator
-from skmine._frame_columns import check_names, dense_columns, has_fill_values, is_frame, take_columns
+from skmine._frame_columns import check_names
 from skmine._frames import library_of, make_frame
 from skmine._progress import counter, run_counted
 from skmine._refit import new_fit
+from skmine._selected_columns import SelectedColumns
 from skmine._selection import ColumnChoice, explain, explanation_facts
-from skmine._selector_input import SelectorInput, named_columns
-from skmine._sklearn import Interval, StrOptions, fit_context, output_container
+from skmine._selector_input import SelectorInput
+from skmine._sklearn import Interval, StrOptions, fit_context
 from skmine._strategies import STRATEGIES
 from skmine._tags import of_any_columns
 from skmine._validation import check_training_rows, draw_seed, make_generator, resolve_device
@@ -33,7 +30,7 @@ from skmine.nn.isolation import isolated
 _PATH_CRITIC = {"cv": 3, "hidden_layer_sizes": (32,), "n_iter_no_change": 1, "tol": 1e-2}
 
 
-class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, SelectorMixin, BaseEstimator):
+class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, SelectedColumns, BaseEstimator):
     """Select features by their mutual information with a target.
 
     By default, the selector drops redundant columns, detects pairs of features that matter only together, and
@@ -309,53 +306,6 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
         check_is_fitted(self)
         return make_frame(explain(self, unit), self._library)
 
-    def transform(self, X):
-        """Reduce X to the selected columns.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame, LazyFrame, Dataset, Dask} of shape (n_samples, n_features)
-            Columns as in fit.
-
-        Returns
-        -------
-        table of shape (n_samples, `n_features_`)
-            The selected columns, of the same type as X. A LazyFrame, a Dataset or a Dask collection stays
-            lazy, unless ``set_output`` asks for a frame.
-        """
-        check_is_fitted(self)
-        chosen, output = np.flatnonzero(self.support_), output_container(self)
-        plain = unwrap(X)
-        if isinstance(plain, np.ndarray) and get_config()["array_api_dispatch"]:
-            return super().transform(X)  # stays a tensor, for example
-        if is_clustered(plain) or is_lazy(plain):
-            return self._transform_unread(plain, chosen, output)
-        if output == "default" or not len(chosen) or not is_frame(plain):
-            return super().transform(dense_columns(plain) if has_fill_values(plain) else plain)
-        check_names(self, plain, reset=False)
-        return take_columns(plain, chosen.tolist(), output)
-
-    def _transform_unread(self, X, chosen: np.ndarray, output: str):
-        """Select columns on disk or on a cluster. They are read only if `set_output` asks for a frame."""
-        if not len(chosen):  # with the words of scikit-learn, which warns if X is in memory
-            warnings.warn(
-                "No features were selected: either the data is too noisy or the selection test too strict.",
-                UserWarning,
-                stacklevel=2,
-            )
-        if is_clustered(X):
-            named, read = named_columns(X), "compute"
-            selected = X.iloc[:, chosen] if hasattr(X, "iloc") else X[:, chosen]
-        else:
-            table, read = Features(X), "collect" if hasattr(X, "collect") else "to_table"
-            named, selected = table.named, table.select(chosen)
-        check_names(self, named, reset=False)
-        if output == "default":
-            return selected
-        in_memory = getattr(selected, read)()
-        every = list(range(len(chosen)))
-        return take_columns(in_memory, every, output) if is_frame(in_memory) else in_memory
-
     def _path(self, rows: SelectorInput, n_selected: int, seed: int) -> np.ndarray:
         y = np.column_stack([c.as_input() for c in rows.targets])
         columns, options = rows.columns, (seed, self.device, rows.weight, rows.groups)
@@ -374,7 +324,9 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selector
         return self.support_
 
     def __sklearn_tags__(self):
-        return of_any_columns(super().__sklearn_tags__())
+        tags = of_any_columns(super().__sklearn_tags__())
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]  # and every other
+        return tags
 
 
 def _joint_information(columns: list[Column], y: np.ndarray, seed: int, device, weight, groups) -> float:

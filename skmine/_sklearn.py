@@ -19,7 +19,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from sklearn.utils._set_output import _get_output_config
 
 fit_context = _fit_context
-safe_indexing = _safe_indexing
+
+
+def safe_indexing(data, rows: np.ndarray):
+    """Rows of any container in memory. scikit-learn 1.6 does not select them from Arrow tables."""
+    return data.take(rows) if type(data).__module__.startswith("pyarrow") else _safe_indexing(data, rows)
 
 
 def output_container(estimator) -> str:

@@ -1346,6 +1346,15 @@ def test_fit__bad_groups__error_names_them(groups, message):
             [(1, 2, 3)],
             r"cv must give pairs of .* rows; got list with a split that is not a pair .* Pass a number",
         ),
+        (
+            [(5, 6)],
+            r"cv must give each side of a split as a list of integers or as a mask; got shape \(\) of int",
+        ),
+        ([(np.arange(20.0), np.arange(20.0, 40))], r"as a mask; got shape \(20,\) of float64. Convert it"),
+        (
+            [([], np.arange(20))],
+            "cv must give every fold at least 4 training and held-out rows; got a fold with 0",
+        ),
         ([1, 2], "cv must give pairs of .* rows; got list with a split that is not a pair"),
         # Errors of a splitter are those of its author.
         (StratifiedKFold(2), "^Supported target types are"),

@@ -41,6 +41,15 @@ def model(request):
     return fitted.set_params(max_iter=1_000_000), read
 
 
+@pytest.fixture
+def _interruptible():
+    """Ctrl-C raises KeyboardInterrupt, which a shell switches off for the commands that it starts with &."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_fit__ctrl_c__stops_at_once_and_keeps_a_model_that_works(model):
     fitted, read = model
     before = read(fitted)

@@ -74,6 +74,21 @@ def test_transform__to_pandas__columns_keep_their_types(name):
     assert selected["text"].astype(str).tolist() == COLUMNS["text"].tolist()
 
 
+@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize("text", ["category", "str", "string[pyarrow]"])
+def test_transform__default_output__array_of_the_values(name, text):
+    frame = FRAMES[name]()
+    frame = frame.astype({"text": text}) if hasattr(frame, "iloc") else frame
+    columns = list(getattr(frame, "column_names", frame.columns))
+
+    selected = select(frame, "default")
+
+    chosen = [column for column in columns if column in LARGE]
+    assert selected.dtype == object
+    for number, column in enumerate(chosen):
+        assert selected[:, number].tolist() == COLUMNS[column].tolist()
+
+
 def test_transform__pandas_index__is_kept_and_other_columns_are_an_error():
     frame = FRAMES["pandas"]().set_index(np.arange(N) * 3)
     selector = MINEFeatureSelector(2, strategy="marginal").set_output(transform="pandas").fit(frame, Y)

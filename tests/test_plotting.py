@@ -440,6 +440,17 @@ def test_matrix__many_columns__no_values_unless_asked():
     assert MutualInfoMatrixDisplay.from_matrix(matrix, values=True).text_.shape == (13, 13)
 
 
+def test_matrix__not_symmetric__error_unless_one_value_is_missing():
+    matrix = mutual_info_matrix(np.random.default_rng(0).normal(size=(50, 3)))
+    upper, single = np.where(np.tri(3, k=-1), np.nan, matrix), matrix.astype(np.float32) * np.float32(1 / 3)
+
+    for good in (matrix, upper, single, pd.DataFrame(matrix)):
+        plt.close(MutualInfoMatrixDisplay.from_matrix(good).figure_)
+    for bad in (np.arange(9.0).reshape(3, 3), pd.DataFrame(matrix + 1).iloc[[1, 2, 0]]):
+        with pytest.raises(ValueError, match=r"must be symmetric.*got .* at \(0, [12]\) and .* Put the rows"):
+            MutualInfoMatrixDisplay.from_matrix(bad)
+
+
 def test_matrix__not_square__error():
     with pytest.raises(ValueError, match=r"matrix must be square; got shape \(2, 3\)"):
         MutualInfoMatrixDisplay.from_matrix(np.zeros((2, 3)))

@@ -140,7 +140,9 @@ def test_test__weights_and_groups_in_a_container__as_for_arrays(container):
     weight, groups = container(1 + WEIGHT), container(pairs)
 
     # The detectable information comes from draws for each group, so it depends on the order of the labels.
-    assert mutual_info_test(X, Y, sample_weight=weight, groups=groups, random_state=0)[:2] == arrays[:2]
+    result = mutual_info_test(X, Y, sample_weight=weight, groups=groups, random_state=0)
+    # Memory that is aligned differently changes the order of sums.
+    np.testing.assert_allclose(result[:2], arrays[:2], rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -805,7 +805,10 @@ def test_fit__own_strategy__included_features_come_first():
     ("parameters", "message"),
     [
         ({"include": [12]}, "include must hold indices of the 12 columns of X"),
-        ({"exclude": ["a"]}, r"exclude must hold names of columns of X; got \['a'\]"),
+        (
+            {"exclude": ["a"]},
+            r"exclude must hold names of columns of X; got \['a'\]\. X has no names, so pass",
+        ),
         ({"exclude": [True]}, "exclude must have one entry for each column of X"),
         ({"include": [1], "exclude": [1]}, r"must not name the same columns or groups; got \[1\]"),
         ({"exclude": range(12)}, "exclude must leave at least one column"),
@@ -817,6 +820,14 @@ def test_fit__bad_choice_of_columns__is_told(parameters, message):
 
     with pytest.raises(ValueError, match=message):
         MINEFeatureSelector(**parameters).fit(X, y)
+
+
+def test_fit__unknown_name_of_a_column__is_told_with_the_names():
+    X, y = draw_copies()
+    X = pd.DataFrame(X).add_prefix("f")
+
+    with pytest.raises(ValueError, match=r"got \['f12'\]\. X has the columns 'f0', .*'f4' and others"):
+        MINEFeatureSelector(include=["f1", "f12"]).fit(X, y)
 
 
 # --- Reasons ---

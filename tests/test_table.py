@@ -337,6 +337,7 @@ def draw_equal_rows(rng):
     return x, y, False
 
 
+@pytest.mark.filterwarnings("ignore:At least 540 of 600 rows are exact copies")
 @pytest.mark.statistical
 @pytest.mark.parametrize("draw", [draw_oscillation, draw_equal_rows])
 def test_table__dependence_that_smooth_functions_miss__pvalue_agrees_with_the_interval(draw, seed):

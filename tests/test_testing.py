@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import chi2, kstest
+from scipy.stats import chi2, kstest, multivariate_normal, norm
 
 from skmine import mutual_info_test
 from skmine._columns import read_features
@@ -321,6 +321,15 @@ def test_rank_functions__numbers_and_labels__centred_and_uncorrelated():
 @pytest.mark.parametrize(("correlation", "expected"), [(0.0, 1 - 0.9**2), (1.0, 0.1)])
 def test_of_smaller__independent_or_equal__exact(correlation, expected):
     assert _of_smaller(0.1, correlation) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("correlation", [-0.5, 0.3, 0.9])
+@pytest.mark.parametrize("pvalue", [0.9, 0.2, 1e-3])
+def test_of_smaller__any_correlation__as_by_integration(correlation, pvalue):
+    limits = [norm.ppf(pvalue)] * 2
+    both = multivariate_normal(cov=[[1, correlation], [correlation, 1]]).cdf(limits)
+
+    assert _of_smaller(pvalue, correlation) == pytest.approx(min(2 * pvalue - both, 1), rel=1e-6)
 
 
 def test_shifted_sf__equal_weights__chi_square():

@@ -25,6 +25,7 @@ from skmine import (
     mutual_info_test,
     selection_stability,
 )
+from skmine._wrappers import unwrap
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(-3, 4, size=(80, 3)).astype(float)  # exact in bfloat16
@@ -37,6 +38,7 @@ FORM = {"critic": LinearRegression(), "cv": 2, "random_state": 0}
 CONTAINERS = {
     "tensor with gradients": lambda: torch.tensor(X, requires_grad=True),
     "bfloat16 tensor": lambda: torch.tensor(X, dtype=torch.bfloat16),
+    "list of tensors": lambda: list(torch.tensor(X, requires_grad=True)),
     "sparse tensor": lambda: torch.tensor(X).to_sparse(),
     "array of another library": lambda: pytest.importorskip("array_api_strict").asarray(X),
     "memoryview": lambda: memoryview(X),
@@ -92,16 +94,122 @@ def test_functions__dispatch_of_arrays__as_for_the_array(name, call, of_array):
         np.testing.assert_allclose(CALLS[call](CONTAINERS[name]()), of_array[call])
 
 
+FOREIGN = {
+    "with gradients": lambda: torch.tensor(X, requires_grad=True),
+    "bfloat16": lambda: torch.tensor(X, dtype=torch.bfloat16),
+    "integers": lambda: torch.tensor(X, dtype=torch.int16),
+    "coordinates": lambda: torch.tensor(X).to_sparse(),
+    "compressed rows": lambda: torch.tensor(X).to_sparse_csr(),
+    "strict": lambda: pytest.importorskip("array_api_strict").asarray(X),
+    "strict, on another device": lambda: pytest.importorskip("array_api_strict").asarray(
+        X, device=pytest.importorskip("array_api_strict").Device("device1")
+    ),
+}
+
+
 @needs_dispatch
-@pytest.mark.filterwarnings("ignore:torch.asarray")  # from scikit-learn
-def test_transform__tensor_and_dispatch__tensor_with_its_gradients():
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor")
+@pytest.mark.parametrize("name", FOREIGN)
+def test_transform__dispatch_of_arrays__selects_in_the_library_of_x(name):
+    array = FOREIGN[name]()
+    selector = MINEFeatureSelector(2).fit(array, Y)
+    with sklearn.config_context(array_api_dispatch=True):
+        selected = selector.transform(array)
+        restored = selector.inverse_transform(selected)
+
+    for result, expected in ((selected, X[:, selector.support_]), (restored, X * selector.support_)):
+        assert type(result) is type(array)
+        assert (result.dtype, result.device) == (array.dtype, array.device)
+        np.testing.assert_array_equal(unwrap(result), expected)
+    assert getattr(restored, "requires_grad", False) == (name == "with gradients")
+
+
+@needs_dispatch
+def test_transform__dispatch_of_arrays_of_the_wrong_shape__error_as_for_numpy():
+    selector = MINEFeatureSelector(2).fit(X, Y)
+    with sklearn.config_context(array_api_dispatch=True):
+        with pytest.raises(ValueError, match="X has 2 features, but MINEFeatureSelector is expecting 3"):
+            selector.transform(torch.ones(5, 2))
+        with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+            selector.transform(torch.ones(3))
+        with pytest.raises(ValueError, match="X has a different shape than during fitting"):
+            selector.inverse_transform(torch.ones(5, 3))
+
+
+def test_inverse_transform__tensor_without_dispatch__numpy_array():
+    selector = MINEFeatureSelector(2).fit(X, Y)
+    selected = selector.transform(torch.tensor(X, requires_grad=True))
+
+    assert type(selected) is np.ndarray
+    restored = selector.inverse_transform(torch.tensor(selected, requires_grad=True))
+    np.testing.assert_array_equal(restored, X * selector.support_)
+
+
+@needs_dispatch
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_transform__dispatch_of_arrays_and_output_of_frames__frame(output):
     tensor = torch.tensor(X, requires_grad=True)
-    selector = MINEFeatureSelector(2).fit(tensor, Y)
+    selector = MINEFeatureSelector(2).set_output(transform=output).fit(tensor, Y)
     with sklearn.config_context(array_api_dispatch=True):
         selected = selector.transform(tensor)
 
-    assert selected.requires_grad
-    np.testing.assert_array_equal(selected.detach(), X[:, selector.support_])
+    assert list(selected.columns) == selector.get_feature_names_out().tolist()
+    np.testing.assert_array_equal(selected, X[:, selector.support_])
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.empty(80, 3, device="meta"),
+        lambda: torch.nested.nested_tensor([torch.ones(3)] * 79 + [torch.ones(2)]),
+    ],
+)
+def test_functions__tensor_without_numbers__error_names_the_argument(make):
+    for call in (mutual_info_regression, mutual_info_test, MutualInfoEstimator().fit, dependence_table):
+        with pytest.raises(ValueError, match="X must be convertible to a NumPy array; got a Tensor of type"):
+            call(make(), Y)
+        with pytest.raises(ValueError, match="y must be convertible to a NumPy array"):
+            call(X, make())
+    for model in (MINEGAN(), InformationBottleneckClassifier(), MINEFeatureSelector()):
+        with pytest.raises(ValueError, match="X must be convertible to a NumPy array"):
+            model.fit(make(), Y > 0)
+    with pytest.raises(ValueError, match="sample_weight must be convertible to a NumPy array"):
+        mutual_info_regression(X, Y, sample_weight=make())
+
+
+BYTES = np.array([b"low", b"high", b"\xff"])[(Y > -1) * 1 + (Y > 1)]
+TEXT = np.array(["low", "high", "\\xff"])[(Y > -1) * 1 + (Y > 1)]
+BYTES_IN = {
+    "array": lambda: BYTES[:, None],
+    "objects": lambda: BYTES.astype(object)[:, None],
+    "pandas": lambda: pd.DataFrame({"a": BYTES}),
+    "categories": lambda: pd.DataFrame({"a": pd.Categorical(BYTES.tolist())}),
+    "polars": lambda: pl.DataFrame({"a": BYTES.tolist()}),
+    "arrow": lambda: pa.table({"a": BYTES.tolist()}),
+    "arrow dictionary": lambda: pa.table({"a": pa.array(BYTES.tolist()).dictionary_encode()}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y", "ignore:X does not have valid feature names")
+@pytest.mark.parametrize("name", BYTES_IN)
+def test_functions__bytes__are_labels_like_text(name):
+    table = BYTES_IN[name]()
+    text = TEXT[:, None]
+
+    np.testing.assert_array_equal(mutual_info_regression(table, Y), mutual_info_regression(text, Y))
+    np.testing.assert_array_equal(mutual_info_classif(X, table), mutual_info_classif(X, TEXT.astype(object)))
+    assert mutual_info_test(X, table).pvalue == mutual_info_test(X, text).pvalue
+    estimator = MutualInfoEstimator(max_iter=0, cv=2, random_state=0)
+    assert estimator.fit(table, Y).score(text, Y) == pytest.approx(estimator.score(table, Y))
+
+
+def test_scores__bytes_that_hold_numbers__read_with_the_warning_of_text():
+    written = np.array([f"{value:.3f}".encode() for value in Y])[:, None]
+
+    with pytest.warns(UserWarning, match="X is text that holds numbers: 80 values"):
+        scores = mutual_info_regression(written, Y)
+    assert scores > 1
 
 
 @pytest.mark.parametrize("name", ["narwhals of pandas", "narwhals of polars", "record batch"])
@@ -207,7 +315,7 @@ def test_functions__target_of_no_shape__error_names_y(y):
 def test_functions__classes_in_a_tensor_with_gradients__as_for_the_array():
     classes = torch.tensor((Y > 0) * 1.0, requires_grad=True)
 
-    for y in (classes, classes[:, None]):
+    for y in (classes, classes[:, None], list(classes), tuple(classes)):
         np.testing.assert_array_equal(mutual_info_classif(X, y), mutual_info_classif(X, Y > 0))
     assert InformationBottleneckClassifier(**QUICK).fit(X, classes).classes_.tolist() == [0, 1]
 

@@ -56,6 +56,8 @@ def _optimal_scores(first: Sample) -> Tensor:
     rows = torch.arange(len(x)).unsqueeze(0)
     # The smallest ridge, because the predictions of a rare class vary little.
     (solution,) = canonical_solutions(predicted, indicator, rows, weight, RIDGES[:1])
+    if not solution.correlations.numel():  # nothing predicts a class, so all scores are equally good
+        return classes[:, :1]
     n_scores = min(max(int((solution.shrunk(1.0) > 0).sum()), 1), MOST_MIXED)
     variates = solution.projection_x.leading(n_scores)(predicted.unsqueeze(0))
     n_scores = _n_useful(variates, one_hot.unsqueeze(0), weight.unsqueeze(0), part)

@@ -1,6 +1,7 @@
 """Scores of features: replacements for scikit-learn's, pairwise and conditional forms, and a test.
 
-`drop_in`, `dependence`, `table` and `testing` contain the public functions. `reading` reads their input.
+`drop_in`, `dependence`, `table` and `testing` contain the public functions. `reading` reads their input, and
+`copies` looks for rows that are copies of others.
 `given` contains the regressions for tests given other columns. `power` computes the weakest dependence that a
 test would detect.
 """

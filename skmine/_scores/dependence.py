@@ -18,7 +18,9 @@ from skmine._copula import (
     screen_pairs,
 )
 from skmine._estimator import MutualInfoEstimator
+from skmine._frames import column_names
 from skmine._progress import run_counted
+from skmine._scores.copies import copied_among, warn_of_copied_columns
 from skmine._scores.reading import (
     PARAMETERS,
     RowWeights,
@@ -130,7 +132,10 @@ def mutual_info_matrix(
         chunks = features.chunks()
         tasks = (delayed(read_margins)(features, chunk, discrete, weights) for chunk in chunks)
         read = run_counted(tasks, n_jobs, False, len(chunks), "block of columns", require="sharedmem")
-        matrix = _matrix_of_margins([margin for part in read for margin in part], n_jobs, verbose)
+        margins = [margin for part in read for margin in part]
+        names = column_names(features.named, features.shape[1])
+        warn_of_copied_columns(names, copied_among(margins), len(margins[0].codes))
+        matrix = _matrix_of_margins(margins, n_jobs, verbose)
     return _as_shown(matrix, X, scale, nats)
 
 

@@ -8,7 +8,9 @@ from joblib import delayed
 from skmine._clusters import ClusterTable, count_columns, is_clustered
 from skmine._columns import Column, Features, unwrap
 from skmine._copula import Margin, pair_information, plug_in_information
+from skmine._frames import column_names
 from skmine._progress import run_counted
+from skmine._scores.copies import copied_with, warn_of_copied_columns
 from skmine._scores.reading import (
     PARAMETERS,
     RowWeights,
@@ -109,7 +111,7 @@ def mutual_info_regression(
     -----
     UserWarning
         A column is empty, text was read as numbers or holds dates, or nearly every value of a column of
-        labels is different, as in an id.
+        labels is different, as in an id; or many rows are exact copies of other rows.
 
     Notes
     -----
@@ -258,7 +260,9 @@ def _score_features(
         for chunk in chunks
     )
     scored = run_counted(tasks, n_jobs, verbose, len(chunks), "block of columns", prefer="threads")
-    values, entropy = np.concatenate(scored, axis=1)
+    values, entropy, copies = np.concatenate(scored, axis=1)
+    names = column_names(features.named, features.shape[1])
+    warn_of_copied_columns(names, copies[:, 0], len(targets[0].values))
     return _as_shown(values, entropy, shown)
 
 
@@ -285,7 +289,7 @@ def _score_clustered(X, y, discrete_target, discrete_features, bias_correction, 
 def _score_chunk(
     features: Features, weights: RowWeights, discrete, chunk, bias_correction: bool, *targets: Margin
 ) -> np.ndarray:
-    """Scores in nats and the smaller of the two entropies, shape (2, n_columns, n_targets)."""
+    """Scores in nats, the smaller of the two entropies, and copied rows, shape (3, n_columns, n_targets)."""
     margins = read_margins(features, chunk, discrete, weights)
     values = np.stack([pair_information(margins, target) for target in targets], axis=1)
     if not bias_correction:
@@ -293,4 +297,6 @@ def _score_chunk(
             if margins[j].levels is not None and targets[k].levels is not None:
                 values[j, k] = plug_in_information(margins[j], targets[k])
     most = [[margin.largest_information for margin in side] for side in (margins, targets)]
-    return np.stack([values, np.minimum.outer(*most)])
+    copied = np.max([copied_with(margins, target) for target in targets], axis=0)
+    copies = np.broadcast_to(copied[:, None], values.shape)
+    return np.stack([values, np.minimum.outer(*most), copies])

@@ -90,7 +90,7 @@ def check_in_memory(X, **by_row) -> None:
 
 def read_targets(y) -> list[Column]:
     """The columns of a target, see :func:`skmine._columns.read_target`."""
-    y = unwrap(y)
+    y = unwrap(y, "y")
     is_table = is_lazy(y) or hasattr(y, "columns") or getattr(getattr(y, "dtype", None), "kind", "") == "c"
     if hasattr(y, "shape") and not is_table and len(y.shape) == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
@@ -214,9 +214,9 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
     warn_of_empty(empty)
     if ids:
         warnings.warn(
-            f"{_some(ids)}: nearly every value is different, as in an id or free text. Such a column scores "
-            "close to 0, because only repeated values can predict new rows. Drop the column, or derive "
-            "features from it.",
+            f"{some_of(ids)}: nearly every value is different, as in an id or free text. Such a column "
+            "scores close to 0, because only repeated values can predict new rows. Drop the column, or "
+            "derive features from it.",
             stacklevel=3,
         )
 
@@ -224,7 +224,7 @@ def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> 
 def warn_of_empty(names: list[str]) -> None:
     """Warn about columns without a value, if there are any."""
     if names:
-        warnings.warn(f"{_some(names)}: no value at all, so the score is 0. Drop the column.", stacklevel=4)
+        warnings.warn(f"{some_of(names)}: no value at all, so the score is 0. Drop the column.", stacklevel=4)
 
 
 def is_id(levels: np.ndarray) -> bool:
@@ -256,7 +256,8 @@ def are_few_integers(levels: np.ndarray, n: int) -> bool:
     return few and bool((levels == np.round(levels)).all())
 
 
-def _some(names: list[str], most: int = 5) -> str:
+def some_of(names: list[str], most: int = 5) -> str:
+    """The first names of a list, and the number of the others."""
     listed = ", ".join(names[:most])
     return listed if len(names) <= most else f"{listed} and {len(names) - most} more columns"
 

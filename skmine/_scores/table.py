@@ -10,7 +10,14 @@ from skmine._columns import Column, Features, read_target
 from skmine._copula import combine_pvalues, pair_intervals
 from skmine._frames import column_names, library_of, make_frame
 from skmine._progress import run_counted
-from skmine._scores.reading import PARAMETERS, RowWeights, is_class, is_id, read_discrete_features
+from skmine._scores.copies import copied_with, warn_of_copied_columns
+from skmine._scores.reading import (
+    PARAMETERS,
+    RowWeights,
+    is_class,
+    is_id,
+    read_discrete_features,
+)
 from skmine._scores.testing import plain_tests, weighted_tests
 from skmine._sklearn import Interval, validate_params
 from skmine._units import check_scale, on_scale
@@ -104,6 +111,11 @@ def dependence_table(
     ImportError
         The input is not a frame, and pandas is not installed.
 
+    Warns
+    -----
+    UserWarning
+        Text was read as numbers or holds dates, or many rows are exact copies of other rows.
+
     Notes
     -----
     If the dependence has more structure than the rows reveal, such as a fast oscillation, the value is too
@@ -154,8 +166,11 @@ def dependence_table(
     ]
     tasks = (delayed(_score)([columns[i] for i in block], targets[j], confidence) for block, j in blocks)
     scored = run_counted(tasks, n_jobs, verbose, len(blocks), "block of columns", prefer="threads")
-    values, entropy, pvalue, n_rows = np.split(np.hstack(scored), [4, 5, 6])
+    values, entropy, pvalue, n_rows, copies = np.split(np.hstack(scored), [4, 5, 6, 7])
     feature = np.concatenate([block for block, _ in blocks])
+    of_feature = np.zeros(len(names), dtype=int)
+    np.maximum.at(of_feature, feature, copies[0].astype(int))
+    warn_of_copied_columns(names, of_feature, len(targets[0].margin.codes))
     target = np.repeat([j for _, j in blocks], [len(block) for block, _ in blocks])
     values = on_scale(values, entropy, scale, nats)
     order = np.lexsort((pvalue[0], -values[0]))
@@ -222,13 +237,14 @@ class _Read:
 
 
 def _score(columns: list[_Read], target: _Read, confidence: float) -> np.ndarray:
-    """Value, interval and detectable value in nats, smaller entropy, p-value, and number of complete rows."""
+    """Value, interval, detectable value, entropy, p-value, and numbers of complete and of copied rows."""
     margins = [column.margin for column in columns]
     *values, evidence = pair_intervals(margins, target.margin, confidence)
     entropy = [min(m.largest_information, target.margin.largest_information) for m in margins]
     n_rows = [np.count_nonzero(column.present & target.present) for column in columns]
     pvalues, detectable = _test(columns, target)
-    return np.vstack([*values, detectable, entropy, combine_pvalues(pvalues, evidence), n_rows])
+    copies = copied_with(margins, target.margin)
+    return np.vstack([*values, detectable, entropy, combine_pvalues(pvalues, evidence), n_rows, copies])
 
 
 def _test(columns: list[_Read], target: _Read) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import multivariate_normal, norm
+from scipy.special import ndtri, owens_t
 
 from skmine._clusters import ClusterTable, count_columns, is_clustered
 from skmine._columns import Column, Features, read_features, read_target
@@ -310,9 +310,8 @@ def _test_residuals(
 
 def _of_smaller(pvalue: float, correlation: float) -> float:
     """P-value of the smaller of two p-values whose normal scores have this correlation."""
-    quantile = norm.isf(pvalue)
-    law = multivariate_normal(cov=[[1, correlation], [correlation, 1]], allow_singular=True)
-    both_above = float(law.cdf([-quantile, -quantile], rng=np.random.default_rng(0)))
+    slope = math.sqrt(max(1 - correlation, 0.0) / (1 + correlation))
+    both_above = pvalue - 2 * float(owens_t(ndtri(pvalue), slope))  # Owen (1956), tables
     return min(2 * pvalue - both_above, 1.0)
 
 

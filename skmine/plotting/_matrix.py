@@ -22,7 +22,8 @@ class MutualInfoMatrixDisplay:
     Parameters
     ----------
     matrix : array-like of shape (n_features, n_features)
-        Mutual information in nats, or correlations; NaN for unknown pairs.
+        Mutual information in nats, or correlations; NaN for unknown pairs. It must be symmetric, but one of
+        the two values of a pair can be NaN.
     labels : array-like of shape (n_features,) or None, default=None
         Names of the columns. None uses those of a DataFrame, or x0, x1, ...
     scale : {"information", "correlation"}, default="information"
@@ -67,6 +68,7 @@ class MutualInfoMatrixDisplay:
                 f"matrix must be square; got shape {self.matrix.shape}. Pass one row and one column per "
                 "feature."
             )
+        _check_symmetric(self.matrix)
         self.labels = read_names(labels, len(self.matrix), "labels")
         self.scale = scale
 
@@ -146,7 +148,8 @@ class MutualInfoMatrixDisplay:
         Parameters
         ----------
         matrix : array-like of shape (n_features, n_features)
-            Mutual information in nats, or correlations; NaN for unknown pairs.
+            Mutual information in nats, or correlations; NaN for unknown pairs. It must be symmetric, but one
+            of the two values of a pair can be NaN.
         labels : array-like of shape (n_features,) or None, default=None
             Names of the columns. None uses those of a DataFrame, or x0, x1, ...
         cluster : bool, default=True
@@ -169,7 +172,8 @@ class MutualInfoMatrixDisplay:
         Raises
         ------
         ValueError
-            `matrix` is not square, `labels` has the wrong length, or `unit` or `scale` is unknown.
+            `matrix` is not square or not symmetric, `labels` has the wrong length, or `unit` or `scale` is
+            unknown.
         ImportError
             matplotlib is not installed.
         """
@@ -267,6 +271,20 @@ class MutualInfoMatrixDisplay:
                 column, row, label, ha="center", va="center", color=ink, fontsize="small"
             )
         return text
+
+
+def _check_symmetric(matrix: np.ndarray) -> None:
+    """Raise an error if the two values of a pair differ. One of them may be missing."""
+    given = ~np.isnan(matrix) & ~np.isnan(matrix.T)
+    # Values that were stored in single precision are still equal.
+    different = given & ~np.isclose(matrix, matrix.T, rtol=1e-5, atol=1e-6)
+    if different.any():
+        row, column = (int(j) for j in np.argwhere(different)[0])
+        raise ValueError(
+            f"matrix must be symmetric, because the information of a pair has no direction; got "
+            f"{matrix[row, column]:.4g} at ({row}, {column}) and {matrix[column, row]:.4g} at ({column}, "
+            f"{row}). Put the rows in the order of the columns, or pass the mean (matrix + matrix.T) / 2."
+        )
 
 
 def _cluster(correlation: np.ndarray) -> np.ndarray:

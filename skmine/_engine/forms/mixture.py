@@ -42,6 +42,8 @@ class MixtureForm(Form):
         """For each source of columns, a path along which the number of components doubles."""
         n_first = 1 if sample.classes is None else len(sample.classes)
         for source, width in self.sources(sample, start):
+            if not width:
+                continue  # there is no column that varies
             most = min(sample.fitted.shape[1] / (_ROWS_A_COLUMN * width), _MOST_COMPONENTS)
             n_cuts = int(math.log2(max(most / n_first, 1)))
             yield [MixtureSetting(source, k) for k in range(n_cuts + 1)]
