@@ -51,7 +51,7 @@ def further() -> str:
         [row.task, f"{row.n:,}", f"{row.truth:.2f}", f"{row.mi:.2f}", f"{row.low:.2f} to {row.high:.2f}"]
         for row in (table[table["seed"] == 0].itertuples() if len(table) else ())
     ]
-    return _table(["joint", "rows", "truth", "``mi_``", "``mi_interval_``"], rows)
+    return _table(["distribution", "rows", "truth", "``mi_``", "``mi_interval_``"], rows)
 
 
 def random_joints() -> str:
@@ -127,7 +127,7 @@ def high_information() -> str:
     mean = table.groupby(["joint", "truth", "method"])["error"].mean()
     pairs = list(dict.fromkeys(zip(table["joint"], table["truth"], strict=True)))
     rows = [[j, f"{t:g}", *(f"{mean.get((j, t, m), np.nan):.2f}" for m in methods)] for j, t in pairs]
-    return _table(["joint", "truth", *(f"{m}, n = {most_rows[m]:,}" for m in methods)], rows)
+    return _table(["distribution", "truth", *(f"{m}, n = {most_rows[m]:,}" for m in methods)], rows)
 
 
 def discrete() -> str:

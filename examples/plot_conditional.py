@@ -90,6 +90,6 @@ axis.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# **In short:** Yes: each of the three features adds something to each of the
-# other two, though less than it carries alone, and given all three, age and the
-# cholesterol values ``s1`` and ``s3`` still add a little.
+# **In short:** Yes, each of the three features adds something to each of the
+# other two; given all three, age and the cholesterol values ``s1`` and ``s3``
+# still add a little.

@@ -43,8 +43,8 @@ print(f"missing: {on_suspicion.isna().mean():.0%}")
 # - **Missing at random**: half of the values are lost, and their absence
 #   carries no information.
 # - **Whether it was measured**: only the absence counts.
-# - **Rows dropped**: the score answers a different question: how informative is
-#   the texture among large tumours?
+# - **Rows dropped**: the score answers a different question, namely how
+#   informative the texture is among large tumours.
 
 kept = on_suspicion.notna()
 filled = on_suspicion.where(kept, rng.choice(on_suspicion[kept], len(y)))

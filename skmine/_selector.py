@@ -277,8 +277,8 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selected
             - ``added``: information that it added when it was selected, or would add now;
             - ``pvalue``: p-value of ``added``;
             - ``related``: for a redundant feature, the selected features most similar to it;
-            - ``reason``: the reason in words. "No dependence" means that ``alone`` is not significant. The
-              p-value shown is then that of ``alone``, adjusted for the number of features.
+            - ``reason``: the reason in words. "No dependence" means that neither ``alone`` nor ``added`` is
+              significant; it shows the p-value of ``alone``, adjusted for the number of features.
 
             With ``"mrmr"``, ``added`` is relevance minus redundancy, for selected features only.
 

@@ -10,7 +10,7 @@ from skmine import MINEFeatureSelector, SelectionRanking
 
 
 def centred_ranks(margin):
-    """Centred ranks of one column, as a linear polynomial for each row."""
+    """Centred ranks of one column, one value for each row."""
     return margin.polynomials(1)[0][margin.codes, 0]
 
 

@@ -126,8 +126,8 @@ def mutual_info_test(
     With Z, each function is first replaced by its residual after kernel ridge regression on Z. Two statistics
     are combined: one of the products of residuals, and one of these products weighted by each column of Z,
     which detects dependence that changes sign with Z. The null distribution accounts for overfitting of the
-    regressions. If a column of Z has more than 32 levels (labels, or numbers that repeat, if they repeat
-    often or the regressions do not fit them), rows are compared only within its levels. If there are
+    regressions. If a column of Z has more than 32 levels, rows are compared only within its levels. Numbers
+    that repeat count as levels if they repeat often, or if the regressions do not fit them. If there are
     several such columns, the one with most levels is used.
 
     No test is valid for every form of dependence on Z (Shah and Peters, 2020). If X and y both depend on Z in

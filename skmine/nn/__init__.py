@@ -7,7 +7,7 @@ To use mutual information in the loss of your own model, start with :class:`Mutu
 
 Examples
 --------
-The same, built from the parts: maximise the mutual information between two tensors of a model.
+To combine the parts yourself: maximise the mutual information between two tensors of a model.
 
 >>> import torch
 >>> from skmine.nn import BOUNDS, ConcatCritic, SampledPairs

@@ -56,7 +56,7 @@ class DonskerVaradhan:
     --------
     >>> import torch
     >>> from skmine.nn import DonskerVaradhan
-    >>> joint, marginal = torch.ones(100), torch.zeros(100, 3)  # scores of 100 paired rows and of 300 pairs
+    >>> joint, marginal = torch.ones(100), torch.zeros(100, 3)  # scores of 100 joint and 300 marginal pairs
     >>> DonskerVaradhan().estimate(joint, marginal)
     tensor(1.)
     """
@@ -182,8 +182,8 @@ class MINEF(DonskerVaradhan):
 class InfoNCE(DonskerVaradhan):
     """InfoNCE: ``E[T(x_i, y_i) - log mean_j exp(T(x_i, y_j))]``, in nats.
 
-    It has low variance, but cannot exceed ``log k``. ``marginal`` includes the paired row among its k
-    columns.
+    ``marginal`` has k columns, and the paired row is one of them. The value has low variance, but cannot
+    exceed ``log k``.
 
     References
     ----------

@@ -264,8 +264,8 @@ def train(
     Parameters
     ----------
     critic : nn.Module
-        A bank: the first axis of every parameter is the members. It is trained in place, and ends in its last
-        state, not its best one.
+        A bank: the first axis of every parameter has an entry for each member. It is trained in place, and
+        ends in its last state, not its best one.
     x, y : Tensor of shape (n, d_x), (n, d_y)
         All rows.
     train_rows : LongTensor of shape (n_members, n_train)
