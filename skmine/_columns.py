@@ -24,8 +24,8 @@ from skmine._numbers import as_floats, number_labels, parse_numbers, read_number
 from skmine._wrappers import decode_bytes, unwrap
 from skmine._wrappers import is_foreign as is_foreign  # for other modules
 
-#: Maximum number of columns, and of values, per chunk; values per read of a row-major array on disk (128 MB);
-#: minimum number of columns per read of one in memory.
+#: Maximum number of columns, and of values, per chunk; of a row-major array: values per read from disk (128
+#: MB), and minimum number of columns per read from memory.
 _COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ, _FEWEST_BY_ROWS = 32, 500_000, 2**24, 4
 #: Text is read as numbers if at most one value in this many is not a number.
 _PARSED_A_FAILURE = 20
@@ -87,10 +87,9 @@ class Column:
         Only text and empty columns can change kind: a few rows of text may all be numbers, or none.
         """
         if categorical == self.categorical:
-            if base == self.base:
-                return self
             # The difference is a multiple of 2**52, so no precision is lost.
-            return replace(self, values=self.values + (self.base - base), base=base)
+            shift = self.base - base
+            return replace(self, values=self.values + shift, base=base) if shift else self
         if self.missing.all():
             fill, dtype = (None, object) if categorical else (np.nan, np.float64)
             return replace(self, values=np.full(len(self.values), fill, dtype), categorical=categorical)
@@ -336,11 +335,10 @@ class Features:
         """Split the columns into chunks with at most this many values, and at least one column."""
         n, d = self.shape
         if numbers is None:
-            by_rows = isinstance(self._data, np.ndarray) and not self._data.flags.f_contiguous
             # Reading one column of a row-major array takes as long as reading several.
-            numbers = max(_NUMBERS_A_CHUNK, _FEWEST_BY_ROWS * n * by_rows)
-            if by_rows and isinstance(self._data, np.memmap):
-                numbers = _NUMBERS_A_READ
+            by_rows = isinstance(self._data, np.ndarray) and not self._data.flags.f_contiguous
+            at_least = _NUMBERS_A_READ if isinstance(self._data, np.memmap) else _FEWEST_BY_ROWS * n
+            numbers = max(_NUMBERS_A_CHUNK, by_rows * at_least)
         size = int(np.clip(numbers // n, 1, _COLUMNS_A_CHUNK))
         return np.array_split(np.arange(d), -(-d // size))
 
