@@ -19,9 +19,8 @@ def folds_of(train, first, second):
     """Folds of these rows, which are not shuffled. They have no parts."""
     n = 1 + int(max(rows.max() for rows in (train, first, second)))
     learning = torch.zeros(len(train), n, dtype=torch.bool).scatter(1, train, True)
-    return Folds(
-        train, (first, second), learning, torch.zeros_like(learning, dtype=torch.long), first.shape[1]
-    )
+    part = torch.zeros_like(learning, dtype=torch.long)
+    return Folds(train, (first, second), learning, part, scored=train, n_compared=first.shape[1])
 
 
 def one_split(n, groups=None):

@@ -1,5 +1,6 @@
 """The rows, with everything that is computed from them once and shared by the forms."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -117,14 +118,17 @@ class Folds:
         Rows that each member may learn from: its training rows, and those that `train` drops.
     part : LongTensor of shape (n_members, n)
         Part of each row for each member; see :func:`_parts`.
+    scored : LongTensor of shape (n_members, n_scored)
+        Training rows on which critics are valued again, at most 8,192.
     n_compared : int
-        Number of leading rows of each half whose values are compared with those of the leading training rows.
+        Number of leading rows of each half whose values are compared with those of `scored`.
     """
 
     train: Tensor
     halves: tuple[Tensor, Tensor]
     learning: Tensor
     part: Tensor
+    scored: Tensor
     n_compared: int
 
     @classmethod
@@ -136,9 +140,9 @@ class Folds:
     ) -> "Folds":
         """Shuffle the rows of each split, and drop some if the splits differ in length.
 
-        If every row is held out once and learnt from otherwise, the leading training rows of a member are the
-        leading held-out rows of the other members. If only these are scored, training and held-out values are
-        of the same rows, and differ by overfitting alone.
+        If every row is held out once and learnt from otherwise, and there are too many training rows to score
+        them all, the scored ones are the leading held-out rows of the other members. Training and held-out
+        values are then of the same rows and pairs, and differ by overfitting alone.
 
         Parameters
         ----------
@@ -164,18 +168,22 @@ class Folds:
         for member, (rows, _) in zip(learning, splits, strict=True):
             member[rows] = True
         part = _parts(learning, splits, groups)
-        halves, last = (held_out[:, :half], held_out[:, half:]), torch.zeros(n, dtype=torch.bool)
-        if len(splits) > 1 and _are_folds(splits, n) and int(learning.sum()) == n * (len(splits) - 1):
-            n_compared = min(half, MOST_ROWS // (2 * (len(splits) - 1)))
-            last = ~torch.isin(torch.arange(n), torch.cat([rows[:, :n_compared] for rows in halves]))
-        train = torch.stack([rows[last[rows].argsort(stable=True)][:n_train] for rows, _ in shuffled])
-        return cls(train, halves, learning, part, n_compared)
+        halves, train = held_out.split(half, 1), torch.stack([rows[:n_train] for rows, _ in shuffled])
+        scored = train[:, :MOST_ROWS]
+        is_matched = _are_folds(splits, n) and int(learning.sum()) == n * (len(splits) - 1)
+        if n_train > MOST_ROWS and is_matched:
+            scored, n_compared = _held_out_by_others(halves[0], halves[1])
+            is_scored = torch.zeros(n, dtype=torch.bool).index_fill(0, scored.flatten(), True)
+            # Forms that are fitted to a part of the training rows are fitted to the scored ones.
+            in_order = (rows[(~is_scored[rows]).int().argsort(stable=True)] for rows, _ in shuffled)
+            train = torch.stack([rows[:n_train] for rows in in_order])
+        return cls(train, (halves[0], halves[1]), learning, part, scored, n_compared)
 
     def of_members(self, members: slice) -> "Folds":
         """Folds of some members."""
         halves = self.halves[0][members], self.halves[1][members]
-        train, learning, part = (rows[members] for rows in (self.train, self.learning, self.part))
-        return replace(self, train=train, halves=halves, learning=learning, part=part)
+        per_member = {name: getattr(self, name)[members] for name in ("train", "learning", "part", "scored")}
+        return replace(self, halves=halves, **per_member)
 
     @property
     def held_out(self) -> Tensor:
@@ -185,7 +193,20 @@ class Folds:
     def to(self, device: torch.device) -> "Folds":
         """Copy to a device."""
         halves = self.halves[0].to(device), self.halves[1].to(device)
-        return replace(self, train=self.train.to(device), halves=halves)
+        return replace(self, train=self.train.to(device), halves=halves, scored=self.scored.to(device))
+
+
+def _held_out_by_others(first_half: Tensor, second_half: Tensor) -> tuple[Tensor, int]:
+    """Leading rows of both halves of all other members, as many as are scored, and their number in a half.
+
+    The number is a power of two. The groups of rows that form marginal pairs are then those of the other
+    members as well.
+    """
+    n_members, half = first_half.shape
+    number = 2 ** int(math.log2(min(half, MOST_ROWS / (2 * (n_members - 1)))))
+    leading = torch.cat([first_half[:, :number], second_half[:, :number]], 1)
+    members = torch.arange(n_members)
+    return torch.stack([leading[members != member].flatten() for member in members]), number
 
 
 def _are_folds(splits: Sequence[tuple[Tensor, Tensor]], n: int) -> bool:

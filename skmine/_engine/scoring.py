@@ -40,12 +40,17 @@ class Scored:
     @property
     def train_rows(self) -> Tensor:
         """Training rows that are scored, (n_members, n_scored)."""
-        return self.sample.fitted
+        return self.sample.folds.scored
 
     @property
     def n_compared(self) -> int:
         """Number of unseen rows of each member and state that the training rows are compared with."""
         return self.sample.folds.n_compared
+
+    @property
+    def compares_all(self) -> bool:
+        """Whether these are all unseen rows."""
+        return self.n_compared == self.unseen_rows.shape[2]
 
     @cached_property
     def held_out(self) -> list[Scores]:
@@ -55,7 +60,7 @@ class Scored:
     @cached_property
     def compared(self) -> list[Scores]:
         """Scores of both states on the unseen rows that the training rows are compared with."""
-        if self.n_compared == self.unseen_rows.shape[2]:
+        if self.compares_all:
             return self.held_out
         rows = self.unseen_rows[..., : self.n_compared]
         return [self._scores(*part) for part in zip(self.fit.states, rows, strict=True)]
@@ -64,14 +69,17 @@ class Scored:
     def training(self) -> list[Scores]:
         """Scores of both states on training rows, or of one state if they are the same."""
         states = self.fit.states if any(self.fit.states) else self.fit.states[:1]
-        return [self._scores(state, self.train_rows) for state in states]
+        rows = self.train_rows
+        # Rows that are compared with a part of the unseen ones form the same marginal pairs as these.
+        n_paired = rows.shape[1] if self.compares_all else self.n_compared
+        return [self._scores(state, rows, n_paired) for state in states]
 
     @torch.no_grad()
-    def _scores(self, state: dict, rows: Tensor) -> Scores:
+    def _scores(self, state: dict, rows: Tensor, n_paired: int | None = None) -> Scores:
         critic, sample = self.fit.critic, self.sample
         critic.load_state_dict(state, strict=False)
         critic.eval()
-        pairs = sample.valuing_pairs(self.bound, rows.shape[1])
+        pairs = sample.valuing_pairs(self.bound, n_paired or rows.shape[1])
         weight = None if sample.weight is None else sample.weight[rows]
         return Scores(*pairs(critic, sample.x.values[rows], sample.y.values[rows], weight))
 

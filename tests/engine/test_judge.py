@@ -145,11 +145,12 @@ def test_cautious_value__two_standard_errors_of_the_pairs_are_taken_off(trained)
 
 def test_training_value__same_critic_in_all_folds_of_many_rows__is_the_held_out_value():
     sample = make_sample(*draw_pairs(20_000, [0.5]), make_folds(20_000, 5))
-    scored = Scored(Fit(Product([0.5] * 5)), sample, Normalised())
+    scored = Scored(Fit(Product([0.5] * 5)), sample, BOUND)
 
     assert scored.training[0].joint.shape == (5, 8192)
-    assert scored.training_value == pytest.approx(scored.held_out_value, abs=1e-6)
-    assert scored.pooled(scored).training_value == pytest.approx(scored.held_out_value, abs=1e-6)
+    # The log of a mean over more pairs at a time differs in its bias of about 1e-5.
+    assert scored.training_value == pytest.approx(scored.held_out_value, abs=1e-4)
+    assert scored.pooled(scored).training_value == pytest.approx(scored.held_out_value, abs=1e-4)
 
 
 def test_standard_error__rows__deviation_of_their_log_ratios(sample, trained):

@@ -45,6 +45,9 @@ def test_folds__many_rows_in_folds__leading_training_rows_are_held_out_first_by_
     for member, rows in enumerate(folds.train):
         others = compared[torch.arange(5) != member]
         assert sorted(rows[:8192].tolist()) == sorted(others.flatten().tolist())
+        assert rows[:8192].tolist() != others.flatten().tolist()  # forms read the first ones as a sample
+    for member, rows in enumerate(folds.scored):
+        assert rows.tolist() == compared[torch.arange(5) != member].flatten().tolist()
 
 
 def test_folds__splits_that_are_no_folds__all_held_out_rows_are_compared():
