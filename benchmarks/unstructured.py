@@ -39,8 +39,9 @@ def review_pairs(path: Path, n: int, flip: float, seed: int) -> tuple:
     """n pairs of reviews, each used once. Classes agree except for a share `flip`. Truth: the readout."""
     vectors, label, probability = _readout(path)
     rng = np.random.default_rng(seed)
-    first = rng.integers(0, 2, n)
-    second = first ^ (rng.uniform(size=n) < flip)
+    # Both blocks have as many rows of each class: 5,000 pairs use all 5,000 reviews of both classes.
+    first, flipped = np.arange(n) % 2, np.arange(n) < 2 * round(flip * n / 2)
+    second = first ^ flipped
     pools = [list(rng.permutation(np.flatnonzero(label == c))) for c in (0, 1)]
     rows = [(pools[b].pop(), pools[c].pop()) for b, c in zip(first, second, strict=True)]
     x, y = np.array(rows).T

@@ -6,6 +6,7 @@ also compute the score of each pair. `_partitions` holds the work of one partiti
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 
@@ -59,11 +60,11 @@ def count_columns(X) -> int:
         raise shape_error(X, "X")
     if X.shape[1] == 0:
         check_features(np.empty((1, 0)))
-    names = list(getattr(X, "columns", ()))
-    if repeated := [name for name in names if names.count(name) > 1]:
+    (name, count), *_ = Counter(getattr(X, "columns", range(1))).most_common(1)
+    if count > 1:
         raise ValueError(
-            f"X must have different names for its columns if it is a Dask DataFrame; got {repeated[0]!r} "
-            f"{len(repeated)} times. Rename the columns."
+            f"X must have different names for its columns if it is a Dask DataFrame; got {name!r} {count} "
+            "times. Rename the columns."
         )
     return X.shape[1]
 

@@ -92,7 +92,7 @@ def dense_columns(frame: Any) -> Any:
     return frame.apply(lambda column: column.sparse.to_dense() if hasattr(column, "sparse") else column)
 
 
-def is_unread(frame: Any) -> bool:
+def needs_objects(frame: Any) -> bool:
     """Whether a pandas DataFrame has text, and types of pandas that let scikit-learn expect numbers only."""
     if not hasattr(frame, "iloc") or not hasattr(frame, "columns"):
         return False

@@ -15,7 +15,7 @@ from skmine._frame_columns import (
     dense_columns,
     has_fill_values,
     is_frame,
-    is_unread,
+    needs_objects,
     take_columns,
 )
 from skmine._selector_input import named_columns
@@ -52,7 +52,7 @@ class SelectedColumns(SelectorMixin):
             return self._transform_unread(plain, chosen, output)
         if output == "default" or not len(chosen) or not is_frame(plain):
             plain = dense_columns(plain) if has_fill_values(plain) else plain
-            return super().transform(plain.astype(object) if is_unread(plain) else plain)
+            return super().transform(plain.astype(object) if needs_objects(plain) else plain)
         check_names(self, plain, reset=False)
         return take_columns(plain, chosen.tolist(), output)
 

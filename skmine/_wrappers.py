@@ -34,7 +34,7 @@ def unwrap(data, name: str = "X"):
     if library == "pyarrow" and type(data).__name__ == "RecordBatch":
         return import_module("pyarrow").Table.from_batches([data])
     is_list = isinstance(data, (list, tuple)) and all(isinstance(value, torch.Tensor) for value in data)
-    if is_list and len({value.shape for value in data}) == 1:
+    if is_list and len({(value.shape, value.device) for value in data}) == 1:
         data = torch.stack(list(data))
     if not is_foreign(data):
         return np.asarray(data) if isinstance(data, memoryview) else data

@@ -59,7 +59,7 @@ def test_scores__joined_with_another_table__warns_though_the_rows_differ():
 def test_pairs__rows_that_are_copies__one_warning(function):
     (message,) = messages(function, FRAME.iloc[TWICE])
 
-    assert "exact copies of other rows. Values of a, b" in message
+    assert "exact copies of other rows. Values of a, b, c are" in message
 
 
 def test_scores__two_targets_of_which_one_repeats__one_warning():

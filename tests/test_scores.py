@@ -925,3 +925,18 @@ def test_conditional__weights_and_groups__are_those_of_the_fits():
     assert heavy > plain + 0.1
     with pytest.raises(ValueError, match="groups must have one label for each row"):
         conditional_mutual_info(X, y, Z, groups=[1, 2])
+
+
+@pytest.mark.parametrize("function", [mutual_info_regression, mutual_info_matrix])
+def test_scores__ids_in_several_chunks__one_warning_of_all(function):
+    ids = np.array([[f"{row} {column}" for column in range(70)] for row in range(60)], dtype=object)
+    arguments = (ids,) if function is mutual_info_matrix else (ids, np.arange(60.0))
+
+    with pytest.warns(UserWarning, match="and 65 more columns: nearly every value is different") as caught:
+        function(*arguments)
+
+    assert len(caught) == 1
+
+
+def test_matrix__constant_columns__zero_without_a_sign():
+    assert not np.signbit(mutual_info_matrix(np.ones((50, 2)))).any()

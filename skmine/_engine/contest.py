@@ -71,7 +71,7 @@ class Outcome:
                 f"mi_ is {mi:.1f} nats, and these rows can verify values up to {verdict.testable:.1f}. "
                 "mi_ is correct if the dependence is Gaussian after a transformation of each column. "
                 "Otherwise the truth may be higher or lower, so the upper end of mi_interval_ is open. Pass "
-                "more rows if there are fewer than 1,500, which can verify values up to about 4 nats."
+                "1,500 rows if you have fewer: they can verify values up to about 4 nats."
             )
         training = verdict.scored.fit.training
         if training is not None and not training.converged:
@@ -193,7 +193,7 @@ class _Contest:
         self.has_tried_flexible = False
 
     def settles_for_start(self) -> bool:
-        """If the rows cannot judge a further form, the verdict is on the best start. Whether this is so."""
+        """Whether the contest ends with the best start, because the rows cannot judge a further form."""
         if self.start_verdict is None:
             return False
         scored = self.start_verdict.scored

@@ -97,7 +97,7 @@ def predicted_by_trees(x: Tensor, y: Tensor, weight: Tensor, part: Tensor) -> Te
     is_first = torch.isin(part, numbers[: len(numbers) // 2])
     halves = [rows.nonzero().flatten() for rows in (is_first, ~is_first)]
     for one, other in (halves, halves[::-1]):
-        one = one[:CHOOSING_ROWS]
+        one = one[:: -(-len(one) // CHOOSING_ROWS)]  # of all parts
         # scikit-learn's forest changes the warning filters of the process.
         trees = [ExtraTreeRegressor(min_samples_leaf=_LEAF_ROWS, random_state=k) for k in range(_TREES)]
         learnt = x[one].numpy(), y[one].squeeze(1).numpy(), weight[one].numpy()

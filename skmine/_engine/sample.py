@@ -15,6 +15,8 @@ from skmine.nn.pairs import choose_pairs, choose_valuing_pairs
 
 #: Number of parts of the rows. Models that learn from all parts but one predict this one.
 PARTS = 4
+#: Minimum number of rows in a half that are compared with training rows: as many form 1,000 pairs.
+_FEWEST_COMPARED = 32
 #: A column counts as having a density if at most this share of its rows have values that repeat.
 _MOST_TIED = 0.5
 
@@ -203,7 +205,7 @@ def _held_out_by_others(first_half: Tensor, second_half: Tensor) -> tuple[Tensor
     members as well.
     """
     n_members, half = first_half.shape
-    number = 2 ** int(math.log2(min(half, MOST_ROWS / (2 * (n_members - 1)))))
+    number = 2 ** int(math.log2(min(half, max(MOST_ROWS / (2 * (n_members - 1)), _FEWEST_COMPARED))))
     leading = torch.cat([first_half[:, :number], second_half[:, :number]], 1)
     members = torch.arange(n_members)
     return torch.stack([leading[members != member].flatten() for member in members]), number

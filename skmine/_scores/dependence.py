@@ -24,10 +24,12 @@ from skmine._scores.copies import copied_among, warn_of_copied_columns
 from skmine._scores.reading import (
     PARAMETERS,
     RowWeights,
+    Unusual,
     check_in_memory,
     read_discrete_features,
     read_margins,
     warn_of_empty,
+    warn_of_unusual,
 )
 from skmine._sklearn import validate_params
 from skmine._units import as_correlation, check_scale, nats_a_unit
@@ -132,7 +134,9 @@ def mutual_info_matrix(
         chunks = features.chunks()
         tasks = (delayed(read_margins)(features, chunk, discrete, weights) for chunk in chunks)
         read = run_counted(tasks, n_jobs, False, len(chunks), "block of columns", require="sharedmem")
-        margins = [margin for part in read for margin in part]
+        parts, unusual = zip(*read, strict=True)
+        warn_of_unusual(unusual)
+        margins = [margin for part in parts for margin in part]
         names = column_names(features.named, features.shape[1])
         warn_of_copied_columns(names, copied_among(margins), len(margins[0].codes))
         matrix = _matrix_of_margins(margins, n_jobs, verbose)
@@ -268,7 +272,7 @@ def _matrix_of_margins(margins: list[Margin], n_jobs, verbose) -> np.ndarray:
         j, i = np.nonzero(open_pairs[np.ix_(some, blocks[other])])
         matrix[np.array(some, dtype=int)[j], np.array(blocks[other])[i]] = values
     matrix += matrix.T
-    np.fill_diagonal(matrix, [margin.largest_information for margin in margins])
+    np.fill_diagonal(matrix, [margin.largest_information + 0.0 for margin in margins])  # 0 instead of -0
     return matrix
 
 
@@ -279,7 +283,9 @@ def _matrix_of_lazy(features: Features, discrete, weights, n_jobs, verbose) -> n
     tasks = (
         delayed(_read_and_score)(features, discrete, weights, blocks[k], blocks[other]) for k, other in pairs
     )
-    scored = run_counted(tasks, n_jobs, verbose, len(pairs), "block of pairs", prefer="threads")
+    found = run_counted(tasks, n_jobs, verbose, len(pairs), "block of pairs", prefer="threads")
+    scored, unusual = zip(*found, strict=True)
+    warn_of_unusual(part for (k, other), part in zip(pairs, unusual, strict=True) if k == other)
     matrix = np.zeros((features.shape[1], features.shape[1]))
     for (k, other), values in zip(pairs, scored, strict=True):
         matrix[np.ix_(blocks[k], blocks[other])] += values
@@ -287,17 +293,19 @@ def _matrix_of_lazy(features: Features, discrete, weights, n_jobs, verbose) -> n
     return matrix
 
 
-def _read_and_score(features: Features, discrete, weights, block: list[int], other: list[int]) -> np.ndarray:
-    """Values of all pairs of columns of two blocks.
+def _read_and_score(
+    features: Features, discrete, weights, block: list[int], other: list[int]
+) -> tuple[np.ndarray, Unusual]:
+    """Values of all pairs of columns of two blocks, and unusual columns of the first one.
 
     For a block with itself, only values below the diagonal are computed. The diagonal holds the entropies.
     """
-    left = read_margins(features, block, discrete, weights)
+    left, unusual = read_margins(features, block, discrete, weights)
     if block == other:
         values = block_information(left, left)
         np.fill_diagonal(values, [margin.largest_information for margin in left])
-        return values
-    return block_information(left, read_margins(features, other, discrete, weights))
+        return values, unusual
+    return block_information(left, read_margins(features, other, discrete, weights)[0]), unusual
 
 
 def _dense_columns(data, name: str) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ from skmine._scores.copies import copied_with, warn_of_copied_columns
 from skmine._scores.reading import (
     PARAMETERS,
     RowWeights,
+    Unusual,
     check_classes_of,
     check_in_memory,
     check_target,
@@ -21,6 +22,7 @@ from skmine._scores.reading import (
     read_margins,
     read_targets,
     warn_of_empty,
+    warn_of_unusual,
 )
 from skmine._sklearn import Interval, validate_params
 from skmine._units import check_scale, on_scale
@@ -260,7 +262,9 @@ def _score_features(
         for chunk in chunks
     )
     scored = run_counted(tasks, n_jobs, verbose, len(chunks), "block of columns", prefer="threads")
-    values, entropy, copies = np.concatenate(scored, axis=1)
+    scores, unusual = zip(*scored, strict=True)
+    warn_of_unusual(unusual)
+    values, entropy, copies = np.concatenate(scores, axis=1)
     names = column_names(features.named, features.shape[1])
     warn_of_copied_columns(names, copies[:, 0], len(targets[0].values))
     return _as_shown(values, entropy, shown)
@@ -288,9 +292,9 @@ def _score_clustered(X, y, discrete_target, discrete_features, bias_correction, 
 
 def _score_chunk(
     features: Features, weights: RowWeights, discrete, chunk, bias_correction: bool, *targets: Margin
-) -> np.ndarray:
+) -> tuple[np.ndarray, Unusual]:
     """Scores in nats, the smaller of the two entropies, and copied rows, shape (3, n_columns, n_targets)."""
-    margins = read_margins(features, chunk, discrete, weights)
+    margins, unusual = read_margins(features, chunk, discrete, weights)
     values = np.stack([pair_information(margins, target) for target in targets], axis=1)
     if not bias_correction:
         for j, k in np.ndindex(values.shape):
@@ -299,4 +303,4 @@ def _score_chunk(
     most = [[margin.largest_information for margin in side] for side in (margins, targets)]
     copied = np.max([copied_with(margins, target) for target in targets], axis=0)
     copies = np.broadcast_to(copied[:, None], values.shape)
-    return np.stack([values, np.minimum.outer(*most), copies])
+    return np.stack([values, np.minimum.outer(*most), copies]), unusual

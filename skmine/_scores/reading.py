@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import column_or_1d
@@ -178,8 +179,17 @@ def read_discrete_features(discrete_features, n_features: int, sparse: bool = Fa
     return mask
 
 
-def read_margins(features: Features, which, discrete: np.ndarray, weights: RowWeights) -> list[Margin]:
-    """Some columns as ranks or levels, with warnings about columns that must score 0.
+class Unusual(NamedTuple):
+    """Names of columns that must score 0: those without a value, and labels that are nearly all different."""
+
+    empty: list[str]
+    ids: list[str]
+
+
+def read_margins(
+    features: Features, which, discrete: np.ndarray, weights: RowWeights
+) -> tuple[list[Margin], Unusual]:
+    """Some columns as ranks or levels, and which of them are unusual.
 
     Parameters
     ----------
@@ -194,23 +204,22 @@ def read_margins(features: Features, which, discrete: np.ndarray, weights: RowWe
 
     Returns
     -------
-    list of Margin
+    list of Margin, Unusual
     """
     columns = weights.take(features.read(which))
     margins = [weights.margin(c, d) for c, d in zip(columns, discrete[which], strict=True)]
-    warn_about_columns(columns, margins)
-    return margins
-
-
-def warn_about_columns(columns: Iterable[Column], margins: Iterable[Margin]) -> None:
-    """Warn about columns that are empty, and about labels that are nearly all different."""
-    empty, ids = [], []
+    unusual = Unusual([], [])
     for column, margin in zip(columns, margins, strict=True):
-        n_present = int((~column.missing).sum())
-        if not n_present:
-            empty.append(column.name)
+        if column.missing.all():
+            unusual.empty.append(column.name)
         elif margin.levels is not None and is_id(margin.levels[~column.missing]):
-            ids.append(column.name)
+            unusual.ids.append(column.name)
+    return margins, unusual
+
+
+def warn_of_unusual(parts: Iterable[Unusual]) -> None:
+    """Warn about unusual columns, once for all parts of a table."""
+    empty, ids = ([name for part in parts for name in part] for parts in zip(*parts, strict=True))
     warn_of_empty(empty)
     if ids:
         warnings.warn(

@@ -170,9 +170,10 @@ def dependence_table(
     values, entropy, pvalue, n_rows, copies = np.split(np.hstack(scored), [4, 5, 6, 7])
     feature = np.concatenate([block for block, _ in blocks])
     of_feature = np.zeros(len(names), dtype=int)
-    np.maximum.at(of_feature, feature, copies[0].astype(int))
-    warn_of_copied_columns(names, of_feature, len(targets[0].margin.codes))
     target = np.repeat([j for _, j in blocks], [len(block) for block, _ in blocks])
+    for which in (feature, target) if y is None else (feature,):
+        np.maximum.at(of_feature, which, copies[0].astype(int))
+    warn_of_copied_columns(names, of_feature, len(targets[0].margin.codes))
     values = on_scale(values, entropy, scale, nats)
     order = np.lexsort((pvalue[0], -values[0]))
     feature, target = feature[order], target[order]

@@ -17,7 +17,7 @@ _SCORES_A_CHUNK = 2**13  # temporary tensors of a few megabytes, because larger 
 def score_in_chunks(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
     """Critic values. Without gradients they are computed in chunks along the second axis, to save memory.
 
-    The axes of x and y but the last broadcast against each other.
+    The axes between the second and the last broadcast against each other.
 
     Parameters
     ----------

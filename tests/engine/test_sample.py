@@ -50,6 +50,12 @@ def test_folds__many_rows_in_folds__leading_training_rows_are_held_out_first_by_
         assert rows.tolist() == compared[torch.arange(5) != member].flatten().tolist()
 
 
+def test_folds__very_many_folds__rows_enough_to_form_pairs_are_compared():
+    folds = make_folds(70 * 300, 300)
+
+    assert folds.n_compared == 32
+
+
 def test_folds__splits_that_are_no_folds__all_held_out_rows_are_compared():
     rows, generator = torch.arange(20_000), torch.Generator().manual_seed(0)
     splits = [torch.randperm(20_000, generator=generator).split([16_000, 4000]) for _ in range(2)]

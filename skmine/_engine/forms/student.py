@@ -24,7 +24,6 @@ _COLUMN_SHARE = 0.02
 #: Maximum number of iterations for the correlations. They end earlier if the change is at most the second
 #: number.
 _STEPS, _TOLERANCE = 20, 1e-4
-#: Amount by which correlations are reduced, so that copied columns do no harm.
 #: Largest normal score in the table of t scores, and the number of its entries.
 _HIGHEST_SCORE, _KNOTS = 5.0, 1001
 
