@@ -34,16 +34,17 @@ def unwrap(data, name: str = "X"):
     if library == "pyarrow" and type(data).__name__ == "RecordBatch":
         return import_module("pyarrow").Table.from_batches([data])
     is_list = isinstance(data, (list, tuple)) and all(isinstance(value, torch.Tensor) for value in data)
-    if is_list and len({(value.shape, value.device) for value in data}) == 1:
-        data = torch.stack(list(data))
-    if not is_foreign(data):
-        return np.asarray(data) if isinstance(data, memoryview) else data
     try:
+        if is_list and len({value.shape for value in data}) == 1:
+            data = torch.stack(list(data))
+        if not is_foreign(data):
+            return np.asarray(data) if isinstance(data, memoryview) else data
         return _tensor_to_numpy(data) if isinstance(data, torch.Tensor) else _array_to_numpy(data)
     except (BufferError, NotImplementedError, RuntimeError, TypeError) as error:
+        one = data[0] if is_list else data
         raise ValueError(
-            f"{name} must be convertible to a NumPy array; got a {type(data).__name__} of type {data.dtype} "
-            f"on {data.device} ({error}). Pass a dense one that holds data, or a NumPy array."
+            f"{name} must be convertible to a NumPy array; got a {type(one).__name__} of type {one.dtype} "
+            f"on {one.device} ({error}). Pass a dense one that holds data, or a NumPy array."
         ) from error
 
 

@@ -178,6 +178,11 @@ def test_functions__tensor_without_numbers__error_names_the_argument(make):
         mutual_info_regression(X, Y, sample_weight=make())
 
 
+def test_functions__list_of_tensors_on_different_devices__error_names_the_argument():
+    with pytest.raises(ValueError, match="X must be convertible to a NumPy array; got a Tensor of type"):
+        mutual_info_regression([torch.ones(2), torch.ones(2, device="meta")], [0.0, 1.0])
+
+
 BYTES = np.array([b"low", b"high", b"\xff"])[(Y > -1) * 1 + (Y > 1)]
 TEXT = np.array(["low", "high", "\\xff"])[(Y > -1) * 1 + (Y > 1)]
 BYTES_IN = {
