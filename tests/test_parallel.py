@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from skmine import MINEFeatureSelector, mutual_info_classif, mutual_info_matrix, mutual_info_regression
 from skmine._progress import run_counted
+from skmine._scores.reading import Unusual
 
 distributed = pytest.importorskip("distributed")
 
@@ -110,7 +111,8 @@ def test_scores__loky__all_tasks_read_one_file(monkeypatch):
 
     def file_of_data(features, weights, discrete, chunk, bias_correction, target):
         number = zlib.crc32(features._data.filename.encode()) if hasattr(features._data, "filename") else 0
-        return np.stack([np.full((len(chunk), 1), value) for value in (float(number), np.inf, 0.0)])
+        scores = np.stack([np.full((len(chunk), 1), value) for value in (float(number), np.inf, 0.0)])
+        return scores, Unusual([], [])
 
     monkeypatch.setattr("skmine._scores.drop_in._score_chunk", file_of_data)
 
