@@ -132,7 +132,9 @@ class Smoother:
     def residual(self, values: np.ndarray) -> np.ndarray:
         """Residuals of values of shape (n_functions, n)."""
         shown = (values if self.root is None else values * self.root).astype(np.float32)
-        smooth = ((shown @ self.basis) * self.shrink.astype(np.float32)) @ self.basis.T
+        # OpenBLAS can set this flag although all numbers are finite (NumPy's issue 24067).
+        with np.errstate(invalid="ignore"):
+            smooth = ((shown @ self.basis) * self.shrink.astype(np.float32)) @ self.basis.T
         return values - (smooth if self.root is None else smooth / self.root.astype(np.float32))
 
     def left_out_residual(self, values: np.ndarray, folds: np.ndarray | None = None) -> np.ndarray:
