@@ -31,6 +31,7 @@ WELL_TESTED_NATS = 3.0
 _REFUTING_NATS = 3.0
 #: Maximum relative standard error of that mean for this conclusion.
 RELIABLE_ERROR = 0.5
+#: Standard errors on either side of an estimate, for intervals that contain the truth with 95 %.
 _NORMAL_QUANTILE = NormalDist().inv_cdf(0.975)
 #: Bias of a flexible critic, as a share of the cost of overfitting. If the held-out value chooses the amount
 #: of smoothing, its derivatives cancel. For a function of d variables with s derivatives, the bias is then

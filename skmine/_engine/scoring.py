@@ -195,6 +195,8 @@ class _Pooled(Scored):
 
     @cached_property
     def compared(self) -> list[Scores]:
+        if self.compares_all:
+            return self.held_out
         mine, other = (part.compared for part in self.parts)
         return [one.pooled(another) for one, another in zip(mine, other, strict=True)]
 

@@ -152,8 +152,7 @@ def _projection(reading: Reading, coordinates) -> Any:
     if len(reading.relevant) > MOST_MIXED:
         return coordinates.leading(min(MOST_MIXED, coordinates.width))
     n_members = len(next(coordinates.buffers()))
-    numbers = [number + reading.start for number in reading.relevant]
-    return Projection.of_columns(numbers, reading.stop, n_members)
+    return Projection.of_columns(reading.dependent, reading.stop, n_members)
 
 
 class MixtureReference(Reference):
