@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
+from itertools import chain
 from numbers import Integral
 from typing import NamedTuple
 
@@ -219,7 +220,7 @@ def read_margins(
 
 def warn_of_unusual(parts: Iterable[Unusual]) -> None:
     """Warn about unusual columns, once for all parts of a table."""
-    empty, ids = ([name for part in parts for name in part] for parts in zip(*parts, strict=True))
+    empty, ids = map(list, map(chain.from_iterable, zip(*parts, strict=True)))
     warn_of_empty(empty)
     if ids:
         warnings.warn(

@@ -11,13 +11,7 @@ from skmine._copula import combine_pvalues, pair_intervals
 from skmine._frames import column_names, library_of, make_frame
 from skmine._progress import run_counted
 from skmine._scores.copies import copied_with, warn_of_copied_columns
-from skmine._scores.reading import (
-    PARAMETERS,
-    RowWeights,
-    is_class,
-    is_id,
-    read_discrete_features,
-)
+from skmine._scores.reading import PARAMETERS, RowWeights, is_class, is_id, read_discrete_features
 from skmine._scores.testing import plain_tests, weighted_tests
 from skmine._sklearn import Interval, validate_params
 from skmine._units import check_scale, on_scale
