@@ -301,9 +301,10 @@ class _Contest:
     def correct(self) -> None:
         """Report the unbiased value of Gaussian blocks, if held-out rows cannot judge their critic.
 
-        Held-out rows cannot judge a critic whose value is too large for the pairs to test. They cannot judge
-        it either if the blocks are wide and no critic is better than the linear one by more than a standard
-        error. If the rows are not Gaussian, the interval is open.
+        Held-out rows cannot judge a critic whose value is too large for the pairs to test. They can judge it
+        poorly if the blocks are wide: every critic then loses much to overfitting. The unbiased value is then
+        reported unless a critic finds more. If no critic is better than the linear one by more than a
+        standard error and the rows are not Gaussian, the interval is open.
         """
         best, plain, sample = self.best, self.start_verdict, self.sample
         if best is None or plain is None or self.start is None or sample.classes is not None:
@@ -312,13 +313,14 @@ class _Contest:
             return
         x, y = sample.x.core, sample.y.core
         chance = x.shape[1] * y.shape[1] / (2 * len(x))
-        if best.is_tested and (chance < LEAST_CHANCE or best.held_out > plain.held_out + best.standard_error):
+        if best.is_tested and chance < LEAST_CHANCE:
             return
         is_possible = sample.weight is None and not sample.has_atoms
         value = unbiased_information(x, y) if is_possible else None
-        if value is not None and value.is_gaussian:
-            self.best = replace(best, unbiased=value)
-        elif chance > OPENING_CHANCE:
+        is_linear = not best.is_tested or best.held_out <= plain.held_out + best.standard_error
+        if value is not None and value.is_gaussian and (is_linear or value.estimate > best.held_out):
+            self.best = replace(best, unbiased=value, least_upper=0.0 if is_linear else best.interval[1])
+        elif is_linear and chance > OPENING_CHANCE:
             self.best = replace(best, least_upper=math.inf)
 
     def _consider(self, verdict: Verdict) -> None:

@@ -127,7 +127,7 @@ class Verdict:
         """
         if self.unbiased is not None:
             reach = _NORMAL_QUANTILE * self.unbiased.standard_error
-            return self.unbiased.estimate - reach, self.unbiased.estimate + reach
+            return self.unbiased.estimate - reach, max(self.unbiased.estimate + reach, self.least_upper)
         least_upper = math.inf if self.rests_on_form else self.least_upper
         half_gap = (self.training - self.held_out) / 2
         below, above = (

@@ -13,8 +13,10 @@ LEAST_CHANCE, OPENING_CHANCE = 0.05, 0.5
 _ROWS_A_COLUMN = 1.5
 #: Number of draws in the simulation of the cost of normal scores.
 _DRAWS = 2
-#: Maximum standard score of Mardia's kurtosis.
+#: Maximum standard score of a test of normality. A Gaussian exceeds it once in 30,000 times.
 _MOST_DEVIATIONS = 4.0
+#: Maximum number of rows whose products are compared: 64 MB for each matrix.
+_COMPARED_ROWS = 4096
 
 
 class UnbiasedValue(NamedTuple):
@@ -57,7 +59,8 @@ def unbiased_information(x: Tensor, y: Tensor) -> UnbiasedValue | None:
     References
     ----------
     Misra, Singh and Demchuk (2005), Journal of Multivariate Analysis 92, for the entropy; Ince et al. (2017),
-    Human Brain Mapping 38, for its use with normal scores; Mardia (1970), Biometrika 57, for the test.
+    Human Brain Mapping 38, for its use with normal scores; Mardia (1970), Biometrika 57, for the kurtosis;
+    Gretton et al. (2005), Algorithmic Learning Theory, for the test of the residuals.
     """
     n, d_x, d_y = len(x), x.shape[1], y.shape[1]
     d = d_x + d_y
@@ -82,7 +85,7 @@ def unbiased_information(x: Tensor, y: Tensor) -> UnbiasedValue | None:
     known = correlation.clone()
     known[:d_x, d_x:] *= math.sqrt(max(1 - chance / max(sampled, chance), 0.0))
     known[d_x:, :d_x] = known[:d_x, d_x:].T
-    is_gaussian = _is_gaussian(z, correlation)
+    is_gaussian = _has_normal_kurtosis(z, correlation) and _has_independent_residuals(z, d_x)
     estimate = sampled - chance
     if is_gaussian:  # for other rows the value is not reported
         estimate -= _cost_of_scores(known, n, d_x)
@@ -117,7 +120,7 @@ def _cost_of_scores(correlation: Tensor, n: int, d_x: int) -> float:
     return sum(costs) / len(costs)
 
 
-def _is_gaussian(z: Tensor, correlation: Tensor) -> bool:
+def _has_normal_kurtosis(z: Tensor, correlation: Tensor) -> bool:
     """Whether the fourth moment of the distance of the rows from their mean is that of a Gaussian."""
     n, d = z.shape
     white = torch.linalg.solve_triangular(torch.linalg.cholesky(correlation), z.T, upper=False)
@@ -125,3 +128,31 @@ def _is_gaussian(z: Tensor, correlation: Tensor) -> bool:
     expected = d * (d + 2) * (n - 1) / (n + 1)
     variance = 8 * d * (d + 2) * (n - 3) * (n - d - 1) * (n - d + 1) / ((n + 1) ** 2 * (n + 3) * (n + 5))
     return abs(kurtosis - expected) < _MOST_DEVIATIONS * math.sqrt(variance)
+
+
+def _has_independent_residuals(z: Tensor, d_x: int) -> bool:
+    """Whether the residuals of the linear regression of y on x are independent of x, as for Gaussians.
+
+    The statistic is the Hilbert-Schmidt independence criterion with kernels ``(1 + u'v)^2``, which contain
+    all products of two columns. It has mean zero because pairs of equal rows are left out. In a sample of n
+    rows, the residuals of rows i and j have the covariance ``-q_i'q_j / n``, where q are the whitened columns
+    of x. Without a correction, this would be dependence.
+    """
+    n = len(z)
+    x = torch.linalg.qr(z[:, :d_x]).Q * math.sqrt(n)
+    residual = z[:, d_x:] - x @ (x.T @ z[:, d_x:]) / n
+    spread = (1 - (x.square().sum(1, keepdim=True) + 1) / n).clamp_min(1e-6).sqrt()
+    residual = torch.linalg.qr(residual / spread).Q * math.sqrt(n)
+    x, residual, spread = (part[:_COMPARED_ROWS].float() for part in (x, residual, spread))
+    products = x @ x.T
+    covariance = -products / (n * spread * spread.T)
+    of_x, of_residual = products, residual @ residual.T - residual.shape[1] * covariance
+    both = (_centred_kernel(of_x) * _centred_kernel(of_residual)).fill_diagonal_(0).double()
+    return abs(float(both.sum())) < _MOST_DEVIATIONS * float((2 * both.square().sum()).sqrt())
+
+
+def _centred_kernel(products: Tensor) -> Tensor:
+    """Kernel ``(1 + u'v)^2`` of different rows, minus its means over rows, (n, n)."""
+    kernel = ((1 + products) ** 2).fill_diagonal_(0)
+    mean = kernel.sum(0) / (len(kernel) - 1)
+    return kernel - mean - mean.unsqueeze(1) + mean.mean()

@@ -1,13 +1,20 @@
 """The unbiased value of wide Gaussian blocks: known values, its standard error, and when not to use it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from blocks import make_sample
 from scipy.special import ndtri
 from scipy.stats import ortho_group, rankdata
 
 from skmine import MutualInfoEstimator
+from skmine._engine.contest import _Contest
+from skmine._engine.forms.gaussian import Gaussian
+from skmine._engine.judge import Judge
 from skmine._engine.unbiased import unbiased_information
+from skmine.nn import DonskerVaradhan
 
 
 def draw_wide(n, d, information, rng):
@@ -88,18 +95,33 @@ def test_unbiased_information__determinants_not_to_be_trusted__none(case):
     assert value_of(x, y) is None
 
 
-@pytest.mark.parametrize("case", ["common scale", "shared sign"])
+@pytest.mark.parametrize("case", ["common scale", "shared sign", "normal up to a shared sign"])
 def test_unbiased_information__not_gaussian__is_told(case):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 2000, 20))
     if case == "common scale":
         scale = np.sqrt(3 / rng.chisquare(3, size=(2000, 1)))
         x, y = scale * x, scale * y
+    elif case == "normal up to a shared sign":  # both blocks are normal, and their products depend
+        y[:, :5] = 0.9 * x[:, :5] * rng.choice([-1.0, 1.0], size=(2000, 1)) + 0.436 * y[:, :5]
     else:
         sign = rng.choice([-1.0, 1.0], size=(2000, 1))
         x, y = sign * abs(x), sign * abs(y)
 
     assert not value_of(x, y).is_gaussian
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(
+    ("n", "d_x", "d_y"), [(1000, 10, 10), (600, 30, 150), (600, 150, 30), (900, 200, 200)]
+)
+def test_unbiased_information__gaussian_of_any_width__residuals_pass(n, d_x, d_y, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(n, d_x)), rng.normal(size=(n, d_y))
+    y[:, :10] += x[:, :10]
+
+    # Without the correction for the estimated regression, the statistic of the widest is above 50.
+    assert value_of(scores(x), scores(y)).is_gaussian
 
 
 # --- In the estimator ---
@@ -127,3 +149,22 @@ def test_estimator__wide_blocks_that_are_not_gaussian__interval_is_open():
 
     assert estimator.mi_ == pytest.approx(0.0, abs=0.1)  # nothing is found, and little could be
     assert estimator.mi_interval_[1] == np.inf
+
+
+@pytest.mark.parametrize("found", ["less", "more"])
+def test_contest__critic_better_than_the_linear_one__unbiased_value_unless_the_critic_finds_more(found):
+    x, y = (torch.as_tensor(scores(z)) for z in draw_wide(500, 20, 2.0, np.random.default_rng(0)))
+    sample = make_sample(x, y)
+    contest = _Contest(sample, Judge(sample, DonskerVaradhan()), compete=True)
+    contest.enter(Gaussian())
+    plain = contest.best
+    better = replace(plain, held_out=3.0 if found == "more" else plain.held_out + 2 * plain.standard_error)
+    contest.best = better
+
+    contest.correct()
+
+    if found == "more":
+        assert contest.best is better
+    else:
+        assert contest.best.estimate == unbiased_information(x, y).estimate > better.held_out
+        assert contest.best.interval[1] >= better.interval[1]
