@@ -303,8 +303,9 @@ class _Contest:
 
         Held-out rows cannot judge a critic whose value is too large for the pairs to test. They can judge it
         poorly if the blocks are wide: every critic then loses much to overfitting. The unbiased value is then
-        reported unless a critic finds more. If no critic is better than the linear one by more than a
-        standard error and the rows are not Gaussian, the interval is open.
+        reported, unless a critic is better than the linear one by more than a standard error and has an
+        estimate above the lower end of the unbiased interval. If no critic is better than the linear one and
+        the rows are not Gaussian, the interval is open.
         """
         best, plain, sample = self.best, self.start_verdict, self.sample
         if best is None or plain is None or self.start is None or sample.classes is not None:
@@ -318,7 +319,7 @@ class _Contest:
         is_possible = sample.weight is None and not sample.has_atoms
         value = unbiased_information(x, y) if is_possible else None
         is_linear = not best.is_tested or best.held_out <= plain.held_out + best.standard_error
-        if value is not None and value.is_gaussian and (is_linear or value.estimate > best.held_out):
+        if value is not None and value.is_gaussian and (is_linear or value.interval[0] > best.estimate):
             self.best = replace(best, unbiased=value, least_upper=0.0 if is_linear else best.interval[1])
         elif is_linear and chance > OPENING_CHANCE:
             self.best = replace(best, least_upper=math.inf)

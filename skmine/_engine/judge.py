@@ -3,14 +3,13 @@
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import NormalDist
 
 import torch
 
 from skmine._engine.forms.form import GAP_PENALTY, Fit
 from skmine._engine.sample import Sample, effective_rows
 from skmine._engine.scoring import Scored
-from skmine._engine.unbiased import UnbiasedValue
+from skmine._engine.unbiased import NORMAL_QUANTILE, UnbiasedValue
 from skmine.nn.bounds import Normalised
 from skmine.nn.training import TrainingResult
 
@@ -31,8 +30,6 @@ WELL_TESTED_NATS = 3.0
 _REFUTING_NATS = 3.0
 #: Maximum relative standard error of that mean for this conclusion.
 RELIABLE_ERROR = 0.5
-#: Standard errors on either side of an estimate, for intervals that contain the truth with 95 %.
-_NORMAL_QUANTILE = NormalDist().inv_cdf(0.975)
 #: Bias of a flexible critic, as a share of the cost of overfitting. If the held-out value chooses the amount
 #: of smoothing, its derivatives cancel. For a function of d variables with s derivatives, the bias is then
 #: d / (2 s) of the cost (Stone 1982): with two derivatives, one half for two variables and one for four. The
@@ -126,15 +123,15 @@ class Verdict:
         learnt nothing has no standard error.
         """
         if self.unbiased is not None:
-            reach = _NORMAL_QUANTILE * self.unbiased.standard_error
-            return self.unbiased.estimate - reach, max(self.unbiased.estimate + reach, self.least_upper)
+            low, high = self.unbiased.interval
+            return low, max(high, self.least_upper)
         least_upper = math.inf if self.rests_on_form else self.least_upper
         half_gap = (self.training - self.held_out) / 2
         below, above = (
-            _NORMAL_QUANTILE * math.hypot(self.standard_error, k * half_gap) for k in (_BELOW, _ABOVE)
+            NORMAL_QUANTILE * math.hypot(self.standard_error, k * half_gap) for k in (_BELOW, _ABOVE)
         )
         # I = -log(1 - r^2) / 2 = log cosh z for Fisher's z = arctanh(r), with standard error (n - 3)^(-1/2).
-        reach = math.log(math.cosh(_NORMAL_QUANTILE / math.sqrt(max(self.n_effective - 3, 1))))
+        reach = math.log(math.cosh(NORMAL_QUANTILE / math.sqrt(max(self.n_effective - 3, 1))))
         return self.estimate - self.bias - below, max(self.estimate + above, reach, least_upper)
 
 

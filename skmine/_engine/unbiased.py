@@ -1,11 +1,14 @@
 """Mutual information of two wide Gaussian blocks without a critic, for rows that cannot judge one."""
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+#: Standard errors on either side of an estimate, for intervals that contain the truth with 95 %.
+NORMAL_QUANTILE = NormalDist().inv_cdf(0.975)
 #: Thresholds in nats of the chance contribution to the sample value, d_x d_y / 2n. Above the first, the
 #: unbiased value is preferred. Above the second, the interval is open if the rows are not Gaussian.
 LEAST_CHANCE, OPENING_CHANCE = 0.05, 0.5
@@ -35,6 +38,12 @@ class UnbiasedValue(NamedTuple):
     estimate: float
     standard_error: float
     is_gaussian: bool
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval in nats."""
+        reach = NORMAL_QUANTILE * self.standard_error
+        return self.estimate - reach, self.estimate + reach
 
 
 def unbiased_information(x: Tensor, y: Tensor) -> UnbiasedValue | None:

@@ -151,20 +151,22 @@ def test_estimator__wide_blocks_that_are_not_gaussian__interval_is_open():
     assert estimator.mi_interval_[1] == np.inf
 
 
-@pytest.mark.parametrize("found", ["less", "more"])
-def test_contest__critic_better_than_the_linear_one__unbiased_value_unless_the_critic_finds_more(found):
+@pytest.mark.parametrize(("gain", "is_corrected"), [(1.05, True), (1.3, False), (2.0, False)])
+def test_contest__critic_better_than_the_linear_one__is_corrected_if_far_below_the_unbiased_value(
+    gain, is_corrected
+):
     x, y = (torch.as_tensor(scores(z)) for z in draw_wide(500, 20, 2.0, np.random.default_rng(0)))
     sample = make_sample(x, y)
     contest = _Contest(sample, Judge(sample, DonskerVaradhan()), compete=True)
     contest.enter(Gaussian())
-    plain = contest.best
-    better = replace(plain, held_out=3.0 if found == "more" else plain.held_out + 2 * plain.standard_error)
-    contest.best = better
+    better = contest.best = replace(contest.best, held_out=gain * contest.best.held_out)
+    # The linear critic has 1.35 +- 0.05 on held-out rows. The unbiased value is 1.87 +- 0.09.
+    assert better.held_out > contest.start_verdict.held_out + better.standard_error
 
     contest.correct()
 
-    if found == "more":
-        assert contest.best is better
-    else:
-        assert contest.best.estimate == unbiased_information(x, y).estimate > better.held_out
+    if is_corrected:
+        assert contest.best.estimate == unbiased_information(x, y).estimate > better.estimate
         assert contest.best.interval[1] >= better.interval[1]
+    else:
+        assert contest.best is better
