@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skmine._engine.limits import CHOOSING_ROWS
+from skmine._engine.limits import CHOOSING_ROWS, MOST_COLUMNS
 
 #: Number of landmarks, the rows that span the functions. With 500, 40 regressions had the same errors.
 _LANDMARKS = 300
@@ -45,9 +45,9 @@ class Kernel(NamedTuple):
     ----------
     columns : tuple of int
         Indices of the columns that are read.
-    transform : Tensor of shape (n_columns, n_columns)
-        Map to coordinates in which the kernel has width 1.
-    landmarks : Tensor of shape (n_landmarks, n_columns)
+    transform : Tensor of shape (n_columns,) or (n_columns, n_coordinates)
+        Scales of the columns, or map to coordinates, in which the kernel has width 1.
+    landmarks : Tensor of shape (n_landmarks, n_coordinates)
         Landmarks in these coordinates: rows, or values of each column if the kernel is a sum.
     axes : Tensor of shape (n_functions, n_functions)
         Combinations of the kernel functions at the landmarks that are orthonormal for the kernel.
@@ -64,7 +64,7 @@ class Kernel(NamedTuple):
     @classmethod
     def at(cls, x: Tensor, columns: tuple[int, ...], transform: Tensor, share: float) -> "Kernel":
         """The kernel at the first of some rows, with a width that is a share of the median distance."""
-        landmarks = x[:_LANDMARKS, list(columns)] @ transform
+        landmarks = _mapped(x[:_LANDMARKS, list(columns)], transform)
         width = share * _typical(torch.pdist(landmarks))
         return cls.of(columns, transform / width, landmarks / width)
 
@@ -74,7 +74,7 @@ class Kernel(NamedTuple):
         values = x[:, list(columns)]
         levels = torch.linspace(0, len(x) - 1, n_sum_landmarks(len(columns)), dtype=x.dtype).round().long()
         width = share * _typical((values - values.roll(1, 0)).abs())
-        return cls.of(columns, torch.diag(1 / width), values.sort(0).values[levels] / width, is_sum=True)
+        return cls.of(columns, 1 / width, values.sort(0).values[levels] / width, is_sum=True)
 
     @classmethod
     def of(
@@ -93,27 +93,32 @@ class Kernel(NamedTuple):
         return self.of(self.columns, factor * self.transform, factor * self.landmarks, self.is_sum)
 
     def coordinates(self, x: Tensor) -> Tensor:
-        """Coordinates of encoded rows, (n, d) -> (n, n_columns)."""
-        return x[:, list(self.columns)] @ self.transform
+        """Coordinates of encoded rows, (n, d) -> (n, n_coordinates)."""
+        return _mapped(x[:, list(self.columns)], self.transform)
 
     def at_landmarks(self, x: Tensor) -> Tensor:
         """Kernel between encoded rows and the landmarks, (n, d) -> (n, n_functions)."""
         return _at_landmarks(self.coordinates(x), self.landmarks, self.is_sum)
 
     def metric(self, x: Tensor, y: Tensor, weight: Tensor, ridge: float) -> Tensor:
-        """Root of the average outer product of the gradients of a regression, with trace 1 per column."""
+        """Map to coordinates whose distances count changes of a regression, (n_columns, n_coordinates).
+
+        It is a root of the average outer product of the gradients. If there are many coordinates, only the
+        leading ones are kept.
+        """
         z = self.coordinates(x)
         kernel = gaussian(z, self.landmarks)
         weight = weight / weight.mean()
         coefficients = self.axes @ solve(*moments(kernel, self.axes, y, weight), ridge * len(x))
-        total = torch.zeros_like(self.transform)
+        total = z.new_zeros(z.shape[1], z.shape[1])
         for coefficient in coefficients.T:
             pull = kernel * coefficient
-            gradient = self.transform @ (pull @ self.landmarks - pull.sum(1, keepdim=True) * z).T
-            total += (gradient * weight) @ gradient.T
+            gradient = pull @ self.landmarks - pull.sum(1, keepdim=True) * z
+            total += (gradient.T * weight) @ gradient
         variance, axes = torch.linalg.eigh(total)
-        root = (axes * variance.clamp_min(0).sqrt()) @ axes.T
-        return root * (len(root) / root.trace().clamp_min(1e-30))
+        root = (axes * variance.clamp_min(0).sqrt())[:, -MOST_COLUMNS:]
+        root = self.transform.unsqueeze(1) * root if self.transform.ndim == 1 else self.transform @ root
+        return root * (math.sqrt(len(root)) / root.norm().clamp_min(1e-30))
 
 
 class Plan(NamedTuple):
@@ -142,7 +147,7 @@ class Plan(NamedTuple):
     def transform(self, x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
         """The metric learnt from some rows."""
         x, y, weight = (part[:CHOOSING_ROWS] for part in (x, y, weight))
-        transform = torch.eye(len(self.columns), dtype=x.dtype)
+        transform = torch.ones(len(self.columns), dtype=x.dtype)
         for share, ridge in self.steps:
             kernel = Kernel.at(x, self.columns, transform, share)
             transform = kernel.metric(x, y, weight, ridge)
@@ -232,6 +237,11 @@ def n_sum_landmarks(n_columns: int) -> int:
     """Number of landmarks of each column in a sum of kernels; 0 if there are no columns, or too many."""
     n = min(_LANDMARKS // max(n_columns, 1), _MOST_QUANTILES)
     return n if n_columns and n >= _FEWEST_QUANTILES else 0
+
+
+def _mapped(x: Tensor, transform: Tensor) -> Tensor:
+    """Columns times scales, (n_columns,), or times a matrix, (n_columns, n_coordinates)."""
+    return x * transform if transform.ndim == 1 else x @ transform
 
 
 def _typical(distance: Tensor) -> Tensor:

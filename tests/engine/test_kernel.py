@@ -57,13 +57,38 @@ def test_kernel__repeated_landmarks__are_no_error():
 def test_metric__linear_function__its_direction_alone(seed):
     x, y, weight = draw(800, 4, lambda x: x[:, 1] - x[:, 2], seed)
 
-    root = Kernel.at(x[:300], (0, 1, 2, 3), torch.eye(4).double(), 2.4).metric(x, y, weight, 1e-3)
+    root = Kernel.at(x[:300], (0, 1, 2, 3), torch.ones(4).double(), 2.4).metric(x, y, weight, 1e-3)
 
-    assert float(root.trace()) == pytest.approx(4)
     direction = torch.tensor([0.0, 1.0, -1.0, 0.0]).double() / math.sqrt(2)
-    along = float(direction @ root @ direction)
     # Other gradients are those of noise: a few hundredths of the slope.
-    assert along > 0.7 * float(root.trace())
+    assert float((direction @ root).square().sum()) > 0.9 * float(root.square().sum())
+
+
+def test_metric__many_columns__only_the_leading_coordinates_are_kept(monkeypatch):
+    x, y, weight = draw(400, 6, lambda x: (2 * x[:, 1]).sin() + x[:, 4], 0)
+    kernel = Kernel.at(x[:300], tuple(range(6)), torch.ones(6).double(), 1.2)
+    whole = kernel.metric(x, y, weight, 1e-3)
+
+    monkeypatch.setattr(kernels, "MOST_COLUMNS", 2)
+    leading = kernel.metric(x, y, weight, 1e-3)
+
+    assert whole.shape == (6, 6)
+    assert leading.shape == (6, 2)
+    left, values, _ = torch.linalg.svd(whole)
+    expected = (left[:, :2] * values[:2].square()) @ left[:, :2].T
+    products = leading @ leading.T
+    torch.testing.assert_close(products / products.trace(), expected / expected.trace())
+
+
+def test_kernel__scales__are_a_diagonal_map():
+    x, y, weight = draw(400, 3, wave, 0)
+    scales = torch.tensor([1.0, 0.5, 2.0]).double()
+
+    by_scales, by_map = (Kernel.at(x, (0, 1, 2), part, 0.6) for part in (scales, scales.diag()))
+
+    torch.testing.assert_close(by_scales.at_landmarks(x), by_map.at_landmarks(x))
+    roots = [kernel.metric(x, y, weight, 1e-3) for kernel in (by_scales, by_map)]
+    torch.testing.assert_close(*[root @ root.T for root in roots])
 
 
 def test_metric__against_differences__is_of_the_gradients():
@@ -78,7 +103,8 @@ def test_metric__against_differences__is_of_the_gradients():
         [(functions(kernel, x + e) - functions(kernel, x - e)) @ slope / 2e-5 for e in step], 1
     )
     outer = gradient.T @ gradient
-    torch.testing.assert_close(root @ root / (root @ root).trace(), outer / outer.trace(), atol=1e-6, rtol=0)
+    products = root @ root.T
+    torch.testing.assert_close(products / products.trace(), outer / outer.trace(), atol=1e-6, rtol=0)
 
 
 def test_fit__coefficients__are_of_a_ridge_regression_of_the_rows():
