@@ -148,6 +148,10 @@ class FittedCritic:
         row_weight = None if weight is None else torch.as_tensor(weight)[order]
         return float(self.bound.estimate(*self._pairs(x, y, row_weight)))
 
+    def scores(self, columns: dict) -> np.ndarray:
+        """Mean of the critics at each row, shape (n,), before they are normalised; see :meth:`log_ratio`."""
+        return (self._scores(*self.encode(columns)) + self.bound.offset).numpy()
+
     def log_ratio(self, columns: dict) -> np.ndarray:
         """Normalised critic at each row, shape (n,), in nats."""
         x, y = self.encode(columns)
