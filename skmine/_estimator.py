@@ -79,9 +79,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     tol : float, default=2e-3
         Smallest improvement that counts, in nats. Raise it for a faster, rougher estimate.
     cv : int, cross-validation splitter, iterable or None, default=5
-        Number of folds, a splitter such as ``TimeSeriesSplit``, or pairs of training and held-out row
-        indices. A number is reduced for small samples (see Notes). None makes a single split, which is
-        faster.
+        Number of folds (fewer for small samples, see Notes), a splitter such as ``TimeSeriesSplit``, or pairs
+        of training and held-out row indices. None makes a single split, which is faster.
     validation_fraction : float, default=0.2
         Share of the rows to hold out if ``cv=None``. Ignored otherwise.
     warm_start : bool, default=False
@@ -291,7 +290,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         self._critic = FittedCritic(encoders, bank, best.bound, (sample.x, sample.y), sample.weight)
         self._can_go_on = best.fit.training is not None and not isinstance(best.fit.critic, PooledCritic)
         self.mi_max_, self.device_ = min(encoder.entropy for encoder in encoders), str(device)
-        outcome = replace(outcome, verdict=rows.extend(outcome, self._critic, self.cv, groups, self.verbose))
+        verdict = rows.extend(outcome, self._critic, sample, self.cv, groups, self.verbose)
+        outcome = replace(outcome, verdict=verdict)
         self._set_results(outcome, max_iter)
         return outcome.interrupted
 

@@ -1,5 +1,8 @@
 """Fitted critics, stored as NumPy arrays and encoders, which score rows in nats."""
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -148,9 +151,48 @@ class FittedCritic:
         row_weight = None if weight is None else torch.as_tensor(weight)[order]
         return float(self.bound.estimate(*self._pairs(x, y, row_weight)))
 
-    def scores(self, columns: dict) -> np.ndarray:
-        """Mean of the critics at each row, shape (n,), before they are normalised; see :meth:`log_ratio`."""
-        return (self._scores(*self.encode(columns)) + self.bound.offset).numpy()
+    def value_in_chunks(self, chunks: Iterable, n: int, partners: Tensor, weight: Tensor | None) -> float:
+        """The bound on rows that are read a few at a time, in any order, in nats.
+
+        Neighbouring rows may be alike, so marginal pairs are not formed within a chunk: each row of x is
+        paired with random rows of `partners`.
+
+        Parameters
+        ----------
+        chunks : iterable of (dict, ndarray of shape (n,))
+            Lists of columns ``"X"`` and ``"y"``, and weights of the rows.
+        n : int
+            Number of all rows, which determines how many pairs are formed.
+        partners : Tensor of shape (n_partners, d_y)
+            Encoded rows of the second argument of the critic.
+        weight : Tensor of shape (n_partners,) or None
+            Their weights.
+
+        Returns
+        -------
+        float
+        """
+        generator, probability = torch.Generator().manual_seed(_SEED), self.encoders[1].probability
+        n_pairs = 0 if probability is not None else choose_valuing_pairs(self.bound, None, n).group_size - 1
+        ends = torch.arange(1, len(partners) + 1).double() if weight is None else weight.double().cumsum(0)
+        mean, log_mean, mass = 0.0, -math.inf, 0.0
+        for columns, row_weight in chunks:
+            x, y = self.encode(columns)
+            w = torch.as_tensor(row_weight)
+            if probability is not None:
+                joint, marginal, _, pair_weight = self._pairs(x, y, w)
+                log_sum = (marginal + pair_weight.log()).logsumexp((0, 1))
+            else:
+                drawn = ends[-1] * torch.rand(len(x), n_pairs, generator=generator, dtype=torch.float64)
+                others = partners[torch.searchsorted(ends, drawn).clamp_max(len(partners) - 1)].double()
+                joint, marginal = self._scores(x, y), self._scores(x.unsqueeze(1), others)
+                joint, marginal = joint + self.bound.offset, marginal + self.bound.offset
+                log_sum = (marginal + w.log().unsqueeze(1)).logsumexp((0, 1)) - math.log(n_pairs)
+            mass += float(w.sum())
+            mean += float((w * joint).sum())
+            log_mean = float(np.logaddexp(log_mean, float(log_sum)))
+        means = torch.tensor([mean / mass, log_mean - math.log(mass)], dtype=torch.float64)
+        return float(self.bound.estimate(means[:1], means[1:, None]))  # it depends on these means alone
 
     def log_ratio(self, columns: dict) -> np.ndarray:
         """Normalised critic at each row, shape (n,), in nats."""

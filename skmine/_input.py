@@ -1,6 +1,6 @@
 """Read and check X, y, weights and folds, ready to encode."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -107,24 +107,22 @@ class Rows:
         probability = None if encoder.probability is None else torch.tensor(encoder.probability).to(values)
         return Block(values, encoder.n_core, probability, torch.tensor(encoder.origin), encoder.n_scaled)
 
-    def extend(self, outcome, critic, cv, groups, verbose) -> Verdict:
+    def extend(self, outcome, critic, sample: Sample, cv, groups, verbose) -> Verdict:
         """The verdict of a contest, with its value taken over all rows, also those that are not in memory.
 
-        If rows are related, the fitted critic has seen relatives of the other rows, so the value stays as it
-        is. It also does if the user interrupted the contest.
+        The value stays as it is if rows are related, because the critic has then seen relatives of the other
+        rows; if the user interrupted the contest; and if the bound needs several pairs of each row.
         """
         others, are_related = self.others, groups is not None or not (cv is None or isinstance(cv, Integral))
-        if others is None or are_related or outcome.interrupted:
+        if others is None or are_related or outcome.interrupted or critic.bound.is_free_in_x:
             return outcome.verdict
-        total = mass = 0.0
         with counter(verbose, others.n_chunks, "block of rows") as on_chunk:
-            for columns, weight in others.chunks():
-                total += float(weight @ critic.scores(columns))
-                mass += float(weight.sum())
-                on_chunk(mass)
-        share = mass / (mass + (len(self) if self.weight is None else float(self.weight.sum())))
+            rows = others.chunks(on_chunk), self.n_input
+            value = critic.value_in_chunks(*rows, sample.y.values.cpu(), sample.weight)
+        kept, mass = (np.ones(1) if w is None else w for w in (self.weight, others.weight))
+        share = 1 - kept.mean() * len(self) / (mass.mean() * self.n_input)
         n_effective = self.n_input if others.weight is None else effective_samples(others.weight)
-        return outcome.verdict.on_all_rows(total / mass, share, n_effective)
+        return outcome.verdict.on_all_rows(value, float(share), n_effective)
 
     def check_can_train(self, has_groups: bool = False) -> None:
         """Raise ValueError if there are too few rows. Warn about empty columns and copied rows."""
@@ -323,8 +321,8 @@ class _Others:
         """Number of chunks."""
         return -(-self.source.shape[0] // _ROWS_AT_ONCE)
 
-    def chunks(self) -> Iterator[tuple[dict[str, list[Column]], np.ndarray]]:
-        """Columns of X and y, and weights."""
+    def chunks(self, on_chunk: Callable) -> Iterator[tuple[dict[str, list[Column]], np.ndarray]]:
+        """Columns of X and y, and weights. `on_chunk` is called after each chunk."""
         n = self.source.shape[0]
         for start in range(0, n, _ROWS_AT_ONCE):
             rows = slice(start, min(start + _ROWS_AT_ONCE, n))
@@ -334,6 +332,7 @@ class _Others:
             left = np.flatnonzero(weight)
             columns = {"X": self.source.read(rows), "y": [target.take(rows) for target in self.targets]}
             yield {name: [c.take(left) for c in block] for name, block in columns.items()}, weight[left]
+            on_chunk(rows)
 
 
 def _read_indices(rows) -> np.ndarray:

@@ -137,18 +137,15 @@ class Verdict:
         reach = math.log(math.cosh(_NORMAL_QUANTILE / math.sqrt(max(self.n_effective - 3, 1))))
         return self.estimate - self.bias - below, max(self.estimate + above, reach, least_upper)
 
-    def on_all_rows(self, mean: float, share: float, n_effective: float) -> "Verdict":
-        """The verdict with the mean of the critics over more rows than those of the sample.
+    def on_all_rows(self, value: float, share: float, n_effective: float) -> "Verdict":
+        """The verdict with a value that is a mean over more rows than those of the sample.
 
-        Only the mean over joint rows changes. It is compared with that of rows that each critic holds out, so
-        constants that are added to critics cancel. If any function of x may be added to a critic, its mean
-        has no meaning, and neither has that of a critic whose value is not its mean log ratio: then the
-        verdict stays as it is.
+        A value that is not that of the critic stays as it is.
 
         Parameters
         ----------
-        mean : float
-            Mean of the critics over the further rows, which no critic has seen.
+        value : float
+            The bound in nats on the further rows, which no critic has seen.
         share : float
             Share of these rows in the weight of all rows.
         n_effective : float
@@ -158,9 +155,9 @@ class Verdict:
         -------
         Verdict
         """
-        if self.unbiased is not None or self.least_upper == math.inf or self.scored.bound.is_free_in_x:
+        if self.unbiased is not None or self.least_upper == math.inf:
             return self
-        shift = share * (mean - self.scored.mean_score)
+        shift = share * (value - self.held_out)
         return replace(
             self,
             held_out=self.held_out + shift,

@@ -88,13 +88,6 @@ class Scored:
         """The bound in nats on rows that were not used to train or choose a state."""
         return self._mean(self.held_out, self.unseen_rows)
 
-    @property
-    def mean_score(self) -> float:
-        """Mean of the critics, before they are normalised, over the rows that each holds out."""
-        scores = torch.cat([part.joint for part in self.held_out], 1).double()
-        weight = self.sample.row_weight[torch.cat(tuple(self.unseen_rows), 1)]
-        return float(((scores * weight).sum(1) / weight.sum(1)).mean())
-
     @cached_property
     def training_value(self) -> float:
         """The bound in nats on training rows: the held-out value plus the gap on rows that are compared.
