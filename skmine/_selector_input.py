@@ -149,10 +149,13 @@ class SelectorInput:
             return _UnreadTask(
                 [], targets, *shared, columns=self.columns, discrete=self.discrete, owner=owner
             )
+        read = zip(self.columns, self.discrete, strict=True)
+        tasks = (delayed(weights.margin)(column, labels) for column, labels in read)
+        margins = run_counted(tasks, n_jobs, False, self.n_columns, "column", require="sharedmem")
         features: list[list[Margin]] = [[] for _ in range(int(owner.max()) + 1)]
-        for feature, column, labels in zip(owner.tolist(), self.columns, self.discrete, strict=True):
+        for feature, margin in zip(owner.tolist(), margins, strict=True):
             if feature >= 0:
-                features[feature].append(weights.margin(column, labels))
+                features[feature].append(margin)
         return SelectionTask(features, targets, *shared)
 
 
