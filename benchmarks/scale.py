@@ -243,7 +243,7 @@ def estimator(n: int, m: int, folder: Path) -> list[dict]:
 
 
 def memmap(n: int, m: int, folder: Path) -> list[dict]:
-    """A joint estimate from an array on disk. Memory is without the pages of the file, which can be dropped."""
+    """A joint estimate from an array on disk. Memory excludes the pages of the file, which can be dropped."""
     path = folder / f"rows{n}_columns{m}.npy"
     rng = np.random.default_rng(0)
     if not path.exists():
@@ -252,18 +252,19 @@ def memmap(n: int, m: int, folder: Path) -> list[dict]:
             part = stored[start : start + _ROWS_AT_ONCE]
             part[:] = rng.normal(size=part.shape)
         del stored, part
-    with PrivateMemory() as memory:
-        row = estimated("memmap", np.load(path, mmap_mode="r"), rng)
-    return [row | {"gigabytes": memory.gigabytes}]
+    return [estimated("memmap", np.load(path, mmap_mode="r"), np.random.default_rng(1), private=True)]
 
 
-def estimated(part: str, X: np.ndarray, rng) -> dict:
+def estimated(part: str, X: np.ndarray, rng, private: bool = False) -> dict:
     """An estimate for a target with five units of signal and one of noise."""
     y = rng.normal(size=len(X))
     for column in X.T[:5]:
         y += column
     found: list = []
-    row = measured(part, *X.shape, 1, lambda: found.append(MutualInfoEstimator(random_state=0).fit(X, y)))
+    with PrivateMemory() as memory:
+        row = measured(part, *X.shape, 1, lambda: found.append(MutualInfoEstimator(random_state=0).fit(X, y)))
+    if private:
+        row["gigabytes"] = memory.gigabytes
     truth = 0.5 * math.log(6)
     low, high = found[0].mi_interval_
     limit = math.sqrt(5 / 6 / len(X))  # the variance of a normal pair's log ratio is its squared correlation
