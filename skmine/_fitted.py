@@ -1,6 +1,5 @@
 """Fitted critics, stored as NumPy arrays and encoders, which score rows in nats."""
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -175,24 +174,20 @@ class FittedCritic:
         generator, probability = torch.Generator().manual_seed(_SEED), self.encoders[1].probability
         n_pairs = 0 if probability is not None else choose_valuing_pairs(self.bound, None, n).group_size - 1
         ends = torch.arange(1, len(partners) + 1).double() if weight is None else weight.double().cumsum(0)
-        mean, log_mean, mass = 0.0, -math.inf, 0.0
+        total = mass = 0.0
         for columns, row_weight in chunks:
             x, y = self.encode(columns)
             w = torch.as_tensor(row_weight)
             if probability is not None:
-                joint, marginal, _, pair_weight = self._pairs(x, y, w)
-                log_sum = (marginal + pair_weight.log()).logsumexp((0, 1))
+                scores = self._pairs(x, y, w)
             else:
                 drawn = ends[-1] * torch.rand(len(x), n_pairs, generator=generator, dtype=torch.float64)
                 others = partners[torch.searchsorted(ends, drawn).clamp_max(len(partners) - 1)].double()
                 joint, marginal = self._scores(x, y), self._scores(x.unsqueeze(1), others)
-                joint, marginal = joint + self.bound.offset, marginal + self.bound.offset
-                log_sum = (marginal + w.log().unsqueeze(1)).logsumexp((0, 1)) - math.log(n_pairs)
+                scores = joint + self.bound.offset, marginal + self.bound.offset, w, w.unsqueeze(1)
+            total += float(w.sum() * self.bound.estimate(*scores))
             mass += float(w.sum())
-            mean += float((w * joint).sum())
-            log_mean = float(np.logaddexp(log_mean, float(log_sum)))
-        means = torch.tensor([mean / mass, log_mean - math.log(mass)], dtype=torch.float64)
-        return float(self.bound.estimate(means[:1], means[1:, None]))  # it depends on these means alone
+        return total / mass
 
     def log_ratio(self, columns: dict) -> np.ndarray:
         """Normalised critic at each row, shape (n,), in nats."""
