@@ -263,17 +263,20 @@ def _matrix_of_margins(margins: list[Margin], n_jobs, verbose) -> np.ndarray:
             at = np.ix_(blocks[k], blocks[other])
             matrix[at], open_pairs[at] = values
     matrix, open_pairs = np.tril(matrix, -1), np.tril(open_pairs, -1)
-    places = [(blocks[k][i::n_parts], other) for k, other in pairs for i in range(n_parts)]
+    places = []  # only columns with open pairs, because a task may be sent to another process
+    for k, other in pairs:
+        others = np.array(blocks[other])
+        for some in (np.array(blocks[k][i::n_parts], dtype=int) for i in range(n_parts)):
+            mask = open_pairs[np.ix_(some, others)]
+            places.append((some[mask.any(axis=1)], others[mask.any(axis=0)]))
     tasks = (
-        delayed(open_information)(
-            [margins[j] for j in some], lists[other], open_pairs[np.ix_(some, blocks[other])]
-        )
-        for some, other in places
+        delayed(open_information)(*([margins[j] for j in side] for side in sides), open_pairs[np.ix_(*sides)])
+        for sides in places
     )
     found = run_counted(tasks, n_jobs, verbose, len(places), "block of pairs", prefer="threads")
-    for (some, other), values in zip(places, found, strict=True):
-        j, i = np.nonzero(open_pairs[np.ix_(some, blocks[other])])
-        matrix[np.array(some, dtype=int)[j], np.array(blocks[other])[i]] = values
+    for (some, others), values in zip(places, found, strict=True):
+        j, i = np.nonzero(open_pairs[np.ix_(some, others)])
+        matrix[some[j], others[i]] = values
     matrix += matrix.T
     np.fill_diagonal(matrix, [margin.largest_information + 0.0 for margin in margins])  # 0 instead of -0
     return matrix
