@@ -118,9 +118,10 @@ class _SomeColumns:
     def __init__(self, array, which):
         self.shape, self.dtype = array.shape, array.dtype
         self.position = {int(j): i for i, j in enumerate(which)}
-        first, stop = which[0], which[-1] + 1
+        every = slice(which[0], which[-1] + 1)
         # A slice of a memory map remains one, and another process opens the file.
-        self.columns = array[:, first:stop] if len(which) == stop - first else array[:, which]
+        is_slice = np.array_equal(which, np.arange(every.start, every.stop))
+        self.columns = array[:, every] if is_slice else array[:, which]
 
     def __getitem__(self, at):
         rows, which = at

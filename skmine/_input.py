@@ -329,9 +329,9 @@ class _Others:
             weight = np.ones(rows.stop - start) if self.weight is None else self.weight[rows].copy()
             first, last = np.searchsorted(self.kept, [start, rows.stop])
             weight[self.kept[first:last] - start] = 0
-            left = np.flatnonzero(weight)
-            columns = {"X": self.source.read(rows), "y": [target.take(rows) for target in self.targets]}
-            yield {name: [c.take(left) for c in block] for name, block in columns.items()}, weight[left]
+            if len(left := np.flatnonzero(weight)):
+                columns = {"X": self.source.read(rows), "y": [target.take(rows) for target in self.targets]}
+                yield {name: [c.take(left) for c in block] for name, block in columns.items()}, weight[left]
             on_chunk(rows)
 
 
