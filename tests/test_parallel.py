@@ -123,6 +123,25 @@ def test_scores__loky__columns_are_sent_once_and_the_target_is_one_file(monkeypa
     assert len(set(files)) == 1
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_scores__loky_and_a_memory_map__every_task_opens_its_file(monkeypatch, tmp_path, order):
+    X, y = draw_table(n=2_000, d=8)
+    np.save(tmp_path / "X.npy", np.asarray(X, order=order))
+
+    def is_same_file(part, weights, discrete, bias_correction, target):
+        found = float(str(getattr(part.data.columns, "filename", "")) == str(tmp_path / "X.npy"))
+        assert np.array_equal(part.read()[0].values, X[:, part.which[0]])
+        values = np.full((len(discrete), 1), found)
+        return np.stack([values, np.full_like(values, np.inf), np.zeros_like(values)]), Unusual([], [])
+
+    monkeypatch.setattr("skmine._scores.drop_in._score_chunk", is_same_file)
+
+    with parallel_config("loky", n_jobs=2):
+        found = mutual_info_regression(np.load(tmp_path / "X.npy", mmap_mode="r"), y)
+
+    assert found.tolist() == [1.0] * 8
+
+
 def test_scores__dask__data_are_scattered_once(client, monkeypatch):
     X, y = draw_table(n=3_000)
     scattered = []
