@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -32,10 +33,17 @@ SIZES: dict[str, tuple[list, list]] = {
     "dask": ([(1_000_000, 3), (2_000_000, 3), (4_000_000, 3)], [(100_000_000, 3)]),
     "workers": ([(200_000, 32)], [(2_000_000, 32)]),
     "estimator": ([(20_000, 20), (100_000, 20)], [(1_000_000, 20)]),
+    "memmap": ([(1_500_000, 3)], [(10_000_000, 20)]),
     "pairs": ([(1000, 1000), (1000, 2000)], [(1000, 20_000)]),
 }
 #: Maximum wall seconds and gigabytes of the full cases, on two cores without other work.
-LIMITS = {"parquet": (360, 1.5), "dask": (480, 2.0), "estimator": (60, 1.0), "pairs": (600, 4.0)}
+LIMITS = {
+    "parquet": (360, 1.5),
+    "dask": (480, 2.0),
+    "estimator": (60, 1.0),
+    "memmap": (600, 1.6),
+    "pairs": (600, 4.0),
+}
 LINE = (
     "{part:<22}{rows:>12} rows{columns:>7} columns{workers:>3} workers{seconds:>9.1f} s"
     "{cpu_seconds:>9.1f} CPU s{gigabytes:>8.2f} GB  {note}"
@@ -114,14 +122,20 @@ def usage() -> tuple[float, float]:
 
 
 def workers(n: int, m: int, folder: Path) -> list[dict]:
-    """The same work by one and by two workers, as threads, processes and by Dask."""
+    """The same work by one and by two workers, as threads, processes and by Dask.
+
+    "mrmr" uses 10,000 rows, so it gets up to 2,000 columns of these.
+    """
     data = draw(n, m, np.random.default_rng(0))
     X, y = data[:, :m].copy(), data[:, m].copy()
+    wide = X.ravel()[:20_000_000].reshape(10_000, -1)
+    target = wide[:, :40].sum(axis=1) + y[:10_000]
     rows = []
     for backend in ("threading", "loky"):
         with parallel_config(backend):
             for jobs in (1, 2):
-                rows += in_turn(calls(X, y, jobs), backend, n, m, jobs)
+                mrmr = partial(MINEFeatureSelector(strategy="mrmr", n_jobs=jobs).fit, wide, target)
+                rows += in_turn(calls(X, y, jobs) | {"mrmr": mrmr}, backend, n, m, jobs)
     return rows + workers_of_dask(n, m)
 
 
@@ -142,11 +156,10 @@ def workers_of_dask(n: int, m: int) -> list[dict]:
 
 
 def calls(X, y, jobs: int | None) -> dict[str, Callable]:
-    """Work that can be shared: scores, a matrix of a tenth of the rows, and selection."""
-    some = X[::10]  # of every partition
+    """Work that can be shared: scores, a matrix, and selection."""
     return {
         "scores": lambda: mutual_info_regression(X, y, n_jobs=jobs),
-        "matrix": lambda: mutual_info_matrix(some, n_jobs=jobs),
+        "matrix": lambda: mutual_info_matrix(X, n_jobs=jobs),
         "selection": lambda: MINEFeatureSelector(strategy="marginal", n_jobs=jobs).fit(X, y),
     }
 
@@ -226,15 +239,63 @@ def estimator(n: int, m: int, folder: Path) -> list[dict]:
     standard deviation is noted as the sampling limit.
     """
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, m))
-    y = X[:, :5].sum(axis=1) + rng.normal(size=n)  # five units of signal, one of noise
+    return [estimated("estimator", rng.normal(size=(n, m)), rng)]
+
+
+def memmap(n: int, m: int, folder: Path) -> list[dict]:
+    """A joint estimate from an array on disk. Memory excludes the pages of the file, which can be dropped."""
+    path = folder / f"rows{n}_columns{m}.npy"
+    rng = np.random.default_rng(0)
+    if not path.exists():
+        stored = np.lib.format.open_memmap(path, mode="w+", dtype=float, shape=(n, m))
+        for start in range(0, n, _ROWS_AT_ONCE):
+            part = stored[start : start + _ROWS_AT_ONCE]
+            part[:] = rng.normal(size=part.shape)
+        del stored, part
+    return [estimated("memmap", np.load(path, mmap_mode="r"), np.random.default_rng(1), private=True)]
+
+
+def estimated(part: str, X: np.ndarray, rng, private: bool = False) -> dict:
+    """An estimate for a target with five units of signal and one of noise."""
+    y = rng.normal(size=len(X))
+    for column in X.T[:5]:
+        y += column
     found: list = []
-    row = measured("estimator", n, m, 1, lambda: found.append(MutualInfoEstimator(random_state=0).fit(X, y)))
+    with PrivateMemory() as memory:
+        row = measured(part, *X.shape, 1, lambda: found.append(MutualInfoEstimator(random_state=0).fit(X, y)))
+    if private:
+        row["gigabytes"] = memory.gigabytes
     truth = 0.5 * math.log(6)
     low, high = found[0].mi_interval_
-    limit = math.sqrt(5 / 6 / n)  # the variance of a normal pair's log ratio is its squared correlation
+    limit = math.sqrt(5 / 6 / len(X))  # the variance of a normal pair's log ratio is its squared correlation
     row["note"] = f"mi {found[0].mi_:.4f} in [{low:.4f}, {high:.4f}], truth {truth:.4f} +- {limit:.4f}"
-    return [row]
+    return row
+
+
+class PrivateMemory:
+    """Largest increase of the memory of this process, without pages of files, in gigabytes. Needs Linux."""
+
+    def __enter__(self) -> "PrivateMemory":
+        self.ended, self.before, self.most = threading.Event(), self._now(), 0
+        self.sampler = threading.Thread(target=self._sample)
+        self.sampler.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.ended.set()
+        self.sampler.join()
+
+    @property
+    def gigabytes(self) -> float:
+        return (self.most - self.before) / 1e6
+
+    def _sample(self) -> None:
+        while not self.ended.wait(0.02):
+            self.most = max(self.most, self._now())
+
+    def _now(self) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
 def pairs(n: int, m: int, folder: Path) -> list[dict]:
@@ -263,7 +324,14 @@ def measured(part: str, n: int, m: int, n_workers: int, call: Callable) -> dict:
     }
 
 
-PARTS = {"parquet": parquet, "dask": dask, "workers": workers, "estimator": estimator, "pairs": pairs}
+PARTS = {
+    "parquet": parquet,
+    "dask": dask,
+    "workers": workers,
+    "estimator": estimator,
+    "memmap": memmap,
+    "pairs": pairs,
+}
 
 
 def run_case(part: str, n: int, m: int, folder: Path) -> list[dict]:
@@ -332,6 +400,7 @@ def run(arguments: argparse.Namespace) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(arguments.folder or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         for part in arguments.parts:
             for n, m in SIZES[part][arguments.full]:
                 with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

@@ -6,7 +6,6 @@ also compute the score of each pair. `_partitions` holds the work of one partiti
 """
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 
@@ -23,6 +22,7 @@ from skmine._copula import (
     law_of_sums,
     screen_pairs,
 )
+from skmine._frame_columns import check_distinct_names
 from skmine._progress import counter
 from skmine._validation import check_lengths
 
@@ -60,12 +60,7 @@ def count_columns(X) -> int:
         raise shape_error(X, "X")
     if X.shape[1] == 0:
         check_features(np.empty((1, 0)))
-    (name, count), *_ = Counter(getattr(X, "columns", range(1))).most_common(1)
-    if count > 1:
-        raise ValueError(
-            f"X must have different names for its columns if it is a Dask DataFrame; got {name!r} {count} "
-            "times. Rename the columns."
-        )
+    check_distinct_names(X)
     return X.shape[1]
 
 

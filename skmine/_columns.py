@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import issparse
 
 from skmine._containers import (
     RawColumn,
@@ -19,14 +18,13 @@ from skmine._containers import (
     shape_of,
 )
 from skmine._dates import kind_of_objects, temporal_error, warn_of_convertible_text
+from skmine._lazy import LazyTable as LazyTable  # for other modules
 from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, number_labels, parse_numbers, read_numbers, shift_integers
-from skmine._wrappers import decode_bytes, unwrap
+from skmine._wrappers import decode_bytes
 from skmine._wrappers import is_foreign as is_foreign  # for other modules
+from skmine._wrappers import unwrap as unwrap  # for other modules
 
-#: Maximum number of columns, and of values, per chunk; of a row-major array: values per read from disk (128
-#: MB), and minimum number of columns per read from memory.
-_COLUMNS_A_CHUNK, _NUMBERS_A_CHUNK, _NUMBERS_A_READ, _FEWEST_BY_ROWS = 32, 500_000, 2**24, 4
 #: Text is read as numbers if at most one value in this many is not a number.
 _PARSED_A_FAILURE = 20
 
@@ -276,71 +274,6 @@ def check_features(X, lazy: bool = False, name: str = "X"):
     if shape[0] == 0:
         raise no_rows_error(name)
     return X
-
-
-class Features:
-    """Columns of X, read a few at a time if X is a LazyFrame or Dataset.
-
-    Parameters
-    ----------
-    X : array-like, sparse matrix, DataFrame, LazyFrame or Dataset of shape (n, d)
-        The input, n and d at least 1.
-
-    Attributes
-    ----------
-    shape : tuple of two int
-        Number of rows and columns.
-    sparse : bool
-        Whether X is a sparse matrix.
-    lazy : bool
-        Whether X is not in memory.
-    named : array, sparse matrix or DataFrame
-        Container in memory with the same columns: X itself, or an empty frame.
-
-    Raises
-    ------
-    ValueError
-        X does not have two dimensions, or has no column or no row.
-    """
-
-    def __init__(self, X):
-        X = unwrap(X)
-        data = check_features(X, lazy=True)
-        self.sparse = issparse(data)
-        self.lazy = is_lazy(X) or isinstance(data, np.memmap)
-        self.named = data.empty if is_lazy(X) else X
-        self._data = data.tocsc() if self.sparse else data
-        self.shape = shape_of(data)
-
-    def __sizeof__(self) -> int:
-        # Dask sends a large object to each worker once instead of with every task.
-        n_rows, n_columns = self.shape
-        return object.__sizeof__(self) + (0 if self.lazy else 8 * n_rows * n_columns)
-
-    def read(self, which=None) -> list[Column]:
-        """Read some or all columns, see :func:`read_columns`."""
-        return read_columns(self._data, "X", parse_text=True, which=which)
-
-    def read_rows(self, rows: np.ndarray | None) -> list[Column]:
-        """Read all columns at some or all rows, one chunk of columns at a time."""
-        if rows is None:
-            return self.read()
-        return [column.take(rows) for chunk in self.chunks() for column in self.read(chunk)]
-
-    def select(self, which):
-        """Select columns of a LazyFrame or Dataset without reading them."""
-        return self._data.select(which)
-
-    def chunks(self, numbers: int | None = None) -> list[np.ndarray]:
-        """Split the columns into chunks with at most this many values, and at least one column."""
-        n, d = self.shape
-        if numbers is None:
-            # Reading one column of a row-major array takes as long as reading several.
-            by_rows = isinstance(self._data, np.ndarray) and not self._data.flags.f_contiguous
-            at_least = _NUMBERS_A_READ if isinstance(self._data, np.memmap) else _FEWEST_BY_ROWS * n
-            numbers = max(_NUMBERS_A_CHUNK, by_rows * at_least)
-        size = int(np.clip(numbers // n, 1, _COLUMNS_A_CHUNK))
-        return np.array_split(np.arange(d), -(-d // size))
 
 
 def read_features(X, name: str = "X") -> list[Column]:

@@ -79,9 +79,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     tol : float, default=2e-3
         Smallest improvement that counts, in nats. Raise it for a faster, rougher estimate.
     cv : int, cross-validation splitter, iterable or None, default=5
-        Number of folds, a splitter such as ``TimeSeriesSplit``, or pairs of training and held-out row
-        indices. A number is reduced for small samples (see Notes). None makes a single split, which is
-        faster.
+        Number of folds (fewer for small samples, see Notes), a splitter such as ``TimeSeriesSplit``, or pairs
+        of training and held-out row indices. None makes a single split, which is faster.
     validation_fraction : float, default=0.2
         Share of the rows to hold out if ``cv=None``. Ignored otherwise.
     warm_start : bool, default=False
@@ -131,6 +130,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
       result. Only if X or y has several numeric columns, their values are used as well.
     - Cross-validation is repeated three times with up to 100 rows, and twice with up to 150. With fewer than
       36 rows, folds hold out fewer than 12: `mi_` is then the value of a closed form, with a warning.
+    - Of more than a million rows, or 33 million values, a sample trains the critics. The other rows are then
+      read a few at a time for `mi_`, unless there are `groups` or a splitter. X can be a memory map.
     - n rows cannot verify values far above log(n) nats (McAllester and Stratos, 2020). For such values, `mi_`
       is the value of a closed form, and a warning is issued above 3 nats.
 
@@ -264,11 +265,11 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     def _fit(self, X, y, sample_weight, groups, on_check) -> bool:
         """Fit in place and return whether training was interrupted."""
         device = resolve_device(self.device)
-        rows = Rows.read(X, y, sample_weight)
-        rows.check_can_train(has_groups=groups is not None)
         generator = make_generator(self.random_state)
         go_on = self.warm_start and hasattr(self, "_critic")
         self._fold_seed = self._fold_seed if go_on else draw_seed(generator)
+        rows = Rows.read(X, y, sample_weight, self._fold_seed)
+        rows.check_can_train(has_groups=groups is not None)
         splits = rows.splits(self.cv, self.validation_fraction, self._fold_seed, y, groups)
         folds = Folds.of_splits(splits, make_generator(self._fold_seed), rows.groups(groups))
         check_names(self, X)
@@ -289,6 +290,8 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         self._critic = FittedCritic(encoders, bank, best.bound, (sample.x, sample.y), sample.weight)
         self._can_go_on = best.fit.training is not None and not isinstance(best.fit.critic, PooledCritic)
         self.mi_max_, self.device_ = min(encoder.entropy for encoder in encoders), str(device)
+        verdict = rows.extend(outcome, self._critic, sample, self.cv, groups, self.verbose)
+        outcome = replace(outcome, verdict=verdict)
         self._set_results(outcome, max_iter)
         return outcome.interrupted
 
@@ -395,6 +398,3 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         rows = Rows.read(X, y, sample_weight)
         self._critic.check_targets(rows.columns["y"])
         return rows
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "mi_")

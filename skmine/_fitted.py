@@ -1,5 +1,7 @@
 """Fitted critics, stored as NumPy arrays and encoders, which score rows in nats."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -147,6 +149,45 @@ class FittedCritic:
         x, y = (block[order] for block in self.encode(columns))
         row_weight = None if weight is None else torch.as_tensor(weight)[order]
         return float(self.bound.estimate(*self._pairs(x, y, row_weight)))
+
+    def value_in_chunks(self, chunks: Iterable, n: int, partners: Tensor, weight: Tensor | None) -> float:
+        """The bound on rows that are read a few at a time, in any order, in nats.
+
+        Neighbouring rows may be alike, so marginal pairs are not formed within a chunk: each row of x is
+        paired with random rows of `partners`.
+
+        Parameters
+        ----------
+        chunks : iterable of (dict, ndarray of shape (n,))
+            Lists of columns ``"X"`` and ``"y"``, and weights of the rows.
+        n : int
+            Number of all rows, which determines how many pairs are formed.
+        partners : Tensor of shape (n_partners, d_y)
+            Encoded rows of the second argument of the critic.
+        weight : Tensor of shape (n_partners,) or None
+            Their weights.
+
+        Returns
+        -------
+        float
+        """
+        generator, probability = torch.Generator().manual_seed(_SEED), self.encoders[1].probability
+        n_pairs = 0 if probability is not None else choose_valuing_pairs(self.bound, None, n).group_size - 1
+        ends = torch.arange(1, len(partners) + 1).double() if weight is None else weight.double().cumsum(0)
+        total = mass = 0.0
+        for columns, row_weight in chunks:
+            x, y = self.encode(columns)
+            w = torch.as_tensor(row_weight)
+            if probability is not None:
+                scores = self._pairs(x, y, w)
+            else:
+                drawn = ends[-1] * torch.rand(len(x), n_pairs, generator=generator, dtype=torch.float64)
+                others = partners[torch.searchsorted(ends, drawn).clamp_max(len(partners) - 1)].double()
+                joint, marginal = self._scores(x, y), self._scores(x.unsqueeze(1), others)
+                scores = joint + self.bound.offset, marginal + self.bound.offset, w, w.unsqueeze(1)
+            total += float(w.sum() * self.bound.estimate(*scores))
+            mass += float(w.sum())
+        return total / mass
 
     def log_ratio(self, columns: dict) -> np.ndarray:
         """Normalised critic at each row, shape (n,), in nats."""

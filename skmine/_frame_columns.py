@@ -39,12 +39,24 @@ def check_names(estimator: Any, X: Any, reset: bool = True) -> Any:
         Two columns have the same name, or the columns are not those of fit.
     """
     X = unwrap(X)
-    _check_distinct_names(X)
+    check_distinct_names(X)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     return X
 
 
-def _check_distinct_names(X: Any) -> None:
+def check_distinct_names(X: Any) -> None:
+    """Raise ValueError if two columns of a frame have the same name.
+
+    Parameters
+    ----------
+    X : array, sparse matrix or DataFrame
+        The input. Only frames have names.
+
+    Raises
+    ------
+    ValueError
+        Two columns have the same name.
+    """
     if not is_frame(X):
         return
     counts = Counter(X.column_names if hasattr(X, "column_names") else X.columns)
@@ -133,7 +145,7 @@ def check_numeric(X: Any) -> Any:
         X does not have two dimensions, or a column holds text or categories.
     """
     X = dense_columns(unwrap(X))
-    _check_distinct_names(X)
+    check_distinct_names(X)
     if getattr(getattr(X, "dtype", None), "kind", "") in tuple("biuf"):
         return X
     for column in read_features(X):

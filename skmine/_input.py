@@ -1,6 +1,6 @@
 """Read and check X, y, weights and folds, ready to encode."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, RepeatedKFold, ShuffleSplit
 
-from skmine._columns import Column, read_features, read_target, unwrap
+from skmine._columns import Column, check_features, read_columns, read_features, read_target, shape_of, unwrap
 from skmine._copies import copied_rows, warn_of_copies
 from skmine._encoding import BlockEncoder
-from skmine._engine.judge import JUDGING_ROWS
+from skmine._engine.judge import JUDGING_ROWS, Verdict
 from skmine._engine.sample import Block, Folds, Sample
+from skmine._progress import counter
 from skmine._row_values import check_weight, read_groups
-from skmine._validation import check_lengths, check_training_rows
+from skmine._validation import check_lengths, check_training_rows, effective_samples
 
 _MIN_FOLD_ROWS = 4
 #: Folds are made large enough to judge a network if at least this many such folds are possible.
@@ -27,6 +28,9 @@ _REPEATED_ROWS, _MOST_REPEATS = 300, 3
 _LEAST_WEIGHT = 1e-12
 #: Number of rows encoded in float64 at a time.
 _ROWS_AT_ONCE = 2**16
+#: Maximum number of rows in memory, and of their values, and number of rows that are always in memory.
+#: Critics learn from fewer. Further rows only make the value more precise, for which each is read once.
+_MOST_ROWS, _MOST_NUMBERS, _LEAST_ROWS = 2**20, 2**25, 2**14
 
 
 @dataclass(frozen=True)
@@ -43,25 +47,45 @@ class Rows:
         Indices of these rows in the input.
     n_input : int
         Number of rows of the input.
+    others : _Others or None
+        Further rows of positive weight, if there are more than are kept.
     """
 
     columns: dict[str, list[Column]]
     weight: np.ndarray | None
     kept: np.ndarray
     n_input: int
+    others: "_Others | None" = None
 
     @classmethod
-    def read(cls, X, y, sample_weight=None) -> "Rows":
-        """Read and check the input of ``fit`` and ``score``."""
-        columns = {"X": read_features(X), "y": read_target(y)}
-        n_x, n_y = (len(block[0].values) for block in columns.values())
-        check_lengths(n_x, n_y)
-        if sample_weight is None:
-            return cls(columns, None, np.arange(n_x), n_x)
-        weight = check_weight(sample_weight, n_x)
-        kept = np.flatnonzero(weight > _LEAST_WEIGHT * weight.max())
-        columns = {name: [c.take(kept) for c in block] for name, block in columns.items()}
-        return cls(columns, weight[kept], kept, n_x)
+    def read(cls, X, y, sample_weight=None, seed: int | None = None) -> "Rows":
+        """Read and check the input of ``fit`` and ``score``.
+
+        With a seed, a random sample of the rows is kept if there are too many for memory.
+        """
+        source, targets = _Source(X), read_target(y)
+        n, d = source.shape
+        check_lengths(n, len(targets[0].values))
+        weight = positive = None
+        if sample_weight is not None:
+            weight = check_weight(sample_weight, n)
+            positive = np.flatnonzero(weight > _LEAST_WEIGHT * weight.max())
+        n_positive = n if positive is None else len(positive)
+        most = int(np.clip(_MOST_NUMBERS // (d + len(targets)), _LEAST_ROWS, _MOST_ROWS))
+        others = None
+        if seed is not None and n_positive > most:
+            rng = np.random.default_rng(seed)
+            kept = np.sort(rng.choice(n_positive, most, replace=False, shuffle=False))
+            kept = kept if positive is None else positive[kept]
+            others = _Others(source, targets, weight, kept)
+            columns = source.read(kept)
+        else:
+            kept = np.arange(n) if positive is None else positive
+            columns = source.read()
+            columns = columns if positive is None else [column.take(kept) for column in columns]
+        if len(kept) < n:
+            targets = [column.take(kept) for column in targets]
+        return cls({"X": columns, "y": targets}, None if weight is None else weight[kept], kept, n, others)
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -82,6 +106,23 @@ class Rows:
         values = parts[0] if len(parts) == 1 else torch.cat(parts)
         probability = None if encoder.probability is None else torch.tensor(encoder.probability).to(values)
         return Block(values, encoder.n_core, probability, torch.tensor(encoder.origin), encoder.n_scaled)
+
+    def extend(self, outcome, critic, sample: Sample, cv, groups, verbose) -> Verdict:
+        """The verdict of a contest, with its value taken over all rows, also those that are not in memory.
+
+        The value stays as it is if rows are related, because the critic has then seen relatives of the other
+        rows; if the user interrupted the contest; and if the bound needs several pairs of each row.
+        """
+        others, are_related = self.others, groups is not None or not (cv is None or isinstance(cv, Integral))
+        if others is None or are_related or outcome.interrupted or critic.bound.is_free_in_x:
+            return outcome.verdict
+        with counter(verbose, others.n_chunks, "block of rows") as on_chunk:
+            rows = others.chunks(on_chunk), self.n_input
+            value = critic.value_in_chunks(*rows, sample.y.values.cpu(), sample.weight)
+        kept, mass = (np.ones(1) if w is None else w for w in (self.weight, others.weight))
+        share = 1 - kept.mean() * len(self) / (mass.mean() * self.n_input)
+        n_effective = self.n_input if others.weight is None else effective_samples(others.weight)
+        return outcome.verdict.on_all_rows(value, float(share), n_effective)
 
     def check_can_train(self, has_groups: bool = False) -> None:
         """Raise ValueError if there are too few rows. Warn about empty columns and copied rows."""
@@ -234,6 +275,64 @@ class Rows:
                     "both. Remove them from the training rows: the estimate would be too high."
                 )
             yield [train, held_out]
+
+
+class _Source:
+    """Columns of X, read at some rows. Arrays of numbers, also on disk, are not read as a whole."""
+
+    def __init__(self, X):
+        data = check_features(X)
+        self.shape = shape_of(data)
+        is_plain = isinstance(data, np.ndarray) and data.dtype.kind in "iuf"
+        self._array = data if is_plain else None
+        self._columns = [] if is_plain else read_features(X)
+
+    def read(self, rows: slice | np.ndarray | None = None) -> list[Column]:
+        if self._array is not None:
+            return read_columns(self._array if rows is None else self._array[rows], "X")
+        if rows is None:
+            return self._columns
+        return [column.take(rows) for column in self._columns]
+
+
+@dataclass(frozen=True)
+class _Others:
+    """Rows that are not kept, a few at a time.
+
+    Attributes
+    ----------
+    source : _Source
+        Columns of X.
+    targets : list of Column
+        All rows of y.
+    weight : ndarray of shape (n_input,) or None
+        Weights of all rows.
+    kept : ndarray of shape (n_kept,)
+        The rows that are left out here.
+    """
+
+    source: _Source
+    targets: list[Column]
+    weight: np.ndarray | None
+    kept: np.ndarray
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks."""
+        return -(-self.source.shape[0] // _ROWS_AT_ONCE)
+
+    def chunks(self, on_chunk: Callable) -> Iterator[tuple[dict[str, list[Column]], np.ndarray]]:
+        """Columns of X and y, and weights. `on_chunk` is called after each chunk."""
+        n = self.source.shape[0]
+        for start in range(0, n, _ROWS_AT_ONCE):
+            rows = slice(start, min(start + _ROWS_AT_ONCE, n))
+            weight = np.ones(rows.stop - start) if self.weight is None else self.weight[rows].copy()
+            first, last = np.searchsorted(self.kept, [start, rows.stop])
+            weight[self.kept[first:last] - start] = 0
+            if len(left := np.flatnonzero(weight)):
+                columns = {"X": self.source.read(rows), "y": [target.take(rows) for target in self.targets]}
+                yield {name: [c.take(left) for c in block] for name, block in columns.items()}, weight[left]
+            on_chunk(rows)
 
 
 def _read_indices(rows) -> np.ndarray:

@@ -9,7 +9,8 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import validate_data
 
 from skmine._clusters import is_clustered
-from skmine._columns import Features, is_foreign, is_lazy, unwrap
+from skmine._columns import is_foreign, is_lazy, unwrap
+from skmine._features import Features
 from skmine._frame_columns import (
     check_names,
     dense_columns,

@@ -309,7 +309,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selected
     def _path(self, rows: SelectorInput, n_selected: int, seed: int) -> np.ndarray:
         y = np.column_stack([c.as_input() for c in rows.targets])
         columns, options = rows.columns, (seed, self.device, rows.weight, rows.groups)
-        assert columns is not None
+        assert isinstance(columns, list)  # they were compared jointly
         tasks = (
             delayed(_joint_information)(
                 [columns[j] for j in np.flatnonzero(self.ranking_ <= step).tolist()], y, *options

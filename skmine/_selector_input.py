@@ -1,14 +1,16 @@
 """Input of a selector: columns in memory, columns read one at a time, or counts from a cluster."""
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from joblib import delayed
 
 from skmine._clusters import ClusterTable, count_columns, is_clustered, sample_rows
-from skmine._columns import Column, Features, read_target
-from skmine._copula import Grid
+from skmine._columns import Column, read_target
+from skmine._copula import Grid, Margin
+from skmine._features import Features, Part
+from skmine._progress import run_counted
 from skmine._row_values import check_weight, read_groups
 from skmine._scores import (
     RowWeights,
@@ -18,7 +20,7 @@ from skmine._scores import (
     read_discrete_features,
 )
 from skmine._strategies import MAX_ROWS
-from skmine._task import SelectionTask
+from skmine._task import SelectionTask, relevance
 from skmine._validation import check_lengths
 
 #: With fewer groups, the selector warns, because even a correlation of .7 is often not significant.
@@ -35,9 +37,9 @@ class SelectorInput:
         Columns of X.
     named : array, sparse matrix or DataFrame
         Container in memory with the same number and names of columns.
-    columns : sequence of Column or None
-        Columns of X. They have a sample of the rows if features are compared jointly. None if they are on a
-        cluster.
+    columns : list of Column, Features or None
+        A sample of the rows if features are compared jointly; otherwise columns that are not yet read. None
+        if they are on a cluster.
     targets : list of Column
         Target columns with the same rows.
     discrete : ndarray of shape (n_columns,)
@@ -52,7 +54,7 @@ class SelectorInput:
 
     n_columns: int
     named: object
-    columns: Sequence[Column] | None
+    columns: Features | list[Column] | None
     targets: list[Column]
     discrete: np.ndarray
     table: ClusterTable | None = None
@@ -103,7 +105,7 @@ class SelectorInput:
         n_rows, n_columns = features.shape
         check_lengths(n_rows, len(targets[0].values))
         discrete = read_discrete_features(discrete_features, n_columns, features.sparse)
-        columns: Sequence[Column] = _Columns(features)
+        columns: Features | list[Column] = features
         weight = None if sample_weight is None else check_weight(sample_weight, n_rows)
         number = None if groups is None else read_groups(groups, n_rows)
         rows = None if weight is None else np.flatnonzero(weight)
@@ -128,18 +130,32 @@ class SelectorInput:
         if self.table is not None:
             for grid in self.table.grids[self.n_columns :]:
                 grid.labels = grid.labels or _are_classes(grid)
-            task = _ClusterTask([], [], n_select, alpha, on_step, n_jobs, included=list(included))
-            task.table, task.owner = self.table, owner
-            return task
+            return _ClusterTask(
+                [],
+                [],
+                n_select,
+                alpha,
+                on_step,
+                n_jobs,
+                included=list(included),
+                table=self.table,
+                owner=owner,
+            )
         assert self.columns is not None
         weights = RowWeights(self.weight, len(self.targets[0].values))
-        features: Sequence = _Features(
-            self.columns, self.discrete, owner, range(int(owner.max()) + 1), weights
-        )
-        if isinstance(self.columns, list):
-            features = list(features)
         targets = [weights.margin(column, is_class(column)) for column in self.targets]
         shared = (n_select, alpha, on_step, n_jobs, self.weight, self.groups, list(included))
+        if isinstance(self.columns, Features):
+            return _UnreadTask(
+                [], targets, *shared, columns=self.columns, discrete=self.discrete, owner=owner
+            )
+        read = zip(self.columns, self.discrete, strict=True)
+        tasks = (delayed(weights.margin)(column, labels) for column, labels in read)
+        margins = run_counted(tasks, n_jobs, False, self.n_columns, "column", require="sharedmem")
+        features: list[list[Margin]] = [[] for _ in range(int(owner.max()) + 1)]
+        for feature, margin in zip(owner.tolist(), margins, strict=True):
+            if feature >= 0:
+                features[feature].append(margin)
         return SelectionTask(features, targets, *shared)
 
 
@@ -161,58 +177,44 @@ def named_columns(X):
     return X._meta if hasattr(X, "iloc") else np.empty((0, X.shape[1]))
 
 
-class _Columns(Sequence):
-    """Columns that are read again on each access."""
+@dataclass(kw_only=True)
+class _UnreadTask(SelectionTask):
+    """A task that reads a few columns at a time, and can compute only the relevance of single features."""
 
-    def __init__(self, features: Features):
-        self.features = features
+    columns: Features
+    discrete: np.ndarray
+    owner: np.ndarray
 
-    def __len__(self) -> int:
-        return self.features.shape[1]
-
-    def __getitem__(self, number):
-        return self.features.read([number])[0]
-
-
-class _Features(Sequence):
-    """Margins of the columns of each feature, computed again on each access."""
-
-    def __init__(self, columns: Sequence[Column], discrete, owner, numbers: range, weights: RowWeights):
-        self.columns, self.discrete, self.owner, self.numbers = columns, discrete, owner, numbers
-        self.weights = weights
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, number):
-        if isinstance(number, slice):
-            return _Features(self.columns, self.discrete, self.owner, self.numbers[number], self.weights)
-        members = np.flatnonzero(self.owner == self.numbers[number]).tolist()
-        return [self.weights.margin(self.columns[j], self.discrete[j]) for j in members]
+    def _relevance_of_columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        chunks = [chunk[self.owner[chunk] >= 0] for chunk in self.columns.chunks()]
+        chunks = [chunk for chunk in chunks if len(chunk)]
+        tasks = (
+            delayed(_relevance_of_part)(self.columns.part(chunk), self.discrete[chunk], self.targets)
+            for chunk in chunks
+        )
+        found = run_counted(tasks, self.n_jobs, False, len(chunks), "block of columns", prefer="threads")
+        return self.owner[self.owner >= 0], *np.hstack(found)
 
 
-@dataclass
+def _relevance_of_part(part: Part, discrete: np.ndarray, targets: list[Margin]) -> np.ndarray:
+    read = zip(part.read(), discrete, strict=True)
+    return relevance([Margin.of_column(column, labels) for column, labels in read], targets)
+
+
+@dataclass(kw_only=True)
 class _ClusterTask(SelectionTask):
     """A task whose columns stay on a cluster, which can compute only the relevance of single features."""
 
-    table: ClusterTable | None = None
-    owner: np.ndarray | None = None
+    table: ClusterTable
+    owner: np.ndarray
 
-    def relevance(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mutual information and p-value of each feature, as in :class:`SelectionTask`."""
-        assert self.table is not None
-        assert self.owner is not None
+    def _relevance_of_columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         d = self.table.n_features
         targets = range(d, len(self.table.names))
         scores = self.table.pair_scores([(j, k) for k in targets for j in range(d)]).reshape(-1, d, 3)
-        mi, pvalue = scores[:, :, 0].max(axis=0), scores[:, :, 1].min(axis=0)
         known = self.owner >= 0
-        owner = self.owner[known]
-        n_pairs = np.bincount(owner) * len(targets)
-        largest, smallest = np.zeros(len(n_pairs)), np.ones(len(n_pairs))
-        np.maximum.at(largest, owner, mi[known])
-        np.minimum.at(smallest, owner, pvalue[known])
-        return largest, np.minimum(smallest * n_pairs, 1.0)
+        pvalues = len(targets) * scores[:, known, 1].min(axis=0)
+        return self.owner[known], scores[:, known, 0].max(axis=0), pvalues
 
 
 def _are_classes(grid: Grid) -> bool:

@@ -1,17 +1,19 @@
 """Selection strategies: functions of a task, in one table."""
 
 import numpy as np
+from joblib import delayed
 from scipy.stats import false_discovery_control
 
 from skmine._copula import Margin, pair_information
 from skmine._greedy import Greedy
+from skmine._progress import run_counted
 from skmine._task import Reasons, SelectionRanking, SelectionTask
 
 #: Maximum number of rows for joint strategies; rows times squared features up to which "auto" screens all
 #: pairs (20,000 features with 1,000 rows take some minutes).
 MAX_ROWS, MOST_PAIRED = 10_000, 4e11
-#: Number of top features whose redundancy is computed together.
-_LOOKED_AT = 32
+#: Number of top features whose redundancy is computed together, and number of them in a task.
+_LOOKED_AT, _A_TASK = 32, 8
 #: Maximum number of redundant features for which related ones are searched.
 _MOST_RELATED = 200
 
@@ -48,7 +50,7 @@ def select_mrmr(task: SelectionTask) -> SelectionRanking:
     """
     mi, pvalues = task.relevance()
     adjusted = false_discovery_control(pvalues)
-    redundancy = _Redundancy([block[0] for block in task.features])
+    redundancy = _Redundancy([block[0] for block in task.features], task.n_jobs)
     redundancy.chosen += task.included
     score = np.where(adjusted <= task.alpha, mi, mi - mi.max() - 1)  # significant features first
     scores = mi.copy()
@@ -95,8 +97,8 @@ class _Redundancy:
         Sum in nats over the first `n_known` selected features.
     """
 
-    def __init__(self, margins: list[Margin]):
-        self.margins = margins
+    def __init__(self, margins: list[Margin], n_jobs):
+        self.margins, self.n_jobs = margins, n_jobs
         self.chosen: list[int] = []
         self.total = np.zeros(len(margins))
         self.n_known = np.zeros(len(margins), dtype=int)
@@ -109,11 +111,21 @@ class _Redundancy:
             if self.n_known[best] == len(self.chosen):
                 return best, float(score[best])
             first = np.argpartition(-score, min(_LOOKED_AT, len(score)) - 1)[:_LOOKED_AT]
-            for number, feature in enumerate(self.chosen):
-                behind = first[left[first] & (self.n_known[first] == number)]
-                margins = [self.margins[j] for j in behind]
-                self.total[behind] += pair_information(margins, self.margins[feature])
-                self.n_known[behind] += 1
+            first = first[left[first]]
+            behind = [(feature, first[self.n_known[first] <= k]) for k, feature in enumerate(self.chosen)]
+            places = [
+                (feature, some[i : i + _A_TASK])
+                for feature, some in behind
+                for i in range(0, len(some), _A_TASK)
+            ]
+            tasks = (
+                delayed(pair_information)([self.margins[j] for j in some], self.margins[feature])
+                for feature, some in places
+            )
+            found = run_counted(tasks, self.n_jobs, False, len(places), "block of pairs", require="sharedmem")
+            for (_, some), values in zip(places, found, strict=True):
+                self.total[some] += values
+            self.n_known[first] = len(self.chosen)
 
 
 def select_forward(task: SelectionTask) -> SelectionRanking:

@@ -109,31 +109,35 @@ class SelectionTask:
         -----
         With weights or groups, the p-values come from fewer functions of each column.
         """
-        at_once = int(np.clip(_NUMBERS_A_CHUNK // len(self.targets[0]), 1, _AT_ONCE))
-        starts = range(0, len(self.features), at_once)
-        tasks = (delayed(_relevance)(self.features[i : i + at_once], self.targets) for i in starts)
-        found = run_counted(tasks, self.n_jobs, False, len(starts), "block of features", prefer="threads")
-        largest, smallest = np.hstack(found)
+        owner, values, pvalues = self._relevance_of_columns()
+        n_columns = np.bincount(owner)
+        largest, smallest = np.zeros(len(n_columns)), np.ones(len(n_columns))
+        np.maximum.at(largest, owner, values)
+        np.minimum.at(smallest, owner, pvalues)
+        smallest = np.minimum(smallest * n_columns, 1.0)
         if self.weight is not None or self.groups is not None:
             smallest = self.screen().singles(n_tests=1).pvalue
         return largest, smallest
 
+    def _relevance_of_columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Feature of each column, and its :func:`relevance`."""
+        owner = np.repeat(np.arange(len(self.features)), [len(block) for block in self.features])
+        margins = [margin for block in self.features for margin in block]
+        at_once = int(np.clip(_NUMBERS_A_CHUNK // len(self.targets[0]), 1, _AT_ONCE))
+        blocks = [margins[i : i + at_once] for i in range(0, len(margins), at_once)]
+        tasks = (delayed(relevance)(block, self.targets) for block in blocks)
+        found = run_counted(tasks, self.n_jobs, False, len(blocks), "block of columns", prefer="threads")
+        return owner, *np.hstack(found)
 
-def _relevance(features: Sequence[list[Margin]], targets: list[Margin]) -> np.ndarray:
-    """Mutual information and p-value of some features, shape (2, n_features)."""
-    blocks = list(features)
-    owner = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
-    margins = [margin for block in blocks for margin in block]
+
+def relevance(margins: list[Margin], targets: list[Margin]) -> np.ndarray:
+    """Largest value of each column with any target, in nats, and p-value times the number of targets."""
     mi, pvalue = np.zeros(len(margins)), np.ones(len(margins))
     for target in targets:
         values, _, _, evidence, _ = estimate_pairs(margins, target)
         mi = np.maximum(mi, values)
         pvalue = np.minimum(pvalue, combine_pvalues(independence_pvalues(margins, target), evidence))
-    largest, smallest = np.zeros(len(blocks)), np.ones(len(blocks))
-    np.maximum.at(largest, owner, mi)
-    np.minimum.at(smallest, owner, pvalue)
-    largest += 0.0  # turns -0.0 into 0.0
-    return np.stack([largest, np.minimum(smallest * np.bincount(owner) * len(targets), 1.0)])
+    return np.stack([mi + 0.0, len(targets) * pvalue])  # 0 instead of -0
 
 
 @dataclass(frozen=True)

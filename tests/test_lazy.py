@@ -10,13 +10,13 @@ import pytest
 from skmine import (
     MINEFeatureSelector,
     MutualInfoEstimator,
-    _columns,
+    _features,
     mutual_info_classif,
     mutual_info_matrix,
     mutual_info_regression,
     mutual_info_test,
 )
-from skmine._columns import Features
+from skmine._features import Features
 from skmine._lazy import LazyTable
 
 N_ROWS, N_COLUMNS = 400, 5
@@ -89,7 +89,7 @@ def test_mutual_info_classif__lazy_frame_of_text__values_of_the_frame():
 def test_functions__few_numbers_at_a_time__no_column_is_read_with_others(opened, monkeypatch, name):
     widths = []
     read = LazyTable.read
-    monkeypatch.setattr(_columns, "_NUMBERS_A_CHUNK", N_ROWS)
+    monkeypatch.setattr(_features, "_NUMBERS_A_CHUNK", N_ROWS)
     monkeypatch.setattr("skmine._scores.dependence._NUMBERS_A_BLOCK", N_ROWS)
     monkeypatch.setattr("skmine._selector_input.MAX_ROWS", N_ROWS - 1)  # mrmr takes rows of each chunk
     monkeypatch.setattr(LazyTable, "read", lambda self, which: widths.append(len(which)) or read(self, which))
@@ -140,7 +140,7 @@ def test_transform__lazy_frame_with_other_names__raises(opened):
 
 
 def test_features__arrays_in_messages__have_their_numbers(monkeypatch):
-    monkeypatch.setattr(_columns, "_NUMBERS_A_CHUNK", 1)
+    monkeypatch.setattr(_features, "_NUMBERS_A_CHUNK", 1)
     X = np.zeros((30, 3))
     X[:, 2] = np.inf
 

@@ -106,22 +106,40 @@ def test_matrix__parts_of_rows_and_columns__values_of_one_part(monkeypatch, weig
     np.testing.assert_allclose(values, expected, rtol=1e-5)  # sums of 32 bits, in another order
 
 
-def test_scores__loky__all_tasks_read_one_file(monkeypatch):
-    X, y = draw_table(n=3_000)
+def test_scores__loky__columns_are_sent_once_and_the_target_is_one_file(monkeypatch):
+    X, y = draw_table(n=200_000, d=10)
 
-    def file_of_data(features, weights, discrete, chunk, bias_correction, target):
-        number = zlib.crc32(features._data.filename.encode()) if hasattr(features._data, "filename") else 0
-        scores = np.stack([np.full((len(chunk), 1), value) for value in (float(number), np.inf, 0.0)])
-        return scores, Unusual([], [])
+    def sent(part, weights, discrete, bias_correction, target):
+        file = float(zlib.crc32(target.values.filename.encode()))
+        values = np.full((len(discrete), 1), part.data.columns.nbytes / len(discrete) + 1e9 * file)
+        return np.stack([values, np.full_like(values, np.inf), np.zeros_like(values)]), Unusual([], [])
 
-    monkeypatch.setattr("skmine._scores.drop_in._score_chunk", file_of_data)
+    monkeypatch.setattr("skmine._scores.drop_in._score_chunk", sent)
 
     with parallel_config("loky", n_jobs=2):
-        files = mutual_info_regression(X, y)
+        files, n_bytes = np.divmod(mutual_info_regression(X, y), 1e9)
 
-    assert len(files) == X.shape[1]
-    assert files[0] > 0
-    assert set(files) == {files[0]}
+    assert n_bytes.sum() == X.nbytes
+    assert len(set(files)) == 1
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_scores__loky_and_a_memory_map__every_task_opens_its_file(monkeypatch, tmp_path, order):
+    X, y = draw_table(n=2_000, d=8)
+    np.save(tmp_path / "X.npy", np.asarray(X, order=order))
+
+    def is_same_file(part, weights, discrete, bias_correction, target):
+        found = float(str(getattr(part.data.columns, "filename", "")) == str(tmp_path / "X.npy"))
+        assert np.array_equal(part.read()[0].values, X[:, part.which[0]])
+        values = np.full((len(discrete), 1), found)
+        return np.stack([values, np.full_like(values, np.inf), np.zeros_like(values)]), Unusual([], [])
+
+    monkeypatch.setattr("skmine._scores.drop_in._score_chunk", is_same_file)
+
+    with parallel_config("loky", n_jobs=2):
+        found = mutual_info_regression(np.load(tmp_path / "X.npy", mmap_mode="r"), y)
+
+    assert found.tolist() == [1.0] * 8
 
 
 def test_scores__dask__data_are_scattered_once(client, monkeypatch):
@@ -137,7 +155,10 @@ def test_scores__dask__data_are_scattered_once(client, monkeypatch):
     with parallel_config("dask"):
         mutual_info_regression(X, y, n_jobs=2)
 
-    assert sorted(type(data).__name__ for data in scattered) == ["Features", "Margin"]
+    kinds = [type(data).__name__ for data in scattered]
+    assert kinds.count("Margin") == 1
+    columns = [int(j) for data in scattered if hasattr(data, "which") for j in data.which]
+    assert sorted(columns) == list(range(X.shape[1]))
 
 
 def test_scores__collections_and_a_running_scheduler__computed_by_it(client):
@@ -179,9 +200,9 @@ def test_selector__jobs_within_jobs__no_more_at_work_than_the_outer_ones(monkeyp
     X, y = draw_table(n=120)
     together = Together()
     monkeypatch.setattr(
-        "skmine._task._relevance", together(lambda features, targets: np.ones((2, len(features))))
+        "skmine._selector_input._relevance_of_part", together(lambda part, *_: np.ones((2, len(part.which))))
     )
-    monkeypatch.setattr("skmine._task._AT_ONCE", 1)  # many tasks
+    monkeypatch.setattr("skmine._features._COLUMNS_A_CHUNK", 1)  # many tasks
     selector = MINEFeatureSelector(1, strategy="marginal", n_jobs=4)
     search = GridSearchCV(
         make_pipeline(selector, KNeighborsClassifier()),

@@ -8,6 +8,7 @@ rounded to the grid.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtri
@@ -95,10 +96,12 @@ class Summary:
             return replace(self, values=self.values[kept], counts=self.counts[kept], exact=False)
         if len(self.values) <= _POINTS:
             return self
-        group = (_position(self._middle_ranks()) * _POINTS).astype(np.int64)
-        starts = np.flatnonzero(np.append(True, np.diff(group) > 0))
+        starts = np.unique(np.searchsorted(self._middle_ranks(), _ranks_at(_POINTS)))
+        starts = starts[starts < len(self.values)]
         # The most frequent value of a group represents it, so that frequent values are kept exactly.
-        first = np.lexsort((-self.counts, group))[starts]
+        most = np.repeat(np.maximum.reduceat(self.counts, starts), np.diff(starts, append=len(self.counts)))
+        frequent = np.flatnonzero(self.counts == most)
+        first = frequent[np.searchsorted(frequent, starts)]
         counts = np.add.reduceat(self.counts, starts)
         return replace(self, values=self.values[first], counts=counts, exact=False)
 
@@ -198,10 +201,15 @@ class Grid:
             cells = np.array(found, dtype=np.int32)
         else:
             values = column.values + column.base if column.base else column.values
-            if self.values is None:
-                cells = np.searchsorted(self.edges, values, "right").astype(np.int32)
-            else:
-                cells = np.searchsorted(self.values, values).astype(np.int32)
+            starts = self.edges if self.values is None else self.values[1:]
+            # Each edge is looked up among the ordered values, because their order is found several times as
+            # fast as the cell of each value.
+            order = np.argsort(values)
+            ends = np.searchsorted(values[order], starts)
+            cells = np.empty(len(values), dtype=np.int32)
+            cells[order] = np.repeat(
+                np.arange(len(starts) + 1, dtype=np.int32), np.diff([0, *ends, len(values)])
+            )
         cells[missing] = self.n_cells - 1
         return cells
 
@@ -219,10 +227,14 @@ class Grid:
         -------
         Margin
         """
-        values = cells.astype(np.float64)
-        values[cells == self.n_cells - 1] = np.nan
-        margin = Margin.of_column(Column(values, False), self.labels, times, self.rounded)
-        return replace(margin, values=values)
+        total = np.bincount(cells, times, self.n_cells)
+        values = np.flatnonzero(total).astype(np.float64)
+        rows, is_missing = total[total > 0], values == self.n_cells - 1
+        values[is_missing] = np.nan
+        margin = Margin.of_column(Column(values, False), self.labels, rows, self.rounded)
+        at = (np.cumsum(total > 0) - 1)[cells]
+        levels = None if margin.levels is None else margin.levels[at]
+        return replace(margin, codes=margin.codes[at], levels=levels, values=values[at], times=times)
 
 
 def _objects(labels) -> np.ndarray:
@@ -241,12 +253,23 @@ def _position(rank: np.ndarray) -> np.ndarray:
     return (rank + score) / 2
 
 
+@lru_cache(maxsize=2)
+def _ranks_at(n_steps: int) -> np.ndarray:
+    """Ranks from 0, not including 1, that are equal steps of :func:`_position` apart."""
+    low, high = np.zeros(n_steps), np.ones(n_steps)
+    for _ in range(53):  # digits of a float
+        middle = (low + high) / 2
+        is_below = _position(middle) < np.arange(n_steps) / n_steps
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+    return high
+
+
 def _edges(summary: Summary) -> np.ndarray:
     """Inner edges of the intervals. A value as frequent as a whole cell gets a cell of its own."""
     n = int(summary.counts.sum())
     last = np.cumsum(summary.counts)
     middle = (last - summary.counts / 2) / n
-    tails = np.searchsorted(_position(middle), np.arange(1, _TAIL_CELLS) / _TAIL_CELLS)
+    tails = np.searchsorted(middle, _ranks_at(_TAIL_CELLS)[1:])
     shares = np.concatenate([np.arange(1, _EVEN_CELLS) / _EVEN_CELLS, cell_edges(n)])
     at = np.concatenate([np.searchsorted(last, shares * n, side="right"), tails])
     edges = summary.values[np.minimum(at, len(last) - 1)]

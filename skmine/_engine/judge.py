@@ -134,6 +134,35 @@ class Verdict:
         reach = math.log(math.cosh(NORMAL_QUANTILE / math.sqrt(max(self.n_effective - 3, 1))))
         return self.estimate - self.bias - below, max(self.estimate + above, reach, least_upper)
 
+    def on_all_rows(self, value: float, share: float, n_effective: float) -> "Verdict":
+        """The verdict with a value that is a mean over more rows than those of the sample.
+
+        A value that is not that of the critic stays as it is.
+
+        Parameters
+        ----------
+        value : float
+            The bound in nats on the further rows, which no critic has seen.
+        share : float
+            Share of these rows in the weight of all rows.
+        n_effective : float
+            Effective number of all rows.
+
+        Returns
+        -------
+        Verdict
+        """
+        if self.unbiased is not None or self.least_upper == math.inf:
+            return self
+        shift = share * (value - self.held_out)
+        return replace(
+            self,
+            held_out=self.held_out + shift,
+            training=self.training + shift,
+            standard_error=self.standard_error * math.sqrt(self.n_effective / n_effective),
+            n_effective=n_effective,
+        )
+
 
 class Judge:
     """Values critics on the rows of a sample.

@@ -7,7 +7,7 @@ import numpy as np
 from joblib import delayed
 
 from skmine._clusters import ClusterTable, count_columns, is_clustered
-from skmine._columns import Features, read_features
+from skmine._columns import read_features
 from skmine._copula import (
     Margin,
     block_information,
@@ -18,6 +18,7 @@ from skmine._copula import (
     screen_pairs,
 )
 from skmine._estimator import MutualInfoEstimator
+from skmine._features import Features, Part
 from skmine._frames import column_names
 from skmine._progress import run_counted
 from skmine._scores.copies import copied_among, warn_of_copied_columns
@@ -35,6 +36,8 @@ from skmine._sklearn import validate_params
 from skmine._units import as_correlation, check_scale, nats_a_unit
 from skmine._validation import check_lengths, draw_seed, make_generator, warn_of_missing
 
+#: Columns of X, and whether each holds labels.
+_Block = tuple[Part, np.ndarray]
 #: Values per block of columns if X is not in memory. Two blocks are read at a time, at most 0.7 GB.
 _NUMBERS_A_BLOCK = 2**24
 #: With fewer pairs of blocks, each is split into parts, about this many in all, so that several workers share
@@ -132,7 +135,7 @@ def mutual_info_matrix(
     else:
         # Threads read the columns whatever the backend, because X is here.
         chunks = features.chunks()
-        tasks = (delayed(read_margins)(features, chunk, discrete, weights) for chunk in chunks)
+        tasks = (delayed(read_margins)(features.part(chunk), discrete[chunk], weights) for chunk in chunks)
         read = run_counted(tasks, n_jobs, False, len(chunks), "block of columns", require="sharedmem")
         parts, unusual = zip(*read, strict=True)
         warn_of_unusual(unusual)
@@ -260,17 +263,20 @@ def _matrix_of_margins(margins: list[Margin], n_jobs, verbose) -> np.ndarray:
             at = np.ix_(blocks[k], blocks[other])
             matrix[at], open_pairs[at] = values
     matrix, open_pairs = np.tril(matrix, -1), np.tril(open_pairs, -1)
-    places = [(blocks[k][i::n_parts], other) for k, other in pairs for i in range(n_parts)]
+    places = []  # only columns with open pairs, because a task may be sent to another process
+    for k, other in pairs:
+        others = np.array(blocks[other])
+        for some in (np.array(blocks[k][i::n_parts], dtype=int) for i in range(n_parts)):
+            mask = open_pairs[np.ix_(some, others)]
+            places.append((some[mask.any(axis=1)], others[mask.any(axis=0)]))
     tasks = (
-        delayed(open_information)(
-            [margins[j] for j in some], lists[other], open_pairs[np.ix_(some, blocks[other])]
-        )
-        for some, other in places
+        delayed(open_information)(*([margins[j] for j in side] for side in sides), open_pairs[np.ix_(*sides)])
+        for sides in places
     )
     found = run_counted(tasks, n_jobs, verbose, len(places), "block of pairs", prefer="threads")
-    for (some, other), values in zip(places, found, strict=True):
-        j, i = np.nonzero(open_pairs[np.ix_(some, blocks[other])])
-        matrix[np.array(some, dtype=int)[j], np.array(blocks[other])[i]] = values
+    for (some, others), values in zip(places, found, strict=True):
+        j, i = np.nonzero(open_pairs[np.ix_(some, others)])
+        matrix[some[j], others[i]] = values
     matrix += matrix.T
     np.fill_diagonal(matrix, [margin.largest_information + 0.0 for margin in margins])  # 0 instead of -0
     return matrix
@@ -278,10 +284,12 @@ def _matrix_of_margins(margins: list[Margin], n_jobs, verbose) -> np.ndarray:
 
 def _matrix_of_lazy(features: Features, discrete, weights, n_jobs, verbose) -> np.ndarray:
     """Like `_matrix_of_margins`, for columns that are not in memory: two blocks are read at a time."""
-    blocks = [block.tolist() for block in features.chunks(_NUMBERS_A_BLOCK)]
+    blocks = features.chunks(_NUMBERS_A_BLOCK)
+    parts = [(features.part(block), discrete[block]) for block in blocks]
     pairs = [(k, other) for k in range(len(blocks)) for other in range(k + 1)]
     tasks = (
-        delayed(_read_and_score)(features, discrete, weights, blocks[k], blocks[other]) for k, other in pairs
+        delayed(_read_and_score)(weights, parts[k], None if k == other else parts[other])
+        for k, other in pairs
     )
     found = run_counted(tasks, n_jobs, verbose, len(pairs), "block of pairs", prefer="threads")
     scored, unusual = zip(*found, strict=True)
@@ -293,19 +301,17 @@ def _matrix_of_lazy(features: Features, discrete, weights, n_jobs, verbose) -> n
     return matrix
 
 
-def _read_and_score(
-    features: Features, discrete, weights, block: list[int], other: list[int]
-) -> tuple[np.ndarray, Unusual]:
+def _read_and_score(weights: RowWeights, block: _Block, other: _Block | None) -> tuple[np.ndarray, Unusual]:
     """Values of all pairs of columns of two blocks, and unusual columns of the first one.
 
     For a block with itself, only values below the diagonal are computed. The diagonal holds the entropies.
     """
-    left, unusual = read_margins(features, block, discrete, weights)
-    if block == other:
+    left, unusual = read_margins(*block, weights)
+    if other is None:
         values = block_information(left, left)
         np.fill_diagonal(values, [margin.largest_information for margin in left])
         return values, unusual
-    return block_information(left, read_margins(features, other, discrete, weights)[0]), unusual
+    return block_information(left, read_margins(*other, weights)[0]), unusual
 
 
 def _dense_columns(data, name: str) -> list[np.ndarray]:

@@ -6,8 +6,9 @@ import numpy as np
 from joblib import delayed
 
 from skmine._clusters import ClusterTable, count_columns, is_clustered
-from skmine._columns import Column, Features, unwrap
+from skmine._columns import Column, unwrap
 from skmine._copula import Margin, pair_information, plug_in_information
+from skmine._features import Features, Part
 from skmine._frames import column_names
 from skmine._progress import run_counted
 from skmine._scores.copies import copied_with, warn_of_copied_columns
@@ -256,9 +257,9 @@ def _score_features(
     warn_of_empty([target.name for target in targets if target.missing.all()])
     chunks = features.chunks()
     # Threads, because sorting and Newton's method release the interpreter lock and no column is copied. With
-    # a backend of processes, the arguments that all tasks share are sent once.
+    # a backend of processes, each column is sent with its task, and the targets once.
     tasks = (
-        delayed(_score_chunk)(features, weights, discrete, chunk, bias_correction, *margins)
+        delayed(_score_chunk)(features.part(chunk), weights, discrete[chunk], bias_correction, *margins)
         for chunk in chunks
     )
     scored = run_counted(tasks, n_jobs, verbose, len(chunks), "block of columns", prefer="threads")
@@ -291,10 +292,10 @@ def _score_clustered(X, y, discrete_target, discrete_features, bias_correction, 
 
 
 def _score_chunk(
-    features: Features, weights: RowWeights, discrete, chunk, bias_correction: bool, *targets: Margin
+    part: Part, weights: RowWeights, discrete, bias_correction: bool, *targets: Margin
 ) -> tuple[np.ndarray, Unusual]:
     """Scores in nats, the smaller of the two entropies, and copied rows, shape (3, n_columns, n_targets)."""
-    margins, unusual = read_margins(features, chunk, discrete, weights)
+    margins, unusual = read_margins(part, discrete, weights)
     values = np.stack([pair_information(margins, target) for target in targets], axis=1)
     if not bias_correction:
         for j, k in np.ndindex(values.shape):

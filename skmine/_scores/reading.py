@@ -11,8 +11,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skmine._clusters import is_clustered
-from skmine._columns import Column, Features, is_lazy, no_rows_error, read_target, unwrap
+from skmine._columns import Column, is_lazy, no_rows_error, read_target, unwrap
 from skmine._copula import Margin
+from skmine._features import Part
 from skmine._row_values import check_weight
 from skmine._sklearn import StrOptions
 from skmine._validation import effective_samples, read_choice
@@ -187,18 +188,14 @@ class Unusual(NamedTuple):
     ids: list[str]
 
 
-def read_margins(
-    features: Features, which, discrete: np.ndarray, weights: RowWeights
-) -> tuple[list[Margin], Unusual]:
+def read_margins(part: Part, discrete: np.ndarray, weights: RowWeights) -> tuple[list[Margin], Unusual]:
     """Some columns as ranks or levels, and which of them are unusual.
 
     Parameters
     ----------
-    features : Features
-        The columns of X.
-    which : sequence of int
-        Indices of the columns to read.
-    discrete : ndarray of shape (n_features,)
+    part : Part
+        The columns.
+    discrete : ndarray of shape (n_columns,)
         Mask of the columns to treat as labels.
     weights : RowWeights
         Weights of the rows.
@@ -207,8 +204,8 @@ def read_margins(
     -------
     list of Margin, Unusual
     """
-    columns = weights.take(features.read(which))
-    margins = [weights.margin(c, d) for c, d in zip(columns, discrete[which], strict=True)]
+    columns = weights.take(part.read())
+    margins = [weights.margin(c, d) for c, d in zip(columns, discrete, strict=True)]
     unusual = Unusual([], [])
     for column, margin in zip(columns, margins, strict=True):
         if column.missing.all():

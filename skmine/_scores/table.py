@@ -6,8 +6,9 @@ import numpy as np
 from joblib import delayed
 from scipy.stats import false_discovery_control
 
-from skmine._columns import Column, Features, read_target
+from skmine._columns import Column, read_target
 from skmine._copula import combine_pvalues, pair_intervals
+from skmine._features import Features
 from skmine._frames import column_names, library_of, make_frame
 from skmine._progress import run_counted
 from skmine._scores.copies import copied_with, warn_of_copied_columns

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.special import ndtri, owens_t
 
 from skmine._clusters import ClusterTable, count_columns, is_clustered
-from skmine._columns import Column, Features, read_features, read_target
+from skmine._columns import Column, read_features, read_target
 from skmine._copula import (
     BlockLaw,
     Margin,
@@ -21,6 +21,7 @@ from skmine._copula import (
     independence_laws,
     pvalues_of,
 )
+from skmine._features import Features
 from skmine._row_values import check_weight, read_groups
 from skmine._scores.given import Given, Residuals, regress_on
 from skmine._scores.levels import rank_functions
