@@ -115,6 +115,34 @@ def halve(first: np.ndarray, second: np.ndarray, weight: np.ndarray | None = Non
     return ((mixed ^ alternating) & np.uint64(1)).astype(bool)
 
 
+def row_share(number: np.ndarray, times: np.ndarray | None, unit: np.ndarray | None, n_kinds: int):
+    """How much one row of each kind counts: 1, or the mean weight of its rows, weighted by themselves.
+
+    Parameters
+    ----------
+    number : ndarray of shape (n,)
+        Kind of each entry.
+    times, unit : ndarray of shape (n,) or None
+        As in :class:`skmine._copula.margins.Margin`.
+    n_kinds : int
+        Number of kinds.
+
+    Returns
+    -------
+    float or ndarray of shape (n_kinds,)
+    """
+    if times is None or unit is None:
+        return 1.0
+    total = np.bincount(number, times, n_kinds)
+    return np.bincount(number, times * unit, n_kinds) / np.where(total > 0, total, 1.0)
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Entropy of counts in nats."""
+    share = counts[counts > 0] / counts.sum()
+    return max(float(-(share @ np.log(share))), 0.0)
+
+
 def _mix(values: np.ndarray) -> np.ndarray:
     """Hash of 64-bit integers (Steele, Lea and Flood, 2014, Fast splittable pseudorandom numbers)."""
     values = values + np.uint64(0x9E3779B97F4A7C15)
