@@ -1,6 +1,5 @@
 """Input of a selector: columns in memory, columns read one at a time, or counts from a cluster."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,18 +7,21 @@ import numpy as np
 
 from skmine._clusters import ClusterTable, count_columns, is_clustered, sample_rows
 from skmine._columns import Column, Features, read_target
-from skmine._copula import Grid
+from skmine._copies import AS_GROUPS, warn_of_copies
+from skmine._copula import Grid, Margin
 from skmine._row_values import check_weight, read_groups
 from skmine._scores import (
     RowWeights,
     are_few_integers,
     check_in_memory,
+    copies_between,
     is_class,
     read_discrete_features,
 )
 from skmine._strategies import MAX_ROWS
 from skmine._task import SelectionTask
 from skmine._validation import check_lengths
+from skmine._warning import warn
 
 #: With fewer groups, the selector warns, because even a correlation of .7 is often not significant.
 _FEW_GROUPS = 20
@@ -139,20 +141,30 @@ class SelectorInput:
         if isinstance(self.columns, list):
             features = list(features)
         targets = [weights.margin(column, is_class(column)) for column in self.targets]
+        if self.groups is None:
+            _warn_of_copies(features, targets)
         shared = (n_select, alpha, on_step, n_jobs, self.weight, self.groups, list(included))
         return SelectionTask(features, targets, *shared)
+
+
+def _warn_of_copies(features: Sequence, targets: list[Margin]) -> None:
+    """Warn if many rows are copies of others. Columns are read only if the targets look copied."""
+    if not any(target.repeats and target.values is not None for target in targets):
+        return
+    n_copies = max(copies_between(margins, targets) for margins in features)
+    if n_copies:
+        effect = "Too many features are significant, because copies look like dependence."
+        warn_of_copies(n_copies, len(targets[0].codes), effect, AS_GROUPS)
 
 
 def _check_number_of_groups(n_groups: int) -> None:
     if n_groups < 2:
         raise ValueError("groups must have 2 or more different labels; got 1. Pass groups=None.")
     if n_groups < _FEW_GROUPS:
-        warnings.warn(
+        warn(
             f"groups has {n_groups} different labels. P-values count groups instead of rows, so with fewer "
             f"than {_FEW_GROUPS} groups few features are significant, or none. Pass more groups, or set "
-            "n_features_to_select to select the best features whatever their p-values.",
-            UserWarning,
-            stacklevel=2,
+            "n_features_to_select to select the best features whatever their p-values."
         )
 
 
