@@ -341,13 +341,17 @@ def _are_strong(pairs: PairTables) -> np.ndarray:
 def _within_cells(pairs: PairTables, log_ratio: np.ndarray) -> np.ndarray:
     """Information that is lost by merging ranks into cells, to second order in the slope of the log ratio.
 
-    If the log ratio changes by s over a cell, its variance within the cell is ``s^2 / 12``. A variance v
-    loses ``v / 2`` nats.
+    If the log ratio changes by s over a cell of many values, its variance within the cell is ``s^2 / 12``. In
+    a cell of a single value it is 0. A variance v loses ``v / 2`` nats.
     """
     lost = np.zeros(len(log_ratio))
     for axis, ranked in ((1, pairs.ranked_x), (2, pairs.ranked_y)):
+        merged = np.nan_to_num(ranked)[:, :, None]
+        if not merged.any():
+            continue
         across, table = (np.swapaxes(a, 1, axis) for a in (log_ratio, pairs.table))
-        both = (ranked[:, 1:] & ranked[:, :-1])[:, :, None]
+        has_rank = ~np.isnan(ranked)
+        both = (has_rank[:, 1:] & has_rank[:, :-1])[:, :, None]
         step = np.where(both, np.diff(across, axis=1), 0.0)
         total = np.zeros_like(across)
         n_steps = np.zeros((*ranked.shape, 1))
@@ -355,5 +359,5 @@ def _within_cells(pairs: PairTables, log_ratio: np.ndarray) -> np.ndarray:
             total[:, side] += step
             n_steps[:, side] += both
         slope = np.clip(total / np.maximum(n_steps, 1), -1, 1)
-        lost += (table * slope**2).sum((1, 2)) / 24
+        lost += (table * merged * slope**2).sum((1, 2)) / 24
     return lost

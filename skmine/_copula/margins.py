@@ -8,7 +8,7 @@ from scipy.special import eval_legendre, ndtr, ndtri
 
 from skmine._columns import Column
 from skmine._copula.orthonormal import contrasts, orthonormal
-from skmine._copula.ranks import FineRanks, entropy, intervals, row_share
+from skmine._copula.ranks import FineRanks, entropy, intervals, merged_share, row_share
 
 #: Number of functions of a rank: the normal score, its square, and Legendre polynomials.
 N_FUNCTIONS = 8
@@ -173,16 +173,13 @@ class Margin:
 
         Values that are not unique are left out, because their order would be that of the rows.
         """
-        if self.values is None or not self.coarse or self.tied or self.times is not None:
+        if self.values is None or self.rank is None or not self.coarse or self.tied or self.times is not None:
             return None
         step = min(-(-len(self.codes) // _MOST_IN_ORDER), N_CELLS)
-        assert self.rank is not None
         chosen = ~np.isnan(self.rank) & (np.arange(len(self.rank)) % step == step // 2)
         rows = np.flatnonzero(chosen[self.codes])
-        values = self.values[rows]
-        order = np.argsort(values)
-        rows, values = rows[order], values[order]
-        new = np.concatenate([[True], values[1:] > values[:-1], [True]])
+        rows = rows[np.argsort(self.values[rows])]
+        new = np.concatenate([[True], np.diff(self.values[rows]) > 0, [True]])
         rows = rows[new[:-1] & new[1:]] if len(rows) else rows
         return rows if len(rows) > 1 else None
 
@@ -191,6 +188,11 @@ class Margin:
         """Share of the rows of `in_order` in each cell."""
         assert self.in_order is not None
         return np.bincount(self.codes[self.in_order], minlength=len(self.mass)) / len(self.in_order)
+
+    @property
+    def merged(self) -> np.ndarray | float:
+        """See :func:`merged_share`."""
+        return merged_share(self.codes, len(self.mass), *self._full_ranks) if self.tied else 1.0
 
     def labels(self) -> np.ndarray | None:
         """Index of each row's level, or of its value if some numbers are equal; None for other columns."""

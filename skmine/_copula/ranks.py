@@ -115,6 +115,31 @@ def halve(first: np.ndarray, second: np.ndarray, weight: np.ndarray | None = Non
     return ((mixed ^ alternating) & np.uint64(1)).astype(bool)
 
 
+def merged_share(codes: np.ndarray, n_cells: int, number: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Share of the variance of the ranks within each cell that is between different values.
+
+    Parameters
+    ----------
+    codes, number : ndarray of shape (n,)
+        Cell of each row, and index of its value.
+    n_cells : int
+        Number of cells.
+    counts : ndarray of shape (n_values,)
+        Number of rows of each value.
+
+    Returns
+    -------
+    ndarray of shape (n_cells,)
+        0 for a cell with a single value, and nearly 1 for a cell with many.
+    """
+    cell = np.empty(len(counts), dtype=codes.dtype)
+    cell[number] = codes
+    # The ranks of a value with a share w of a cell have the share w^3 of its variance.
+    total = np.bincount(cell, counts, n_cells)
+    cubes = np.bincount(cell, np.asarray(counts, dtype=np.float64) ** 3, n_cells)
+    return np.maximum(1 - cubes / np.maximum(total, 1e-300) ** 3, 0.0)
+
+
 def row_share(number: np.ndarray, times: np.ndarray | None, unit: np.ndarray | None, n_kinds: int):
     """How much one row of each kind counts: 1, or the mean weight of its rows, weighted by themselves.
 

@@ -26,7 +26,7 @@ class PairTables:
         self.ordered = margins[0].levels is None, target.levels is None
         self.order_x, self.order_y = (np.append(0, m.order) for m in (margins[0], target))
         self.ranked_x = np.stack([_ranked(m, shape[0]) for m in margins])
-        self.ranked_y = np.broadcast_to(_ranked(target, shape[1]), (len(margins), shape[1]))
+        self.ranked_y = _ranked(target, shape[1])[None]
         self.moments = self.x.mT @ self.table @ self.y
         self.independent = self.table.sum(2)[:, :, None] * self.table.sum(1)[:, None, :]
         with np.errstate(divide="ignore"):
@@ -74,10 +74,13 @@ def _functions(margin: Margin, n_cells: int) -> np.ndarray:
 
 
 def _ranked(margin: Margin, n_cells: int) -> np.ndarray:
-    """Mask of the cells with several ranks, that is without missing values and padding."""
-    ranked = np.zeros(n_cells, dtype=bool)
+    """How much of the spread of the ranks each cell merges: from 0, for a single value, to 1.
+
+    NaN for missing values, padding, and all cells of a column without merged values.
+    """
+    ranked = np.full(n_cells, np.nan)
     if margin.coarse and margin.rank is not None:
-        ranked[: len(margin.rank)] = ~np.isnan(margin.rank)
+        ranked[: len(margin.rank)] = np.where(np.isnan(margin.rank), np.nan, margin.merged)
     return ranked
 
 
