@@ -224,8 +224,14 @@ class _Stage:
 
 def _products(functions: np.ndarray) -> np.ndarray:
     """Products of any two functions on the last axis, each pair once."""
-    one, other = np.triu_indices(functions.shape[-1])
+    one, other = _two_of(functions.shape[-1])
     return functions[..., one] * functions[..., other]
+
+
+@lru_cache(maxsize=64)
+def _two_of(n_functions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each two functions, in any order, also twice the same."""
+    return np.triu_indices(n_functions)
 
 
 @lru_cache(maxsize=64)
@@ -233,7 +239,7 @@ def _places(n_x: int, n_y: int) -> np.ndarray:
     """Place of the product of each two functions of a pair of columns among the products of both columns."""
     of_x, of_y = (np.zeros((n, n), dtype=np.intp) for n in (n_x, n_y))
     for place in (of_x, of_y):
-        one, other = np.triu_indices(len(place))
+        one, other = _two_of(len(place))
         place[one, other] = place[other, one] = np.arange(len(one))
     places = of_x[:, None, :, None] * (of_y.max() + 1) + of_y[None, :, None, :]
     return places.reshape(n_x * n_y, n_x * n_y)
@@ -283,13 +289,15 @@ def _score_chunk(pairs: PairTables) -> tuple[np.ndarray, ...]:
         if len(new):
             # After the second stage, most pairs stay as they are, and the same factors serve later stages.
             ahead = allowed[number:] if stage > _ALONE else [stage]
-            found = _Stage(pairs, new, ahead[-1]).promises(theta, fitted[new], freedom[new] > 0, ahead)
+            fit = _Stage(pairs, new, ahead[-1])
+            found = fit.promises(theta, fitted[new], freedom[new] > 0, ahead)
             promises[number : number + len(ahead), new] = found
         price = pairs.penalty(stage)
         which = which[promises[number, which] > _PROMISE * (price[which] - paid[which])]
         if not len(which):
             continue
-        fit = _Stage(pairs, which, stage)
+        if not (len(new) and ahead[-1] == stage and np.array_equal(new, which)):
+            fit = _Stage(pairs, which, stage)
         surprising = 2 * pairs.n * promises[number, which] > _largest_by_chance(added)
         unsolved = np.flatnonzero((freedom[which] > 0) | surprising)
         solution, value, table = fit.climb(theta, unsolved)

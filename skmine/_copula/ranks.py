@@ -66,6 +66,17 @@ class FineRanks(NamedTuple):
             rounding[tied] = np.maximum(variance - resolution[tied], 0.0)
         return cls(number, intervals(middle, depth).astype(np.int16), score, resolution, rounding, count)
 
+    def take(self, kept: np.ndarray, times, unit, depth: int) -> "FineRanks":
+        """Ranks among some of the rows, given by a mask; `times` and `unit` are those of these rows."""
+        number = self.number[kept]
+        present = np.bincount(number, minlength=len(self.n_rows)) > 0
+        number = (np.cumsum(present) - 1)[number]
+        counts = np.bincount(number, times)
+        total = counts.sum()
+        middle = (np.cumsum(counts) - counts / 2) / total
+        one = row_share(number, times, unit, len(counts)) / total
+        return FineRanks.of_values(number, counts, middle, one, depth)
+
     def of_rows(self, rows: slice = slice(None)) -> list[np.ndarray]:
         """Cell, score, resolution and rounding of some rows, shape (n_rows,) each."""
         number = self.number[rows]
