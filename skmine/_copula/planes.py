@@ -78,10 +78,10 @@ class Plane:
     ----------
     tables : list of Table
         Pairs of columns.
+    later : list of Table
+        Pairs with half of the rows. They have one cut less, and follow the others from the second level on.
     cuts : tuple of two int
         Maximum number of cuts, in total and along one axis.
-    last_cut : ndarray of shape (n_tables,)
-        Maximum number of cuts of each table. Those of the last table are not more than those of others.
 
     Attributes
     ----------
@@ -96,39 +96,45 @@ class Plane:
         Nats for flat noise that the ties of either column alone would gain.
     """
 
-    def __init__(self, tables: list[Table], cuts: tuple[int, int], last_cut: np.ndarray):
+    def __init__(self, tables: list[Table], later: list[Table], cuts: tuple[int, int]):
         self.weighted = tables[0].unit is not None
         self.n_cuts, self.deepest = cuts
-        self.n_tables, self.last_cut = len(tables), last_cut
-        self.mass = np.empty((2, self.n_tables, 2 * 2**self.deepest))
+        self.later = later
+        self.last_cut = np.repeat([self.n_cuts, self.n_cuts - 1], [len(tables), len(later)])
+        self.mass = np.empty((2, len(self.last_cut), 2 * 2**self.deepest))
         known: dict[int, np.ndarray] = {}
-        for number, table in enumerate(tables):
+        for number, table in enumerate([*tables, *later]):
             for axis, ranks in enumerate((table.first, table.second)):
                 if id(ranks) not in known:
                     known[id(ranks)] = _masses(ranks, self.deepest)
                 self.mass[axis, number] = known[id(ranks)]
-        self.flatness = np.array([table.flatness for table in tables]).T
-        n_sums = 1 + len(POWERS) + 4 + self.weighted
-        self.sums = np.zeros((self.n_tables, len(self.shapes(self.n_cuts)), 2**self.n_cuts, n_sums))
-        for start in range(0, max(len(table.second.number) for table in tables), ROWS_AT_ONCE):
-            self._add(*_some_rows(tables, slice(start, start + ROWS_AT_ONCE)))
+        self.flatness = np.array([table.flatness for table in [*tables, *later]]).T
+        self.sums = self._sums(tables, self.n_cuts)
         self.finer_count = np.zeros(1)
 
-    def _add(self, table, first: list[np.ndarray], second: list[np.ndarray], times, unit) -> None:
+    def _sums(self, tables: list[Table], level: int) -> np.ndarray:
+        """Sums over the rows of each cell of some tables."""
+        n_sums = 1 + len(POWERS) + 4 + self.weighted
+        sums = np.zeros((len(tables), len(self.shapes(level)), 2**level, n_sums))
+        for start in range(0, max(len(table.second.number) for table in tables), ROWS_AT_ONCE):
+            self._add(sums, level, *_some_rows(tables, slice(start, start + ROWS_AT_ONCE)))
+        return sums
+
+    def _add(self, sums, level: int, table, first: list[np.ndarray], second: list[np.ndarray], times, unit):
         """Add rows to the sums of their tables. The rows of the tables are concatenated."""
         (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
         cell_x, cell_y = cell_x.astype(np.int64), cell_y.astype(np.int64)
         powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (x, y)]
         columns = [powers[0][0], *(powers[0][k] * powers[1][m] for k, m in POWERS)]
         values = np.column_stack([*columns, *ties_x, *ties_y, *unit])
-        table = table << self.n_cuts
-        shape = self.n_tables << self.n_cuts, len(x)
+        table = table << level
+        shape = len(sums) << level, len(x)
         in_cells = csc_array((times, table.copy(), np.arange(len(x) + 1)), shape)
-        for row, i in enumerate(self.shapes(self.n_cuts)):
-            j = self.n_cuts - i
+        for row, i in enumerate(self.shapes(level)):
+            j = level - i
             cell = (cell_x >> (self.deepest - i) << j) | (cell_y >> (self.deepest - j))
             in_cells.indices[:] = table + cell
-            self.sums[:, row] += (in_cells @ values).reshape(self.n_tables, -1, values.shape[1])
+            sums[:, row] += (in_cells @ values).reshape(len(sums), -1, values.shape[1])
 
     def shapes(self, level: int) -> range:
         """Possible numbers of cuts along the first axis."""
@@ -142,9 +148,6 @@ class Plane:
             unit = np.divide(sums[:, -1], count, out=np.ones(len(sums)), where=count > 0)
         used = np.flatnonzero(count >= LEAST_ROWS * unit)
         pair, shape = np.divmod(used >> level, len(self.shapes(level)))
-        if level > self.last_cut[-1]:
-            kept = self.last_cut[pair] >= level
-            used, pair, shape = used[kept], pair[kept], shape[kept]
         cut_x = shape + self.shapes(level).start
         cut_y = level - cut_x
         position = used & (2**level - 1)
@@ -171,15 +174,18 @@ class Plane:
         shapes = self.shapes(level - 1)
         self.finer_count = self.sums[..., 0].ravel()
         n_sums = self.sums.shape[-1]
-        merged = np.empty((self.n_tables, len(shapes), 2 ** (level - 1), n_sums))
+        n_tables = len(self.sums)
+        merged = np.empty((n_tables, len(shapes), 2 ** (level - 1), n_sums))
         halved = merged
         if level > self.deepest:
             halved = merged[:, 1:]
-            halves = self.sums[:, 0].reshape(self.n_tables, 2**shapes.start, 2, -1, n_sums)
+            halves = self.sums[:, 0].reshape(n_tables, 2**shapes.start, 2, -1, n_sums)
             merged[:, 0] = (halves[:, :, 0] + halves[:, :, 1]).reshape(merged[:, 0].shape)
         finer = self.sums[:, : halved.shape[1]]
         np.add(finer[:, :, 0::2], finer[:, :, 1::2], out=halved)
         self.sums = merged
+        if self.later:
+            self.sums, self.later = np.concatenate([merged, self._sums(self.later, level - 1)]), []
 
 
 def _some_rows(tables: list[Table], rows: slice) -> tuple:

@@ -112,17 +112,17 @@ def pair_trees(margins: list[Margin], target: Margin, extrapolate: bool = True) 
         firsts = [m.fine(deepest) for m in margins[start : start + at_once]]
         n_pairs = len(firsts)
         tables = [Table(f, second, (_gain_of_ties(f), flatness), times, target.unit) for f in firsts]
+        later: list[Table] = []
         if halved:
             tables = [
                 table._replace(first=f._replace(number=f.number[rows]))
                 for table, f in zip(tables, firsts, strict=True)
             ]
             both = [_halves(table, deepest) for table in tables]
-            tables += [table for half in zip(*both, strict=True) for table in half]
+            later = [table for half in zip(*both, strict=True) for table in half]
         del firsts  # they take as much memory as several columns
-        last_cut = np.repeat([n_cuts, n_cuts - 1], [n_pairs, len(tables) - n_pairs])
-        plane = Plane(tables, (n_cuts, deepest), last_cut)
-        del tables
+        plane = Plane(tables, later, (n_cuts, deepest))
+        del tables, later
         scores = _weigh_trees(plane) / n
         added = np.zeros(n_pairs)
         if halved:
