@@ -7,10 +7,9 @@ from typing import Any
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 
-    #: Frames that :func:`with_callbacks` puts between a method and its caller.
-    FRAMES = 1
+    HAS_CALLBACKS = True
 except ImportError:
-    FRAMES = 0
+    HAS_CALLBACKS = False
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing: this version of scikit-learn has no callbacks."""
@@ -43,7 +42,7 @@ def fit_task(
     callable or None
         Function of the values of a subtask that returns whether to stop, or None without callbacks.
     """
-    if not FRAMES:
+    if not HAS_CALLBACKS:
         yield None
         return
     context = estimator._init_callback_context(max_subtasks=None)

@@ -5,7 +5,6 @@ pass counts the rows of each pair of columns on their grids. The counts are summ
 also compute the score of each pair. `_partitions` holds the work of one partition.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 
@@ -25,6 +24,7 @@ from skmine._copula import (
 from skmine._frame_columns import check_distinct_names
 from skmine._progress import counter
 from skmine._validation import check_lengths
+from skmine._warning import warn
 
 #: Number of results that one task adds up; number of columns, or pairs, that one task reads; and number of
 #: such blocks that are processed together, to limit the memory of counts that are not yet summed.
@@ -233,10 +233,9 @@ class ClusterTable:
         rounded = {j for pair in pairs for j in pair[:1] if all(self.grids[i].rounded for i in pair)}
         if rounded:
             names = ", ".join(self.names[j] for j in sorted(rounded)[:5])
-            warnings.warn(
+            warn(
                 f"{names}: more than {_MOST} nats, which the counts of a Dask collection are too coarse for. "
-                "The score is too low. Score these columns in memory, on a sample of the rows.",
-                stacklevel=4,
+                "The score is too low. Score these columns in memory, on a sample of the rows."
             )
 
     def margins(self) -> list[Margin]:

@@ -1,6 +1,5 @@
 """Columns of X and y as numbers or categories, from any container."""
 
-import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -21,6 +20,7 @@ from skmine._dates import kind_of_objects, temporal_error, warn_of_convertible_t
 from skmine._lazy import LazyTable as LazyTable  # for other modules
 from skmine._lazy import is_lazy
 from skmine._numbers import as_floats, number_labels, parse_numbers, read_numbers, shift_integers
+from skmine._warning import warn
 from skmine._wrappers import decode_bytes
 from skmine._wrappers import is_foreign as is_foreign  # for other modules
 from skmine._wrappers import unwrap as unwrap  # for other modules
@@ -187,12 +187,10 @@ def _read_text(labels: np.ndarray, numbered: tuple | None, name: str, parse_text
         return column
     numbers = np.append(found, np.nan)[number]
     n_read = np.count_nonzero(~np.isnan(numbers))
-    warnings.warn(
+    warn(
         f"{name} is text that holds numbers: {n_read} values were read as numbers, and {n_present - n_read} "
         "that are not finite numbers became missing. Convert the column to numbers yourself, or make it a "
-        "category to keep its labels.",
-        UserWarning,
-        stacklevel=2,
+        "category to keep its labels."
     )
     return Column(numbers, False, name, text=labels)
 

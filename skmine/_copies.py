@@ -1,15 +1,16 @@
 """Rows that are exact copies of other rows, as in a bootstrap sample or a table joined twice."""
 
-import warnings
-
 import numpy as np
 
 from skmine._columns import Column
+from skmine._warning import warn
 
 #: A warning is raised if the share of copies of other rows is above this.
 _MOST_COPIES = 0.1
 #: A column holds measurements if its distinct values exceed this share of the distinct rows.
 MEASURED = 0.9
+#: What to do instead of dropping copies, where groups can be passed.
+AS_GROUPS = ", or pass groups with one label for all copies of a row"
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: multiplication spreads the bits
 
 
@@ -67,11 +68,9 @@ def warn_of_copies(n_copies: int, n_rows: int, effect: str, remedy: str = "") ->
     remedy : str, default=""
         What to do instead of dropping the copies.
     """
-    warnings.warn(
+    warn(
         f"At least {n_copies} of {n_rows} rows are exact copies of other rows. {effect} Drop the copies, for "
-        f"example with pandas.DataFrame.drop_duplicates{remedy}.",
-        UserWarning,
-        stacklevel=4,
+        f"example with pandas.DataFrame.drop_duplicates{remedy}."
     )
 
 

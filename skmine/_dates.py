@@ -3,9 +3,10 @@
 import datetime
 import json
 import re
-import warnings
 
 import numpy as np
+
+from skmine._warning import warn
 
 _SECONDS_OF_DAY = "(t.hour * 60 + t.minute) * 60 + t.second + t.microsecond / 1e6"
 _IS_GONE = "t is None or t != t"
@@ -88,7 +89,7 @@ def warn_of_convertible_text(name: str, labels: list[str]) -> None:
     """
     for pattern, meaning in _CONVERTIBLE.items():
         if all(pattern.fullmatch(label.strip()) for label in labels):
-            warnings.warn(f"{name} {meaning}", UserWarning, stacklevel=2)
+            warn(f"{name} {meaning}")
 
 
 def kind_of_objects(present: np.ndarray, types: set[type]) -> str | None:

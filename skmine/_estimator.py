@@ -1,7 +1,6 @@
 """MutualInfoEstimator: mutual information between two sets of columns, by cross-fitted critics."""
 
 import copy
-import warnings
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -12,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from skmine import nn
-from skmine._callbacks import FRAMES, fit_task, with_callbacks
+from skmine._callbacks import fit_task, with_callbacks
 from skmine._columns import read_features
 from skmine._documentation import DocumentationLinkMixin
 from skmine._encoding import encodings
@@ -36,6 +35,7 @@ from skmine._validation import (
     make_generator,
     resolve_device,
 )
+from skmine._warning import warn
 from skmine.nn.isolation import isolated
 
 
@@ -251,7 +251,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         with fit_task(self, X, y, sample_weight) as on_check:
             self._fit_quietly(X, y, sample_weight, groups, on_check)
         for doubt in self._doubts:
-            warnings.warn(doubt, ConvergenceWarning, stacklevel=3 + FRAMES)
+            warn(doubt, ConvergenceWarning)
         return self
 
     def _fit_quietly(self, X, y, sample_weight=None, groups=None, on_check=None):

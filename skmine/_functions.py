@@ -5,8 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from skmine._copula import Margin
+from skmine._validation import effective_samples
 
 _SMALLEST_NORM = 1e-6
+#: Smallest mean square of a product of functions that is tested, and smallest divisor.
+SMALLEST = 1e-9
+#: Number of functions whose products are summed together.
+_FUNCTIONS_AT_ONCE = 32
 #: Minimum share of the variance of a product of functions of two columns that functions of the single columns
 #: do not explain.
 _LEAST_PRODUCT = 0.01
@@ -102,3 +107,56 @@ def block_functions(
     left, singular, _ = np.linalg.svd(centred * root, full_matrices=False)
     keep = singular > _SMALLEST_NORM * max(singular[0], 1e-12)
     return (left[:, keep] * np.sqrt(len(left)) / root)[:, :most]
+
+
+def variance_of_products(
+    functions: np.ndarray, weighted_target: np.ndarray, weight: np.ndarray | None, moments: np.ndarray
+) -> np.ndarray:
+    """Variances of sums of products of functions, such that squared sums are nearly chi-square variables.
+
+    Let k be the number of rows that two rare levels share: a Poisson variable with mean and variance m. Up to
+    the third order, its deviance is ``(k - m)^2`` divided by ``(2 m + k) / 3``. Therefore the variance counts
+    two thirds, and the observed sum of squared products one third.
+
+    The variance differs from that of independent functions if both depend on the selected features. It is
+    estimated from the squared products. The regression of their sum on the sum of products is subtracted:
+    if two rare levels share no row by chance, both sums are small. This estimate counts as many rows as
+    determine it, and the variance of independent functions counts as one row.
+
+    If a few rows have much of the weight, the same rows determine the sum, the estimate and the slope of the
+    regression, so that the estimate can be near zero by chance. Therefore the variance is at least the share
+    of the sample size that unequal weights lose, times the variance of independent functions. Lognormal
+    weights with sigma 1.5, 500 rows and normal noise: 10.4 % of p-values are at most .1, 18.5 % without it.
+    """
+    squares = weighted_target**2
+    # Some functions at a time stay in the processor's cache.
+    sums_of_functions, observed = [], [np.empty((0, len(squares)))]
+    for start in range(0, len(functions), _FUNCTIONS_AT_ONCE):
+        some = functions[start : start + _FUNCTIONS_AT_ONCE]
+        sums_of_functions.append(_power_sums(some if weight is None else some * weight))
+        observed.append((some**2 @ squares.T).astype(np.float64))
+    of_functions = np.hstack([np.empty((3, 0)), *sums_of_functions])
+    of_rows = [functions.shape[1]] * 3 if weight is None else _power_sums(weight[None])
+    independent, third, fourth = (
+        np.outer(one, other) / scale
+        for one, other, scale in zip(of_functions, _power_sums(weighted_target), of_rows, strict=True)
+    )
+    independent = np.maximum(independent, SMALLEST)
+    n_rows = independent**2 / np.maximum(fourth, SMALLEST)
+    by_product = np.vstack(observed)
+    estimate = np.maximum(by_product - third / independent * moments, 0.0)
+    variance = (n_rows * estimate + independent) / (n_rows + 1)
+    variance = np.maximum(variance, lost_share(weight) * independent)
+    return (2 * variance + by_product) / 3
+
+
+def lost_share(weight: np.ndarray | None) -> float:
+    """Share of the sample size that unequal weights lose; 0 for equal weights."""
+    return 0.0 if weight is None else 1 - effective_samples(weight) / len(weight)
+
+
+def _power_sums(values: np.ndarray) -> list[np.ndarray]:
+    """Sums of the second, third and fourth powers of values (k, n), each of shape (k,)."""
+    squares = values**2
+    factors = ((values, values), (squares, values), (squares, squares))
+    return [np.einsum("ij,ij->i", *pair).astype(np.float64) for pair in factors]

@@ -10,7 +10,7 @@ import torch
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, RepeatedKFold, ShuffleSplit
 
 from skmine._columns import Column, check_features, read_columns, read_features, read_target, shape_of, unwrap
-from skmine._copies import copied_rows, warn_of_copies
+from skmine._copies import AS_GROUPS, copied_rows, warn_of_copies
 from skmine._encoding import BlockEncoder
 from skmine._engine.judge import JUDGING_ROWS, Verdict
 from skmine._engine.sample import Block, Folds, Sample
@@ -142,7 +142,7 @@ class Rows:
                 n_copies,
                 len(self),
                 "mi_ is too high if a fold trains on copies of its held-out rows.",
-                ", or pass groups with one label for all copies of a row",
+                AS_GROUPS,
             )
 
     def fingerprint(self, splits: list, last: str | None) -> str:

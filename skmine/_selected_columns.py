@@ -1,7 +1,5 @@
 """The selected columns of any container, in memory, on disk, on a cluster, or of another library."""
 
-import warnings
-
 import numpy as np
 import torch
 from sklearn import get_config
@@ -21,6 +19,7 @@ from skmine._frame_columns import (
 )
 from skmine._selector_input import named_columns
 from skmine._sklearn import output_container
+from skmine._warning import warn
 
 
 class SelectedColumns(SelectorMixin):
@@ -127,8 +126,6 @@ def _spread_foreign(array, columns: list[int], n_columns: int):
 
 def _warn_if_none(chosen: np.ndarray) -> None:
     if not len(chosen):  # with the words of scikit-learn, which warns if X is in memory
-        warnings.warn(
+        warn(
             "No features were selected: either the data is too noisy or the selection test too strict.",
-            UserWarning,
-            stacklevel=3,
         )

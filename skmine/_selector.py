@@ -218,7 +218,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selected
         Warns
         -----
         UserWarning
-            `groups` has fewer than 20 different labels.
+            `groups` has fewer than 20 different labels, or many rows are copies of other rows.
         """
         with (
             fit_task(self, X, y, sample_weight, "feature") as on_feature,

@@ -1,6 +1,5 @@
 """Input of a selector: columns in memory, columns read one at a time, or counts from a cluster."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ from joblib import delayed
 
 from skmine._clusters import ClusterTable, count_columns, is_clustered, sample_rows
 from skmine._columns import Column, read_target
+from skmine._copies import AS_GROUPS, warn_of_copies
 from skmine._copula import Grid, Margin
 from skmine._features import Features, Part
 from skmine._progress import run_counted
@@ -16,12 +16,14 @@ from skmine._scores import (
     RowWeights,
     are_few_integers,
     check_in_memory,
+    copies_between,
     is_class,
     read_discrete_features,
 )
 from skmine._strategies import MAX_ROWS
 from skmine._task import SelectionTask, relevance
 from skmine._validation import check_lengths
+from skmine._warning import warn
 
 #: With fewer groups, the selector warns, because even a correlation of .7 is often not significant.
 _FEW_GROUPS = 20
@@ -156,19 +158,26 @@ class SelectorInput:
         for feature, margin in zip(owner.tolist(), margins, strict=True):
             if feature >= 0:
                 features[feature].append(margin)
+        if self.groups is None:
+            n_copies = max(copies_between(margins, targets) for margins in features)
+            _warn_of_copies(n_copies, len(targets[0].codes))
         return SelectionTask(features, targets, *shared)
+
+
+def _warn_of_copies(n_copies: int, n_rows: int) -> None:
+    if n_copies:
+        effect = "Too many features are significant, because copies look like dependence."
+        warn_of_copies(n_copies, n_rows, effect, AS_GROUPS)
 
 
 def _check_number_of_groups(n_groups: int) -> None:
     if n_groups < 2:
         raise ValueError("groups must have 2 or more different labels; got 1. Pass groups=None.")
     if n_groups < _FEW_GROUPS:
-        warnings.warn(
+        warn(
             f"groups has {n_groups} different labels. P-values count groups instead of rows, so with fewer "
             f"than {_FEW_GROUPS} groups few features are significant, or none. Pass more groups, or set "
-            "n_features_to_select to select the best features whatever their p-values.",
-            UserWarning,
-            stacklevel=2,
+            "n_features_to_select to select the best features whatever their p-values."
         )
 
 
@@ -193,12 +202,15 @@ class _UnreadTask(SelectionTask):
             for chunk in chunks
         )
         found = run_counted(tasks, self.n_jobs, False, len(chunks), "block of columns", prefer="threads")
-        return self.owner[self.owner >= 0], *np.hstack(found)
+        relevances, copies = zip(*found, strict=True)
+        _warn_of_copies(max(copies), len(self.targets[0].codes))
+        return self.owner[self.owner >= 0], *np.hstack(relevances)
 
 
-def _relevance_of_part(part: Part, discrete: np.ndarray, targets: list[Margin]) -> np.ndarray:
-    read = zip(part.read(), discrete, strict=True)
-    return relevance([Margin.of_column(column, labels) for column, labels in read], targets)
+def _relevance_of_part(part: Part, discrete: np.ndarray, targets: list[Margin]) -> tuple[np.ndarray, int]:
+    """Relevance of the columns of a part, and the number of copied rows."""
+    margins = [Margin.of_column(*read) for read in zip(part.read(), discrete, strict=True)]
+    return relevance(margins, targets), copies_between(margins, targets)
 
 
 @dataclass(kw_only=True)

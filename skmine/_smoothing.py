@@ -12,7 +12,9 @@ _RIDGES = np.geomspace(1e-4, 1e3, 15)
 _JITTER = 1e-7
 #: Directions that the ridge shrinks below this share are dropped.
 _LEAST_SHRINK = 1e-2
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE, _ROWS_A_PRODUCT = 256, 1024
+#: Maximum number of cells of several columns together, whose factors of the kernel are multiplied first.
+_MOST_MERGED = 256
 #: Minimum share of a row's residual that remains after its own effect on the fit.
 _LEAST_LEFT = 0.05
 #: Variance of residuals, relative to that of their functions, that counts as rounding error.
@@ -37,6 +39,27 @@ def kernel_table(margin: Margin) -> np.ndarray:
     table[missing] = table[:, missing] = 0.0
     table[missing, missing] = 1.0
     return table
+
+
+def _merged(factors: list[np.ndarray], codes: list[np.ndarray]) -> tuple[list, list]:
+    """Products of neighbouring factors with few cells, and the cells of their rows.
+
+    Parameters
+    ----------
+    factors : list of ndarray of shape (n_cells, n_landmarks)
+        Factors of the kernel.
+    codes : list of ndarray of shape (n,)
+        Cell of each row.
+    """
+    merged: tuple[list, list] = [], []
+    for factor, code in sorted(zip(factors, codes, strict=True), key=lambda one: len(one[0])):
+        if merged[0] and len(merged[0][-1]) * len(factor) <= _MOST_MERGED:
+            last, cells = merged[0].pop(), merged[1].pop()
+            code = cells * np.intp(len(factor)) + code
+            factor = (last[:, None] * factor).reshape(-1, factor.shape[1])
+        merged[0].append(factor)
+        merged[1].append(code)
+    return merged
 
 
 class Kernel:
@@ -64,6 +87,7 @@ class Kernel:
         factors = [
             1 + share * table.take(code[landmarks], axis=1) for table, code in zip(tables, codes, strict=True)
         ]
+        factors, codes = _merged(factors, list(codes))
         self.landmarks, self.share = landmarks, share
         self.values = np.ones((n, len(landmarks)))
         for start in range(0, n, _ROWS_AT_ONCE):  # a few rows stay in the processor's cache
@@ -118,7 +142,7 @@ class Smoother:
         self.spectrum = spectrum[keep]
         mixing = solve_triangular(lower, axes[:, keep] / np.sqrt(self.spectrum), lower=True, trans=1)
         values = target if self.root is None else target * self.root
-        explained = ((mixing.T @ (rows.T @ values.T)) ** 2).sum(axis=1)
+        explained = (((values @ rows) @ mixing) ** 2).sum(axis=0)
         shrink = self.spectrum / (self.spectrum + _RIDGES[:, None])
         left = (values**2).sum() - (shrink * (2 - shrink)) @ explained
         errors = left / np.maximum(1 - shrink.sum(axis=1) / target.shape[1], _LEAST_LEFT) ** 2
@@ -127,7 +151,7 @@ class Smoother:
         keep = self.shrink > _LEAST_SHRINK
         self.freedom_left = max(1 - self.shrink.sum() / target.shape[1], _LEAST_LEFT)
         self.shrink, self.spectrum = self.shrink[keep], self.spectrum[keep]
-        self.basis = (rows @ mixing[:, keep]).astype(np.float32)
+        self.basis = _product(rows, mixing[:, keep])
 
     def residual(self, values: np.ndarray) -> np.ndarray:
         """Residuals of values of shape (n_functions, n)."""
@@ -164,6 +188,15 @@ class Smoother:
             weights = np.linalg.solve(curvature, fitted - features[out].T @ shown[:, out].T)
             residual[:, out] = shown[:, out] - (features[out] @ weights).T
         return residual if self.root is None else residual / self.root
+
+
+def _product(rows: np.ndarray, mixing: np.ndarray) -> np.ndarray:
+    """Product of two matrices in single precision, without a copy of it in double precision."""
+    product = np.empty((len(rows), mixing.shape[1]), dtype=np.float32)
+    for start in range(0, len(rows), _ROWS_A_PRODUCT):
+        some = slice(start, start + _ROWS_A_PRODUCT)
+        product[some] = rows[some] @ mixing
+    return product
 
 
 def sharp_residual(

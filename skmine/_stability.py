@@ -1,6 +1,5 @@
 """Stability of a selection: the same selector on many subsamples of the rows."""
 
-import warnings
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -15,6 +14,7 @@ from skmine._progress import run_counted
 from skmine._row_values import read_groups
 from skmine._sklearn import HasMethods, Interval, make_random_state, safe_indexing, validate_params
 from skmine._validation import check_lengths
+from skmine._warning import warn
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,9 @@ def selection_stability(
     tasks = (delayed(_support)(selector, X, y, np.flatnonzero(mask)) for mask in drawn)
     supports = np.array(run_counted(tasks, n_jobs, verbose, n_resamples, "resample"), dtype=bool)
     if not supports.any():
-        warnings.warn(
+        warn(
             f"The selector selected no feature in any of the {n_resamples} subsamples, so jaccard is 1, "
-            "which is not informative. Raise sample_fraction, or pass more rows.",
-            UserWarning,
-            stacklevel=3,
+            "which is not informative. Raise sample_fraction, or pass more rows."
         )
     names = column_names(X, n_columns)
     return SelectionStability(supports.mean(axis=0), _mean_jaccard(supports), supports, names)

@@ -1,11 +1,12 @@
 """Checks of devices, seeds, sizes and effective samples, in one place."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
+
+from skmine._warning import warn
 
 MIN_SAMPLES = 8
 MIN_EFFECTIVE_SAMPLES = 4  # for weighted rows
@@ -123,11 +124,9 @@ def check_batch_size(batch_size, n_train: int, auto: int = 64) -> int:
     if batch_size == "auto":
         return min(auto, n_train)
     if batch_size > n_train:
-        warnings.warn(
+        warn(
             f"batch_size should be at most the number of training rows; got {batch_size}, clipped to "
-            f"{n_train}. Lower batch_size or pass more rows.",
-            UserWarning,
-            stacklevel=2,
+            f"{n_train}. Lower batch_size or pass more rows."
         )
     return min(int(batch_size), n_train)
 
@@ -300,8 +299,6 @@ def warn_of_missing(names: list[str]) -> None:
         For each of them.
     """
     for name in names:
-        warnings.warn(
+        warn(
             f"{name} is missing in every row, so it carries no information. Drop the column.",
-            UserWarning,
-            stacklevel=2,
         )

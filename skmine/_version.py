@@ -2,11 +2,12 @@
 
 import platform
 import sys
-import warnings
 from importlib import metadata
 
 import threadpoolctl
 import torch
+
+from skmine._warning import warn
 
 __version__ = "0.1.0"
 
@@ -87,10 +88,9 @@ def warn_of_namesake() -> None:
         metadata.version("scikit-mine")
     except metadata.PackageNotFoundError:
         return
-    warnings.warn(
+    warn(
         "scikit-mine (pattern mining) is also installed and has the same import name, skmine. Use separate "
-        "environments, or run pip uninstall scikit-mine skmine, and then install skmine again.",
-        stacklevel=3,
+        "environments, or run pip uninstall scikit-mine skmine, and then install skmine again."
     )
 
 
@@ -103,8 +103,7 @@ def warn_of_other_version(version: str) -> None:
         The version that fitted it.
     """
     if version != __version__:
-        warnings.warn(
+        warn(
             f"This object was fitted with skmine {version} and is loaded with skmine {__version__}, so its "
-            f"results may be wrong. Fit it again, or install skmine {version}.",
-            stacklevel=4,
+            f"results may be wrong. Fit it again, or install skmine {version}."
         )

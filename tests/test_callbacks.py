@@ -12,7 +12,7 @@ from skmine import (
     MutualInfoEstimator,
     SelectionRanking,
 )
-from skmine._callbacks import FRAMES
+from skmine._callbacks import HAS_CALLBACKS
 from skmine._strategies import STRATEGIES
 
 RNG = np.random.default_rng(0)
@@ -26,7 +26,7 @@ MODELS = {
     "gan": lambda: MINEGAN(max_iter=150, hidden_layer_sizes=8, random_state=0),
 }
 pytestmark = [
-    pytest.mark.skipif(not FRAMES, reason="scikit-learn has callbacks from 1.9 on"),
+    pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn has callbacks from 1.9 on"),
     pytest.mark.filterwarnings("ignore:Training had not ended"),
 ]
 

@@ -7,7 +7,14 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from skmine import dependence_table, mutual_info_classif, mutual_info_matrix, mutual_info_regression
+from skmine import (
+    MINEFeatureSelector,
+    dependence_table,
+    mutual_info_classif,
+    mutual_info_matrix,
+    mutual_info_regression,
+    mutual_info_test,
+)
 
 N = 300
 RNG = np.random.default_rng(0)
@@ -94,3 +101,49 @@ def test_scores__rows_that_repeat_by_themselves_or_rarely__no_warning(frame, y):
 
 def test_classif__rows_that_are_copies__no_warning():
     assert messages(mutual_info_classif, FRAME.iloc[TWICE], Y[TWICE] > 0) == []
+
+
+def select(X, y, **parameters):
+    return MINEFeatureSelector(random_state=0).fit(X, y, **parameters)
+
+
+def select_marginal(X, y, **parameters):
+    return MINEFeatureSelector(strategy="marginal").fit(X, y, **parameters)
+
+
+def test_given(X, y, **parameters):
+    return mutual_info_test(X[["a"]], y, X[["b", "d"]], random_state=0, **parameters)
+
+
+#: Calls whose p-values are too small if rows are copied, and what they say.
+TESTS = {
+    mutual_info_test: "pvalue is too small",
+    test_given: "pvalue is too small",
+    select: "Too many features are significant",
+    select_marginal: "Too many features are significant",
+}
+test_given.__test__ = False
+
+
+@pytest.mark.parametrize("function", TESTS)
+@pytest.mark.parametrize("rows", [TWICE, BOOTSTRAP], ids=["twice", "bootstrap"])
+def test_tests__rows_that_are_copies__one_warning_that_names_groups(function, rows):
+    (message,) = messages(function, FRAME.iloc[rows].assign(row=np.arange(len(rows))), Y[rows])
+
+    assert f"of {len(rows)} rows are exact copies of other rows. {TESTS[function]}" in message
+    assert message.endswith("or pass groups with one label for all copies of a row.")
+
+
+@pytest.mark.parametrize("function", TESTS)
+def test_tests__copies_as_groups_or_no_copies__no_warning(function):
+    assert messages(function, FRAME.iloc[TWICE], Y[TWICE], groups=TWICE) == []
+    assert messages(function, FRAME, Y) == []
+    assert messages(function, FRAME.round(1), Y.round(1)) == []
+
+
+@pytest.mark.parametrize("function", [mutual_info_regression, dependence_table, *TESTS])
+def test_warnings__any_function__point_at_the_line_of_the_call(function):
+    with pytest.warns(UserWarning, match="exact copies") as caught:
+        function(FRAME.iloc[TWICE], Y[TWICE])
+
+    assert {warning.filename for warning in caught} == {__file__}

@@ -15,12 +15,14 @@ from skmine._copula import (
     Margin,
     block_law,
     independence_pvalues,
+    loglinear,
     plug_in_information,
     score_pairs,
     weighted_chi2_isf,
     weighted_chi2_sf,
 )
 from skmine._copula.independence import _permutation_variance
+from skmine._copula.tables import PairTables
 
 
 def block_independence(first, second):
@@ -412,3 +414,83 @@ def test_weighted_chi2_isf__probability_of_it__that_asked_for(weights, spread):
         statistic = weighted_chi2_isf(probability, weights, spread)
 
         assert weighted_chi2_sf(statistic, weights, spread) == pytest.approx(probability, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_promises__nested_stages__are_the_gains_of_the_steps_of_each_stage(kind):
+    rng = np.random.default_rng(0)
+    pairs = PairTables([margin(draw_column(kind, rng)) for _ in range(4)], margin(rng.normal(size=300)))
+    stages, moved = [4, 6, 8], np.array([True, False, True, True])
+    largest = loglinear._Stage(pairs, np.arange(4), 8)
+    theta = 0.1 * rng.normal(size=pairs.moments.shape) * moved[:, None, None]
+    theta[:, 3:] = theta[:, :, 3:] = theta[:, 0, 0] = 0.0
+    fitted = largest.value(largest.read(theta), np.arange(4))[1]
+
+    promises = largest.promises(theta, fitted, moved, stages)
+
+    for stage, promise in zip(stages, promises, strict=True):
+        fit = loglinear._Stage(pairs, np.arange(4), stage)
+        twice = fit.step(fit.read(theta), fitted, np.arange(4))[1]
+        np.testing.assert_allclose(promise[moved], twice[moved] / 2, rtol=1e-8)
+        # At independence, half of the squared moments of the functions that couple both columns.
+        at_once = pairs.moments[1][np.ix_(*((o > 0) & (o <= stage) for o in (pairs.order_x, pairs.order_y)))]
+        assert promise[1] == pytest.approx((at_once**2).sum() / 2)
+
+
+def oscillations(kind, rng, n):
+    x = rng.normal(size=n)
+    wave = np.sin(100 * x) + 0.1 * rng.normal(size=n)
+    return x, {"numbers": wave, "ties": np.round(wave, 1), "gaps": np.where(x > 1, np.nan, wave)}[kind]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("kind", ["numbers", "ties", "gaps"])
+def test_score_pairs__fast_oscillation__is_unexplained(kind, swapped, seed):
+    columns = [margin(v) for v in oscillations(kind, np.random.default_rng(seed), 2500)]
+    first, second = columns[::-1] if swapped else columns
+
+    assert score_pairs([first], second).unexplained.all()
+
+
+@pytest.mark.parametrize("discrete", [False, True])
+def test_score_pairs__fast_oscillation_of_classes__is_unexplained(discrete, seed):
+    x, wave = oscillations("numbers", np.random.default_rng(seed), 2500)
+
+    assert score_pairs([margin(x)], margin((wave > 0) * 1.0, discrete)).unexplained.all()
+
+
+def test_score_pairs__smooth_and_independent__are_explained(seed):
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=3000)
+    columns = [*rng.normal(size=(40, 3000)), *(0.6 * y + 0.8 * rng.normal(size=(40, 3000)))]
+
+    # A difference of 4 standard deviations has a probability of 3e-5; the coarse tables reject at 3.
+    assert score_pairs([margin(x) for x in columns], margin(y)).unexplained.sum() <= 4
+
+
+def test_merged__values_of_a_cell__the_share_of_the_variance_between_them():
+    rng = np.random.default_rng(0)
+    column = margin(np.where(rng.uniform(size=4000) < 0.3, 0.0, rng.geometric(0.02, 4000)))
+    ranks = np.empty(4000)
+    ranks[np.argsort(column.values, kind="stable")] = np.arange(4000)
+    middle = np.array([ranks[column.values == value].mean() for value in column.values])
+    cells = [column.codes == k for k in range(len(column.mass))]
+    # Each rank is spread uniformly over its row, which has the variance 1 / 12.
+    expected = [middle[cell].var() / (ranks[cell].var() + 1 / 12) for cell in cells]
+
+    np.testing.assert_allclose(column.merged, expected, atol=1e-3)
+    assert column.merged[column.codes[column.values == 0][0]] == 0
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_score_pairs__counts_and_numbers__cells_of_one_value_lose_nothing(swapped, seed):
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(8):
+        x = rng.geometric(0.2, 10_000)
+        y = np.log(x) + 0.5 * rng.normal(size=10_000)
+        first, second = (margin(y), margin(x)) if swapped else (margin(x), margin(y))
+        found.append(score_pairs([first], second).mi[0])
+
+    # By numerical integration, the value is 0.6742. The standard error of the mean is 0.003. If each cell
+    # counted as one of many values, the mean would be 0.694.
+    assert np.mean(found) == pytest.approx(0.6742, abs=0.012)

@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skmine import MINEFeatureSelector, _screening, _selector_input, mutual_info_regression
 from skmine._columns import read_columns
 from skmine._copula import Margin
-from skmine._functions import _triangular, products
+from skmine._functions import _triangular, products, variance_of_products
 from skmine._screening import Screen
 from skmine._smoothing import are_determined, sharp_residual
 from skmine._strategies import STRATEGIES, SelectionRanking
@@ -345,7 +345,7 @@ def test_variance__rare_levels__squared_moment_is_deviance_of_their_shared_rows(
     one, other = (level - level.mean(axis=1, keepdims=True)) / level.std(axis=1, keepdims=True)
     moments = (one[None] @ other[None].T).astype(float)
 
-    statistic = moments**2 / _screening._variance(one[None], other[None], None, moments)
+    statistic = moments**2 / variance_of_products(one[None], other[None], None, moments)
 
     # Terms of the order of the share of a level, .007, are left out.
     mean = n_level**2 / n

@@ -5,10 +5,10 @@ from scipy.stats import chi2, kstest, multivariate_normal, norm
 
 from skmine import mutual_info_test
 from skmine._columns import read_features
+from skmine._scores.combined import pvalue_of_smaller
 from skmine._scores.given import Given, regress_on
 from skmine._scores.levels import rank_functions
 from skmine._scores.power import _shifted_sf
-from skmine._scores.testing import _of_smaller
 
 
 def confounded(rng, n=400, strength=0.0):
@@ -319,17 +319,17 @@ def test_rank_functions__numbers_and_labels__centred_and_uncorrelated():
 
 
 @pytest.mark.parametrize(("correlation", "expected"), [(0.0, 1 - 0.9**2), (1.0, 0.1)])
-def test_of_smaller__independent_or_equal__exact(correlation, expected):
-    assert _of_smaller(0.1, correlation) == pytest.approx(expected, abs=1e-6)
+def test_pvalue_of_smaller__independent_or_equal__exact(correlation, expected):
+    assert pvalue_of_smaller(0.1, correlation) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("correlation", [-0.5, 0.3, 0.9])
 @pytest.mark.parametrize("pvalue", [0.9, 0.2, 1e-3])
-def test_of_smaller__any_correlation__as_by_integration(correlation, pvalue):
+def test_pvalue_of_smaller__any_correlation__as_by_integration(correlation, pvalue):
     limits = [norm.ppf(pvalue)] * 2
     both = multivariate_normal(cov=[[1, correlation], [correlation, 1]]).cdf(limits)
 
-    assert _of_smaller(pvalue, correlation) == pytest.approx(min(2 * pvalue - both, 1), rel=1e-6)
+    assert pvalue_of_smaller(pvalue, correlation) == pytest.approx(min(2 * pvalue - both, 1), rel=1e-6)
 
 
 def test_shifted_sf__equal_weights__chi_square():

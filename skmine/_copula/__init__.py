@@ -5,7 +5,8 @@
 ``orthonormal``   orthonormal functions of the cells of a margin
 ``ranks``         ranks at full resolution, and their normal scores
 ``loglinear``     smooth log ratios of many pairs at once, by Newton's method
-``misfit`` checks whether the smooth log ratios fit
+``tables``        tables of these pairs, and functions of their cells
+``misfit``        checks whether the smooth log ratios fit
 ``trees``         estimates for pairs of ordered columns that the smooth functions do not fit
 ``planes``        the cells of these trees
 ``levels``        estimates for labels, and for numbers that repeat

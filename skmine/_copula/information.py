@@ -7,8 +7,8 @@ import numpy as np
 from skmine._copula.classes import ClassCounts, class_trees
 from skmine._copula.levels import count_values, level_means, level_mixtures
 from skmine._copula.loglinear import score_pairs
-from skmine._copula.margins import Margin, entropy
-from skmine._copula.ranks import ROWS_AT_ONCE
+from skmine._copula.margins import Margin
+from skmine._copula.ranks import ROWS_AT_ONCE, entropy
 from skmine._copula.trees import pair_trees
 
 #: Maximum number of levels of an unordered column for smooth functions.
@@ -95,7 +95,8 @@ def estimate_pairs(margins: list[Margin], target: Margin, extrapolate: bool = Tr
             found[j].append(tuple(score))
     _by_labels(found, margins, target, np.flatnonzero(varies), unexplained)
     values = np.stack([mi, mi, mi, np.zeros_like(mi)])
-    for j in np.flatnonzero(varies):
+    values[0], values[3] = weigh_against_independence(mi, lower, len(target)), len(target) * lower
+    for j in np.flatnonzero([len(estimates) > 1 for estimates in found]):
         *values[:, j], share_smooth = _weighted(np.array(found[j]), len(target))
         if share_smooth < _PREVAILS:
             variance[j] = np.nan

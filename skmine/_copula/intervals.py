@@ -56,11 +56,12 @@ def pair_intervals(margins: list[Margin], target: Margin, confidence: float) -> 
         # The growth is at most the value itself, and then adds to the upper end at most about 1 / n.
         if -np.expm1(-2 * plain[j]) > 1 / n:
             growth[j] = _growth(margins[j], target, plain[j])
-    correlation = np.sqrt(-np.expm1(-2 * mi))
+    # What is extrapolated may be missing from the truth, so the lower end does without it.
+    correlation = np.sqrt(-np.expm1(-2 * np.stack([np.minimum(mi, plain), mi])))
     # For weak dependence, use the variance of normal columns.
-    ratio = np.sqrt(np.divide(variance, correlation**2, out=np.ones_like(mi), where=correlation**2 > 1 / n))
+    ratio = np.divide(variance, correlation**2, out=np.ones_like(correlation), where=correlation**2 > 1 / n)
     centre = np.arctanh(np.minimum(correlation, 1 - 1e-12))
-    ends = np.tanh(np.maximum(centre + np.multiply.outer([-z, z], ratio / np.sqrt(n)), 0.0))
+    ends = np.tanh(np.maximum(centre + np.array([[-z], [z]]) * np.sqrt(ratio / n), 0.0))
     low, high = np.abs(np.log1p(-(ends**2))) / 2
     # Weighting against independence lowers the estimate, but must not lower the upper end.
     highest = np.maximum(free, plain + 2 * growth)

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from skmine._copula.margins import row_share
-from skmine._copula.ranks import ROWS_AT_ONCE
+from skmine._copula.ranks import ROWS_AT_ONCE, row_share
 
 #: Concentrations of the Dirichlet priors: the number of rows that the overall shares count as within a level.
 #: Small values suit levels that determine their class. Large values suit levels that hardly differ from the

@@ -6,15 +6,15 @@ theta. After ranking, the cost does not depend on the number of rows.
 """
 
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import chi2
 
 from skmine._copula.margins import Margin
-from skmine._copula.misfit import CoarseTables, coarse_tables
+from skmine._copula.misfit import neighbours_agree
+from skmine._copula.tables import PairTables
 
 #: Largest order of the functions in each stage. The first stage is the Gaussian copula.
 STAGES = (1, 2, 4, 6, 8)
@@ -29,7 +29,7 @@ _RIDGE = 1e-2
 _MOST_STEPS, _MOST_HALVINGS = 12, 6
 #: Minimum expected gain of a step, in nats. Further steps gain at most 4e-5 nats (29 real tables).
 _SMALLEST_GAIN = 1e-4
-_CHUNK = 32
+_CHUNK = 64
 _MOST_PARAMETERS = 0.3  # per row
 #: Up to this many rows, a tree costs less than the functions of higher order and replaces them.
 _FEW_ROWS = 5_000
@@ -85,7 +85,7 @@ def score_pairs(margins: list[Margin], target: Margin) -> PairScores:
     mi, lower, variance = np.zeros((3, len(margins)))
     unexplained = np.zeros(len(margins), dtype=bool)
     for chosen in _chunks(margins):
-        pairs = _Pairs([margins[j] for j in chosen], target)
+        pairs = PairTables([margins[j] for j in chosen], target)
         mi[chosen], lower[chosen], unexplained[chosen], variance[chosen] = _score_chunk(pairs)
     return PairScores(mi, lower, unexplained, variance)
 
@@ -100,82 +100,10 @@ def _chunks(margins: list[Margin]) -> Iterator[list[int]]:
             yield numbers[start : start + _CHUNK]
 
 
-class _Pairs:
-    """Tables and functions of a chunk of pairs. Margins with fewer cells are padded with empty ones."""
-
-    def __init__(self, margins: list[Margin], target: Margin):
-        self.n = len(target)
-        shape = max(len(m.mass) for m in margins), len(target.mass)
-        self.table = np.stack([_table(m, target, shape, target.times) for m in margins])
-        #: Sums of squared weights; the table itself if rows have no weights.
-        self.squares = self.table
-        if target.times is not None and target.unit is not None:
-            squares = target.times * target.unit
-            self.squares = np.stack([_table(m, target, shape, squares) for m in margins])
-        self.x = np.stack([_functions(m, shape[0]) for m in margins])
-        self.y = _functions(target, shape[1])
-        self.ordered = margins[0].levels is None, target.levels is None
-        self.order_x, self.order_y = (np.append(0, m.order) for m in (margins[0], target))
-        self.ranked_x = np.stack([_ranked(m, shape[0]) for m in margins])
-        self.ranked_y = np.broadcast_to(_ranked(target, shape[1]), (len(margins), shape[1]))
-        self.moments = self.x.mT @ self.table @ self.y
-        self.independent = self.table.sum(2)[:, :, None] * self.table.sum(1)[:, None, :]
-        with np.errstate(divide="ignore"):
-            self.log_independent = np.log(self.independent)
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    @cached_property
-    def coarse(self) -> list[CoarseTables]:
-        """See :func:`skmine._copula.misfit.coarse_tables`."""
-        return coarse_tables(self.table, self.squares, self.n, self.ordered)
-
-    def freedom(self, stage: int) -> int:
-        """Number of parameters of a stage that couple x and y."""
-        return int(((self.order_x > 0) & (self.order_x <= stage)).sum()) * int(
-            ((self.order_y > 0) & (self.order_y <= stage)).sum()
-        )
-
-    def penalty(self, stage: int) -> np.ndarray:
-        """Penalty of a stage for each pair. Weights change it if they depend on the columns.
-
-        See Takeuchi (1976), as in Burnham and Anderson (2002), Model selection and multimodel inference,
-        eq. 7.33.
-        """
-        freedom = self.freedom(stage)
-        share = np.ones(len(self))
-        if self.squares is not self.table and freedom:
-            x, y = ((order > 0) & (order <= stage) for order in (self.order_x, self.order_y))
-            share = (self.x[:, :, x].mT ** 2 @ self.squares @ self.y[:, y] ** 2).sum((1, 2)) / freedom
-        return penalty(freedom, self.n) * share
-
-
-def _table(margin: Margin, target: Margin, shape: tuple[int, int], times) -> np.ndarray:
-    cell = margin.codes.astype(np.intp) * shape[1] + target.codes
-    return np.bincount(cell, times, shape[0] * shape[1]).reshape(shape) / len(target)
-
-
-def _functions(margin: Margin, n_cells: int) -> np.ndarray:
-    """The constant and the functions of a margin in each cell."""
-    functions = np.zeros((n_cells, 1 + margin.functions.shape[1]))
-    functions[: len(margin.mass), 0] = 1.0
-    functions[: len(margin.mass), 1:] = margin.functions
-    return functions
-
-
-def _ranked(margin: Margin, n_cells: int) -> np.ndarray:
-    """Mask of the cells with several ranks, that is without missing values and padding."""
-    ranked = np.zeros(n_cells, dtype=bool)
-    if margin.coarse and margin.rank is not None:
-        ranked[: len(margin.rank)] = ~np.isnan(margin.rank)
-    return ranked
-
-
 class _Stage:
     """The bound for some pairs of a chunk, with the functions of one stage."""
 
-    def __init__(self, pairs: _Pairs, which: np.ndarray, stage: int):
+    def __init__(self, pairs: PairTables, which: np.ndarray, stage: int):
         self.pairs, self.which = pairs, which
         self.keep = [np.flatnonzero(o <= max(stage, _ALONE)) for o in (pairs.order_x, pairs.order_y)]
         x, y = (o[k] for o, k in zip((pairs.order_x, pairs.order_y), self.keep, strict=True))
@@ -185,12 +113,12 @@ class _Stage:
         alone = np.logical_xor.outer(x > 0, y > 0)
         self.is_free = couples | alone
         self.coupled, self.free = np.flatnonzero(couples), np.flatnonzero(self.is_free)
+        #: Smallest order at which each free parameter is used.
+        self.born = np.maximum.outer(x, y).ravel()[self.free]
+        self.is_coupled = couples.ravel()[self.free]
         self.every, self.diagonal = np.append(0, self.free), np.arange(1, len(self.free) + 1)
         self.x, self.y = pairs.x[which][:, :, self.keep[0]], pairs.y[:, self.keep[1]]
-        self.x_products, self.y_products = (
-            np.einsum("...i,...j->...ij", part, part).reshape(*part.shape[:-1], -1)
-            for part in (self.x, self.y)
-        )
+        self.x_products, self.y_products = map(_products, (self.x, self.y))
         self.moments = pairs.moments[which][:, self.keep[0]][:, :, self.keep[1]]
         self.ridge = _RIDGE / pairs.n
 
@@ -209,51 +137,55 @@ class _Stage:
         bound = (theta * self.moments[rows]).sum((1, 2)) - (top + np.log(total)).ravel()
         return bound - self.ridge / 2 * (theta**2).sum((1, 2)), fitted
 
-    def step(self, theta: np.ndarray, fitted: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Newton step, and twice its expected gain."""
-        n_rows, n_x, n_y = theta.shape
+    def curvature(self, fitted: np.ndarray, rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
+        """Mean products of some functions of a pair, with the ridge; the first function is 1."""
+        products = self.x_products[rows].mT @ (fitted @ self.y_products)
+        places = _places(*map(len, self.keep))[kept[:, None], kept]
+        products = products.reshape(len(rows), -1).take(places, axis=1)
+        products[:, self.diagonal, self.diagonal] += self.ridge
+        return products
+
+    def gradient(self, theta: np.ndarray, fitted: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Slope of the penalised bound, (n_rows, n_free)."""
         expected = self.x[rows].mT @ fitted @ self.y
         gradient = self.moments[rows] - expected - self.ridge * theta
-        gradient = gradient.reshape(n_rows, n_x * n_y)[:, self.free]
-        curvature = self.x_products[rows].mT @ (fitted @ self.y_products)
-        curvature = curvature.reshape(n_rows, n_x, n_x, n_y, n_y).transpose(0, 1, 3, 2, 4)
-        curvature = curvature.reshape(n_rows, n_x * n_y, n_x * n_y)
+        return gradient.reshape(len(rows), -1)[:, self.free]
+
+    def step(self, theta: np.ndarray, fitted: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Newton step, and twice its expected gain."""
+        gradient = self.gradient(theta, fitted, rows)
         # With the constant in front, mean products act like covariances.
-        every = self.every
-        if len(every) < n_x * n_y:
-            curvature = curvature[:, every[:, None], every]
-        curvature[:, self.diagonal, self.diagonal] += self.ridge
-        slope = np.zeros((n_rows, len(every)))
+        curvature = self.curvature(fitted, rows, self.every)
+        slope = np.zeros(curvature.shape[:2])
         slope[:, 1:] = gradient
         change = _solve(curvature, slope)[:, 1:]
         return change, (change * gradient).sum(1)
 
-    def take(self, chosen: np.ndarray) -> "_Stage":
-        """The same for some of the pairs, given by a mask."""
-        taken = copy(self)
-        vars(taken).update((k, getattr(self, k)[chosen]) for k in ("which", "x", "x_products", "moments"))
-        return taken
+    def promises(
+        self, theta: np.ndarray, fitted: np.ndarray, moved: np.ndarray, stages: list[int]
+    ) -> np.ndarray:
+        """Expected gain in nats of one Newton step for this stage and for earlier ones, (n_stages, n_pairs).
 
-    def promise(self, theta: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Expected gain in nats of one Newton step, and the step for the pairs that have moved.
-
-        The other pairs start from independence, where the gain is given by the moments.
+        The functions of the stages are nested, and so are the factors of their curvatures: one Cholesky
+        decomposition serves all stages. Pairs that have not moved start from independence, where the gain is
+        given by the moments.
         """
-        gain = (self.moments.reshape(len(moved), -1)[:, self.coupled] ** 2).sum(1) / 2
-        change = np.zeros((len(moved), len(self.free)))
+        squares = self.moments.reshape(len(moved), -1)[:, self.coupled] ** 2
+        gains = np.stack([squares[:, self.born[self.is_coupled] <= stage].sum(1) for stage in stages])
         rows = np.flatnonzero(moved)
         if len(rows):
-            start = self.read(theta)[rows]
-            change[rows], twice = self.step(start, self.value(start, rows)[1], rows)
-            gain[rows] = twice / 2
-        return gain, change
+            in_order = np.argsort(self.born, kind="stable")
+            gradient = self.gradient(self.read(theta)[rows], fitted[rows], rows)[:, in_order]
+            curvature = self.curvature(fitted[rows], rows, np.append(0, self.free[in_order]))
+            squares = _whitened(curvature, gradient, 2 / self.ridge) ** 2
+            gains[:, rows] = [squares[:, self.born[in_order] <= stage].sum(1) for stage in stages]
+        return gains / 2
 
-    def climb(self, theta: np.ndarray, rows: np.ndarray, first: tuple) -> tuple[np.ndarray, ...]:
+    def climb(self, theta: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         """Parameters, bound without penalty, and fitted tables at the maximum. Only `rows` take more steps.
 
         The first Newton step, which starts from independence, is given by the moments. The Gaussian copula
-        starts from the correlation of normal scores. Pairs with parameters of an earlier stage start there,
-        and `first` holds their first step and twice its expected gain.
+        starts from the correlation of normal scores. Pairs with parameters of an earlier stage start there.
         """
         theta = self.read(theta)
         fresh = np.asarray(~theta.any((1, 2)))
@@ -268,13 +200,8 @@ class _Stage:
         if len(overshot):
             theta[overshot] = 0.0
             value[overshot], fitted[overshot] = self.value(theta[overshot], overshot)
-        new, known = rows[fresh[rows]], rows[~fresh[rows]]
-        rows = np.concatenate([known, new])
-        steps = self.step(theta[new], fitted[new], new)
-        change, promise = (np.concatenate([v[known], w]) for v, w in zip(first, steps, strict=True))
-        for number in range(_MOST_STEPS if len(rows) else 0):
-            if number:
-                change, promise = self.step(theta[rows], fitted[rows], rows)
+        for _ in range(_MOST_STEPS if len(rows) else 0):
+            change, promise = self.step(theta[rows], fitted[rows], rows)
             waiting = np.arange(len(rows))  # rows whose step does not raise the bound yet
             for _ in range(_MOST_HALVINGS):
                 now = rows[waiting]
@@ -295,6 +222,44 @@ class _Stage:
         return theta, value + self.ridge / 2 * (theta**2).sum((1, 2)), fitted
 
 
+def _products(functions: np.ndarray) -> np.ndarray:
+    """Products of any two functions on the last axis, each pair once."""
+    one, other = _two_of(functions.shape[-1])
+    return functions[..., one] * functions[..., other]
+
+
+@lru_cache(maxsize=64)
+def _two_of(n_functions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each two functions, in any order, also twice the same."""
+    return np.triu_indices(n_functions)
+
+
+@lru_cache(maxsize=64)
+def _places(n_x: int, n_y: int) -> np.ndarray:
+    """Place of the product of each two functions of a pair of columns among the products of both columns."""
+    of_x, of_y = (np.zeros((n, n), dtype=np.intp) for n in (n_x, n_y))
+    for place in (of_x, of_y):
+        one, other = _two_of(len(place))
+        place[one, other] = place[other, one] = np.arange(len(one))
+    places = of_x[:, None, :, None] * (of_y.max() + 1) + of_y[None, :, None, :]
+    return places.reshape(n_x * n_y, n_x * n_y)
+
+
+def _whitened(curvature: np.ndarray, gradient: np.ndarray, most: float) -> np.ndarray:
+    """Gradient divided by the Cholesky factor of the curvature, whose first row is for a constant.
+
+    `most` is more than the largest eigenvalue of the inverse of the curvature.
+    """
+    # It is the last row of the factor of a matrix with the gradient in its last row.
+    bordered = np.pad(curvature, ((0, 0), (0, 1), (0, 1)))
+    bordered[:, -1, 1:-1] = gradient
+    bordered[:, -1, -1] = 1 + most * (gradient**2).sum(1)
+    try:
+        return np.linalg.cholesky(bordered)[:, -1, 1:-1]
+    except np.linalg.LinAlgError:
+        return gradient / np.sqrt(np.maximum(np.trace(curvature, axis1=1, axis2=2), 1e-300))[:, None]
+
+
 def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Newton steps. Steps along the gradient if the curvature cannot be inverted."""
     try:
@@ -303,47 +268,54 @@ def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         return gradient / np.maximum(np.trace(curvature, axis1=1, axis2=2), 1e-300)[:, None]
 
 
-def _score_chunk(pairs: _Pairs) -> tuple[np.ndarray, ...]:
+def _score_chunk(pairs: PairTables) -> tuple[np.ndarray, ...]:
     theta = np.zeros_like(pairs.moments)
     fitted = pairs.independent.copy()
     mi, lower, paid = np.zeros((3, len(pairs)))
     freedom = np.zeros(len(pairs), dtype=int)
     unexplained = _are_strong(pairs)
     checked = np.zeros(len(pairs), dtype=bool)  # pairs whose fit is not rejected by a coarse table
-    for stage in STAGES:
+    allowed = [stage for stage in STAGES if pairs.freedom(stage) < _MOST_PARAMETERS * pairs.n]
+    promises = np.full((len(allowed), len(pairs)), np.nan)
+    for number, stage in enumerate(allowed):
         added = pairs.freedom(stage)
-        if added >= _MOST_PARAMETERS * pairs.n:
-            break
         if stage > _ALONE:
             unexplained |= mi > _STRONG_NATS
             if pairs.n <= _FEW_ROWS:
                 unexplained |= _misfit(pairs, ~unexplained & ~checked, fitted, freedom)
                 checked |= ~unexplained
         which = np.flatnonzero((added > freedom) & ~unexplained)
+        new = which[np.isnan(promises[number, which])]
+        if len(new):
+            # After the second stage, most pairs stay as they are, and the same factors serve later stages.
+            ahead = allowed[number:] if stage > _ALONE else [stage]
+            fit = _Stage(pairs, new, ahead[-1])
+            found = fit.promises(theta, fitted[new], freedom[new] > 0, ahead)
+            promises[number : number + len(ahead), new] = found
+        price = pairs.penalty(stage)
+        which = which[promises[number, which] > _PROMISE * (price[which] - paid[which])]
         if not len(which):
             continue
-        price = pairs.penalty(stage)
-        asked = _PROMISE * (price[which] - paid[which])
-        fit = _Stage(pairs, which, stage)
-        promise, change = fit.promise(theta, freedom[which] > 0)
-        tried = promise > asked
-        if not tried.any():
-            continue
-        fit, which, promise, change = fit.take(tried), which[tried], promise[tried], change[tried]
-        surprising = 2 * pairs.n * promise > _largest_by_chance(added)
+        if not (len(new) and ahead[-1] == stage and np.array_equal(new, which)):
+            fit = _Stage(pairs, which, stage)
+        surprising = 2 * pairs.n * promises[number, which] > _largest_by_chance(added)
         unsolved = np.flatnonzero((freedom[which] > 0) | surprising)
-        solution, value, table = fit.climb(theta, unsolved, (change, 2 * promise))
+        solution, value, table = fit.climb(theta, unsolved)
         cost = price[which]
         better = value - cost > lower[which]
         won = which[better]
         mi[won], lower[won] = ((value - share * cost)[better] for share in (0.5, 1.0))
         freedom[won], paid[won], checked[won] = added, cost[better], False
-        fitted[won] = table[better]
+        fitted[won], promises[:, won] = table[better], np.nan
         # The stages are nested, so the next one starts here.
         theta[won] = 0.0
         theta[won[:, None, None], fit.keep[0][:, None], fit.keep[1]] = solution[better]
     unexplained |= mi > _STRONG_NATS
     unexplained |= _misfit(pairs, ~unexplained & ~checked, fitted, freedom)
+    explained = np.flatnonzero(~unexplained)
+    unexplained[explained] = neighbours_agree(
+        [pairs.margins[j] for j in explained], pairs.target, fitted[explained]
+    )
     log_ratio = np.log(np.maximum(fitted, 1e-300) / np.maximum(pairs.independent, 1e-300))
     lost = _within_cells(pairs, log_ratio)
     mean = (pairs.table * log_ratio).sum((1, 2))
@@ -357,7 +329,7 @@ def _largest_by_chance(freedom: int) -> float:
     return float(chi2.isf(CHANCE, freedom))
 
 
-def _misfit(pairs: _Pairs, asked: np.ndarray, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+def _misfit(pairs: PairTables, asked: np.ndarray, fitted: np.ndarray, freedom: np.ndarray) -> np.ndarray:
     """Mask of the given pairs whose coarse table exceeds the fit by more than chance."""
     exceeds = np.zeros(len(pairs), dtype=bool)
     which = np.flatnonzero(asked)
@@ -367,28 +339,27 @@ def _misfit(pairs: _Pairs, asked: np.ndarray, fitted: np.ndarray, freedom: np.nd
     return exceeds
 
 
-def _are_strong(pairs: _Pairs) -> np.ndarray:
+def _are_strong(pairs: PairTables) -> np.ndarray:
     """Mask of the ordered pairs whose moments show that the dependence is too strong for the functions."""
     x, y = ((order > 0) & (order <= _ALONE) for order in (pairs.order_x, pairs.order_y))
     gain = (pairs.moments[:, x][:, :, y] ** 2).sum((1, 2)) / 2
     return (gain > _STRONG_NATS) & all(pairs.ordered)
 
 
-def penalty(freedom, n: int):
-    """Expected difference of the bound between the fitted rows and new rows, corrected for few rows."""
-    return freedom / np.maximum(n - freedom - 1, 1)
-
-
-def _within_cells(pairs: _Pairs, log_ratio: np.ndarray) -> np.ndarray:
+def _within_cells(pairs: PairTables, log_ratio: np.ndarray) -> np.ndarray:
     """Information that is lost by merging ranks into cells, to second order in the slope of the log ratio.
 
-    If the log ratio changes by s over a cell, its variance within the cell is ``s^2 / 12``. A variance v
-    loses ``v / 2`` nats.
+    If the log ratio changes by s over a cell of many values, its variance within the cell is ``s^2 / 12``. In
+    a cell of a single value it is 0. A variance v loses ``v / 2`` nats.
     """
     lost = np.zeros(len(log_ratio))
     for axis, ranked in ((1, pairs.ranked_x), (2, pairs.ranked_y)):
+        merged = np.nan_to_num(ranked)[:, :, None]
+        if not merged.any():
+            continue
         across, table = (np.swapaxes(a, 1, axis) for a in (log_ratio, pairs.table))
-        both = (ranked[:, 1:] & ranked[:, :-1])[:, :, None]
+        has_rank = ~np.isnan(ranked)
+        both = (has_rank[:, 1:] & has_rank[:, :-1])[:, :, None]
         step = np.where(both, np.diff(across, axis=1), 0.0)
         total = np.zeros_like(across)
         n_steps = np.zeros((*ranked.shape, 1))
@@ -396,5 +367,5 @@ def _within_cells(pairs: _Pairs, log_ratio: np.ndarray) -> np.ndarray:
             total[:, side] += step
             n_steps[:, side] += both
         slope = np.clip(total / np.maximum(n_steps, 1), -1, 1)
-        lost += (table * slope**2).sum((1, 2)) / 24
+        lost += (table * merged * slope**2).sum((1, 2)) / 24
     return lost

@@ -8,7 +8,7 @@ from scipy.special import eval_legendre, ndtr, ndtri
 
 from skmine._columns import Column
 from skmine._copula.orthonormal import contrasts, orthonormal
-from skmine._copula.ranks import FineRanks, intervals
+from skmine._copula.ranks import FineRanks, entropy, intervals, merged_share, row_share
 
 #: Number of functions of a rank: the normal score, its square, and Legendre polynomials.
 N_FUNCTIONS = 8
@@ -23,6 +23,8 @@ _ROWS_A_FINE_CELL, _MOST_FINE_CELLS = 8, 255
 #: A column counts as repeating, so that its numbers may be codes, if its share of distinct values is at most
 #: this.
 MOST_DISTINCT = 0.9
+#: About the maximum number of rows that are sorted to compare neighbours.
+_MOST_IN_ORDER = 2**12
 #: Equal values are used if the share of distinct values is at most this. Equal values in 1 % of the rows
 #: determine at most 0.01 log(n) nats.
 _MOST_UNTIED = 0.99
@@ -165,6 +167,33 @@ class Margin:
         number[order] = np.repeat(np.arange(len(counts), dtype=np.int32), distances)
         return number, counts
 
+    @cached_property
+    def in_order(self) -> np.ndarray | None:
+        """Rows in the order of their values, of some cells if there are many rows; None if values repeat.
+
+        Values that are not unique are left out, because their order would be that of the rows.
+        """
+        if self.values is None or self.rank is None or not self.coarse or self.tied or self.times is not None:
+            return None
+        step = min(-(-len(self.codes) // _MOST_IN_ORDER), N_CELLS)
+        chosen = ~np.isnan(self.rank) & (np.arange(len(self.rank)) % step == step // 2)
+        rows = np.flatnonzero(chosen[self.codes])
+        rows = rows[np.argsort(self.values[rows])]
+        new = np.concatenate([[True], np.diff(self.values[rows]) > 0, [True]])
+        rows = rows[new[:-1] & new[1:]] if len(rows) else rows
+        return rows if len(rows) > 1 else None
+
+    @cached_property
+    def mass_in_order(self) -> np.ndarray:
+        """Share of the rows of `in_order` in each cell."""
+        assert self.in_order is not None
+        return np.bincount(self.codes[self.in_order], minlength=len(self.mass)) / len(self.in_order)
+
+    @property
+    def merged(self) -> np.ndarray | float:
+        """See :func:`merged_share`."""
+        return merged_share(self.codes, len(self.mass), *self._full_ranks) if self.tied else 1.0
+
     def labels(self) -> np.ndarray | None:
         """Index of each row's level, or of its value if some numbers are equal; None for other columns."""
         return self.number if not self.coarse or self.tied else None
@@ -245,34 +274,6 @@ def _polynomials_of_rank(rank_bytes: bytes, mass_bytes: bytes, degree: int) -> t
         order = np.append(1, order)
     functions, kept = orthonormal(raw, mass, return_kept=True)
     return functions, order[kept]
-
-
-def row_share(number: np.ndarray, times: np.ndarray | None, unit: np.ndarray | None, n_kinds: int):
-    """How much one row of each kind counts: 1, or the mean weight of its rows, weighted by themselves.
-
-    Parameters
-    ----------
-    number : ndarray of shape (n,)
-        Kind of each entry.
-    times, unit : ndarray of shape (n,) or None
-        As in :class:`Margin`.
-    n_kinds : int
-        Number of kinds.
-
-    Returns
-    -------
-    float or ndarray of shape (n_kinds,)
-    """
-    if times is None or unit is None:
-        return 1.0
-    total = np.bincount(number, times, n_kinds)
-    return np.bincount(number, times * unit, n_kinds) / np.where(total > 0, total, 1.0)
-
-
-def entropy(counts: np.ndarray) -> float:
-    """Entropy of counts in nats."""
-    share = counts[counts > 0] / counts.sum()
-    return max(float(-(share @ np.log(share))), 0.0)
 
 
 def _of_levels(column: Column, times: np.ndarray | None, weighted: bool) -> Margin:

@@ -6,8 +6,9 @@ import numpy as np
 from scipy.stats import chi2
 
 from skmine._copula.information import is_smooth, pair_information, weigh_against_independence
-from skmine._copula.loglinear import CHANCE, STAGES, penalty
+from skmine._copula.loglinear import CHANCE, STAGES
 from skmine._copula.margins import Margin
+from skmine._copula.tables import penalty
 
 #: Number of functions in a block of columns, and number of rows, in memory at a time.
 _BLOCK, _ROWS = 1024, 2**13

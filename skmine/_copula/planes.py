@@ -47,14 +47,41 @@ class Cells(NamedTuple):
     unit: np.ndarray
 
 
+class Table(NamedTuple):
+    """A pair of columns.
+
+    Attributes
+    ----------
+    first, second : FineRanks
+        Ranks of the columns.
+    flatness : tuple of two float
+        Nats for flat noise that the ties of either column alone would gain.
+    times, unit : ndarray of shape (n,) or None
+        Number of rows of each entry, and how much one row counts, as in
+        :class:`skmine._copula.margins.Margin`.
+    """
+
+    first: FineRanks
+    second: FineRanks
+    flatness: tuple[float, float]
+    times: np.ndarray | None
+    unit: np.ndarray | None
+
+
 class Plane:
     """Sums over the rows of every cell of one level, that is after ``level`` cuts of the plane.
 
-    Each pair has a table of its own. With halves, the tables of all pairs are followed by those of one half
-    of the rows, and those of the other half.
-
     For each table, entry i on the axis of shapes is for the cells with i cuts along the first axis and
     ``level - i`` along the second.
+
+    Parameters
+    ----------
+    tables : list of Table
+        Pairs of columns.
+    later : list of Table
+        Pairs with half of the rows. They have one cut less, and follow the others from the second level on.
+    cuts : tuple of two int
+        Maximum number of cuts, in total and along one axis.
 
     Attributes
     ----------
@@ -63,65 +90,51 @@ class Plane:
         the squares of the weights.
     weighted : bool
         Whether rows have weights.
-    last_cut : ndarray of shape (n_tables,)
-        Maximum number of cuts, one less for a half of the rows.
     mass : ndarray of shape (2, n_tables, 2 * 2**deepest)
         Share of the rows in each interval of either axis, as in :func:`_masses`.
     flatness : ndarray of shape (2, n_tables)
         Nats for flat noise that the ties of either column alone would gain.
     """
 
-    def __init__(
-        self, firsts: list[FineRanks], second: FineRanks, flatness, cuts: tuple[int, int], times, unit, halves
-    ):
-        self.weighted = unit is not None
+    def __init__(self, tables: list[Table], later: list[Table], cuts: tuple[int, int]):
+        self.weighted = tables[0].unit is not None
         self.n_cuts, self.deepest = cuts
-        n_pairs, n_parts = len(firsts), 1 if halves is None else 3
-        self.n_tables = n_pairs * n_parts
-        self.last_cut = np.repeat([self.n_cuts, self.n_cuts - 1], [n_pairs, n_pairs * (n_parts - 1)])
-        self.mass = np.empty((2, self.n_tables, 2 * 2**self.deepest))
-        self.mass[0] = np.tile([_masses(first, self.deepest) for first in firsts], (n_parts, 1))
-        self.mass[1] = _masses(second, self.deepest)
-        self.flatness = np.empty((2, self.n_tables))
-        self.flatness[0], self.flatness[1] = np.tile(flatness[0], n_parts), flatness[1]
-        n_sums = 1 + len(POWERS) + 4 + self.weighted
-        self.sums = np.zeros((self.n_tables, len(self.shapes(self.n_cuts)), 2**self.n_cuts, n_sums))
-        to = self.sums if halves is None else self.sums[n_pairs:]
-        tables = np.arange(n_pairs)[:, None]
-        for start in range(0, len(second.number), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            of_pairs = zip(*(first.of_rows(rows) for first in firsts), strict=True)
-            of_second = second.of_rows(rows)
-            shape = n_pairs, len(of_second[0])
-            table = tables if halves is None else tables + n_pairs * halves[:, rows]
-            self._add(
-                to,
-                np.broadcast_to(table, shape).ravel(),
-                [np.concatenate(values) for values in of_pairs],
-                [np.tile(values, n_pairs) for values in of_second],
-                np.ones(np.prod(shape)) if times is None else np.tile(times[rows], n_pairs),
-                [] if unit is None else [np.tile(unit[rows], n_pairs)],
-            )
-        if halves is not None:
-            one, other = self.sums[n_pairs : 2 * n_pairs], self.sums[2 * n_pairs :]
-            np.add(one, other, out=self.sums[:n_pairs])
+        self.later = later
+        self.last_cut = np.repeat([self.n_cuts, self.n_cuts - 1], [len(tables), len(later)])
+        self.mass = np.empty((2, len(self.last_cut), 2 * 2**self.deepest))
+        known: dict[int, np.ndarray] = {}
+        for number, table in enumerate([*tables, *later]):
+            for axis, ranks in enumerate((table.first, table.second)):
+                if id(ranks) not in known:
+                    known[id(ranks)] = _masses(ranks, self.deepest)
+                self.mass[axis, number] = known[id(ranks)]
+        self.flatness = np.array([table.flatness for table in [*tables, *later]]).T
+        self.sums = self._sums(tables, self.n_cuts)
         self.finer_count = np.zeros(1)
 
-    def _add(self, to, table, first: list[np.ndarray], second: list[np.ndarray], times, unit) -> None:
-        """Add rows of all pairs to the sums of their tables. The rows of the pairs are concatenated."""
+    def _sums(self, tables: list[Table], level: int) -> np.ndarray:
+        """Sums over the rows of each cell of some tables."""
+        n_sums = 1 + len(POWERS) + 4 + self.weighted
+        sums = np.zeros((len(tables), len(self.shapes(level)), 2**level, n_sums))
+        for start in range(0, max(len(table.second.number) for table in tables), ROWS_AT_ONCE):
+            self._add(sums, level, *_some_rows(tables, slice(start, start + ROWS_AT_ONCE)))
+        return sums
+
+    def _add(self, sums, level: int, table, first: list[np.ndarray], second: list[np.ndarray], times, unit):
+        """Add rows to the sums of their tables. The rows of the tables are concatenated."""
         (cell_x, x, *ties_x), (cell_y, y, *ties_y) = first, second
         cell_x, cell_y = cell_x.astype(np.int64), cell_y.astype(np.int64)
         powers = [[np.ones_like(v), v, v**2, v**2 * v, v**2 * v**2] for v in (x, y)]
         columns = [powers[0][0], *(powers[0][k] * powers[1][m] for k, m in POWERS)]
         values = np.column_stack([*columns, *ties_x, *ties_y, *unit])
-        table = table << self.n_cuts
-        shape = len(to) << self.n_cuts, len(x)
+        table = table << level
+        shape = len(sums) << level, len(x)
         in_cells = csc_array((times, table.copy(), np.arange(len(x) + 1)), shape)
-        for row, i in enumerate(self.shapes(self.n_cuts)):
-            j = self.n_cuts - i
+        for row, i in enumerate(self.shapes(level)):
+            j = level - i
             cell = (cell_x >> (self.deepest - i) << j) | (cell_y >> (self.deepest - j))
             in_cells.indices[:] = table + cell
-            to[:, row] += (in_cells @ values).reshape(len(to), -1, values.shape[1])
+            sums[:, row] += (in_cells @ values).reshape(len(sums), -1, values.shape[1])
 
     def shapes(self, level: int) -> range:
         """Possible numbers of cuts along the first axis."""
@@ -135,9 +148,6 @@ class Plane:
             unit = np.divide(sums[:, -1], count, out=np.ones(len(sums)), where=count > 0)
         used = np.flatnonzero(count >= LEAST_ROWS * unit)
         pair, shape = np.divmod(used >> level, len(self.shapes(level)))
-        if level > self.last_cut[-1]:
-            kept = self.last_cut[pair] >= level
-            used, pair, shape = used[kept], pair[kept], shape[kept]
         cut_x = shape + self.shapes(level).start
         cut_y = level - cut_x
         position = used & (2**level - 1)
@@ -164,15 +174,37 @@ class Plane:
         shapes = self.shapes(level - 1)
         self.finer_count = self.sums[..., 0].ravel()
         n_sums = self.sums.shape[-1]
-        merged = np.empty((self.n_tables, len(shapes), 2 ** (level - 1), n_sums))
+        n_tables = len(self.sums)
+        merged = np.empty((n_tables, len(shapes), 2 ** (level - 1), n_sums))
         halved = merged
         if level > self.deepest:
             halved = merged[:, 1:]
-            halves = self.sums[:, 0].reshape(self.n_tables, 2**shapes.start, 2, -1, n_sums)
+            halves = self.sums[:, 0].reshape(n_tables, 2**shapes.start, 2, -1, n_sums)
             merged[:, 0] = (halves[:, :, 0] + halves[:, :, 1]).reshape(merged[:, 0].shape)
         finer = self.sums[:, : halved.shape[1]]
         np.add(finer[:, :, 0::2], finer[:, :, 1::2], out=halved)
         self.sums = merged
+        if self.later:
+            self.sums, self.later = np.concatenate([merged, self._sums(self.later, level - 1)]), []
+
+
+def _some_rows(tables: list[Table], rows: slice) -> tuple:
+    """Table of each row, and what :meth:`Plane._add` takes, for some rows of each table."""
+    known: dict[int, list[np.ndarray]] = {}
+    sides: tuple[list, list] = [], []
+    for table in tables:
+        for side, ranks in zip(sides, (table.first, table.second), strict=True):
+            if id(ranks) not in known:
+                known[id(ranks)] = ranks.of_rows(rows)
+            side.append(known[id(ranks)])
+    number = np.repeat(np.arange(len(tables)), [len(cell) for cell, *_ in sides[0]])
+    first, second = ([np.concatenate(values) for values in zip(*side, strict=True)] for side in sides)
+    times, unit = (
+        [part[rows] for part in parts if part is not None]
+        for parts in ([table.times for table in tables], [table.unit for table in tables])
+    )
+    weights = np.concatenate(times) if times else np.ones(len(number))
+    return number, first, second, weights, [np.concatenate(unit)] if unit else []
 
 
 def _masses(ranks: FineRanks, deepest: int) -> np.ndarray:

@@ -66,6 +66,17 @@ class FineRanks(NamedTuple):
             rounding[tied] = np.maximum(variance - resolution[tied], 0.0)
         return cls(number, intervals(middle, depth).astype(np.int16), score, resolution, rounding, count)
 
+    def take(self, kept: np.ndarray, times, unit, depth: int) -> "FineRanks":
+        """Ranks among some of the rows, given by a mask; `times` and `unit` are those of these rows."""
+        number = self.number[kept]
+        present = np.bincount(number, minlength=len(self.n_rows)) > 0
+        number = (np.cumsum(present) - 1)[number]
+        counts = np.bincount(number, times)
+        total = counts.sum()
+        middle = (np.cumsum(counts) - counts / 2) / total
+        one = row_share(number, times, unit, len(counts)) / total
+        return FineRanks.of_values(number, counts, middle, one, depth)
+
     def of_rows(self, rows: slice = slice(None)) -> list[np.ndarray]:
         """Cell, score, resolution and rounding of some rows, shape (n_rows,) each."""
         number = self.number[rows]
@@ -113,6 +124,59 @@ def halve(first: np.ndarray, second: np.ndarray, weight: np.ndarray | None = Non
     alternating = np.empty(len(pair), dtype=np.uint64)
     alternating[order] = np.arange(len(pair)) - np.repeat(starts, np.diff(np.append(starts, len(pair))))
     return ((mixed ^ alternating) & np.uint64(1)).astype(bool)
+
+
+def merged_share(codes: np.ndarray, n_cells: int, number: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Share of the variance of the ranks within each cell that is between different values.
+
+    Parameters
+    ----------
+    codes, number : ndarray of shape (n,)
+        Cell of each row, and index of its value.
+    n_cells : int
+        Number of cells.
+    counts : ndarray of shape (n_values,)
+        Number of rows of each value.
+
+    Returns
+    -------
+    ndarray of shape (n_cells,)
+        0 for a cell with a single value, and nearly 1 for a cell with many.
+    """
+    cell = np.empty(len(counts), dtype=codes.dtype)
+    cell[number] = codes
+    # The ranks of a value with a share w of a cell have the share w^3 of its variance.
+    total = np.bincount(cell, counts, n_cells)
+    cubes = np.bincount(cell, np.asarray(counts, dtype=np.float64) ** 3, n_cells)
+    return np.maximum(1 - cubes / np.maximum(total, 1e-300) ** 3, 0.0)
+
+
+def row_share(number: np.ndarray, times: np.ndarray | None, unit: np.ndarray | None, n_kinds: int):
+    """How much one row of each kind counts: 1, or the mean weight of its rows, weighted by themselves.
+
+    Parameters
+    ----------
+    number : ndarray of shape (n,)
+        Kind of each entry.
+    times, unit : ndarray of shape (n,) or None
+        As in :class:`skmine._copula.margins.Margin`.
+    n_kinds : int
+        Number of kinds.
+
+    Returns
+    -------
+    float or ndarray of shape (n_kinds,)
+    """
+    if times is None or unit is None:
+        return 1.0
+    total = np.bincount(number, times, n_kinds)
+    return np.bincount(number, times * unit, n_kinds) / np.where(total > 0, total, 1.0)
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Entropy of counts in nats."""
+    share = counts[counts > 0] / counts.sum()
+    return max(float(-(share @ np.log(share))), 0.0)
 
 
 def _mix(values: np.ndarray) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 `drop_in`, `dependence`, `table` and `testing` contain the public functions. `reading` reads their input, and
 `copies` looks for rows that are copies of others.
-`given` contains the regressions for tests given other columns. `power` computes the weakest dependence that a
-test would detect.
+`given` contains the regressions for tests given other columns, and `combined` combines p-values. `power`
+computes the weakest dependence that a test would detect.
 """
 
+from skmine._scores.copies import copies_between
 from skmine._scores.dependence import (
     conditional_mutual_info,
     mutual_info_matrix,
@@ -27,6 +28,7 @@ __all__ = [
     "are_few_integers",
     "check_in_memory",
     "conditional_mutual_info",
+    "copies_between",
     "dependence_table",
     "is_class",
     "mutual_info_classif",

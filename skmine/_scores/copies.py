@@ -52,6 +52,11 @@ def copied_among(margins: list[Margin]) -> np.ndarray:
     return copies
 
 
+def copies_between(margins: list[Margin], targets: list[Margin]) -> int:
+    """The largest number of rows in which a column and a target repeat together, as in `copied_with`."""
+    return max(int(copied_with(margins, target).max(initial=0)) for target in targets)
+
+
 def warn_of_copied_columns(names: list, copies: np.ndarray, n_rows: int) -> None:
     """Warn about columns whose rows repeat together with those of a target or of another column.
 

@@ -1,6 +1,5 @@
 """Input of the scores: parameters, targets and labels, and columns that are read a few at a time."""
 
-import warnings
 from collections.abc import Iterable
 from itertools import chain
 from numbers import Integral
@@ -17,6 +16,7 @@ from skmine._features import Part
 from skmine._row_values import check_weight
 from skmine._sklearn import StrOptions
 from skmine._validation import effective_samples, read_choice
+from skmine._warning import warn
 
 #: A column of labels is an id or free text if its share of distinct values is above this, with at least this
 #: many rows.
@@ -220,18 +220,17 @@ def warn_of_unusual(parts: Iterable[Unusual]) -> None:
     empty, ids = map(list, map(chain.from_iterable, zip(*parts, strict=True)))
     warn_of_empty(empty)
     if ids:
-        warnings.warn(
+        warn(
             f"{some_of(ids)}: nearly every value is different, as in an id or free text. Such a column "
             "scores close to 0, because only repeated values can predict new rows. Drop the column, or "
-            "derive features from it.",
-            stacklevel=3,
+            "derive features from it."
         )
 
 
 def warn_of_empty(names: list[str]) -> None:
     """Warn about columns without a value, if there are any."""
     if names:
-        warnings.warn(f"{some_of(names)}: no value at all, so the score is 0. Drop the column.", stacklevel=4)
+        warn(f"{some_of(names)}: no value at all, so the score is 0. Drop the column.")
 
 
 def is_id(levels: np.ndarray) -> bool:
@@ -296,8 +295,7 @@ def check_classes_of(y, target: Column) -> None:
         return
     if (target.values != np.round(target.values)).any():  # for integers, it warns of many classes, too
         check_classification_targets(y)
-    warnings.warn(
+    warn(
         f"{target.name} has {n_classes} different numbers, and each is treated as a class. If it is a "
-        "quantity, use mutual_info_regression.",
-        stacklevel=3,
+        "quantity, use mutual_info_regression."
     )

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.special import ndtri, owens_t
 
 from skmine._clusters import ClusterTable, count_columns, is_clustered
 from skmine._columns import Column, read_features, read_target
+from skmine._copies import AS_GROUPS, warn_of_copies
 from skmine._copula import (
     BlockLaw,
     Margin,
@@ -23,6 +23,8 @@ from skmine._copula import (
 )
 from skmine._features import Features
 from skmine._row_values import check_weight, read_groups
+from skmine._scores.combined import correlation_of, pvalue_of_smaller
+from skmine._scores.copies import copies_between
 from skmine._scores.given import Given, Residuals, regress_on
 from skmine._scores.levels import rank_functions
 from skmine._scores.power import LEVEL, detectable_information
@@ -117,6 +119,11 @@ def mutual_info_test(
     TypeError
         A column holds dates, or objects that are neither strings nor numbers.
 
+    Warns
+    -----
+    UserWarning
+        Many rows are copies of other rows, and `groups` is not given.
+
     Notes
     -----
     Without Z, the statistic is the sum of the squared covariances between smooth functions of the ranks of X
@@ -162,7 +169,7 @@ def mutual_info_test(
     check_lengths(n, len(targets[0].values))
     discrete = read_discrete_features(discrete_features, features.shape[1], features.sparse)
     if plain:
-        return _test_plain(_cells(features, discrete), targets)
+        return _test_plain(features, discrete, targets)
     weight = np.ones(n) if sample_weight is None else check_weight(sample_weight, n)
     rows = np.flatnonzero(weight)
     number = rows if groups is None else read_groups(groups, n)[rows]
@@ -175,6 +182,12 @@ def mutual_info_test(
     columns, targets, conditions = (
         [column.take(rows) for column in block] for block in (features.read(), targets, conditions)
     )
+    if groups is None:
+        blocks = [
+            [Margin.of_column(c, d) for c, d in zip(block, labels, strict=True)]
+            for block, labels in ((columns, discrete), (targets, [c.categorical for c in targets]))
+        ]
+        _warn_of_copies(copies_between(*blocks), len(rows))
     sides = [_block_functions(columns, discrete), _block_functions(targets, [False] * len(targets))]
     if not all(side.shape[1] for side in sides):
         return MutualInfoTestResult(0.0, 1.0, math.inf)
@@ -192,9 +205,10 @@ def _test_clustered(X, y, discrete_features) -> MutualInfoTestResult:
     return _result(law, n, evidence)
 
 
-def _test_plain(columns: list[Margin], targets: list[Column]) -> MutualInfoTestResult:
+def _test_plain(features: Features, discrete: np.ndarray, targets: list[Column]) -> MutualInfoTestResult:
     """Test without Z, weights and groups."""
     second = [Margin.of_column(target, target.categorical) for target in targets]
+    columns = _cells(features, discrete, second)
     n = len(second[0])
     if len(columns) + len(second) > 2:
         return _result(block_law(columns, second), n)
@@ -273,11 +287,25 @@ def weighted_tests(
     return pvalues, detectable
 
 
-def _cells(features: Features, discrete: np.ndarray) -> list[Margin]:
-    read = ((j, c) for chunk in features.chunks() for j, c in zip(chunk, features.read(chunk), strict=True))
-    margins = (Margin.of_column(column, discrete[j]) for j, column in read)
-    # Of several columns, only the cells are used, which take one byte per value.
-    return list(margins) if features.shape[1] == 1 else [replace(m, values=None) for m in margins]
+def _cells(features: Features, discrete: np.ndarray, targets: list[Margin]) -> list[Margin]:
+    """Margins of all columns. Of several columns, only the cells are kept, which take one byte per value."""
+    margins: list[Margin] = []
+    n_copies = 0
+    for chunk in features.chunks():
+        some = [
+            Margin.of_column(c, d) for c, d in zip(features.read(chunk), discrete[list(chunk)], strict=True)
+        ]
+        n_copies = max(n_copies, copies_between(some, targets))
+        margins += some if features.shape[1] == 1 else [replace(margin, values=None) for margin in some]
+    _warn_of_copies(n_copies, len(targets[0].codes))
+    return margins
+
+
+def _warn_of_copies(n_copies: int, n_rows: int) -> None:
+    if n_copies:
+        warn_of_copies(
+            n_copies, n_rows, "pvalue is too small, because copies look like dependence.", AS_GROUPS
+        )
 
 
 def _result(law: BlockLaw, n: int, evidence: float = 0.0) -> MutualInfoTestResult:
@@ -303,28 +331,10 @@ def _test_residuals(
     laws = [_law(*pair, sums, inflation) for pair in zip(blocks, factors, strict=True)]
     pvalue = min(law.pvalue() for law in laws)
     if len(laws) > 1 and 0 < pvalue < 1:
-        pvalue = _of_smaller(pvalue, _correlation(*factors))
+        pvalue = pvalue_of_smaller(pvalue, correlation_of(*factors))
     signal = n * float(np.prod([(side.values[:, 0] ** 2).mean() for side in (first, second)]))
     detectable = detectable_information(laws[0], signal, LEVEL / len(laws))
     return MutualInfoTestResult(laws[0].statistic, pvalue, detectable)
-
-
-def _of_smaller(pvalue: float, correlation: float) -> float:
-    """P-value of the smaller of two p-values whose normal scores have this correlation."""
-    slope = math.sqrt(max(1 - correlation, 0.0) / (1 + correlation))
-    both_above = pvalue - 2 * float(owens_t(ndtri(pvalue), slope))  # Owen (1956), tables
-    return min(2 * pvalue - both_above, 1.0)
-
-
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Correlation of two statistics over random signs of the groups."""
-
-    def covariance(one: np.ndarray, other: np.ndarray) -> float:
-        own = (one**2).sum(axis=1) @ (other**2).sum(axis=1)
-        return float(((one.T @ other) ** 2).sum() - own)
-
-    size = covariance(first, first) * covariance(second, second)
-    return float(np.clip(covariance(first, second) / math.sqrt(size), 0.0, 1.0)) if size > 0 else 0.0
 
 
 class _GroupSums:
