@@ -20,8 +20,8 @@ Training ends when a restart no longer improves the held-out value.
 # The data are four years of weather in Seattle. How much information do the
 # day of the year and the rain carry about the highest temperature of the day?
 #
-# With ``critic="concat"``, the network has no competitors. By default, the
-# estimator trains a network only if simpler critics miss something.
+# ``critic="concat"`` makes the estimator use a network. By default, it trains a
+# network only if simpler models miss something.
 
 import warnings
 

@@ -14,6 +14,9 @@ person-years of the RAND health insurance experiment.
 # More rows
 # ---------
 # How much does the number of visits to a doctor depend on insurance and health?
+# The columns are the share of the costs that the patient pays (``lncoins``),
+# physical limitations, the number of chronic diseases, and whether patients
+# call their health good, fair or poor.
 
 import matplotlib.pyplot as plt
 from statsmodels.datasets import randhie

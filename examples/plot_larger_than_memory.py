@@ -13,8 +13,8 @@ actually fit into memory, so the results can be compared.
 # %%
 # A folder of Parquet files
 # -------------------------
-# This page first writes one file for each month. ``scan_parquet`` then reads
-# the names and types of the columns, but not the rows.
+# This page first writes one file for each month. ``polars.scan_parquet`` then
+# reads the names and types of the columns, but not the rows.
 #
 # The features are columns that are known before departure. The target is the
 # delay at arrival, in minutes.

@@ -2,9 +2,9 @@
 Which model captures all the information in my columns?
 =======================================================
 
-Pass a scikit-learn model as ``critic``, and ``mi_`` is the information that the
-predictions of this model carry about the target. Compare it with the default
-estimate, which is not limited to one model.
+Pass a scikit-learn model as ``critic`` of ``MutualInfoEstimator``. ``mi_`` is
+then the information that the predictions of this model carry about the target.
+Compare it with the default estimate, which is not limited to one model.
 
 The table describes 442 diabetes patients. The target is the progression of the
 disease after a year.

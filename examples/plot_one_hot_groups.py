@@ -52,17 +52,8 @@ display.ax_.set_title("Mutual information with the rating", fontsize="medium")
 # ``feature_groups`` contains a label for each column. Columns with the same
 # label are selected together or not at all, and count as one feature.
 
-indicators = pd.get_dummies(X)
-groups = [
-    name.split("_husb_")[0] + "_husb" if "_husb_" in name else name
-    for name in indicators
-]
-groups = [
-    "occupation"
-    if name.startswith("occupation_") and "husb" not in name
-    else name
-    for name in groups
-]
+indicators = pd.get_dummies(X, prefix_sep="=")  # such as "occupation=office"
+groups = [name.split("=")[0] for name in indicators]
 for label, labels in (("one by one", None), ("in groups", groups)):
     selector = MINEFeatureSelector(4, feature_groups=labels).fit(indicators, y)
     print(f"{label}: {', '.join(selector.get_feature_names_out())}")

@@ -19,6 +19,8 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from skmine.nn import MutualInformation
 
@@ -28,8 +30,12 @@ upper, lower = torch.tensor(X / 16, dtype=torch.float32).chunk(2, dim=1)
 # %%
 # Maximise I(code; lower half)
 # ----------------------------
-# In each step, first call ``update``, which trains the critic. Then call the
-# module and add its value to the loss, with a minus sign to maximise it.
+# In each step, first call ``update``. It trains the critic, a network that
+# measures the information. Then call the module and add its value to the loss,
+# with a minus sign to maximise it.
+#
+# The code is the output of the encoder plus noise. Without the noise, the
+# encoder could hide information in tiny differences.
 
 torch.manual_seed(0)
 generator = torch.Generator().manual_seed(0)
@@ -57,19 +63,19 @@ print(f"I(code; lower half): {first:.2f} nats at first, {last:.2f} at last")
 # %%
 # Does the code separate the digits?
 # ----------------------------------
-# To find out, one classifier is trained on the two numbers, and another on two
-# of the pixels for comparison.
+# To find out, a classifier is trained on the two numbers, their squares and
+# their product. For comparison, the same is done with two of the pixels.
 
 with torch.no_grad():
     code = encoder(upper).numpy()
-quadratic = np.column_stack([code, code**2, code[:, :1] * code[:, 1:]])
+classifier = make_pipeline(
+    StandardScaler(), PolynomialFeatures(2), LogisticRegression(max_iter=2000)
+)
 for name, columns in (
-    ("learnt code", quadratic),
+    ("learnt code", code),
     ("two of its pixels", X[:, [12, 20]]),
 ):
-    accuracy = cross_val_score(
-        LogisticRegression(max_iter=2000), columns, y, cv=3
-    ).mean()
+    accuracy = cross_val_score(classifier, columns, y, cv=3).mean()
     print(f"accuracy from {name}: {accuracy:.2f}")
 
 # %%
@@ -95,4 +101,4 @@ plt.show()
 # %%
 # **In short:** In each step, train the critic with ``update`` and subtract the
 # value of the module from your loss; two numbers learnt in this way predict the
-# digit with an accuracy of 0.50, compared with 0.26 for two pixels.
+# digit with an accuracy of 0.51, compared with 0.30 for two pixels.
