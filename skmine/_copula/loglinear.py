@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from skmine._copula.margins import Margin
-from skmine._copula.misfit import neighbours_agree
+from skmine._copula.misfit import MISFIT_NATS, neighbours_agree
 from skmine._copula.tables import PairTables
 
 #: Largest order of the functions in each stage. The first stage is the Gaussian copula.
@@ -312,12 +312,13 @@ def _score_chunk(pairs: PairTables) -> tuple[np.ndarray, ...]:
         theta[won[:, None, None], fit.keep[0][:, None], fit.keep[1]] = solution[better]
     unexplained |= mi > _STRONG_NATS
     unexplained |= _misfit(pairs, ~unexplained & ~checked, fitted, freedom)
+    log_ratio = np.log(np.maximum(fitted, 1e-300) / np.maximum(pairs.independent, 1e-300))
+    lost, steep = _within_cells(pairs, log_ratio)
+    unexplained |= steep > MISFIT_NATS
     explained = np.flatnonzero(~unexplained)
     unexplained[explained] = neighbours_agree(
         [pairs.margins[j] for j in explained], pairs.target, fitted[explained]
     )
-    log_ratio = np.log(np.maximum(fitted, 1e-300) / np.maximum(pairs.independent, 1e-300))
-    lost = _within_cells(pairs, log_ratio)
     mean = (pairs.table * log_ratio).sum((1, 2))
     variance = (pairs.squares * (log_ratio - mean[:, None, None]) ** 2).sum((1, 2))
     return mi + lost, lower + lost, unexplained, variance
@@ -346,13 +347,15 @@ def _are_strong(pairs: PairTables) -> np.ndarray:
     return (gain > _STRONG_NATS) & all(pairs.ordered)
 
 
-def _within_cells(pairs: PairTables, log_ratio: np.ndarray) -> np.ndarray:
+def _within_cells(pairs: PairTables, log_ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Information that is lost by merging ranks into cells, to second order in the slope of the log ratio.
+
+    The second value is what slopes above 1 would add, where the expansion does not hold.
 
     If the log ratio changes by s over a cell of many values, its variance within the cell is ``s^2 / 12``. In
     a cell of a single value it is 0. A variance v loses ``v / 2`` nats.
     """
-    lost = np.zeros(len(log_ratio))
+    lost, steep = np.zeros((2, len(log_ratio)))
     for axis, ranked in ((1, pairs.ranked_x), (2, pairs.ranked_y)):
         merged = np.nan_to_num(ranked)[:, :, None]
         if not merged.any():
@@ -366,6 +369,8 @@ def _within_cells(pairs: PairTables, log_ratio: np.ndarray) -> np.ndarray:
         for side in (slice(1, None), slice(None, -1)):
             total[:, side] += step
             n_steps[:, side] += both
-        slope = np.clip(total / np.maximum(n_steps, 1), -1, 1)
-        lost += (table * merged * slope**2).sum((1, 2)) / 24
-    return lost
+        square = (total / np.maximum(n_steps, 1)) ** 2
+        weight = table * merged / 24
+        lost += (weight * np.minimum(square, 1)).sum((1, 2))
+        steep += (weight * np.maximum(square - 1, 0)).sum((1, 2))
+    return lost, steep

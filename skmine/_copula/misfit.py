@@ -8,7 +8,7 @@ from skmine._copula.margins import Margin
 #: Rows per cell of the coarse table, and its maximum number of cells on each side.
 _ROWS_A_CELL, _MOST_CELLS = 8, 32
 #: A fit is rejected if the coarse table exceeds it by this many nats and by this many standard deviations.
-_MISFIT_NATS, _MISFIT_Z = 0.005, 3.0
+MISFIT_NATS, _MISFIT_Z = 0.005, 3.0
 #: Neighbours are closer than in the fit if their mean distance is below by this many standard deviations.
 _CLOSE_Z = 4.0
 #: Expected counts at which the law of the deviance is tabulated.
@@ -81,7 +81,7 @@ class CoarseTables:
         variance = (one**2 * np.interp(expected, _EXPECTED, _DEVIANCE_VARIANCE)).sum((1, 2))
         excess = deviance.sum((1, 2)) - np.maximum(mean - self.n_margins[which] - freedom, 0)
         surprise = excess / np.sqrt(np.maximum(variance, 1))
-        return (excess > 2 * self.n * _MISFIT_NATS) & (surprise > _MISFIT_Z)
+        return (excess > 2 * self.n * MISFIT_NATS) & (surprise > _MISFIT_Z)
 
 
 def coarse_tables(
@@ -177,7 +177,7 @@ def _are_close(
     variance = ((mass @ distance**2) * mass).sum(1) - overall**2 - 2 * ((mean**2 * mass).sum(1) - overall**2)
     missing = expected - differ.mean(1)
     surprise = missing / np.sqrt(np.maximum(variance, 1e-12) / differ.shape[1])
-    return (missing > 2 * _MISFIT_NATS * expected) & (surprise > _CLOSE_Z)
+    return (missing > 2 * MISFIT_NATS * expected) & (surprise > _CLOSE_Z)
 
 
 def _row_counts(table: np.ndarray, squares: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

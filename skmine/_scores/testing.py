@@ -172,8 +172,7 @@ def mutual_info_test(
         return _test_plain(features, discrete, targets)
     weight = np.ones(n) if sample_weight is None else check_weight(sample_weight, n)
     rows = np.flatnonzero(weight)
-    number = rows if groups is None else read_groups(groups, n)[rows]
-    number = np.unique(number, return_inverse=True)[1]
+    number = np.unique(rows if groups is None else read_groups(groups, n)[rows], return_inverse=True)[1]
     _check_number(int(number.max()) + 1, weight[rows], groups is not None)
     rng = np.random.default_rng(draw_seed(make_generator(random_state)))
     conditions = [] if Z is None else read_features(Z, "Z")
