@@ -476,10 +476,9 @@ def test_merged__values_of_a_cell__the_share_of_the_variance_between_them():
     ranks[np.argsort(column.values, kind="stable")] = np.arange(4000)
     middle = np.array([ranks[column.values == value].mean() for value in column.values])
     cells = [column.codes == k for k in range(len(column.mass))]
-    # Each rank is spread uniformly over its row, which has the variance 1 / 12.
-    expected = [middle[cell].var() / (ranks[cell].var() + 1 / 12) for cell in cells]
+    expected = [middle[cell].var() / ranks[cell].var() for cell in cells]
 
-    np.testing.assert_allclose(column.merged, expected, atol=1e-3)
+    np.testing.assert_allclose(column.merged, expected, atol=1e-9)
     assert column.merged[column.codes[column.values == 0][0]] == 0
 
 

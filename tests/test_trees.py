@@ -159,7 +159,7 @@ PAIRS = ["independent", "line", "exact", "parabola", "flat noise", "ties", "atom
         (128, 4, 12, 1000, 4),
         (16, 14, 12, 1000, 3),
         (96, 14, 12, 64, 5),
-        (96, 14, 5, 32, 5),
+        (96, 14, 5, 32, 6),
     ],
 )
 def test_pair_tree__few_rows__is_the_recursion_over_all_trees(

@@ -190,9 +190,9 @@ class Margin:
         return np.bincount(self.codes[self.in_order], minlength=len(self.mass)) / len(self.in_order)
 
     @property
-    def merged(self) -> np.ndarray | float:
-        """See :func:`merged_share`."""
-        return merged_share(self.codes, len(self.mass), *self._full_ranks) if self.tied else 1.0
+    def merged(self) -> np.ndarray | float:  # see merged_share
+        several = self.tied or (self.times is not None and self.unit is None)
+        return merged_share(self.codes, len(self.mass), *self._full_ranks) if several else 1.0
 
     def labels(self) -> np.ndarray | None:
         """Index of each row's level, or of its value if some numbers are equal; None for other columns."""

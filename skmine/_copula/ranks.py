@@ -141,14 +141,15 @@ def merged_share(codes: np.ndarray, n_cells: int, number: np.ndarray, counts: np
     Returns
     -------
     ndarray of shape (n_cells,)
-        0 for a cell with a single value, and nearly 1 for a cell with many.
+        0 for a cell with a single value, 1 for a cell whose values are all different.
     """
     cell = np.empty(len(counts), dtype=codes.dtype)
     cell[number] = codes
-    # The ranks of a value with a share w of a cell have the share w^3 of its variance.
-    total = np.bincount(cell, counts, n_cells)
-    cubes = np.bincount(cell, np.asarray(counts, dtype=np.float64) ** 3, n_cells)
-    return np.maximum(1 - cubes / np.maximum(total, 1e-300) ** 3, 0.0)
+    total, number_of = np.bincount(cell, counts, n_cells), np.asarray(counts, dtype=np.float64)
+    # The sum of the squared deviations of k ranks in a row is (k^3 - k) / 12.
+    within = np.bincount(cell, np.maximum(number_of**3 - number_of, 0.0), n_cells)
+    whole = total**3 - total
+    return 1 - np.divide(within, whole, out=np.zeros(n_cells), where=whole > 0)
 
 
 def row_share(number: np.ndarray, times: np.ndarray | None, unit: np.ndarray | None, n_kinds: int):

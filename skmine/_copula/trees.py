@@ -97,9 +97,8 @@ def pair_trees(margins: list[Margin], target: Margin, extrapolate: bool = True) 
     n = len(target)
     share_added = float(np.clip(2 - n / FULLY_HALVED, 0, 1))
     halved = extrapolate and n >= _LEAST_HALVED and share_added > 0
-    # The smallest cells have two to four rows on average. Half of this size would raise the value of a circle
-    # or a fast sine by 0.003 nats.
-    n_cuts = int(np.clip(np.floor(np.log2(n)) - 1, 1, MOST_CUTS))
+    # The smallest cells have one or two rows, or two to four if there are few: these take less time.
+    n_cuts = int(np.clip((np.floor if halved else np.ceil)(np.log2(n)) - 1, 1, MOST_CUTS))
     deepest = min(DEEPEST, n_cuts)
     second, times, rows = target.fine(deepest), target.times, np.arange(len(target.codes))
     if halved and times is not None and target.unit is None:  # equal rows are counted: one by one again
