@@ -83,6 +83,6 @@ display.ax_.set_title(
 plt.show()
 
 # %%
-# **In short:** A classifier needs only a small part of its input: as ``beta``
-# grows, the code loses three quarters of its information about the input, but
-# keeps nearly all of its information about the digit.
+# **In short:** A classifier needs only a small part of its input: with ``beta``
+# of 0.03 instead of 0.001, the code loses three quarters of its information
+# about the input, but only 6 % of its information about the digit.

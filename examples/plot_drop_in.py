@@ -78,6 +78,6 @@ for axis, (name, colour) in zip(
 plt.show()
 
 # %%
-# **In short:** The call stays the same and takes about as long, but the scores
-# of noise vary about twenty times less, so nine features stand out instead of
+# **In short:** The call stays the same and takes no longer, but the scores of
+# noise vary more than twenty times less, so nine features stand out instead of
 # four.

@@ -53,7 +53,8 @@ for name, joint in joints.items():
 # Picture
 # -------
 # Line: the true value. Points: the estimate with its 95 % interval. Triangles:
-# the value on held-out rows.
+# the value on held-out rows. It is a lower bound on average only, so it can be
+# above the truth, as for 200 rows of normal columns.
 #
 # The interval does not allow for dependence that the estimator has not
 # detected. It takes more rows to detect a narrow band than to detect smooth

@@ -79,6 +79,6 @@ figure.colorbar(image, ax=axis)
 plt.show()
 
 # %%
-# **In short:** ``mutual_info_matrix`` shows everything that ``df.corr()`` shows
-# except the sign, and in addition nonlinear dependence and dependence on
-# categories.
+# **In short:** Like ``df.corr()``, ``mutual_info_matrix`` shows linear
+# dependence, but without its sign; it also shows nonlinear dependence, and
+# dependence on categories.

@@ -85,7 +85,7 @@ def is_nested(kind: type) -> bool:
     -------
     bool
     """
-    # The types of its bases, because the class of an enumeration, not its values, can be iterated over.
+    # Not hasattr(kind, "__iter__"): the class of an enumeration can be iterated over, but its values cannot.
     iterates = any("__iter__" in vars(base) for base in kind.__mro__)
     return iterates and not issubclass(kind, (str, bytes))
 

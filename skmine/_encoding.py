@@ -16,8 +16,9 @@ from skmine._views import COSINES, RankCosines, RobustViews, TailRadius
 MAX_KNOTS = 10_000
 #: Maximum number of indicators of a column, and of classes that several columns form.
 MAX_LEVELS = 64
-#: A single column of categories can have more classes: up to this number of indicators in all rows, with at
-#: least so many rows a class on average. Classes of single rows would reveal which rows are held out.
+#: A single column of categories can have more classes. The first number limits the number of rows times the
+#: number of classes. The second is the minimum number of rows per class, on average: classes of single rows
+#: would reveal which rows are held out.
 _MOST_INDICATORS, _ROWS_A_LEVEL = 2**20, 3
 MAX_NUMERIC_LEVELS = 20
 #: Half turns of additional (fast) cosines of a single numeric column, and of slow cosines. The fast cosines

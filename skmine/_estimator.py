@@ -171,10 +171,10 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
     }
 
     _critic: FittedCritic
-    _doubts: list[str]
-    _can_go_on: bool
+    _doubts: list[str]  # warnings about the results
+    _can_go_on: bool  # whether the best critic is a network, which warm_start can train further
     _fold_seed: int
-    _fingerprint: str
+    _fingerprint: str  # of the rows and folds, because warm_start needs the same ones
 
     def __init__(
         self,
@@ -323,7 +323,7 @@ class MutualInfoEstimator(DocumentationLinkMixin, AnyColumns):
         self.mi_lower_ = min(verdict.held_out, self.mi_max_)
         self.mi_ = min(verdict.estimate, self.mi_max_)
         self.mi_std_ = verdict.standard_error
-        low, high = verdict.interval  # a closed form beyond the entropy is wrong
+        low, high = verdict.interval  # if even the lower end exceeds the entropy, nothing is known
         self.mi_interval_ = (low if low <= self.mi_max_ else 0.0), min(high, self.mi_max_)
         untrained = {"iteration": 0, "training": verdict.training, "held_out": verdict.held_out}
         self.history_ = [untrained] if training is None else training.history

@@ -67,7 +67,7 @@ def make_frame(columns: dict, library: str):
     except ImportError as error:
         raise ImportError(
             "The result needs pandas, unless X is a polars DataFrame or an Arrow table. Install it with: "
-            "pip install 'skmine[table]'"
+            "pip install pandas"
         ) from error
     return pandas.DataFrame(columns)
 

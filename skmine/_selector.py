@@ -26,7 +26,7 @@ from skmine._tags import of_any_columns
 from skmine._validation import check_training_rows, draw_seed, make_generator, resolve_device
 from skmine.nn.isolation import isolated
 
-#: Parameters of the estimators of `mi_path_`. They are small, because each step trains one.
+#: Parameters of the estimators of `mi_path_`: small networks and short training, because each step fits one.
 _PATH_CRITIC = {"cv": 3, "hidden_layer_sizes": (32,), "n_iter_no_change": 1, "tol": 1e-2}
 
 
@@ -307,6 +307,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selected
         return make_frame(explain(self, unit), self._library)
 
     def _path(self, rows: SelectorInput, n_selected: int, seed: int) -> np.ndarray:
+        """Joint information of the target with the first 1, 2, ... selected features, in nats."""
         y = np.column_stack([c.as_input() for c in rows.targets])
         columns, options = rows.columns, (seed, self.device, rows.weight, rows.groups)
         assert isinstance(columns, list)  # they were compared jointly
@@ -325,7 +326,7 @@ class MINEFeatureSelector(DocumentationLinkMixin, CallbackSupportMixin, Selected
 
     def __sklearn_tags__(self):
         tags = of_any_columns(super().__sklearn_tags__())
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]  # and every other
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]  # as well as all others
         return tags
 
 

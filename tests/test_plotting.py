@@ -181,7 +181,7 @@ def test_plot__unknown_unit__error_names_the_units(name):
 def test_plot__without_matplotlib__error_names_the_extra(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
 
-    with pytest.raises(ImportError, match=r"needs matplotlib.*pip install 'skmine\[plot\]'"):
+    with pytest.raises(ImportError, match=r"needs matplotlib.*pip install matplotlib"):
         draw_each("nats")[name]()
 
 

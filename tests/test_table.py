@@ -171,7 +171,7 @@ def test_table__lazy_targets__their_names_without_a_warning():
 def test_table__no_pandas__error_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
 
-    with pytest.raises(ImportError, match=r"needs pandas.*skmine\[table\]"):
+    with pytest.raises(ImportError, match=r"needs pandas.*pip install pandas"):
         dependence_table(np.arange(20.0).reshape(10, 2), np.arange(10.0))
 
 

@@ -61,17 +61,17 @@ class Outcome:
         if not verdict.is_judged and max_iter > 0:
             doubts.append(
                 f"There are too few held-out rows to judge a network: fewer than {JUDGING_ROWS} in a fold, "
-                "or with very uneven weights. mi_ is therefore the value of a closed form, which misses "
-                "dependence that is not Gaussian after a transformation of each column, so the upper end of "
-                "mi_interval_ is open. Pass more rows, fewer folds, a larger validation_fraction or less "
-                "uneven weights."
+                "or with very uneven weights. mi_ therefore misses most dependence other than rising or "
+                "falling trends, and mi_interval_ extends up to mi_max_. Pass more rows, fewer folds, a "
+                "larger validation_fraction or less uneven weights."
             )
         elif verdict.rests_on_form and mi > WELL_TESTED_NATS:
             doubts.append(
                 f"mi_ is {mi:.1f} nats, and these rows can verify values up to {verdict.testable:.1f}. "
-                "mi_ is correct if the dependence is Gaussian after a transformation of each column. "
-                "Otherwise the truth may be higher or lower, so the upper end of mi_interval_ is open. Pass "
-                "1,500 rows if you have fewer: they can verify values up to about 4 nats."
+                "mi_ comes from a formula that is correct if the columns are jointly Gaussian, each after a "
+                "suitable transformation. Otherwise the truth may be higher or lower, so mi_interval_ "
+                "extends up to mi_max_. Check whether a column of X is a copy or a function of y. Pass 1,500 "
+                "rows if you have fewer: they can verify values up to about 4 nats."
             )
         training = verdict.scored.fit.training
         if training is not None and not training.converged:

@@ -84,7 +84,10 @@ def _test(x: Tensor, y: Tensor, share: Tensor, level: float) -> tuple[Tensor, Te
 
 
 def _test_products(x: Tensor, read: Tensor, y: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Columns of x in a product of two `read` columns that depends on a column of y, and these columns."""
+    """Masks of the columns of x in a product that depends on y, and of the columns of y that depend on one.
+
+    All products of two columns in the mask `read` are tested, unless there are too many.
+    """
     found_x, found_y = x.new_zeros(x.shape[1], dtype=torch.bool), y.new_zeros(y.shape[1], dtype=torch.bool)
     n_read = int(read.sum())
     if 0 < n_read * (n_read - 1) // 2 <= _MOST_PRODUCTS:

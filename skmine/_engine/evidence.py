@@ -19,11 +19,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-#: Maximum number of hidden units, and of parameters of all targets: the time of a step grows with its square.
+#: Maximum number of hidden units, and of parameters of all targets. The time of a step grows with the square
+#: of the number of parameters.
 _MOST_UNITS, _MOST_PARAMETERS = 16, 256
 #: Minimum number of hidden units.
 _FEWEST_UNITS = 4
-#: Range of the first slopes, from 1 to this: fast waves are found only from steep units.
+#: The initial slopes of the units range from 1 to this. Only units that start steep find fast waves.
 _FASTEST = 8.0
 #: Maximum number of steps, and number of first steps in which all groups have one variance.
 _MOST_STEPS, _COMMON_STEPS = 40, 5

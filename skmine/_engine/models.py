@@ -50,7 +50,7 @@ class ModelRegressor(Regressor):
 
     most_rows: ClassVar[int] = sys.maxsize
     averages_parts: ClassVar[bool] = False
-    learns_halves: ClassVar[bool] = False  # the value is what the model of the user finds
+    learns_halves: ClassVar[bool] = False  # the overfitting of the user's model is not corrected
 
     def __init__(self, model: Any, columns: Sequence[int], n_classes: int = 0):
         _check_model(model, n_classes)
@@ -100,7 +100,7 @@ class TreesRegressor(ModelRegressor):
         Columns that trees read.
     """
 
-    #: To limit time.
+    #: Maximum number of training rows, to limit time.
     most_rows: ClassVar[int] = 2**14
     averages_parts: ClassVar[bool] = True
     learns_halves: ClassVar[bool] = True

@@ -15,7 +15,7 @@ from skmine.nn.pairs import choose_pairs, choose_valuing_pairs
 
 #: Number of parts of the rows. Models that learn from all parts but one predict this one.
 PARTS = 4
-#: Minimum number of rows in a half that are compared with training rows: as many form 1,000 pairs.
+#: Minimum number of rows in a half that are compared with training rows. They form about 1,000 pairs.
 _FEWEST_COMPARED = 32
 #: A column counts as having a density if at most this share of its rows have values that repeat.
 _MOST_TIED = 0.5
@@ -199,10 +199,10 @@ class Folds:
 
 
 def _held_out_by_others(first_half: Tensor, second_half: Tensor) -> tuple[Tensor, int]:
-    """Leading rows of both halves of all other members, as many as are scored, and their number in a half.
+    """For each member, the leading held-out rows of all others, and how many there are in each half.
 
-    The number is a power of two. The groups of rows that form marginal pairs are then those of the other
-    members as well.
+    The number is a power of two, so that the rows form the same groups of marginal pairs as they do for the
+    members that hold them out.
     """
     n_members, half = first_half.shape
     number = 2 ** int(math.log2(min(half, max(MOST_ROWS / (2 * (n_members - 1)), _FEWEST_COMPARED))))

@@ -19,6 +19,9 @@ from skmine._engine.scores import CAUTION, Scores
 class Scored:
     """A bank in two states, with its scores on training and held-out rows, each computed once.
 
+    A state is a set of weights. Each half of the held-out rows chooses when the training of a network stops,
+    and so chooses a state. The state is then scored on the other half, which did not choose it.
+
     Parameters
     ----------
     fit : Fit
@@ -49,7 +52,7 @@ class Scored:
 
     @property
     def compares_all(self) -> bool:
-        """Whether these are all unseen rows."""
+        """Whether the training rows are compared with all unseen rows."""
         return self.n_compared == self.unseen_rows.shape[2]
 
     @cached_property
@@ -92,10 +95,11 @@ class Scored:
     def training_value(self) -> float:
         """The bound in nats on training rows: the held-out value plus the gap on rows that are compared.
 
-        A critic that may have memorised them has no such value. The cost of overfitting is nearly inversely
-        proportional to the number of rows, so it is what the held-out value lost with half of them. The
-        training value exceeds the held-out value by twice the cost. Half of the rows may be too few to learn
-        the dependence at all. The loss therefore counts by the share of the value that they confirm.
+        If a critic may have memorised its training rows, their value is meaningless. The cost of overfitting
+        is nearly inversely proportional to the number of rows, so it is about as large as the fall of the
+        held-out value if the critic is fitted to half of them. The gap is twice the cost. Half of the rows
+        may be too few to learn the dependence at all. The fall therefore counts by the share of the held-out
+        value that is left.
         """
         fit, value = self.fit, self.held_out_value
         if not fit.knows_rows:

@@ -114,10 +114,9 @@ def dependence_table(
     Notes
     -----
     If the dependence has more structure than the rows show, such as a fast oscillation, the value is too low.
-    The upper end of the interval is raised by what more rows are expected to add, which is extrapolated from
-    half of the rows. Structure that the rows do not show at all is still missed. With fewer than a few
-    hundred rows, or if the dependence is not smooth, the true value is above the interval in more than 2.5 %
-    of samples.
+    The upper end of the interval allows for this in part, by extrapolating from half of the rows to more
+    rows. It cannot allow for structure that the rows do not show at all. With fewer than a few hundred rows,
+    or if the dependence is not smooth, the true value is above the interval in more than 2.5 % of samples.
 
     References
     ----------

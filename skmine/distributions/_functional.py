@@ -42,8 +42,8 @@ class FunctionalRelation(JointDistribution):
     function : callable
         Function of an array of shape (n,) that returns an array of the same shape.
     noise_scale : float
-        Standard deviation of normal noise, or half of the width of uniform noise. It must be positive. `mi`
-        and `log_ratio` need at least 1 / 5,000 of the range of the function.
+        Standard deviation of normal noise, or half of the width of uniform noise. It must be positive, and
+        for `mi` and `log_ratio` at least 1 / 5,000 of the range of the function.
     x : {"uniform", "normal"}, default="uniform"
         X is uniform on [0, 1] or standard normal.
     noise : {"normal", "uniform"}, default="normal"

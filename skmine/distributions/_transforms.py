@@ -163,7 +163,7 @@ class Affine(Transform):
         if np.linalg.cond(matrix) > 1e10:
             raise ValueError(
                 f"matrix must be invertible; got condition number {np.linalg.cond(matrix):.3g}. "
-                "Pass independent rows."
+                "Pass a matrix of linearly independent rows."
             )
         self.matrix = matrix
         self.offset = np.zeros(len(matrix)) if offset is None else np.array(offset, dtype=float)

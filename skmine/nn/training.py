@@ -20,7 +20,7 @@ _DECAY_CUT, _RATE_CUT = 0.25, 0.5
 #: The weight decay is halved if the training value exceeds the held-out value by at most this share plus this
 #: many nats.
 _GAP_SHARE, _GAP_NATS = 0.05, 0.02
-#: Most numbers that a bank may store of rows it has transformed in advance, and rows in each step of that.
+#: Maximum number of values in the rows that a bank transforms in advance, and number of rows at a time.
 _MOST_READ, _ROWS_AT_ONCE = 2**24, 4096
 
 

@@ -28,7 +28,7 @@ def import_pyplot():
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "skmine.plotting needs matplotlib. Install it with: pip install 'skmine[plot]'"
+            "skmine.plotting needs matplotlib. Install it with: pip install matplotlib"
         ) from error
     return plt
 

@@ -50,7 +50,7 @@ def test_estimator__many_bits_with_errors__interval_is_open_up_to_their_entropy(
     bits = rng.integers(0, 2, size=(1000, 8))
     errors = rng.uniform(size=bits.shape) < 0.05
 
-    with pytest.warns(UserWarning, match="the upper end of mi_interval_ is open"):
+    with pytest.warns(UserWarning, match="mi_interval_ extends up to mi_max_"):
         estimator = MutualInfoEstimator(random_state=0).fit(bits, bits ^ errors)
 
     low, high = estimator.mi_interval_
