@@ -386,7 +386,8 @@ def test_scores__value_beyond_the_resolution__told():
     with pytest.warns(UserWarning, match=r"X \(column 0\): more than 3 nats.*too low"):
         strong, other = mutual_info_regression(X, x)
 
-    assert other < 3 < strong < mutual_info_regression(x[:, None], x)
+    assert 4.5 < strong < mutual_info_regression(x[:, None], x)
+    assert other < 3
 
 
 def test_scores__only_sums_travel(monkeypatch):
