@@ -131,10 +131,12 @@ def merged_share(codes: np.ndarray, n_cells: int, number: np.ndarray, counts: np
 
     Parameters
     ----------
-    codes, number : ndarray of shape (n,)
-        Cell of each row, and index of its value.
+    codes : ndarray of shape (n,)
+        Cell of each row.
     n_cells : int
         Number of cells.
+    number : ndarray of shape (n,)
+        Index of the value of each row.
     counts : ndarray of shape (n_values,)
         Number of rows of each value.
 
