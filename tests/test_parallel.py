@@ -200,7 +200,8 @@ def test_selector__jobs_within_jobs__no_more_at_work_than_the_outer_ones(monkeyp
     X, y = draw_table(n=120)
     together = Together()
     monkeypatch.setattr(
-        "skmine._selector_input._relevance_of_part", together(lambda part, *_: np.ones((2, len(part.which))))
+        "skmine._selector_input._relevance_of_part",
+        together(lambda part, *_: (np.ones((2, len(part.which))), 0)),
     )
     monkeypatch.setattr("skmine._features._COLUMNS_A_CHUNK", 1)  # many tasks
     selector = MINEFeatureSelector(1, strategy="marginal", n_jobs=4)

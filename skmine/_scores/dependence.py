@@ -116,7 +116,7 @@ def mutual_info_matrix(
     >>> from sklearn.datasets import load_iris
     >>> from skmine import mutual_info_matrix
     >>> print(mutual_info_matrix(load_iris().data).round(1)[0])
-    [3.3 0.2 0.7 0.5]
+    [3.3 0.3 0.7 0.5]
     >>> print(mutual_info_matrix(load_iris().data, scale="correlation").round(1)[0])
     [1.  0.6 0.9 0.8]
     """
