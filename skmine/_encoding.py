@@ -27,6 +27,9 @@ FAST_COSINES, _SLOW_COSINES = np.arange(10, 41), np.arange(1, 5)
 #: Level of the test for this dependence, with a Bonferroni correction, and approximate maximum number of
 #: rows.
 _LEVEL, _TESTED_ROWS = 0.01, 10_000
+#: Minimum standard deviation by which normal scores are divided: that of a column in which one row in a
+#: hundred has another value. Rarer values would be so large that a few rows decide what a critic learns.
+_LEAST_DEVIATION = 0.25
 #: Several discrete columns are also encoded one by one if they form more classes than the first number, with
 #: fewer rows per class than the second.
 _FEW_CLASSES, _ROWS_A_CLASS = 4, 200
@@ -115,7 +118,10 @@ class _Ranks:
 
 
 class _NormalScores:
-    """Normal quantiles of the ranks of one numeric column, standardised; 0 for a missing value."""
+    """Normal quantiles of the ranks of one numeric column, standardised unless nearly all values are equal.
+
+    0 for a missing value.
+    """
 
     width = 1
 
@@ -124,7 +130,8 @@ class _NormalScores:
         scores = ndtri(ranks[present])
         weight = None if weight is None else weight[present]
         self.mean = np.average(scores, weights=weight)
-        self.deviation = np.sqrt(np.average((scores - self.mean) ** 2, weights=weight))
+        deviation = np.sqrt(np.average((scores - self.mean) ** 2, weights=weight))
+        self.deviation = max(deviation, _LEAST_DEVIATION)
 
     def __call__(self, column: Column, ranks: np.ndarray) -> np.ndarray:
         return np.nan_to_num((ndtri(ranks) - self.mean) / self.deviation)[:, None]

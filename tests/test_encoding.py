@@ -57,6 +57,18 @@ def test_encoder__ties__stay_ties():
     assert (encoded.reshape(30, 3, -1) == encoded.reshape(30, 3, -1)[:, :1]).all()
 
 
+@pytest.mark.parametrize(("n_others", "size"), [(500, 1.0), (20, 7.0), (1, 13.2)])
+def test_encoder__few_rows_of_another_value__are_not_enlarged_to_variance_one(n_others, size):
+    values = np.zeros((1000, 2))
+    values[:n_others, 0], values[:, 1] = 1, np.arange(1000)
+
+    coded = BlockEncoder(read_columns(values, "X"), "X")(read_columns(values, "X"))[:, 0]
+
+    # A column of variance one has the size (1000 / n_others - 1)^(1/2), 31.6 for a single row. Otherwise the
+    # difference of two normal scores, 3.29 and 0, is divided by 0.25.
+    assert coded[0] == pytest.approx(size, rel=0.1)
+
+
 def test_encoder__missing_values__indicator_and_constant():
     values = np.random.default_rng(1).normal(size=(100, 2))
     values[:20, 0] = np.nan

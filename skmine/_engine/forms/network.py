@@ -141,10 +141,10 @@ class Inputs:
         reference = leading if is_plain else start.best
         first_x, first_y = (None, None) if is_plain else (leading.project_x, leading.project_y)
         mask_x, mask_y = (None, None) if whole else relevant
-        shown_x = _shown(sample.x, mask_x, sample, first_x)
+        shown_x = _shown(sample.x, mask_x, sample, first_x, plain.width_x)
         if sample.classes is not None:
             return cls(reference, shown_x, None)
-        shown_y = _shown(sample.y, mask_y, sample, first_y)
+        shown_y = _shown(sample.y, mask_y, sample, first_y, plain.width_y)
         n_products = min(leading.width_x, leading.width_y) + (0 if is_plain else reference.width_x)
         return cls(reference, shown_x, shown_y, n_products)
 
@@ -207,19 +207,22 @@ def _shown(
     relevant: Tensor | None,
     sample: Sample,
     leading: Projection | None,
+    width: int,
 ) -> Columns:
     """Columns of a block that are shown besides the coordinates of the start.
 
-    These are the `leading` coordinates, whitened columns (unless `relevant` is None) and views.
+    These are the `leading` coordinates, whitened columns (unless `relevant` is None) and views. If there are
+    more core columns than the `width` of their whitening, the core columns are added unchanged.
     """
     coordinates = leading
     if relevant is not None:
         coordinates = _whitened(block.core, leading, relevant, sample.folds.train)
+    first = block.n_core if width >= block.n_core else 0
     size = block.values.new_ones(block.values.shape[1])
     if relevant is not None:
         origin = torch.arange(block.n_core) if block.origin is None else block.origin
         size[~relevant[origin] & (origin >= 0)] = _FAINT
-    return Columns(coordinates, block.n_core, size[block.n_core :].repeat(sample.n_members, 1))
+    return Columns(coordinates, first, size[first:].repeat(sample.n_members, 1))
 
 
 def _whitened(x: Tensor, leading: Projection | None, relevant: Tensor, train_rows: Tensor) -> Projection:
