@@ -57,7 +57,7 @@ def copied_together(columns: list[np.ndarray]) -> int:
 
 
 def warn_of_copies(n_copies: int, n_rows: int, effect: str, remedy: str = "") -> None:
-    """Warn about copied rows.
+    """Warn about copied rows, if there are any.
 
     Parameters
     ----------
@@ -68,10 +68,11 @@ def warn_of_copies(n_copies: int, n_rows: int, effect: str, remedy: str = "") ->
     remedy : str, default=""
         What to do instead of dropping the copies.
     """
-    warn(
-        f"At least {n_copies} of {n_rows} rows are exact copies of other rows. {effect} Drop the copies, for "
-        f"example with pandas.DataFrame.drop_duplicates{remedy}."
-    )
+    if n_copies:
+        warn(
+            f"At least {n_copies} of {n_rows} rows are exact copies of other rows. {effect} Drop the copies, "
+            f"for example with pandas.DataFrame.drop_duplicates{remedy}."
+        )
 
 
 def _hash_rows(columns: list[np.ndarray]) -> np.ndarray:

@@ -137,13 +137,8 @@ class Rows:
         Rows of small integers, and rows without a measurement, repeat by chance. They raise no warning.
         """
         n_copies = copied_rows([column for block in self.columns.values() for column in block])
-        if n_copies:
-            warn_of_copies(
-                n_copies,
-                len(self),
-                "mi_ is too high if a fold trains on copies of its held-out rows.",
-                AS_GROUPS,
-            )
+        effect = "mi_ is too high if a fold trains on copies of its held-out rows."
+        warn_of_copies(n_copies, len(self), effect, AS_GROUPS)
 
     def fingerprint(self, splits: list, last: str | None) -> str:
         """Hash of the rows and their splits. Raise ValueError if it differs from that of the last fit."""

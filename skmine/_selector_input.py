@@ -27,6 +27,7 @@ from skmine._warning import warn
 
 #: With fewer groups, the selector warns, because even a correlation of .7 is often not significant.
 _FEW_GROUPS = 20
+_EFFECT_OF_COPIES = "Too many features are significant, because copies look like dependence."
 
 
 @dataclass
@@ -160,14 +161,8 @@ class SelectorInput:
                 features[feature].append(margin)
         if self.groups is None:
             n_copies = max(copies_between(margins, targets) for margins in features)
-            _warn_of_copies(n_copies, len(targets[0].codes))
+            warn_of_copies(n_copies, len(targets[0].codes), _EFFECT_OF_COPIES, AS_GROUPS)
         return SelectionTask(features, targets, *shared)
-
-
-def _warn_of_copies(n_copies: int, n_rows: int) -> None:
-    if n_copies:
-        effect = "Too many features are significant, because copies look like dependence."
-        warn_of_copies(n_copies, n_rows, effect, AS_GROUPS)
 
 
 def _check_number_of_groups(n_groups: int) -> None:
@@ -203,7 +198,7 @@ class _UnreadTask(SelectionTask):
         )
         found = run_counted(tasks, self.n_jobs, False, len(chunks), "block of columns", prefer="threads")
         relevances, copies = zip(*found, strict=True)
-        _warn_of_copies(max(copies), len(self.targets[0].codes))
+        warn_of_copies(max(copies), len(self.targets[0].codes), _EFFECT_OF_COPIES, AS_GROUPS)
         return self.owner[self.owner >= 0], *np.hstack(relevances)
 
 

@@ -189,7 +189,7 @@ class Margin:
         assert self.in_order is not None
         return np.bincount(self.codes[self.in_order], minlength=len(self.mass)) / len(self.in_order)
 
-    @property
+    @cached_property
     def merged(self) -> np.ndarray | float:  # see merged_share
         several = self.tied or (self.times is not None and self.unit is None)
         return merged_share(self.codes, len(self.mass), *self._full_ranks) if several else 1.0

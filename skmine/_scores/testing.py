@@ -40,6 +40,7 @@ _WEIGHTED_DEGREES, _PRODUCTS_A_ROW = (3, 2, 1), 0.125
 _MOST_PRODUCTS, _GRAM_ROWS, _NULL_ROWS = 400, 1000, 5000
 #: Minimum number of rows of positive weight (or groups) if Z, weights or groups are given.
 _FEWEST = 8
+_EFFECT_OF_COPIES = "pvalue is too small, because copies look like dependence."
 
 
 class MutualInfoTestResult(NamedTuple):
@@ -186,7 +187,7 @@ def mutual_info_test(
             [Margin.of_column(c, d) for c, d in zip(block, labels, strict=True)]
             for block, labels in ((columns, discrete), (targets, [c.categorical for c in targets]))
         ]
-        _warn_of_copies(copies_between(*blocks), len(rows))
+        warn_of_copies(copies_between(*blocks), len(rows), _EFFECT_OF_COPIES, AS_GROUPS)
     sides = [_block_functions(columns, discrete), _block_functions(targets, [False] * len(targets))]
     if not all(side.shape[1] for side in sides):
         return MutualInfoTestResult(0.0, 1.0, math.inf)
@@ -296,15 +297,8 @@ def _cells(features: Features, discrete: np.ndarray, targets: list[Margin]) -> l
         ]
         n_copies = max(n_copies, copies_between(some, targets))
         margins += some if features.shape[1] == 1 else [replace(margin, values=None) for margin in some]
-    _warn_of_copies(n_copies, len(targets[0].codes))
+    warn_of_copies(n_copies, len(targets[0].codes), _EFFECT_OF_COPIES, AS_GROUPS)
     return margins
-
-
-def _warn_of_copies(n_copies: int, n_rows: int) -> None:
-    if n_copies:
-        warn_of_copies(
-            n_copies, n_rows, "pvalue is too small, because copies look like dependence.", AS_GROUPS
-        )
 
 
 def _result(law: BlockLaw, n: int, evidence: float = 0.0) -> MutualInfoTestResult:
